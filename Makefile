@@ -1,0 +1,110 @@
+# Humans and CI call the same targets; 'make' alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV ?= .venv
+SCENARIO ?= default
+READY := $(VENV)/.ready
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+export PYTHONPATH := $(CURDIR)
+
+# The collection is checked under the name it is imported by; the links lead to this tree.
+COLLECTION := collections/ansible_collections/archipel/spaces
+PYTHON_TREES := tools tests molecule
+PLAYBOOKS := $(wildcard playbooks/*.yml)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##### Running it
+
+.PHONY: demo
+demo: host venv ## Make a machine on this host with eight spaces in it, and print their addresses
+	@python -m tools.demo up
+
+.PHONY: demo-clean
+demo-clean: ## Remove that machine and everything it left
+	@python3 -m tools.demo clean
+
+##### Testing it
+
+.PHONY: test
+test: check ## Everything: check, then the scenarios default and bookworm on real machines
+	@$(MAKE) molecule SCENARIO="default bookworm"
+
+.PHONY: check
+check: lint types unit syntax docs artefact ## Everything that needs no machine (about a minute)
+
+.PHONY: molecule
+molecule: host venv ## Run scenarios on machines of their own: make molecule SCENARIO=bookworm
+	@rm -rf $(SCENARIO:%=build/molecule/%/nextcloud)
+	@for scenario in $(SCENARIO); do \
+		ANSIBLE_FORCE_COLOR=0 molecule test --scenario-name "$$scenario" </dev/null; \
+	done
+	@echo "Nextcloud in these runs:"
+	@for scenario in $(SCENARIO); do \
+		printf '  %-10s %s\n' "$$scenario" "$$(cat build/molecule/$$scenario/nextcloud)"; \
+	done
+
+.PHONY: bench
+bench: venv ## Print how long things take (QUICK=1: with fewer spaces)
+	@for program in tests/benchmarks/bench_*.py; do python "$$program" $(if $(QUICK),--quick); done
+
+##### Parts of check
+
+.PHONY: lint
+lint: venv ## YAML, Ansible and Python style
+	yamllint --strict .
+	ansible-lint --offline
+	ruff check .
+	ruff format --check .
+
+.PHONY: types
+types: venv ## Python types
+	mypy $(COLLECTION)/plugins $(PYTHON_TREES)
+
+.PHONY: unit
+unit: venv ## Unit, render and policy tests
+	python -m pytest tests/unit tests/render tests/policy </dev/null
+
+.PHONY: syntax
+syntax: venv ## Syntax of every playbook
+	ansible-playbook --syntax-check -i inventories/demo $(PLAYBOOKS)
+
+.PHONY: docs
+docs: venv ## Documentation of roles and plugins, and the changelog
+	antsibull-docs lint-collection-docs --plugin-docs .
+	antsibull-changelog lint
+
+.PHONY: artefact
+artefact: venv ## Build the collection, install it elsewhere, read its documentation there
+	tools/check-artefact build/artefact
+
+##### Housekeeping
+
+.PHONY: host
+host: ## Install the Debian packages that machines are made with (as root)
+	@tools/host-packages
+
+.PHONY: venv
+venv: $(READY) ## Make .venv with everything Python that is needed
+
+$(READY): requirements.txt
+	@tools/host-packages python3-venv
+	@echo "Installing the Python packages of requirements.txt into $(VENV)"
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+.PHONY: clean
+clean: ## Remove what the targets made, machines and images too
+	@for scenario in $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml))); do \
+		python3 -m tools.lab down "archipel-$$scenario" --state "build/lab/archipel-$$scenario"; \
+	done
+	@$(MAKE) demo-clean
+	@python3 -m tools.lab clean
+	@rm -rf build .mypy_cache .pytest_cache .ruff_cache $(VENV)

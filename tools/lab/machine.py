@@ -1,0 +1,191 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""One machine: made, found again, rebooted, removed, and reached over SSH."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.lab import LabError, host, image
+from tools.lab.host import podman, run
+
+BOOT_SECONDS = 90
+STOP_SECONDS = 60
+# Tells the machines of this copy of the project from those of another one.
+STATE_LABEL = "archipel.state"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A container's name, and the folder that holds its keys on this host."""
+
+    name: str
+    state: Path
+
+    @property
+    def key(self) -> Path:
+        """The private key that opens root's account on this machine alone."""
+        return self.state / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        """The machine's own key, taken from inside it: no first connection on trust."""
+        return self.state / "known_hosts"
+
+    @property
+    def ssh_config(self) -> Path:
+        """Everything ssh needs: ``ssh -F <this file> <name>``."""
+        return self.state / "ssh_config"
+
+    def up(self, suite: str, ports: list[str]) -> bool:
+        """Make the machine, or start it again; return whether anything was done."""
+        host.require("ssh", "ssh-keygen")
+        host.check_id_range()
+        self._make_key()
+        found = self._inspect()
+        if found is None:
+            self._create(image.ensure(suite), ports)
+        elif not found["State"]["Running"]:
+            self._refuse_foreign(found)
+            run([*podman(), "start", self.name])
+        else:
+            self._refuse_foreign(found)
+            return False
+        self._await_boot()
+        self._write_ssh_files()
+        return True
+
+    def down(self) -> bool:
+        """Remove the machine and its keys; return whether there was anything."""
+        found = self._inspect()
+        if found is not None:
+            self._refuse_foreign(found)
+            run([*podman(), "rm", "--force", "--time", "5", "--volumes", self.name])
+        for path in (self.key, self.key.with_suffix(".pub"), self.known_hosts, self.ssh_config):
+            path.unlink(missing_ok=True)
+        return found is not None
+
+    def reboot(self) -> None:
+        """Stop systemd in good order and boot again, as a reboot of a server does."""
+        run(
+            [*podman(), "restart", "--time", str(STOP_SECONDS), self.name],
+            timeout=STOP_SECONDS + 30,
+        )
+        self._await_boot()
+
+    def port(self, inside: int) -> int:
+        """Return the port of this host's loopback that leads to a port of the machine."""
+        published = run([*podman(), "port", self.name, f"{inside}/tcp"]).split()
+        return int(published[0].rsplit(":", 1)[1])
+
+    def execute(self, *command: str, stdin: str | None = None) -> str:
+        """Run a command in the machine without SSH: for the lab itself only."""
+        return run([*podman(), "exec", "--interactive", self.name, *command], stdin=stdin)
+
+    def _inspect(self) -> dict[str, object] | None:
+        names = run([*podman(), "ps", "--all", "--format", "{{.Names}}"]).split()
+        if self.name not in names:
+            return None
+        found: list[dict[str, object]] = json.loads(run([*podman(), "inspect", self.name]))
+        return found[0]
+
+    def _refuse_foreign(self, found: dict[str, object]) -> None:
+        owner = found["Config"]["Labels"].get(STATE_LABEL)
+        if owner != str(self.state):
+            raise LabError(
+                f"a container named {self.name} exists and is not this project's (it belongs "
+                f"to {owner or 'something else'}). Remove it first: podman rm -f {self.name}"
+            )
+
+    def _make_key(self) -> None:
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.key.exists():
+            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.name, "-f", self.key])
+
+    def _create(self, image_name: str, ports: list[str]) -> None:
+        run(
+            [
+                *podman(),
+                "run",
+                "--detach",
+                f"--name={self.name}",
+                f"--hostname={self.name}",
+                f"--label={STATE_LABEL}={self.state}",
+                # systemd's own sandboxing makes mounts and user namespaces inside.
+                "--privileged",
+                "--systemd=always",
+                "--pids-limit=-1",
+                *host.limit_options(),
+                *(f"--publish=127.0.0.1:{port}" for port in ports),
+                image_name,
+                "/sbin/init",
+                *host.init_arguments(),
+            ]
+        )
+
+    def _await_boot(self) -> None:
+        """Wait until every unit has started; a unit that failed is named."""
+        _until(BOOT_SECONDS, f"{self.name} to boot", self._booted)
+        state = self._system_state()
+        if state != "running":
+            failed = self.execute("systemctl", "--failed", "--no-legend", "--plain")
+            raise LabError(f"{self.name} booted to the state '{state}'; failed units:\n{failed}")
+
+    def _booted(self) -> bool:
+        return self._system_state() in {"running", "degraded", "maintenance"}
+
+    def _system_state(self) -> str:
+        """Ask systemd; its exit code only repeats the word it prints."""
+        done = subprocess.run(
+            [*podman(), "exec", self.name, "systemctl", "is-system-running"],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=30,
+            check=False,
+        )
+        return done.stdout.strip()
+
+    def _write_ssh_files(self) -> None:
+        public = self.key.with_suffix(".pub").read_text(encoding="utf-8")
+        self.execute("sh", "-c", "umask 077; cat > /root/.ssh/authorized_keys", stdin=public)
+        port = self.port(22)
+        host_key = self.execute("cat", "/etc/ssh/ssh_host_ed25519_key.pub").split()
+        self.known_hosts.write_text(
+            f"[127.0.0.1]:{port} {host_key[0]} {host_key[1]}\n", encoding="utf-8"
+        )
+        self.ssh_config.write_text(
+            f"Host {self.name}\n"
+            "  HostName 127.0.0.1\n"
+            f"  Port {port}\n"
+            "  User root\n"
+            f"  IdentityFile {self.key}\n"
+            "  IdentitiesOnly yes\n"
+            f"  UserKnownHostsFile {self.known_hosts}\n",
+            encoding="utf-8",
+        )
+        _until(30, f"{self.name} to answer SSH", self._answers)
+
+    def _answers(self) -> bool:
+        ssh = ["ssh", "-F", self.ssh_config, "-o", "ConnectTimeout=5", self.name, "true"]
+        return subprocess.run(ssh, capture_output=True, timeout=30, check=False).returncode == 0
+
+
+def _until(seconds: float, what: str, ready: Callable[[], bool]) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            raise LabError(f"waited {seconds:.0f} s in vain for {what}")
+        time.sleep(0.3)
+
+
+def forget(state: Path) -> None:
+    """Remove a folder of state as a whole."""
+    shutil.rmtree(state, ignore_errors=True)
