@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Render what a node would hold into a folder of the controller."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _build, _render
+from ansible_collections.archipel.spaces.plugins.plugin_utils._action import COLLECTION
+
+SHOWN = 100
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller alone: no connection is opened."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Render and write."""
+        super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec(
+            argument_spec={
+                "spaces": {"type": "list", "elements": "dict", "required": True},
+                "databases": {"type": "list", "elements": "dict", "required": True},
+                "settings": {"type": "dict", "required": True},
+                "directory": {"type": "path", "required": True},
+            }
+        )
+        environment = _render.templates(_render.template_directory(COLLECTION))
+        try:
+            wanted = _build.documents(options["spaces"], options["databases"], options["settings"], environment)
+            changes = _build.write(Path(options["directory"]), wanted, check=self._task.check_mode)
+        except (KeyError, ValueError, TypeError, OSError) as error:
+            raise AnsibleActionFail(f"spaces_build: {type(error).__name__}: {error}") from error
+        return {"changed": bool(changes), "files": len(wanted), "changes": changes[:SHOWN]}

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Bring many small files to their wanted content, owner and mode, in one pass."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
+
+# Values of these keys never show in a difference.
+SECRET = re.compile(r"^(\s*'(?:[a-z_.]*(?:password|secret|key|salt|token)[a-z_.]*)' => ).*$", re.MULTILINE)
+LARGEST = 1 << 20
+
+
+@dataclass(frozen=True)
+class State:
+    """A file as it is; content is None where it could not be one of ours."""
+
+    content: bytes | None
+    uid: int
+    gid: int
+    mode: int
+
+
+def masked(text: str) -> str:
+    """Return a text with the values of secret keys left out."""
+    return SECRET.sub(r"\1'(hidden)',", text)
+
+
+def read_file(path: str) -> State | None:
+    """Return a file's state, or None if there is none. Links are not followed."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        info = os.lstat(path)
+        return State(None, info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode))
+    try:
+        info = os.fstat(descriptor)
+        regular = stat.S_ISREG(info.st_mode) and info.st_size <= LARGEST
+        content = os.read(descriptor, LARGEST + 1) if regular else None
+    finally:
+        os.close(descriptor)
+    return State(content, info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode))
+
+
+def differences(wanted: t.Mapping[str, t.Any], state: State | None) -> list[str]:
+    """Return in words what is wrong with a file; nothing if it is as wanted. Pure."""
+    if state is None:
+        return ["created"]
+    found = []
+    if state.content != wanted["content"].encode():
+        found.append("content")
+    if (state.uid, state.gid) != (wanted["uid"], wanted["gid"]):
+        found.append(f"owner {state.uid}:{state.gid} → {wanted['uid']}:{wanted['gid']}")
+    if state.mode != wanted["mode"]:
+        found.append(f"mode {state.mode:04o} → {wanted['mode']:04o}")
+    return found
+
+
+def write_file(wanted: t.Mapping[str, t.Any]) -> None:
+    """Put a file in place, whole or not at all.
+
+    The new file is made under a fresh name and renamed: neither a reader nor a link
+    planted under the final name ever meets a half-written file.
+    """
+    path = wanted["path"]
+    descriptor, beside = tempfile.mkstemp(prefix=".archipel-", dir=os.path.dirname(path))
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(wanted["content"].encode())
+            os.fchown(file.fileno(), wanted["uid"], wanted["gid"])
+            os.fchmod(file.fileno(), wanted["mode"])
+        os.rename(beside, path)
+    except BaseException:
+        os.unlink(beside)
+        raise
+
+
+def show(report: Report, wanted: t.Mapping[str, t.Any], state: State | None) -> None:
+    """Add the difference of one file, without secrets."""
+    before = "" if state is None or state.content is None else state.content.decode("utf-8", "replace")
+    report.diff(wanted["path"], masked(before), masked(wanted["content"]))
+
+
+def converge(wanted: t.Sequence[t.Mapping[str, t.Any]], *, check: bool, diff: bool) -> Report:
+    """Bring all files to their wanted state; one that fails does not stop the others.
+
+    Returns a report whose fact `kinds` maps each kind of file to the spaces changed.
+    """
+    report = Report()
+    kinds: dict[str, list[str]] = {}
+    written = False
+    for item in wanted:
+        try:
+            state = read_file(item["path"])
+            found = differences(item, state)
+            if not found:
+                continue
+            if not check:
+                write_file(item)
+                written = True
+        except OSError as error:
+            report.fail(item["space"], f"{item['path']}: {error.strerror}")
+            continue
+        report.change(item["space"], f"{item['path']}: {', '.join(found)}")
+        kinds.setdefault(item["kind"], []).append(item["space"])
+        if diff:
+            show(report, item, state)
+    if written:
+        # Once for all: flushing each of thousands of files takes six times as long.
+        os.sync()
+    report.facts["kinds"] = kinds
+    return report

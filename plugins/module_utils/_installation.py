@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Install Nextcloud in new spaces and apply what only Nextcloud itself can be told.
+
+A space is installed once. A journal beside it says that an installation is under way:
+only with that journal may the remains of an interrupted one be cleared away, so that
+a live space whose configuration went missing is never taken for a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _files, _mariadb, _occ
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
+
+INSTALLED = re.compile(r"^\s*'installed'\s*=>\s*true\s*,", re.MULTILINE)
+# Created by installations that cannot do without a first administrator; removed at once.
+SETUP_ACCOUNT = "archipel-setup"
+JOURNAL, APPLIED = ".installing", ".applied"
+
+
+class InstallationError(Exception):
+    """One space could not be installed or configured."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What is there of one space."""
+
+    linked: bool
+    installed: bool
+    interrupted: bool
+    applied: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """Where things are on this node, and how to reach its database."""
+
+    root: str
+    releases: str
+    php: str
+    spool: str
+    database_host: str
+    sandbox: list[str]
+    connect: t.Callable[[], t.Any]
+    # What the database driver raises.
+    database_error: type[Exception]
+
+
+def digest(item: t.Mapping[str, t.Any]) -> str:
+    """Return what identifies the state that Nextcloud is told to have."""
+    text = json.dumps(item["applied"], ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_text(path: str) -> str:
+    """Return a file's text; empty if there is none."""
+    state = _files.read_file(path)
+    return "" if state is None or state.content is None else state.content.decode("utf-8", "replace")
+
+
+def read_state(root: str, slug: str) -> State:
+    """Read what is there of one space: four small files at most."""
+    base = f"{root}/{slug}"
+    return State(
+        linked=os.path.lexists(f"{base}/release"),
+        installed=bool(INSTALLED.search(read_text(f"{base}/config/config.php"))),
+        interrupted=os.path.exists(f"{base}/{JOURNAL}"),
+        applied=read_text(f"{base}/{APPLIED}").strip(),
+    )
+
+
+def plan(item: t.Mapping[str, t.Any], state: State) -> list[str]:
+    """Return the steps one space needs, in order. Pure."""
+    if not item["running"]:
+        return []
+    steps = [] if state.linked else ["link"]
+    if state.interrupted:
+        steps += ["clear", "install", "apply"]
+    elif not state.installed:
+        steps += ["install", "apply"]
+    elif state.applied != digest(item):
+        steps += ["apply"]
+    return steps
+
+
+def link(item: t.Mapping[str, t.Any], node: Node) -> None:
+    """Point a new space at its release; a space that has one is moved by an upgrade only."""
+    target = f"{node.releases}/{item['release']}"
+    if not os.path.isdir(target):
+        raise InstallationError(f"release {item['release']} is not built on this node")
+    base = f"{node.root}/{item['space']}"
+    os.symlink(os.path.relpath(target, base), f"{base}/release")
+
+
+def tables(item: t.Mapping[str, t.Any], node: Node) -> int:
+    """Return how many tables the space's database holds."""
+    connection = node.connect()
+    try:
+        with connection.cursor() as cursor:
+            sql = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
+            cursor.execute(sql, (item["database"]["name"],))
+            return int(cursor.fetchone()[0])
+    finally:
+        connection.close()
+
+
+def clear(item: t.Mapping[str, t.Any], node: Node) -> None:
+    """Remove what an interrupted installation left: its tables and its state file."""
+    name = _mariadb.quote(item["database"]["name"])
+    connection = node.connect()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name}")
+            cursor.execute(f"CREATE DATABASE {name} CHARACTER SET {_mariadb.CHARACTER_SET} COLLATE {_mariadb.COLLATION}")
+    finally:
+        connection.close()
+    Path(f"{node.root}/{item['space']}/config/config.php").unlink(missing_ok=True)
+
+
+def occ(item: t.Mapping[str, t.Any], node: Node, arguments: t.Sequence[str], stdin: str | None = None) -> str:
+    """Run occ for a space and return what it printed.
+
+    Raises:
+        InstallationError: it failed.
+    """
+    outcome = _occ.run(item["space"], node.php, arguments, root=node.root, stdin=stdin, lines=node.sandbox)
+    if outcome.code != 0:
+        raise InstallationError(f"occ {arguments[0]}: {outcome.why()}")
+    return outcome.stdout
+
+
+def install(item: t.Mapping[str, t.Any], node: Node) -> None:
+    """Run Nextcloud's own installer in an empty database."""
+    base = f"{node.root}/{item['space']}"
+    journal = Path(f"{base}/{JOURNAL}")
+    if not journal.exists():
+        if count := tables(item, node):
+            raise InstallationError(
+                f"{base}/config/config.php says nothing is installed, yet the database has {count} tables: "
+                "restore config.php from a backup, or empty the database if it is not needed"
+            )
+        journal.touch(mode=0o600)
+    database = item["database"]
+    arguments = [
+        *("maintenance:install", "--no-interaction", "--database=mysql"),
+        f"--database-host={node.database_host}",
+        f"--database-name={database['name']}",
+        f"--database-user={database['user']}",
+        f"--database-pass={database['password'] or ''}",
+        f"--data-dir={base}/data",
+        *first_account(os.path.realpath(f"{base}/release")),
+    ]
+    occ(item, node, arguments)
+    mark_data(f"{base}/data", item["id"])
+    journal.unlink()
+
+
+def first_account(release: str) -> list[str]:
+    """Return the installer's arguments about the first account: none, where it can do without."""
+    command = Path(release, "core/Command/Maintenance/Install.php")
+    if "disable-admin-user" in command.read_text(encoding="utf-8"):
+        return ["--disable-admin-user"]
+    return [f"--admin-user={SETUP_ACCOUNT}", f"--admin-pass={secrets.token_urlsafe(32)}"]
+
+
+def mark_data(directory: str, owner: int) -> None:
+    """Put the marks that any release looks for in a data directory."""
+    for name in (".ncdata", ".ocdata"):
+        item = {"path": f"{directory}/{name}", "content": "# Nextcloud data directory\n", "mode": 0o640}
+        if not os.path.lexists(item["path"]):  # type: ignore[type-var]
+            _files.write_file({**item, "uid": owner, "gid": owner})
+
+
+def apply(item: t.Mapping[str, t.Any], node: Node) -> list[str]:
+    """Tell Nextcloud its wanted state through the application `archipel`; return what changed.
+
+    Until it has succeeded once, an administrator who is there already is invited again:
+    the invitation of an interrupted run was lost with it.
+    """
+    occ(item, node, ["app:enable", "archipel"])
+    first = not os.path.exists(f"{node.root}/{item['space']}/{APPLIED}")
+    wanted = {**item["applied"], "remove_users": [SETUP_ACCOUNT], "invite": first}
+    printed = occ(item, node, ["archipel:apply", "--input={input}"], stdin=json.dumps(wanted))
+    try:
+        answer = json.loads(printed)
+    except ValueError as error:
+        raise InstallationError(f"occ archipel:apply printed no JSON: {printed[-300:]!r}") from error
+    if invitation := answer.get("invitation"):
+        spool(invitation, f"{node.spool}/{item['space']}.eml")
+    path = f"{node.root}/{item['space']}/{APPLIED}"
+    _files.write_file({"path": path, "content": digest(item) + "\n", "uid": 0, "gid": 0, "mode": 0o600})
+    return [str(change) for change in answer.get("changes", [])]
+
+
+def spool(invitation: t.Mapping[str, str], path: str) -> None:
+    """Keep an invitation that no relay could carry, for root's eyes only."""
+    message = EmailMessage()
+    message["To"], message["Subject"] = invitation["to"], invitation["subject"]
+    message.set_content(invitation["body"])
+    _files.write_file({"path": path, "content": message.as_string(), "uid": 0, "gid": 0, "mode": 0o600})
+
+
+STEPS: dict[str, t.Callable[[t.Mapping[str, t.Any], Node], t.Any]] = {
+    "link": link,
+    "clear": clear,
+    "install": install,
+    "apply": apply,
+}
+WORDS = {
+    "link": "release {release}",
+    "clear": "remains of an interrupted installation cleared",
+    "install": "Nextcloud installed",
+    "apply": "Nextcloud's settings applied",
+}
+
+
+def carry_out(item: t.Mapping[str, t.Any], steps: t.Sequence[str], node: Node) -> tuple[list[str], str]:
+    """Do the steps of one space; return what was done and, if it failed, why."""
+    done: list[str] = []
+    for step in steps:
+        try:
+            STEPS[step](item, node)
+        except (InstallationError, OSError, node.database_error) as error:
+            return done, str(error)
+        done.append(WORDS[step].format(**item))
+    return done, ""
+
+
+def converge(wanted: t.Sequence[t.Mapping[str, t.Any]], node: Node, parallel: int, *, check: bool) -> Report:
+    """Install and configure the spaces that need it, a bounded number at a time."""
+    report = Report()
+    steps = {item["space"]: plan(item, read_state(node.root, item["space"])) for item in wanted}
+    todo = [item for item in wanted if steps[item["space"]]]
+    if check:
+        for item in todo:
+            for step in steps[item["space"]]:
+                report.change(item["space"], WORDS[step].format(**item))
+        return report
+    with ThreadPoolExecutor(max_workers=parallel) as pool:
+        results = pool.map(lambda item: carry_out(item, steps[item["space"]], node), todo)
+        for item, (done, why) in zip(todo, results, strict=True):
+            for what in done:
+                report.change(item["space"], what)
+            if why:
+                report.fail(item["space"], why)
+    return report

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Run Nextcloud's occ as a space, inside the space's own sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+SANDBOX = "/etc/archipel/sandbox.conf"
+RUNNER = "/usr/local/libexec/archipel/occ-args.php"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of occ gave."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    def why(self) -> str:
+        """Return the end of what it said, for a failure report."""
+        return (self.stderr.strip() or self.stdout.strip())[-800:] or f"exit code {self.code}"
+
+
+def sandbox(path: str = SANDBOX) -> list[str]:
+    """Return the lines of the sandbox that the units of spaces share."""
+    lines = (line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def properties(lines: t.Iterable[str], slug: str, release: str) -> list[str]:
+    """Return the arguments that make systemd-run build the same sandbox. Pure."""
+    wanted = [line.replace("%i", slug) for line in lines]
+    wanted += [
+        f"Wants=space-redis@{slug}.service",
+        f"After=space-redis@{slug}.service",
+        "Slice=archipel-jobs.slice",
+        f"Environment=ARCHIPEL_RELEASE={release}",
+    ]
+    return [f"--property={line}" for line in wanted]
+
+
+def run(
+    slug: str,
+    php: str,
+    arguments: t.Sequence[str],
+    *,
+    root: str = "/srv/spaces",
+    environment: t.Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    timeout: float = 3600,
+    lines: t.Sequence[str] | None = None,
+) -> Outcome:
+    """Run occ once for one space.
+
+    Arguments, environment and input travel over a pipe: none shows in the process list.
+    `{input}` in an argument stands for the path of a private file that holds `stdin`.
+
+    Args:
+        slug: the space.
+        php: the PHP interpreter.
+        arguments: occ's arguments.
+        timeout: seconds after which the run is ended.
+        lines: the sandbox, when the caller has read it already.
+
+    Raises:
+        OSError: the sandbox's definition or the release link is missing.
+    """
+    release = os.path.realpath(f"{root}/{slug}/release", strict=True)
+    request: dict[str, t.Any] = {"arguments": list(arguments), "environment": dict(environment or {})}
+    if stdin is not None:
+        request["input"] = stdin
+    command = [
+        *("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec"),
+        f"--description=occ of the Nextcloud space {slug}",
+        *properties(sandbox() if lines is None else lines, slug, release),
+        f"--property=RuntimeMaxSec={int(timeout)}",
+        *("--", php, "-d", "apc.enable_cli=1", "-d", "memory_limit=512M", RUNNER),
+    ]
+    done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=False)
+    return Outcome(done.returncode, done.stdout, done.stderr)

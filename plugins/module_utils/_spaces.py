@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What all modules of spaces share: the desired state's journey, and the report."""
+
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+import zlib
+
+PAYLOAD_OPTION: dict[str, t.Any] = {"type": "str", "required": True, "no_log": True}
+
+
+def pack(value: t.Any) -> str:
+    """Return a value as compressed text: thousands of spaces are very alike."""
+    data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.b64encode(zlib.compress(data, 1)).decode()
+
+
+def unpack(text: str) -> t.Any:
+    """Return what `pack` was given."""
+    return json.loads(zlib.decompress(base64.b64decode(text)))
+
+
+class Report:
+    """What a module found and did, space by space."""
+
+    def __init__(self) -> None:
+        self.changes: dict[str, list[str]] = {}
+        self.node_changes: list[str] = []
+        self.failures: dict[str, str] = {}
+        self.diffs: list[dict[str, str]] = []
+        self.facts: dict[str, t.Any] = {}
+
+    def change(self, space: str, what: str) -> None:
+        """Note one change of a space (in check mode: one that would be made)."""
+        self.changes.setdefault(space, []).append(what)
+
+    def node_change(self, what: str) -> None:
+        """Note a change that concerns the node, not one space."""
+        self.node_changes.append(what)
+
+    def fail(self, space: str, why: str) -> None:
+        """Note that a space could not be converged; the first reason is kept."""
+        self.failures.setdefault(space, why)
+
+    def diff(self, header: str, before: str, after: str) -> None:
+        """Note a difference to show with `--diff`."""
+        self.diffs.append(
+            {"before_header": header, "after_header": header, "before": before, "after": after}
+        )
+
+    def result(self) -> dict[str, t.Any]:
+        """Return what the module hands to Ansible."""
+        return {
+            "changed": bool(self.changes or self.node_changes),
+            "node": self.node_changes,
+            "spaces": {name: self.changes[name] for name in sorted(self.changes)},
+            "failed_spaces": {name: self.failures[name] for name in sorted(self.failures)},
+            "diff": self.diffs,
+            **self.facts,
+        }

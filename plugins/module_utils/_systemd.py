@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Doors, clocks and services of all spaces, compared with what runs, in a few calls.
+
+What runs is compared with what is configured: the time a service last read its
+configuration against the time its files changed. No notification can get lost.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC")
+UNITS = "/etc/systemd/system"
+# Arguments of one systemctl call; far below the kernel's limit.
+SLICE = 400
+# What a running space consists of, and what must not run for the others.
+ENABLED = ("space-php@{}.socket", "space-cron@{}.timer")
+STOPPED = (*ENABLED, "space-cron@{}.service", "space-php@{}.service", "space-redis@{}.service")
+OWN_UNITS = ("space-", "archipel-")
+RELOAD_STAMP = "/run/archipel/daemon-reload"
+PATTERNS = ("space-php@*", "space-cron@*", "space-redis@*")
+WANTS = {".socket": "sockets.target.wants", ".timer": "timers.target.wants"}
+
+
+@dataclass
+class World:
+    """The units of spaces as systemd knows them."""
+
+    active: dict[str, str] = field(default_factory=dict)
+    enabled: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Plan:
+    """Units to enable, disable, start and stop."""
+
+    enable: list[str] = field(default_factory=list)
+    disable: list[str] = field(default_factory=list)
+    start: list[str] = field(default_factory=list)
+    stop: list[str] = field(default_factory=list)
+
+
+class SystemdError(Exception):
+    """systemctl said no."""
+
+
+def systemctl(*arguments: str) -> str:
+    """Run systemctl and return what it printed.
+
+    Raises:
+        SystemdError: it failed; the text is its own.
+    """
+    command = ["systemctl", "--no-pager", "--no-ask-password", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+    if done.returncode != 0:
+        raise SystemdError((done.stderr or done.stdout).strip()[-1000:])
+    return done.stdout
+
+
+def in_slices(units: t.Sequence[str], *verb: str) -> None:
+    """Run one systemctl verb over many units, some hundreds at a time."""
+    for start in range(0, len(units), SLICE):
+        systemctl(*verb, "--", *units[start : start + SLICE])
+
+
+def read_world() -> World:
+    """Read which units of spaces are active and which are enabled."""
+    world = World()
+    for line in systemctl("list-units", "--all", "--plain", "--no-legend", "--full", *PATTERNS).splitlines():
+        fields = line.split(None, 4)
+        if len(fields) >= 4:
+            world.active[fields[0]] = fields[2]
+    for directory in WANTS.values():
+        try:
+            world.enabled.update(n for n in os.listdir(f"{UNITS}/{directory}") if n.startswith("space-"))
+        except FileNotFoundError:
+            continue
+    return world
+
+
+def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], world: World, report: Report) -> Plan:
+    """Return what to enable, disable, start and stop; note it per space. Pure but for the report."""
+    steps = Plan()
+    for item in wanted:
+        slug = item["space"]
+        if item["running"]:
+            for unit in (name.format(slug) for name in ENABLED):
+                if unit not in world.enabled:
+                    steps.enable.append(unit)
+                    report.change(slug, f"{unit} enabled")
+                if world.active.get(unit) != "active":
+                    steps.start.append(unit)
+                    report.change(slug, f"{unit} started")
+            continue
+        for unit in (name.format(slug) for name in STOPPED):
+            if unit in world.enabled:
+                steps.disable.append(unit)
+                report.change(slug, f"{unit} disabled")
+            if world.active.get(unit, "inactive") not in {"inactive", "failed"}:
+                steps.stop.append(unit)
+                report.change(slug, f"{unit} stopped")
+    return steps
+
+
+def apply(steps: Plan, report: Report) -> None:
+    """Carry out a plan: one call per verb; units that do not start fail their space only."""
+    if steps.disable:
+        in_slices(steps.disable, "disable")
+    if steps.stop:
+        in_slices(steps.stop, "stop")
+    if steps.enable:
+        in_slices(steps.enable, "enable")
+    if not steps.start:
+        return
+    try:
+        in_slices(steps.start, "start")
+    except SystemdError as error:
+        active = read_world().active
+        for unit in steps.start:
+            if active.get(unit) != "active":
+                report.fail(slug_of(unit), f"{unit} did not start: {error}")
+
+
+def newest(paths: t.Iterable[str], names: tuple[str, ...] = ("",)) -> float:
+    """Return the latest modification time, in seconds, of files and of folders' entries.
+
+    A folder counts with itself (an entry that went) and with the files whose name
+    starts with one of `names`.
+    """
+    latest = 0.0
+    for path in paths:
+        try:
+            if not os.path.isdir(path):
+                latest = max(latest, os.stat(path).st_mtime)
+                continue
+            if names == ("",):
+                latest = max(latest, os.stat(path).st_mtime)
+            with os.scandir(path) as entries:
+                times = (e.stat().st_mtime for e in entries if e.name.startswith(names) and e.is_file())
+                latest = max(latest, max(times, default=0.0))
+        except FileNotFoundError:
+            continue
+    return latest
+
+
+def moment(text: str) -> float:
+    """Return the latest time in a text of systemd (`--timestamp=us+utc`), in seconds; 0 if none."""
+    times = [datetime.strptime(found, "%Y-%m-%d %H:%M:%S.%f UTC") for found in MOMENT.findall(text)]
+    return max((time.replace(tzinfo=timezone.utc).timestamp() for time in times), default=0.0)
+
+
+def loaded_at(values: t.Mapping[str, str]) -> float:
+    """Return when a service last read its configuration: its start, or its last reload."""
+    reload = values.get("ExecReload", "").partition("start_time=")[2].partition("]")[0]
+    return max(moment(values.get("ExecMainStartTimestamp", "")), moment(reload))
+
+
+def properties(units: t.Sequence[str], *names: str) -> dict[str, dict[str, str]]:
+    """Return the named properties of units, by unit; units that are not loaded are left out."""
+    output = systemctl("show", "--timestamp=us+utc", f"--property=Id,{','.join(names)}", "--", *units)
+    found = {}
+    for block in output.split("\n\n"):
+        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if values.get("Id"):
+            found[values["Id"]] = values
+    return found
+
+
+def daemon_reload(report: Report, *, check: bool) -> None:
+    """Make systemd read unit files that changed since it last did."""
+    started = moment(systemctl("show", "--timestamp=us+utc", "--property=UserspaceTimestamp"))
+    dropins = [f"{UNITS}/{n}" for n in os.listdir(UNITS) if n.startswith(OWN_UNITS) and n.endswith(".d")]
+    if max(newest([UNITS], OWN_UNITS), newest(dropins)) <= max(started, newest([RELOAD_STAMP])):
+        return
+    report.node_change("systemd: unit files read again")
+    if not check:
+        # Stamped first: a file that changes during the call is newer than the stamp.
+        os.makedirs(os.path.dirname(RELOAD_STAMP), exist_ok=True)
+        stamp = time.time()
+        systemctl("daemon-reload")
+        with open(RELOAD_STAMP, "w", encoding="ascii"):
+            os.utime(RELOAD_STAMP, (stamp, stamp))
+
+
+def plan_services(
+    services: t.Mapping[str, tuple[float, float]], sources: t.Mapping[str, float], own: t.Callable[[str], float]
+) -> dict[str, list[str]]:
+    """Return which running services must be restarted, and which reloaded. Pure.
+
+    Args:
+        services: unit → (start, last reading of its configuration), in seconds.
+        sources: latest change of what needs a ``restart`` and of what a ``reload`` is enough for.
+        own: unit → latest change of its own configuration file.
+    """
+    steps: dict[str, list[str]] = {"restart": [], "reload": []}
+    for unit, (started, loaded) in sorted(services.items()):
+        if sources["restart"] > started:
+            steps["restart"].append(unit)
+        elif max(sources["reload"], own(unit)) > loaded:
+            steps["reload"].append(unit)
+    return steps
+
+
+def converge_services(options: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
+    """Reload or restart the running PHP services whose configuration is newer than they are.
+
+    Sleeping services need nothing: they read it when they wake.
+    """
+    sources = {
+        # What a package installs carries the time of its build; its change of place does not.
+        "restart": max(newest(options["restart"]), changed_at(options["binaries"])),
+        "reload": newest(options["reload"]),
+    }
+    steps = plan_services(running_services(), sources, lambda u: newest([f"{options['own']}/{slug_of(u)}.conf"]))
+    for verb, units in steps.items():
+        for unit in units:
+            report.change(slug_of(unit), f"{unit}: {verb}")
+        if units and not check:
+            in_slices(units, verb)
+
+
+def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
+    """Check nginx's configuration and reload it if it is newer than what nginx runs with."""
+    values = properties(["nginx.service"], "ActiveState", "ExecMainStartTimestamp", "ExecReload")["nginx.service"]
+    if values["ActiveState"] == "active" and newest(options["paths"]) <= loaded_at(values):
+        return
+    report.node_change("nginx reloaded" if values["ActiveState"] == "active" else "nginx started")
+    if check:
+        return
+    tested = subprocess.run(["nginx", "-t", "-q"], capture_output=True, text=True, check=False)
+    if tested.returncode != 0:
+        raise SystemdError(f"nginx refuses the configuration and keeps the old one: {tested.stderr.strip()[-1500:]}")
+    systemctl("reload-or-restart", "nginx.service")
+
+
+def running_services() -> dict[str, tuple[float, float]]:
+    """Return when each running PHP service started, and when it last read its configuration."""
+    found = properties(["space-php@*.service"], "ActiveState", "ExecMainStartTimestamp", "ExecReload")
+    return {
+        unit: (moment(values.get("ExecMainStartTimestamp", "")), loaded_at(values))
+        for unit, values in found.items()
+        if values.get("ActiveState") == "active"
+    }
+
+
+def changed_at(paths: t.Iterable[str]) -> float:
+    """Return the latest time at which one of these files was put in its place."""
+    return max((os.stat(path).st_ctime for path in paths if os.path.exists(path)), default=0.0)
+
+
+def slug_of(unit: str) -> str:
+    """Return the slug in the name of a unit: space-php@velo-ecole.service → velo-ecole."""
+    return unit.partition("@")[2].rpartition(".")[0]
+
+
+def converge(wanted: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
+    """Bring units, PHP services and nginx in line with what is configured."""
+    daemon_reload(report, check=check)
+    steps = plan(wanted["units"], read_world(), report)
+    if not check:
+        apply(steps, report)
+    converge_services(wanted["php"], report, check=check)
+    converge_nginx(wanted["nginx"], report, check=check)

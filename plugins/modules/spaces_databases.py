@@ -1,0 +1,106 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Ansible module spaces_databases."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: spaces_databases
+short_description: Bring the databases, accounts and grants of all spaces to their wanted state
+version_added: 0.1.0
+description:
+  - Reads schemata, accounts and grants once over one connection, compares, and sends statements for the differences only.
+  - Rights that a space should not have are taken away; nothing is dropped.
+  - A server that cannot be reached fails the task once, not every space.
+options:
+  spaces:
+    description:
+      - The spaces of this node, as the inventory plugin P(archipel.spaces.registry#inventory) gives them in C(archipel_spaces).
+      - Spaces on hold are left alone.
+    type: list
+    elements: dict
+    required: true
+  settings:
+    description: Where things are on this node, and the policy; the role C(archipel.spaces.spaces) prepares it.
+    type: dict
+    required: true
+  exclude:
+    description: Slugs to leave out, usually those that an earlier task could not converge.
+    type: list
+    elements: str
+    default: []
+  payload:
+    description: The desired state, rendered and compressed by the action plugin. Not for playbooks.
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: Reports exactly what a real run would change.
+  diff_mode:
+    support: full
+    description: What is done, in words; passwords never show.
+  idempotent:
+    support: full
+    description: A second run changes nothing.
+requirements: [python3-pymysql]
+author:
+  - The Archipel contributors
+"""
+
+EXAMPLES = r"""
+- name: Converge the databases of all the spaces of this node
+  archipel.spaces.spaces_databases:
+    spaces: "{{ archipel_spaces }}"
+    settings: "{{ __spaces_settings }}"
+"""
+
+RETURN = r"""
+spaces:
+  description: What was changed (in check mode, would be), by slug. Only changed spaces are listed.
+  returned: always
+  type: dict
+  sample: {"velo-ecole": ["database space_velo-ecole"]}
+failed_spaces:
+  description: Why a space could not be converged, by slug. The module itself does not fail for them.
+  returned: always
+  type: dict
+  sample: {}
+node:
+  description: What was changed on the node itself.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import traceback
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _mariadb
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+
+try:
+    import pymysql
+
+    MISSING = None
+except ImportError:
+    MISSING = traceback.format_exc()
+
+
+def main() -> None:
+    """Converge what the payload asks for."""
+    module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
+    if MISSING:
+        module.fail_json(msg=missing_required_lib("pymysql"), exception=MISSING)
+    wanted = unpack(module.params["payload"])
+    try:
+        connection = pymysql.connect(unix_socket=wanted["socket"], user="root", autocommit=True)
+        report = _mariadb.converge(wanted["databases"], connection, check=module.check_mode, diff=module._diff)
+    except pymysql.Error as error:
+        module.fail_json(msg=f"MariaDB at {wanted['socket']} does not answer, no space was looked at: {error}")
+    module.exit_json(**report.result())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Ansible module spaces_files."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: spaces_files
+short_description: Bring the configuration files of all the spaces of a node to their wanted state
+version_added: 0.1.0
+description:
+  - Vhosts, PHP services and managed configurations are rendered on the controller, travel as one compressed value and are compared on the node in one pass.
+  - Content, owner and mode are compared with what is there, each time: a change made by hand is found.
+options:
+  spaces:
+    description:
+      - The spaces of this node, as the inventory plugin P(archipel.spaces.registry#inventory) gives them in C(archipel_spaces).
+      - Spaces on hold are left alone.
+    type: list
+    elements: dict
+    required: true
+  settings:
+    description: Where things are on this node, and the policy; the role C(archipel.spaces.spaces) prepares it.
+    type: dict
+    required: true
+  exclude:
+    description: Slugs to leave out, usually those that an earlier task could not converge.
+    type: list
+    elements: str
+    default: []
+  payload:
+    description: The desired state, rendered and compressed by the action plugin. Not for playbooks.
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: Reports exactly what a real run would change.
+  diff_mode:
+    support: full
+    description: One entry per file; the values of secret keys are left out.
+  idempotent:
+    support: full
+    description: A second run changes nothing.
+author:
+  - The Archipel contributors
+"""
+
+EXAMPLES = r"""
+- name: Converge the files of all the spaces of this node
+  archipel.spaces.spaces_files:
+    spaces: "{{ archipel_spaces }}"
+    settings: "{{ __spaces_settings }}"
+"""
+
+RETURN = r"""
+spaces:
+  description: What was changed (in check mode, would be), by slug. Only changed spaces are listed.
+  returned: always
+  type: dict
+  sample: {"velo-ecole": ["/etc/nginx/archipel/velo-ecole.conf: content"]}
+failed_spaces:
+  description: Why a space could not be converged, by slug. The module itself does not fail for them.
+  returned: always
+  type: dict
+  sample: {}
+node:
+  description: What was changed on the node itself.
+  returned: always
+  type: list
+  elements: str
+kinds:
+  description: The changed spaces by kind of file.
+  returned: always
+  type: dict
+  sample: {"vhost": ["velo-ecole"]}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _files
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+
+
+def main() -> None:
+    """Converge what the payload asks for."""
+    module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
+    wanted = unpack(module.params["payload"])
+    report = _files.converge(wanted["files"], check=module.check_mode, diff=module._diff)
+    module.exit_json(**report.result())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Ansible module spaces_installations."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: spaces_installations
+short_description: Install Nextcloud in new spaces and apply what only Nextcloud can be told
+version_added: 0.1.0
+description:
+  - Spaces that have no Nextcloud yet get one, a bounded number at a time; what is left of an interrupted installation is cleared first.
+  - A space whose configuration is lost is refused, never installed anew.
+  - A digest of the applied state keeps the ordinary run free of PHP.
+options:
+  spaces:
+    description:
+      - The spaces of this node, as the inventory plugin P(archipel.spaces.registry#inventory) gives them in C(archipel_spaces).
+      - Spaces on hold are left alone.
+    type: list
+    elements: dict
+    required: true
+  settings:
+    description: Where things are on this node, and the policy; the role C(archipel.spaces.spaces) prepares it.
+    type: dict
+    required: true
+  exclude:
+    description: Slugs to leave out, usually those that an earlier task could not converge.
+    type: list
+    elements: str
+    default: []
+  payload:
+    description: The desired state, rendered and compressed by the action plugin. Not for playbooks.
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: Reports exactly what a real run would change.
+  diff_mode:
+    support: none
+    description: Steps are listed under RV(spaces).
+  idempotent:
+    support: full
+    description: A second run changes nothing.
+requirements: [python3-pymysql, systemd >= 252]
+author:
+  - The Archipel contributors
+"""
+
+EXAMPLES = r"""
+- name: Converge the installations of all the spaces of this node
+  archipel.spaces.spaces_installations:
+    spaces: "{{ archipel_spaces }}"
+    settings: "{{ __spaces_settings }}"
+"""
+
+RETURN = r"""
+spaces:
+  description: What was changed (in check mode, would be), by slug. Only changed spaces are listed.
+  returned: always
+  type: dict
+  sample: {"velo-ecole": ["Nextcloud installed"]}
+failed_spaces:
+  description: Why a space could not be converged, by slug. The module itself does not fail for them.
+  returned: always
+  type: dict
+  sample: {}
+node:
+  description: What was changed on the node itself.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import traceback
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _installation, _occ
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+
+try:
+    import pymysql
+
+    MISSING = None
+except ImportError:
+    MISSING = traceback.format_exc()
+
+
+def node_of(settings: dict[str, t.Any]) -> _installation.Node:
+    """Return where things are on this node."""
+    return _installation.Node(
+        root=settings["root"],
+        releases=settings["releases"],
+        php=settings["php"],
+        spool=settings["spool"],
+        database_host=settings["database_host"],
+        sandbox=_occ.sandbox(),
+        connect=lambda: pymysql.connect(unix_socket=settings["database_socket"], user="root", autocommit=True),
+        database_error=pymysql.Error,
+    )
+
+
+def main() -> None:
+    """Converge what the payload asks for."""
+    module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
+    if MISSING:
+        module.fail_json(msg=missing_required_lib("pymysql"), exception=MISSING)
+    wanted = unpack(module.params["payload"])
+    node, spaces = node_of(wanted["node"]), wanted["installations"]
+    report = _installation.converge(spaces, node, wanted["parallel"], check=module.check_mode)
+    module.exit_json(**report.result())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What the action plugins of spaces share: render here, once for all, converge there."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
+from ansible_collections.archipel.spaces.plugins.plugin_utils._selection import select
+
+Spaces = list[dict[str, t.Any]]
+COLLECTION = Path(__file__).resolve().parents[2]
+
+
+class SpacesAction(ActionBase):
+    """Turn the spaces and the settings of a node into the desired state of one module."""
+
+    module = ""
+
+    def desired(self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces) -> dict[str, t.Any]:
+        """Return the desired state that the module converges. Pure.
+
+        Args:
+            spaces: the spaces this run converges.
+            settings: the node and the policy.
+            known: all spaces of the node, also those on hold or left out: a declaration
+                that is one file for all must name them too.
+        """
+        raise NotImplementedError
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Render, then run the module of the same name on the node."""
+        super().run(tmp, task_vars)
+        arguments = self._task.args
+        for name in ("spaces", "settings"):
+            if name not in arguments:
+                raise AnsibleActionFail(f"archipel.spaces.{self.module} needs the option {name}")
+        known, left_out = arguments["spaces"], set(arguments.get("exclude", ()))
+        chosen = [s for s in select(known, arguments.get("only", "")) if not s["hold"] and s["slug"] not in left_out]
+        try:
+            desired = self.desired(chosen, arguments["settings"], known)
+        except (KeyError, ValueError, TypeError) as error:
+            raise AnsibleActionFail(f"archipel.spaces.{self.module}: {type(error).__name__}: {error}") from error
+        name = f"archipel.spaces.{self.module}"
+        return self._execute_module(module_name=name, module_args={"payload": pack(desired)}, task_vars=task_vars)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Write what the nodes would hold into a folder of the controller: for review, and for CI."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from pathlib import Path
+
+from jinja2 import Environment
+
+from ansible_collections.archipel.spaces.plugins.module_utils._files import masked
+from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import Statement, State
+from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import plan as plan_database
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
+
+# A folder without this mark is not ours to clean.
+MARK = ".archipel-build"
+
+
+class ForeignDirectory(ValueError):
+    """The folder holds something that this code did not write."""
+
+
+def sql_text(statement: Statement) -> str:
+    """Return a statement to read: names in quotes, passwords left out."""
+    sql, values = statement
+    # The first two values are the account's name and host; what follows is a secret.
+    shown = [f"'{value}'" if number < 2 else "'(hidden)'" for number, value in enumerate(values)]
+    return (sql % tuple(shown) if shown else sql) + ";\n"
+
+
+def quota_line(space: _render.Space) -> str:
+    """Return a space's limit as `setquota -b` reads it: id, soft and hard KiB, soft and hard files."""
+    return f"{space['id']} 0 {space['storage_gb'] * 1024 * 1024} 0 0\n"
+
+
+def documents(
+    spaces: t.Sequence[_render.Space],
+    databases: t.Sequence[_render.Space],
+    settings: _render.Settings,
+    environment: Environment,
+) -> dict[str, str]:
+    """Return every file of the build of one node, by path below its folder. Pure."""
+    found: dict[str, str] = {}
+    for file in _render.files(spaces, settings, environment):
+        text = masked(file.content) if file.kind == "config" else file.content
+        found[f"{file.kind}/{file.space}.{'php' if file.kind == 'config' else 'conf'}"] = text
+    empty = State({}, {})
+    for space in databases:
+        if space["status"] in _render.PRESENT:
+            steps = plan_database(_render.database(space, settings), empty)
+            found[f"database/{space['slug']}.sql"] = "".join(sql_text(statement) for _, statement in steps)
+    present = [s for s in spaces if s["status"] in _render.PRESENT]
+    if present:
+        found["quota.txt"] = "".join(quota_line(space) for space in present)
+        found["tmpfiles.conf"] = _render.tmpfiles_conf(_render.directories(present, settings))
+        found["sysusers.conf"] = "\n".join(_render.sysusers_lines(present, settings).values()) + "\n"
+    return found
+
+
+def existing(directory: Path) -> set[str]:
+    """Return the files below a folder.
+
+    Raises:
+        ForeignDirectory: there are some, and they are not ours.
+    """
+    names = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+    if names and MARK not in names:
+        raise ForeignDirectory(f"{directory} holds files that are not from here: name another folder, or empty it")
+    return names - {MARK}
+
+
+def write(directory: Path, wanted: t.Mapping[str, str], *, check: bool) -> list[str]:
+    """Make a folder hold exactly these files; return what changed."""
+    gone = existing(directory) - set(wanted)
+    changed = [f"{name} removed" for name in sorted(gone)]
+    for name in gone if not check else ():
+        (directory / name).unlink()
+    for name, text in wanted.items():
+        path = directory / name
+        data = text.encode()
+        try:
+            if path.read_bytes() == data:
+                continue
+        except FileNotFoundError:
+            pass
+        changed.append(name)
+        if not check:
+            os.makedirs(path.parent, exist_ok=True)
+            path.write_bytes(data)
+    if not check:
+        os.makedirs(directory, exist_ok=True)
+        (directory / MARK).touch()
+    return changed

@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""From the entries of the registry to everything a node must hold: pure functions.
+
+Nothing here reads a machine or writes a file, apart from loading the templates once.
+Ansible's templating is not involved: a value that people wrote is data and comes out
+literally, whatever it looks like.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._secrets import derive
+
+Space = t.Mapping[str, t.Any]
+Settings = t.Mapping[str, t.Any]
+
+HOSTNAME = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")
+MANAGED = "Ansible managed by Archipel: changes made here are overwritten"
+
+# What a status asks of the node. A suspended space keeps everything and runs nothing;
+# a closed one only keeps what it has.
+RUNNING = frozenset({"approved"})
+PRESENT = frozenset({"approved", "suspended"})
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of one space: numeric owner and group, permission bits."""
+
+    space: str
+    kind: str
+    path: str
+    content: str
+    uid: int
+    gid: int
+    mode: int
+
+
+@dataclass(frozen=True)
+class Directory:
+    """One directory of one space, as tmpfiles.d makes it."""
+
+    space: str
+    path: str
+    uid: int
+    gid: int
+    mode: int
+
+
+class Expression(str):
+    """A piece of PHP that is written as it is. Never made from the registry's values."""
+
+    __slots__ = ()
+
+
+def php_literal(value: t.Any, indent: int = 0) -> str:
+    """Return the PHP literal of a value made of dicts, lists, strings, numbers and booleans.
+
+    Raises:
+        TypeError: the value holds something PHP has no literal for.
+    """
+    if isinstance(value, Expression):
+        return str.__str__(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    pad, end = "  " * (indent + 1), "  " * indent
+    if isinstance(value, t.Mapping):
+        rows = [f"{pad}{php_literal(str(k))} => {php_literal(v, indent + 1)},\n" for k, v in value.items()]
+        return "[\n" + "".join(rows) + end + "]"
+    if isinstance(value, (list, tuple)):
+        rows = [f"{pad}{php_literal(v, indent + 1)},\n" for v in value]
+        return "[\n" + "".join(rows) + end + "]"
+    raise TypeError(f"no PHP literal for a {type(value).__name__}")
+
+
+def nginx_name(value: str) -> str:
+    """Return a host name as nginx may read it.
+
+    Raises:
+        ValueError: it is no plain host name; the registry's schema lets none through.
+    """
+    if not HOSTNAME.match(value):
+        raise ValueError(f"{value!r} is no host name")
+    return value
+
+
+def home(space: Space, settings: Settings) -> str:
+    """Return the root directory of a space."""
+    return f"{settings['root']}/{space['slug']}"
+
+
+def templates(directory: str) -> Environment:
+    """Return the compiled-once templates of a folder."""
+    environment = Environment(
+        loader=FileSystemLoader(directory),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - no HTML is made here
+    )
+    environment.filters["nginx"] = nginx_name
+    return environment
+
+
+def users(spaces: t.Iterable[Space]) -> list[dict[str, t.Any]]:
+    """Return the unix users of the spaces that are present on the node."""
+    return [
+        {"space": s["slug"], "name": f"space-{s['slug']}", "id": s["id"]} for s in spaces if s["status"] in PRESENT
+    ]
+
+
+def directories(spaces: t.Iterable[Space], settings: Settings) -> list[Directory]:
+    """Return the directories of the spaces that are present on the node.
+
+    `config` is sticky and root's: the space's own user can write its state file there
+    (through occ alone, the web side sees it read-only), and cannot replace ours.
+    """
+    wanted: list[Directory] = []
+    for space in spaces:
+        if space["status"] not in PRESENT:
+            continue
+        slug, own, base = space["slug"], space["id"], home(space, settings)
+        wanted.append(Directory(slug, base, 0, 0, 0o755))
+        wanted.append(Directory(slug, f"{base}/config", 0, own, 0o1770))
+        wanted.append(Directory(slug, f"{base}/data", own, own, 0o750))
+        wanted.extend(Directory(slug, f"{base}/{name}", own, own, 0o700) for name in ("log", "sessions", "tmp"))
+        wanted.append(Directory(slug, f"{settings['redis_run']}/{slug}", own, own, 0o700))
+    return wanted
+
+
+def sysusers_lines(spaces: t.Iterable[Space], settings: Settings) -> dict[str, str]:
+    """Return the sysusers.d line of each space of a node."""
+    return {
+        u["space"]: f'u {u["name"]} {u["id"]} "Nextcloud space" {settings["root"]}/{u["space"]} -'
+        for u in users(spaces)
+    }
+
+
+def tmpfiles_conf(wanted: t.Iterable[Directory]) -> str:
+    """Return the tmpfiles.d file that makes these directories."""
+    rows = [f"d {d.path} {d.mode:04o} {d.uid} {d.gid}" for d in wanted]
+    return "\n".join([f"# {MANAGED}", *rows]) + "\n"
+
+
+def database(space: Space, settings: Settings) -> dict[str, t.Any]:
+    """Return the database and its account, the password only where one is needed."""
+    local = space["db"] == space["web"]
+    wanted: dict[str, t.Any] = {
+        "space": space["slug"],
+        "name": f"space_{space['slug']}",
+        "user": f"space-{space['slug']}",
+        "host": "localhost" if local else settings["database_client_hosts"][space["web"]],
+        "max_user_connections": settings["database_connections"],
+        "password": None,
+    }
+    if not local:
+        wanted["password"] = derive(settings["master_key"], "database", space["slug"], settings.get("rotation", 0))
+    return wanted
+
+
+def managed_config(space: Space, settings: Settings) -> dict[str, t.Any]:
+    """Return every key of a space's configuration that belongs to the operator."""
+    base = home(space, settings)
+    account = database(space, settings)
+    socket = f"{settings['redis_run']}/{space['slug']}/redis.sock"
+    local = account["password"] is None
+    host = f"localhost:{settings['database_socket']}" if local else settings["database_hosts"][space["db"]]
+    days = settings["retention"]
+    config: dict[str, t.Any] = {
+        **settings["nextcloud_config"],
+        "datadirectory": f"{base}/data",
+        "tempdirectory": f"{base}/tmp",
+        "logfile": f"{base}/log/nextcloud.log",
+        "dbtype": "mysql",
+        "dbhost": host,
+        "dbname": account["name"],
+        "dbuser": account["user"],
+        "dbpassword": account["password"] or "",
+        "mysql.utf8mb4": True,
+        "trusted_domains": list(space["domains"]),
+        "overwriteprotocol": "https",
+        "overwrite.cli.url": space["url"],
+        "default_language": space["locale"].split("_")[0],
+        "default_locale": space["locale"],
+        "default_timezone": space["timezone"],
+        "serverid": space["id"] % 512,
+        "one-click-instance": True,
+        "one-click-instance.user-limit": space["accounts"],
+        "memcache.local": "\\OC\\Memcache\\APCu",
+        "memcache.distributed": "\\OC\\Memcache\\Redis",
+        "memcache.locking": "\\OC\\Memcache\\Redis",
+        "redis": {"host": socket, "port": 0, "timeout": 1.5},
+        "apps_paths": [
+            {"path": Expression("OC::$SERVERROOT . '/apps'"), "url": "/apps", "writable": False},
+            {"path": Expression("OC::$SERVERROOT . '/apps-extra'"), "url": "/apps-extra", "writable": False},
+        ],
+        "trashbin_retention_obligation": f"auto, {days['trash_days']}",
+        "versions_retention_obligation": f"auto, {days['versions_days']}",
+    }
+    if not local:
+        config["dbdriveroptions"] = {
+            Expression("PDO::MYSQL_ATTR_SSL_CA"): settings["database_ca"],
+            Expression("PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT"): True,
+        }
+    return {**config, **mail_config(settings["mail_relay"], space)}
+
+
+def mail_config(relay: t.Mapping[str, t.Any], space: Space) -> dict[str, t.Any]:
+    """Return the keys of outgoing mail; without a relay nothing is ever sent."""
+    if not relay:
+        return {"mail_smtpmode": "null"}
+    local, _, domain = str(relay["from"]).partition("@")
+    config: dict[str, t.Any] = {
+        "mail_smtpmode": "smtp",
+        "mail_smtphost": relay["host"],
+        "mail_smtpport": relay.get("port", 25),
+        "mail_smtpsecure": relay.get("secure", ""),
+        "mail_from_address": local,
+        "mail_domain": domain,
+    }
+    if relay.get("user"):
+        config |= {"mail_smtpauth": True, "mail_smtpname": relay["user"], "mail_smtppassword": relay["password"]}
+    return config
+
+
+def managed_config_file(space: Space, settings: Settings) -> str:
+    """Return the text of a space's managed.config.php."""
+    rows = managed_config(space, settings).items()
+    body = "".join(f"  {php_key(key)} => {php_literal(value, 1)},\n" for key, value in rows)
+    return f"<?php\n\n// {MANAGED}\n$CONFIG = [\n{body}];\n"
+
+
+def php_key(key: str) -> str:
+    """Return a key of a PHP array: an expression as it is, a string quoted."""
+    return php_literal(key)
+
+
+def files(spaces: t.Iterable[Space], settings: Settings, environment: Environment) -> list[File]:
+    """Return the files of all the spaces of a node; held spaces are left alone."""
+    vhost, php = environment.get_template("vhost.conf.j2"), environment.get_template("php.conf.j2")
+    wanted: list[File] = []
+    for space in spaces:
+        slug, own, base = space["slug"], space["id"], home(space, settings)
+        values = {"space": space, "settings": settings, "home": base, "managed": MANAGED}
+        text = vhost.render(values)
+        wanted.append(File(slug, "vhost", f"{settings['vhost_directory']}/{slug}.conf", text, 0, 0, 0o644))
+        if space["status"] not in PRESENT:
+            continue
+        text = php.render(values)
+        wanted.append(File(slug, "php", f"{settings['php_directory']}/{slug}.conf", text, 0, own, 0o640))
+        text = managed_config_file(space, settings)
+        wanted.append(File(slug, "config", f"{base}/config/managed.config.php", text, 0, own, 0o640))
+    return wanted
+
+
+def units(spaces: t.Iterable[Space]) -> list[dict[str, t.Any]]:
+    """Return which units of each space are enabled and which must be stopped."""
+    return [{"space": s["slug"], "running": s["status"] in RUNNING} for s in spaces]
+
+
+def applied_state(space: Space, settings: Settings) -> dict[str, t.Any]:
+    """Return what only Nextcloud itself can be told, as `occ archipel:apply` takes it."""
+    language = space["locale"].split("_")[0]
+    return {
+        **settings["applied_state"],
+        "admin": {
+            "uid": settings["administrator"],
+            "display_name": space["contact"]["name"],
+            "email": space["contact"]["email"],
+            "language": language,
+            "locale": space["locale"],
+            "groups": ["members", "space-admins"],
+            "subadmin_of": ["members"],
+        },
+        "invite_by_mail": bool(settings["mail_relay"]),
+    }
+
+
+def installations(spaces: t.Iterable[Space], settings: Settings) -> list[dict[str, t.Any]]:
+    """Return what the installer needs to know of each space."""
+    rows = []
+    for space in spaces:
+        account = database(space, settings)
+        rows.append(
+            {
+                "space": space["slug"],
+                "id": space["id"],
+                "running": space["status"] in RUNNING,
+                "release": space["release"],
+                "url": space["url"],
+                "database": account,
+                "applied": applied_state(space, settings),
+            }
+        )
+    return rows
+
+
+def plain(wanted: t.Iterable[t.Any]) -> list[dict[str, t.Any]]:
+    """Return dataclasses as dicts, for the journey to the node."""
+    return [asdict(item) for item in wanted]
+
+
+def template_directory(collection_root: Path) -> str:
+    """Return where the per-space templates are."""
+    return str(collection_root / "roles" / "spaces" / "templates" / "space")
+
+
+def canonical(value: t.Any) -> str:
+    """Return the one JSON text of a value: what digests are made of."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,34 @@
+<?php
+
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Copyright: The Archipel contributors
+
+// Runs occ with arguments, environment and input read from standard input, so that
+// none of them shows in the process list:
+//   {"arguments": ["user:add", "x"], "environment": {"OC_PASS": "…"}, "input": "…"}
+// The input goes to a private file; "{input}" in an argument stands for its path.
+
+declare(strict_types=1);
+
+$request = json_decode((string)stream_get_contents(STDIN), true, 512, JSON_THROW_ON_ERROR);
+$release = getenv('ARCHIPEL_RELEASE');
+if ($release === false || !is_array($request['arguments'] ?? null)) {
+	fwrite(STDERR, "occ-args: ARCHIPEL_RELEASE and {\"arguments\": [...]} are needed\n");
+	exit(2);
+}
+foreach ($request['environment'] ?? [] as $name => $value) {
+	putenv("$name=$value");
+}
+$arguments = array_map(strval(...), $request['arguments']);
+if (isset($request['input'])) {
+	$file = tempnam(sys_get_temp_dir(), 'occ');
+	file_put_contents($file, $request['input']);
+	register_shutdown_function(static fn () => @unlink($file));
+	$arguments = str_replace('{input}', $file, $arguments);
+}
+$argv = ['occ', ...$arguments];
+$argc = count($argv);
+$_SERVER['argv'] = $argv;
+$_SERVER['argc'] = $argc;
+chdir($release);
+require $release . '/console.php';
