@@ -23,9 +23,7 @@ PODMAN_DEFAULT_LIMIT = 1048576
 PODMAN_OWN_PROCESSES = 32768
 
 
-def run(
-    command: Sequence[str | Path], *, stdin: str | None = None, timeout: float = 120
-) -> str:
+def run(command: Sequence[str | Path], *, stdin: str | None = None, timeout: float = 120) -> str:
     """Run a command, return what it printed, and fail with everything it said."""
     try:
         done = subprocess.run(

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tools.lab import LabError, host, image
 from tools.lab.host import podman, run
@@ -89,14 +89,14 @@ class Machine:
         """Run a command in the machine without SSH: for the lab itself only."""
         return run([*podman(), "exec", "--interactive", self.name, *command], stdin=stdin)
 
-    def _inspect(self) -> dict[str, object] | None:
+    def _inspect(self) -> dict[str, Any] | None:
         names = run([*podman(), "ps", "--all", "--format", "{{.Names}}"]).split()
         if self.name not in names:
             return None
-        found: list[dict[str, object]] = json.loads(run([*podman(), "inspect", self.name]))
+        found: list[dict[str, Any]] = json.loads(run([*podman(), "inspect", self.name]))
         return found[0]
 
-    def _refuse_foreign(self, found: dict[str, object]) -> None:
+    def _refuse_foreign(self, found: dict[str, Any]) -> None:
         owner = found["Config"]["Labels"].get(STATE_LABEL)
         if owner != str(self.state):
             raise LabError(
@@ -174,7 +174,7 @@ class Machine:
         _until(30, f"{self.name} to answer SSH", self._answers)
 
     def _answers(self) -> bool:
-        ssh = ["ssh", "-F", self.ssh_config, "-o", "ConnectTimeout=5", self.name, "true"]
+        ssh = ["ssh", "-F", str(self.ssh_config), "-o", "ConnectTimeout=5", self.name, "true"]
         return subprocess.run(ssh, capture_output=True, timeout=30, check=False).returncode == 0
 
 
@@ -184,8 +184,3 @@ def _until(seconds: float, what: str, ready: Callable[[], bool]) -> None:
         if time.monotonic() > end:
             raise LabError(f"waited {seconds:.0f} s in vain for {what}")
         time.sleep(0.3)
-
-
-def forget(state: Path) -> None:
-    """Remove a folder of state as a whole."""
-    shutil.rmtree(state, ignore_errors=True)

@@ -1,0 +1,129 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""Documents that do not lag behind the tree, in both languages."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import ansible_collections
+import pytest
+
+from tests.policy.tree import ROOT, load, matching, shown, under
+
+TRANSLATED = ("README", "CONTRIBUTING")
+DOCUMENTS = [*matching("*.md")]
+HEADING = re.compile(r"^(#+) ", re.MULTILINE)
+CODE = re.compile(r"```.*?```", re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+class TestTranslation:
+    def test_has_the_same_outline(self, name: str):
+        english, french = (text_of(ROOT / f"{name}{end}.md") for end in ("", ".fr"))
+        assert HEADING.findall(CODE.sub("", english)) == HEADING.findall(CODE.sub("", french))
+
+    def test_shows_the_same_commands(self, name: str):
+        english, french = (commands(text_of(ROOT / f"{name}{end}.md")) for end in ("", ".fr"))
+        assert english == french
+        assert english
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=shown)
+def test_links_lead_somewhere(path: Path):
+    targets = [t for t in LINK.findall(text_of(path)) if not t.startswith(("http", "mailto"))]
+    assert [t for t in targets if not (path.parent / t).exists()] == []
+
+
+@pytest.mark.parametrize("path", matching("playbooks/*.yml"), ids=shown)
+def test_every_playbook_is_in_the_readme(path: Path):
+    assert f"playbooks/{path.name}" in text_of(ROOT / "README.md")
+
+
+def test_every_make_target_that_documents_name_exists():
+    targets = set(re.findall(r"^([a-z][a-z-]*):", text_of(ROOT / "Makefile"), re.MULTILINE))
+    named = {
+        target
+        for path in DOCUMENTS
+        for block in re.findall(r"`{1,3}[^`]*`{1,3}", text_of(path))
+        for target in re.findall(r"\bmake ([a-z][a-z-]*)", block)
+    }
+    assert named - targets == set()
+
+
+def test_every_dependency_is_pinned_and_has_a_reason():
+    reasons = text_of(ROOT / "docs/dependencies.md").lower()
+    lines = [
+        line
+        for line in text_of(ROOT / "requirements.txt").splitlines()
+        if line and not line.startswith("#")
+    ]
+    unpinned = [line for line in lines if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9.]+", line)]
+    unexplained = [line for line in lines if f"`{line.split('==')[0].lower()}`" not in reasons]
+    assert (unpinned, unexplained) == ([], [])
+
+
+def test_the_ansible_bundle_carries_the_collections_we_name():
+    """So that pip alone installs everything: Galaxy is not needed."""
+    bundle = [Path(place) for place in ansible_collections.__path__]
+    wanted = {
+        entry["name"]: entry["version"] for entry in load(ROOT / "requirements.yml")["collections"]
+    }
+    missing = []
+    for name, version in wanted.items():
+        manifests = [place / name.replace(".", "/") / "MANIFEST.json" for place in bundle]
+        found = [json.loads(text_of(m)) for m in manifests if m.is_file()]
+        if not found or number(found[0]["collection_info"]["version"]) < number(version):
+            missing.append(f"{name} {version}")
+    assert missing == []
+
+
+def test_galaxy_names_the_same_collections():
+    """Who installs the collection gets what it uses."""
+    listed = load(ROOT / "galaxy.yml")["dependencies"]
+    wanted = {e["name"]: e["version"] for e in load(ROOT / "requirements.yml")["collections"]}
+    assert {name: wanted.get(name) for name in listed} == listed
+
+
+def test_the_collection_in_place_is_this_tree():
+    """The links under collections/ lead to the folders beside it, and to all of them."""
+    place = ROOT / "collections/ansible_collections/archipel/spaces"
+    links = {link.name: link.resolve() for link in place.iterdir()}
+    assert links == {name: ROOT / name for name in links}
+    assert links.keys() >= {"galaxy.yml", "meta", "playbooks", "plugins", "roles"}
+
+
+def test_every_document_is_reachable_from_the_readme():
+    seen: set[Path] = set()
+    queue = [ROOT / "README.md", ROOT / "README.fr.md"]
+    while queue:
+        path = queue.pop()
+        if path in seen or not path.is_file():
+            continue
+        seen.add(path)
+        if path.suffix == ".md":
+            targets = LINK.findall(text_of(path))
+            queue += [(path.parent / t).resolve() for t in targets if not t.startswith("http")]
+    assert [shown(path) for path in under("docs", suffix=".md") if path not in seen] == []
+
+
+def commands(text: str) -> list[str]:
+    """Return what a reader is told to type; the comments beside it are translated."""
+    return [
+        line.split("#")[0].strip()
+        for block in re.findall(r"```(?:console|sh|shell)\n(.*?)```", text, re.DOTALL)
+        for line in block.splitlines()
+        if line.split("#")[0].strip()
+    ]
+
+
+def number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

@@ -1,0 +1,104 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""Rules for our own Python, PHP and shell that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.policy.tree import ROOT, files, shown, under
+
+FUNCTION_LINES = 40
+MAIN_LINES = 20
+PYTHON = under("plugins", "roles", "tools", "tests", "molecule", suffix=".py")
+NODE_SIDE = under("plugins/modules", "plugins/module_utils", suffix=".py")
+# Nodes have a Debian's own Python and nothing else.
+NODE_IMPORTS = {"ansible", "ansible_collections", "pymysql"}
+OURS = "ansible_collections.archipel.spaces.plugins"
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def functions(path: Path) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef)]
+
+
+def length(function: ast.FunctionDef) -> int:
+    """Count the lines of the body: documentation is not what makes a function long."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=shown)
+def test_functions_fit_on_a_screen(path: Path):
+    long = {f.name: length(f) for f in functions(path) if length(f) > FUNCTION_LINES}
+    assert long == {}
+
+
+@pytest.mark.parametrize("path", under("plugins/modules", suffix=".py"), ids=shown)
+def test_the_main_of_a_module_is_short(path: Path):
+    """A module is documentation, an argument specification and a few lines."""
+    assert [length(f) for f in functions(path) if f.name == "main" and length(f) > MAIN_LINES] == []
+
+
+@pytest.mark.parametrize("path", [p for p in PYTHON if p.stat().st_size], ids=shown)
+def test_python_files_name_their_licence_and_future(path: Path):
+    text = path.read_text(encoding="utf-8")
+    assert "# SPDX-License-Identifier: AGPL-3.0-or-later" in text.split("\n\n", 1)[0]
+    if imports(path):
+        assert "from __future__ import annotations" in text
+
+
+@pytest.mark.parametrize("path", NODE_SIDE, ids=shown)
+def test_what_runs_on_a_node_imports_only_what_nodes_have(path: Path):
+    top = {name.split(".")[0] for name in imports(path) if name}
+    assert top - NODE_IMPORTS - set(sys.stdlib_module_names) == set()
+    assert not any(name.startswith(f"{OURS}.plugin_utils") for name in imports(path))
+
+
+@pytest.mark.parametrize("path", under("plugins/plugin_utils", suffix=".py"), ids=shown)
+def test_helpers_of_the_controller_do_not_import_plugins(path: Path):
+    """Plugins are thin and call helpers, never the other way round."""
+    allowed = (f"{OURS}.plugin_utils", f"{OURS}.module_utils")
+    wrong = [n for n in imports(path) if n.startswith(OURS) and not n.startswith(allowed)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", under("tests", "molecule", suffix=".py"), ids=shown)
+def test_no_test_is_left_out(path: Path):
+    """A test that is skipped, or expected to fail, proves nothing."""
+    words = {"skip", "skipif", "xfail", "importorskip"}
+    used = {n.attr for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute)}
+    assert used & words == set()
+
+
+def test_no_file_names_the_machine_it_was_written_on():
+    here = {str(ROOT), str(ROOT.parent / "shared"), str(Path.home() / ".cache")}
+    wrong = []
+    for path in files():
+        content = path.read_bytes()
+        wrong += [shown(path) for place in here if place.encode() in content]
+    assert wrong == []
+
+
+def test_scripts_stop_at_the_first_error():
+    scripts = [p for p in files() if p.read_bytes()[:20].startswith((b"#!/bin/bash", b"#!/bin/sh"))]
+    assert scripts
+    assert [shown(p) for p in scripts if "set -eu" not in p.read_text(encoding="utf-8")] == []

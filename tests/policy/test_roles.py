@@ -1,0 +1,153 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""One shape for every role, and an interface that cannot drift from the code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.policy.tree import ROOT, load, matching, roles, shown, under
+
+EXPECTED_ROLES = {
+    "certificates",
+    "common",
+    "mariadb",
+    "nextcloud",
+    "nginx",
+    "php",
+    "redis",
+    "spaces",
+}
+EXPECTED_FILES = (
+    "README.md",
+    "defaults/main.yml",
+    "meta/argument_specs.yml",
+    "meta/main.yml",
+    "tasks/main.yml",
+)
+
+
+def test_every_role_is_there():
+    assert {role.name for role in roles()} >= EXPECTED_ROLES
+
+
+@pytest.mark.parametrize("role", roles(), ids=shown)
+class TestRole:
+    def test_has_the_usual_files(self, role: Path):
+        missing = [name for name in EXPECTED_FILES if not (role / name).is_file()]
+        assert missing == []
+
+    def test_specification_and_defaults_agree(self, role: Path):
+        """What is documented is what is there: same names, same values."""
+        specified = {
+            name: option["default"]
+            for options in entry_points(role).values()
+            for name, option in options.items()
+            if "default" in option
+        }
+        assert specified == defaults(role)
+
+    def test_every_entry_point_and_option_is_described(self, role: Path):
+        specs = load(role / "meta/argument_specs.yml")["argument_specs"]
+        silent = [point for point, spec in specs.items() if not spec.get("description")]
+        silent += [
+            f"{point}: {name}"
+            for point, spec in specs.items()
+            for name, option in spec.get("options", {}).items()
+            if not option.get("description")
+        ]
+        assert silent == []
+
+    def test_every_entry_point_is_a_task_file(self, role: Path):
+        points = entry_points(role)
+        assert [p for p in points if not (role / f"tasks/{p}.yml").is_file()] == []
+
+    def test_readme_explains_every_option(self, role: Path):
+        readme = (role / "README.md").read_text(encoding="utf-8")
+        silent = [
+            name
+            for options in entry_points(role).values()
+            for name in options
+            if f"`{name}`" not in readme
+        ]
+        assert silent == []
+
+    def test_required_options_have_no_default(self, role: Path):
+        wrong = [
+            name
+            for options in entry_points(role).values()
+            for name, option in options.items()
+            if option.get("required") and name in defaults(role)
+        ]
+        assert wrong == []
+
+    def test_private_variables_look_private(self, role: Path):
+        path = role / "vars/main.yml"
+        private = (load(path) or {}) if path.is_file() else {}
+        assert [name for name in private if not name.startswith(f"__{role.name}_")] == []
+
+    def test_meta_says_licence_and_platforms(self, role: Path):
+        info = load(role / "meta/main.yml")["galaxy_info"]
+        assert info["license"] == "AGPL-3.0-or-later"
+        assert info["min_ansible_version"] == "2.19"
+        debian = [each for each in info["platforms"] if each["name"] == "Debian"]
+        assert debian[0]["versions"] == ["bookworm", "trixie"]
+
+    def test_role_does_not_pull_in_other_roles(self, role: Path):
+        """Playbooks wire roles together, in the open."""
+        assert not load(role / "meta/main.yml").get("dependencies")
+
+
+@pytest.mark.parametrize("path", under("roles", suffix=".j2"), ids=shown)
+def test_template_says_that_it_is_managed(path: Path):
+    """Who opens the file on a node learns that a change there will be lost."""
+    head = path.read_text(encoding="utf-8").splitlines()[:3]
+    assert any("ansible_managed" in line for line in head)
+
+
+@pytest.mark.parametrize("path", under("roles", suffix=".j2"), ids=shown)
+def test_template_gives_the_same_text_each_time(path: Path):
+    """A date or an unordered walk would make every run a change."""
+    text = path.read_text(encoding="utf-8")
+    assert [word for word in ("ansible_date_time", "now(", ".items()") if word in text] == []
+
+
+def test_modules_declare_what_they_support():
+    """Check mode and diff are promises; one that is not full says why."""
+    wrong = [
+        f"{module}: {promise}"
+        for module, attributes in module_attributes().items()
+        for promise in ("check_mode", "diff_mode")
+        if promise not in attributes
+        or (attributes[promise]["support"] != "full" and not attributes[promise].get("details"))
+    ]
+    assert wrong == []
+
+
+def module_attributes() -> dict[str, dict[str, dict[str, str]]]:
+    """Ask ansible-doc: it also knows what a module takes over from a fragment."""
+    modules = [f"archipel.spaces.{path.stem}" for path in matching("plugins/modules/*.py")]
+    documented = subprocess.run(
+        ["ansible-doc", "--json", "--type", "module", *modules],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        timeout=120,
+    ).stdout
+    return {
+        name: entry["doc"].get("attributes", {}) for name, entry in json.loads(documented).items()
+    }
+
+
+def entry_points(role: Path) -> dict[str, dict[str, dict[str, object]]]:
+    specs = load(role / "meta/argument_specs.yml")["argument_specs"]
+    return {point: spec.get("options", {}) for point, spec in specs.items()}
+
+
+def defaults(role: Path) -> dict[str, object]:
+    return load(role / "defaults/main.yml") or {}
