@@ -21,7 +21,9 @@ class ActionModule(ActionBase):
 
     _requires_connection = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
         """Render and write."""
         super().run(tmp, task_vars)
         _, options = self.validate_argument_spec(
@@ -34,7 +36,9 @@ class ActionModule(ActionBase):
         )
         environment = _render.templates(_render.template_directory(COLLECTION))
         try:
-            wanted = _build.documents(options["spaces"], options["databases"], options["settings"], environment)
+            wanted = _build.documents(
+                options["spaces"], options["databases"], options["settings"], environment
+            )
             changes = _build.write(Path(options["directory"]), wanted, check=self._task.check_mode)
         except (KeyError, ValueError, TypeError, OSError) as error:
             raise AnsibleActionFail(f"spaces_build: {type(error).__name__}: {error}") from error

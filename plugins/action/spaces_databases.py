@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Action plugin of the module spaces_databases: render the desired databases of a node's spaces."""
+"""Action plugin of spaces_databases: render the desired databases of a node's spaces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ class ActionModule(SpacesAction):
 
     module = "spaces_databases"
 
-    def desired(self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces) -> dict[str, t.Any]:
+    def desired(
+        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
+    ) -> dict[str, t.Any]:
         """Return the databases the node must have."""
         present = [space for space in spaces if space["status"] in _render.PRESENT]
         return {

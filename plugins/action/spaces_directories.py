@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Action plugin of the module spaces_directories: render the desired directories of a node's spaces."""
+"""Action plugin of spaces_directories: render the desired directories of a node's spaces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ class ActionModule(SpacesAction):
 
     module = "spaces_directories"
 
-    def desired(self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces) -> dict[str, t.Any]:
+    def desired(
+        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
+    ) -> dict[str, t.Any]:
         """Return the directories the node must have."""
         return {
             "wanted": _render.plain(_render.directories(spaces, settings)),

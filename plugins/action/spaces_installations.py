@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Action plugin of the module spaces_installations: render the desired installations of a node's spaces."""
+"""Action plugin of spaces_installations: render the desired installations of a node's spaces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ class ActionModule(SpacesAction):
 
     module = "spaces_installations"
 
-    def desired(self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces) -> dict[str, t.Any]:
+    def desired(
+        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
+    ) -> dict[str, t.Any]:
         """Return the installations the node must have."""
         return {
             "installations": _render.installations(spaces, settings),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Action plugin of the module spaces_services: render the desired services of a node's spaces."""
+"""Action plugin of spaces_services: render the desired services of a node's spaces."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ class ActionModule(SpacesAction):
 
     module = "spaces_services"
 
-    def desired(self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces) -> dict[str, t.Any]:
+    def desired(
+        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
+    ) -> dict[str, t.Any]:
         """Return the services the node must have."""
-        return {"units": _render.units(spaces), "php": settings["services"], "nginx": settings["nginx"]}
+        return {
+            "units": _render.units(spaces),
+            "php": settings["services"],
+            "nginx": settings["nginx"],
+        }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Action plugin of the module spaces_users: render the desired unix users of a node's spaces."""
+"""Action plugin of spaces_users: render the desired unix users of a node's spaces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ class ActionModule(SpacesAction):
 
     module = "spaces_users"
 
-    def desired(self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces) -> dict[str, t.Any]:
+    def desired(
+        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
+    ) -> dict[str, t.Any]:
         """Return the unix users the node must have."""
         path = f"{settings['sysusers_directory']}/archipel-spaces.conf"
         return {

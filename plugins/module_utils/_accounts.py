@@ -26,7 +26,10 @@ def read_ids(path: str) -> dict[str, int]:
 
 
 def plan_users(
-    wanted: t.Sequence[t.Mapping[str, t.Any]], users: t.Mapping[str, int], groups: t.Mapping[str, int], report: Report
+    wanted: t.Sequence[t.Mapping[str, t.Any]],
+    users: t.Mapping[str, int],
+    groups: t.Mapping[str, int],
+    report: Report,
 ) -> list[t.Mapping[str, t.Any]]:
     """Return the users to make; clashes of name or id become failures. Pure but for the report."""
     owners = {number: name for name, number in users.items()}
@@ -36,9 +39,13 @@ def plan_users(
         name, number = item["name"], item["id"]
         holder = owners.get(number, owners_of_groups.get(number, name))
         if users.get(name, number) != number or groups.get(name, number) != number:
-            report.fail(item["space"], f"user {name} has id {users.get(name)}, placement.yml says {number}")
+            report.fail(
+                item["space"], f"user {name} has id {users.get(name)}, placement.yml says {number}"
+            )
         elif holder != name:
-            report.fail(item["space"], f"id {number} belongs to {holder}; free it or change the space's id")
+            report.fail(
+                item["space"], f"id {number} belongs to {holder}; free it or change the space's id"
+            )
         elif name not in users or name not in groups:
             missing.append(item)
     return missing
@@ -112,7 +119,9 @@ def converge_directories(
     for item in wanted:
         found = directory_differences(item)
         if found == ["not a directory"]:
-            report.fail(item["space"], f"{item['path']} is not a directory: move it away and run again")
+            report.fail(
+                item["space"], f"{item['path']} is not a directory: move it away and run again"
+            )
         elif found:
             wrong.append(item)
             report.change(item["space"], f"{item['path']}: {', '.join(found)}")
@@ -122,5 +131,7 @@ def converge_directories(
         code, said = run(["systemd-tmpfiles", "--create", path])
         for item in wrong:
             if directory_differences(item):
-                report.fail(item["space"], f"{item['path']}: systemd-tmpfiles ({code}): {said[-500:]}")
+                report.fail(
+                    item["space"], f"{item['path']}: systemd-tmpfiles ({code}): {said[-500:]}"
+                )
     return report

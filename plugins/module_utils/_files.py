@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 # Values of these keys never show in a difference.
-SECRET = re.compile(r"^(\s*'(?:[a-z_.]*(?:password|secret|key|salt|token)[a-z_.]*)' => ).*$", re.MULTILINE)
+SECRET = re.compile(
+    r"^(\s*'(?:[a-z_.]*(?:password|secret|key|salt|token)[a-z_.]*)' => ).*$", re.MULTILINE
+)
 LARGEST = 1 << 20
 
 
@@ -86,7 +88,9 @@ def write_file(wanted: t.Mapping[str, t.Any]) -> None:
 
 def show(report: Report, wanted: t.Mapping[str, t.Any], state: State | None) -> None:
     """Add the difference of one file, without secrets."""
-    before = "" if state is None or state.content is None else state.content.decode("utf-8", "replace")
+    before = (
+        "" if state is None or state.content is None else state.content.decode("utf-8", "replace")
+    )
     report.diff(wanted["path"], masked(before), masked(wanted["content"]))
 
 

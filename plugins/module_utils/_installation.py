@@ -67,7 +67,9 @@ def digest(item: t.Mapping[str, t.Any]) -> str:
 def read_text(path: str) -> str:
     """Return a file's text; empty if there is none."""
     state = _files.read_file(path)
-    return "" if state is None or state.content is None else state.content.decode("utf-8", "replace")
+    return (
+        "" if state is None or state.content is None else state.content.decode("utf-8", "replace")
+    )
 
 
 def read_state(root: str, slug: str) -> State:
@@ -123,19 +125,24 @@ def clear(item: t.Mapping[str, t.Any], node: Node) -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name}")
-            cursor.execute(f"CREATE DATABASE {name} CHARACTER SET {_mariadb.CHARACTER_SET} COLLATE {_mariadb.COLLATION}")
+            cursor.execute(_mariadb.create_database(item["database"]["name"]))
     finally:
         connection.close()
     Path(f"{node.root}/{item['space']}/config/config.php").unlink(missing_ok=True)
 
 
-def occ(item: t.Mapping[str, t.Any], node: Node, arguments: t.Sequence[str], stdin: str | None = None) -> str:
+def occ(
+    item: t.Mapping[str, t.Any], node: Node, arguments: t.Sequence[str], stdin: str | None = None
+) -> str:
     """Run occ for a space and return what it printed.
 
     Raises:
         InstallationError: it failed.
+
     """
-    outcome = _occ.run(item["space"], node.php, arguments, root=node.root, stdin=stdin, lines=node.sandbox)
+    outcome = _occ.run(
+        item["space"], node.php, arguments, root=node.root, stdin=stdin, lines=node.sandbox
+    )
     if outcome.code != 0:
         raise InstallationError(f"occ {arguments[0]}: {outcome.why()}")
     return outcome.stdout
@@ -148,7 +155,8 @@ def install(item: t.Mapping[str, t.Any], node: Node) -> None:
     if not journal.exists():
         if count := tables(item, node):
             raise InstallationError(
-                f"{base}/config/config.php says nothing is installed, yet the database has {count} tables: "
+                f"{base}/config/config.php says nothing is installed, "
+                f"yet the database has {count} tables: "
                 "restore config.php from a backup, or empty the database if it is not needed"
             )
         journal.touch(mode=0o600)
@@ -178,9 +186,12 @@ def first_account(release: str) -> list[str]:
 def mark_data(directory: str, owner: int) -> None:
     """Put the marks that any release looks for in a data directory."""
     for name in (".ncdata", ".ocdata"):
-        item = {"path": f"{directory}/{name}", "content": "# Nextcloud data directory\n", "mode": 0o640}
-        if not os.path.lexists(item["path"]):  # type: ignore[type-var]
-            _files.write_file({**item, "uid": owner, "gid": owner})
+        path = f"{directory}/{name}"
+        if not os.path.lexists(path):
+            text = "# Nextcloud data directory\n"
+            _files.write_file(
+                {"path": path, "content": text, "uid": owner, "gid": owner, "mode": 0o640}
+            )
 
 
 def apply(item: t.Mapping[str, t.Any], node: Node) -> list[str]:
@@ -196,11 +207,15 @@ def apply(item: t.Mapping[str, t.Any], node: Node) -> list[str]:
     try:
         answer = json.loads(printed)
     except ValueError as error:
-        raise InstallationError(f"occ archipel:apply printed no JSON: {printed[-300:]!r}") from error
+        raise InstallationError(
+            f"occ archipel:apply printed no JSON: {printed[-300:]!r}"
+        ) from error
     if invitation := answer.get("invitation"):
         spool(invitation, f"{node.spool}/{item['space']}.eml")
     path = f"{node.root}/{item['space']}/{APPLIED}"
-    _files.write_file({"path": path, "content": digest(item) + "\n", "uid": 0, "gid": 0, "mode": 0o600})
+    _files.write_file(
+        {"path": path, "content": digest(item) + "\n", "uid": 0, "gid": 0, "mode": 0o600}
+    )
     return [str(change) for change in answer.get("changes", [])]
 
 
@@ -209,7 +224,9 @@ def spool(invitation: t.Mapping[str, str], path: str) -> None:
     message = EmailMessage()
     message["To"], message["Subject"] = invitation["to"], invitation["subject"]
     message.set_content(invitation["body"])
-    _files.write_file({"path": path, "content": message.as_string(), "uid": 0, "gid": 0, "mode": 0o600})
+    _files.write_file(
+        {"path": path, "content": message.as_string(), "uid": 0, "gid": 0, "mode": 0o600}
+    )
 
 
 STEPS: dict[str, t.Callable[[t.Mapping[str, t.Any], Node], t.Any]] = {
@@ -226,7 +243,9 @@ WORDS = {
 }
 
 
-def carry_out(item: t.Mapping[str, t.Any], steps: t.Sequence[str], node: Node) -> tuple[list[str], str]:
+def carry_out(
+    item: t.Mapping[str, t.Any], steps: t.Sequence[str], node: Node
+) -> tuple[list[str], str]:
     """Do the steps of one space; return what was done and, if it failed, why."""
     done: list[str] = []
     for step in steps:
@@ -238,7 +257,9 @@ def carry_out(item: t.Mapping[str, t.Any], steps: t.Sequence[str], node: Node) -
     return done, ""
 
 
-def converge(wanted: t.Sequence[t.Mapping[str, t.Any]], node: Node, parallel: int, *, check: bool) -> Report:
+def converge(
+    wanted: t.Sequence[t.Mapping[str, t.Any]], node: Node, parallel: int, *, check: bool
+) -> Report:
     """Install and configure the spaces that need it, a bounded number at a time."""
     report = Report()
     steps = {item["space"]: plan(item, read_state(node.root, item["space"])) for item in wanted}

@@ -54,6 +54,11 @@ def quote(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def create_database(name: str) -> str:
+    """Return the statement that makes a space's database."""
+    return f"CREATE DATABASE {quote(name)} CHARACTER SET {CHARACTER_SET} COLLATE {COLLATION}"
+
+
 def password_hash(password: str) -> str:
     """Return the stored form of a password of the plugin mysql_native_password."""
     inner = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
@@ -108,8 +113,7 @@ def plan(item: t.Mapping[str, t.Any], state: State) -> list[tuple[str, Statement
     steps: list[tuple[str, Statement]] = []
     name, user, host = item["name"], item["user"], item["host"]
     if name not in state.databases:
-        sql = f"CREATE DATABASE {quote(name)} CHARACTER SET {CHARACTER_SET} COLLATE {COLLATION}"
-        steps.append((f"database {name}", (sql, ())))
+        steps.append((f"database {name}", (create_database(name), ())))
     elif state.databases[name] != COLLATION:
         sql = f"ALTER DATABASE {quote(name)} CHARACTER SET {CHARACTER_SET} COLLATE {COLLATION}"
         steps.append((f"collation of {name}: {state.databases[name]} → {COLLATION}", (sql, ())))
@@ -119,7 +123,9 @@ def plan(item: t.Mapping[str, t.Any], state: State) -> list[tuple[str, Statement
     return steps
 
 
-def plan_account(item: t.Mapping[str, t.Any], account: Account | None) -> list[tuple[str, Statement]]:
+def plan_account(
+    item: t.Mapping[str, t.Any], account: Account | None
+) -> list[tuple[str, Statement]]:
     """Return the statement that makes or mends the account itself. Pure."""
     user, host, password = item["user"], item["host"], item["password"]
     limit = int(item["max_user_connections"])
@@ -128,7 +134,10 @@ def plan_account(item: t.Mapping[str, t.Any], account: Account | None) -> list[t
         how, values = "IDENTIFIED VIA unix_socket", [user, host]
     else:
         plugin, stored = "mysql_native_password", password_hash(password)
-        how, values = "IDENTIFIED VIA mysql_native_password USING %s REQUIRE SSL", [user, host, stored]
+        how, values = (
+            "IDENTIFIED VIA mysql_native_password USING %s REQUIRE SSL",
+            [user, host, stored],
+        )
     wanted = (plugin, stored, limit, password is not None)
     if account is not None:
         found = (account.plugin, account.authentication, account.max_user_connections, account.tls)
@@ -146,7 +155,12 @@ def plan_grants(item: t.Mapping[str, t.Any], account: Account) -> list[tuple[str
     steps: list[tuple[str, Statement]] = []
     extra = sorted(name for name, exact in account.grants.items() if name != own or not exact)
     if account.access or account.finer:
-        steps.append((f"foreign rights of {user}@{host}", ("REVOKE ALL PRIVILEGES, GRANT OPTION FROM %s@%s", (user, host))))
+        steps.append(
+            (
+                f"foreign rights of {user}@{host}",
+                ("REVOKE ALL PRIVILEGES, GRANT OPTION FROM %s@%s", (user, host)),
+            )
+        )
     else:
         for name in extra:
             # Two statements, in this order: the second removes the row that the first needs.
@@ -154,11 +168,18 @@ def plan_grants(item: t.Mapping[str, t.Any], account: Account) -> list[tuple[str
                 sql = f"REVOKE {right} ON {quote(name)}.* FROM %s@%s"
                 steps.append((f"{right.lower()} on {name}: taken away", (sql, (user, host))))
     if not account.grants.get(own) or account.access or account.finer:
-        steps.append((f"rights on {item['name']}", (f"GRANT ALL PRIVILEGES ON {quote(own)}.* TO %s@%s", (user, host))))
+        steps.append(
+            (
+                f"rights on {item['name']}",
+                (f"GRANT ALL PRIVILEGES ON {quote(own)}.* TO %s@%s", (user, host)),
+            )
+        )
     return steps
 
 
-def converge(wanted: t.Sequence[t.Mapping[str, t.Any]], connection: t.Any, *, check: bool, diff: bool) -> Report:
+def converge(
+    wanted: t.Sequence[t.Mapping[str, t.Any]], connection: t.Any, *, check: bool, diff: bool
+) -> Report:
     """Bring all databases, accounts and grants to their wanted state over one connection."""
     report = Report()
     with connection.cursor() as cursor:

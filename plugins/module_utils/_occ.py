@@ -66,14 +66,21 @@ def run(
         slug: the space.
         php: the PHP interpreter.
         arguments: occ's arguments.
+        root: where the spaces are.
+        environment: variables for occ alone.
+        stdin: text that occ reads as a file, see above.
         timeout: seconds after which the run is ended.
         lines: the sandbox, when the caller has read it already.
 
     Raises:
         OSError: the sandbox's definition or the release link is missing.
+
     """
     release = os.path.realpath(f"{root}/{slug}/release", strict=True)
-    request: dict[str, t.Any] = {"arguments": list(arguments), "environment": dict(environment or {})}
+    request: dict[str, t.Any] = {
+        "arguments": list(arguments),
+        "environment": dict(environment or {}),
+    }
     if stdin is not None:
         request["input"] = stdin
     command = [
@@ -83,5 +90,7 @@ def run(
         f"--property=RuntimeMaxSec={int(timeout)}",
         *("--", php, "-d", "apc.enable_cli=1", "-d", "memory_limit=512M", RUNNER),
     ]
-    done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, input=json.dumps(request), capture_output=True, text=True, check=False
+    )
     return Outcome(done.returncode, done.stdout, done.stderr)

@@ -14,7 +14,7 @@ import subprocess
 import time
 import typing as t
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
@@ -58,9 +58,12 @@ def systemctl(*arguments: str) -> str:
 
     Raises:
         SystemdError: it failed; the text is its own.
+
     """
     command = ["systemctl", "--no-pager", "--no-ask-password", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
+    )
     if done.returncode != 0:
         raise SystemdError((done.stderr or done.stdout).strip()[-1000:])
     return done.stdout
@@ -75,20 +78,24 @@ def in_slices(units: t.Sequence[str], *verb: str) -> None:
 def read_world() -> World:
     """Read which units of spaces are active and which are enabled."""
     world = World()
-    for line in systemctl("list-units", "--all", "--plain", "--no-legend", "--full", *PATTERNS).splitlines():
+    for line in systemctl(
+        "list-units", "--all", "--plain", "--no-legend", "--full", *PATTERNS
+    ).splitlines():
         fields = line.split(None, 4)
         if len(fields) >= 4:
             world.active[fields[0]] = fields[2]
     for directory in WANTS.values():
         try:
-            world.enabled.update(n for n in os.listdir(f"{UNITS}/{directory}") if n.startswith("space-"))
+            world.enabled.update(
+                n for n in os.listdir(f"{UNITS}/{directory}") if n.startswith("space-")
+            )
         except FileNotFoundError:
             continue
     return world
 
 
 def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], world: World, report: Report) -> Plan:
-    """Return what to enable, disable, start and stop; note it per space. Pure but for the report."""
+    """Return what to enable, disable, start and stop; note it per space."""
     steps = Plan()
     for item in wanted:
         slug = item["space"]
@@ -145,7 +152,9 @@ def newest(paths: t.Iterable[str], names: tuple[str, ...] = ("",)) -> float:
             if names == ("",):
                 latest = max(latest, os.stat(path).st_mtime)
             with os.scandir(path) as entries:
-                times = (e.stat().st_mtime for e in entries if e.name.startswith(names) and e.is_file())
+                times = (
+                    e.stat().st_mtime for e in entries if e.name.startswith(names) and e.is_file()
+                )
                 latest = max(latest, max(times, default=0.0))
         except FileNotFoundError:
             continue
@@ -155,7 +164,7 @@ def newest(paths: t.Iterable[str], names: tuple[str, ...] = ("",)) -> float:
 def moment(text: str) -> float:
     """Return the latest time in a text of systemd (`--timestamp=us+utc`), in seconds; 0 if none."""
     times = [datetime.strptime(found, "%Y-%m-%d %H:%M:%S.%f UTC") for found in MOMENT.findall(text)]
-    return max((time.replace(tzinfo=timezone.utc).timestamp() for time in times), default=0.0)
+    return max((time.replace(tzinfo=UTC).timestamp() for time in times), default=0.0)
 
 
 def loaded_at(values: t.Mapping[str, str]) -> float:
@@ -166,7 +175,9 @@ def loaded_at(values: t.Mapping[str, str]) -> float:
 
 def properties(units: t.Sequence[str], *names: str) -> dict[str, dict[str, str]]:
     """Return the named properties of units, by unit; units that are not loaded are left out."""
-    output = systemctl("show", "--timestamp=us+utc", f"--property=Id,{','.join(names)}", "--", *units)
+    output = systemctl(
+        "show", "--timestamp=us+utc", f"--property=Id,{','.join(names)}", "--", *units
+    )
     found = {}
     for block in output.split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
@@ -178,7 +189,9 @@ def properties(units: t.Sequence[str], *names: str) -> dict[str, dict[str, str]]
 def daemon_reload(report: Report, *, check: bool) -> None:
     """Make systemd read unit files that changed since it last did."""
     started = moment(systemctl("show", "--timestamp=us+utc", "--property=UserspaceTimestamp"))
-    dropins = [f"{UNITS}/{n}" for n in os.listdir(UNITS) if n.startswith(OWN_UNITS) and n.endswith(".d")]
+    dropins = [
+        f"{UNITS}/{n}" for n in os.listdir(UNITS) if n.startswith(OWN_UNITS) and n.endswith(".d")
+    ]
     if max(newest([UNITS], OWN_UNITS), newest(dropins)) <= max(started, newest([RELOAD_STAMP])):
         return
     report.node_change("systemd: unit files read again")
@@ -192,7 +205,9 @@ def daemon_reload(report: Report, *, check: bool) -> None:
 
 
 def plan_services(
-    services: t.Mapping[str, tuple[float, float]], sources: t.Mapping[str, float], own: t.Callable[[str], float]
+    services: t.Mapping[str, tuple[float, float]],
+    sources: t.Mapping[str, float],
+    own: t.Callable[[str], float],
 ) -> dict[str, list[str]]:
     """Return which running services must be restarted, and which reloaded. Pure.
 
@@ -200,6 +215,7 @@ def plan_services(
         services: unit → (start, last reading of its configuration), in seconds.
         sources: latest change of what needs a ``restart`` and of what a ``reload`` is enough for.
         own: unit → latest change of its own configuration file.
+
     """
     steps: dict[str, list[str]] = {"restart": [], "reload": []}
     for unit, (started, loaded) in sorted(services.items()):
@@ -220,7 +236,9 @@ def converge_services(options: t.Mapping[str, t.Any], report: Report, *, check: 
         "restart": max(newest(options["restart"]), changed_at(options["binaries"])),
         "reload": newest(options["reload"]),
     }
-    steps = plan_services(running_services(), sources, lambda u: newest([f"{options['own']}/{slug_of(u)}.conf"]))
+    steps = plan_services(
+        running_services(), sources, lambda u: newest([f"{options['own']}/{slug_of(u)}.conf"])
+    )
     for verb, units in steps.items():
         for unit in units:
             report.change(slug_of(unit), f"{unit}: {verb}")
@@ -230,7 +248,9 @@ def converge_services(options: t.Mapping[str, t.Any], report: Report, *, check: 
 
 def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
     """Check nginx's configuration and reload it if it is newer than what nginx runs with."""
-    values = properties(["nginx.service"], "ActiveState", "ExecMainStartTimestamp", "ExecReload")["nginx.service"]
+    values = properties(["nginx.service"], "ActiveState", "ExecMainStartTimestamp", "ExecReload")[
+        "nginx.service"
+    ]
     if values["ActiveState"] == "active" and newest(options["paths"]) <= loaded_at(values):
         return
     report.node_change("nginx reloaded" if values["ActiveState"] == "active" else "nginx started")
@@ -238,13 +258,17 @@ def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: boo
         return
     tested = subprocess.run(["nginx", "-t", "-q"], capture_output=True, text=True, check=False)
     if tested.returncode != 0:
-        raise SystemdError(f"nginx refuses the configuration and keeps the old one: {tested.stderr.strip()[-1500:]}")
+        raise SystemdError(
+            f"nginx refuses the configuration, keeps the old one: {tested.stderr.strip()[-1500:]}"
+        )
     systemctl("reload-or-restart", "nginx.service")
 
 
 def running_services() -> dict[str, tuple[float, float]]:
     """Return when each running PHP service started, and when it last read its configuration."""
-    found = properties(["space-php@*.service"], "ActiveState", "ExecMainStartTimestamp", "ExecReload")
+    found = properties(
+        ["space-php@*.service"], "ActiveState", "ExecMainStartTimestamp", "ExecReload"
+    )
     return {
         unit: (moment(values.get("ExecMainStartTimestamp", "")), loaded_at(values))
         for unit, values in found.items()

@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Runs occ as the space's own user, inside the sandbox that the space's services use.
   - Neither arguments nor environment nor input show in a process list.
-  - For a look or a single act by hand; what every space must have belongs to the role C(archipel.spaces.spaces).
+  - For a look or a single act by hand; what every space must have belongs to the role
+    C(archipel.spaces.spaces).
 options:
   space:
     description:
@@ -102,9 +103,18 @@ def main() -> None:
         "php": {"type": "path", "default": "/usr/bin/php"},
         "timeout": {"type": "int", "default": 3600},
     }
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True, required_one_of=[["space"]])
+    module = AnsibleModule(
+        argument_spec=spec, supports_check_mode=True, required_one_of=[["space"]]
+    )
     if module.check_mode:
-        module.exit_json(changed=False, skipped=True, msg="occ is not run in check mode", rc=0, stdout="", stderr="")
+        module.exit_json(
+            changed=False,
+            skipped=True,
+            msg="occ is not run in check mode",
+            rc=0,
+            stdout="",
+            stderr="",
+        )
     values = module.params
     done = _occ.run(
         values["space"],

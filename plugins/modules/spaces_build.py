@@ -10,7 +10,8 @@ module: spaces_build
 short_description: Render what a node would hold into a folder of the controller
 version_added: 0.1.0
 description:
-  - Renders every vhost, PHP configuration, managed configuration, database statement and quota of a node's spaces.
+  - Renders every vhost, PHP configuration, managed configuration, database statement and quota
+    of a node's spaces.
   - Runs on the controller and touches no machine. Secrets are left out.
   - The folder ends up holding exactly that; a folder with other things in it is refused.
 options:
@@ -25,7 +26,9 @@ options:
     elements: dict
     required: true
   settings:
-    description: Where things are on the node, and the policy; the role C(archipel.spaces.spaces) prepares it.
+    description:
+      - Where things are on the node, and the policy.
+      - The role C(archipel.spaces.spaces) prepares it.
     type: dict
     required: true
   directory:

@@ -10,42 +10,17 @@ module: spaces_databases
 short_description: Bring the databases, accounts and grants of all spaces to their wanted state
 version_added: 0.1.0
 description:
-  - Reads schemata, accounts and grants once over one connection, compares, and sends statements for the differences only.
+  - Reads schemata, accounts and grants once over one connection, compares, and sends
+    statements for the differences only.
   - Rights that a space should not have are taken away; nothing is dropped.
   - A server that cannot be reached fails the task once, not every space.
-options:
-  spaces:
-    description:
-      - The spaces of this node, as the inventory plugin P(archipel.spaces.registry#inventory) gives them in C(archipel_spaces).
-      - Spaces on hold are left alone.
-    type: list
-    elements: dict
-    required: true
-  settings:
-    description: Where things are on this node, and the policy; the role C(archipel.spaces.spaces) prepares it.
-    type: dict
-    required: true
-  exclude:
-    description: Slugs to leave out, usually those that an earlier task could not converge.
-    type: list
-    elements: str
-    default: []
-  payload:
-    description: The desired state, rendered and compressed by the action plugin. Not for playbooks.
-    type: str
+extends_documentation_fragment:
+  - archipel.spaces.spaces
+requirements: [python3-pymysql]
 attributes:
-  check_mode:
-    support: full
-    description: Reports exactly what a real run would change.
   diff_mode:
     support: full
     description: What is done, in words; passwords never show.
-  idempotent:
-    support: full
-    description: A second run changes nothing.
-requirements: [python3-pymysql]
-author:
-  - The Archipel contributors
 """
 
 EXAMPLES = r"""
@@ -62,7 +37,9 @@ spaces:
   type: dict
   sample: {"velo-ecole": ["database space_velo-ecole"]}
 failed_spaces:
-  description: Why a space could not be converged, by slug. The module itself does not fail for them.
+  description:
+    - Why a space could not be converged, by slug.
+    - The module itself does not fail for them.
   returned: always
   type: dict
   sample: {}
@@ -96,9 +73,13 @@ def main() -> None:
     wanted = unpack(module.params["payload"])
     try:
         connection = pymysql.connect(unix_socket=wanted["socket"], user="root", autocommit=True)
-        report = _mariadb.converge(wanted["databases"], connection, check=module.check_mode, diff=module._diff)
+        report = _mariadb.converge(
+            wanted["databases"], connection, check=module.check_mode, diff=module._diff
+        )
     except pymysql.Error as error:
-        module.fail_json(msg=f"MariaDB at {wanted['socket']} does not answer, no space was looked at: {error}")
+        module.fail_json(
+            msg=f"MariaDB at {wanted['socket']} does not answer, no space was looked at: {error}"
+        )
     module.exit_json(**report.result())
 
 

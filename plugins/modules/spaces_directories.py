@@ -10,41 +10,16 @@ module: spaces_directories
 short_description: Make the directories of all the spaces of a node
 version_added: 0.1.0
 description:
-  - Compares owner and mode of every directory in one pass, declares them in one tmpfiles.d file and mends what differs in one call of C(systemd-tmpfiles).
+  - Compares owner and mode of every directory in one pass, declares them in one tmpfiles.d
+    file and mends what differs in one call of C(systemd-tmpfiles).
   - Nothing is ever removed.
-options:
-  spaces:
-    description:
-      - The spaces of this node, as the inventory plugin P(archipel.spaces.registry#inventory) gives them in C(archipel_spaces).
-      - Spaces on hold are left alone.
-    type: list
-    elements: dict
-    required: true
-  settings:
-    description: Where things are on this node, and the policy; the role C(archipel.spaces.spaces) prepares it.
-    type: dict
-    required: true
-  exclude:
-    description: Slugs to leave out, usually those that an earlier task could not converge.
-    type: list
-    elements: str
-    default: []
-  payload:
-    description: The desired state, rendered and compressed by the action plugin. Not for playbooks.
-    type: str
+extends_documentation_fragment:
+  - archipel.spaces.spaces
+requirements: [systemd >= 252]
 attributes:
-  check_mode:
-    support: full
-    description: Reports exactly what a real run would change.
   diff_mode:
     support: none
     description: Directories are listed under RV(spaces).
-  idempotent:
-    support: full
-    description: A second run changes nothing.
-requirements: [systemd >= 252]
-author:
-  - The Archipel contributors
 """
 
 EXAMPLES = r"""
@@ -61,7 +36,9 @@ spaces:
   type: dict
   sample: {"velo-ecole": ["/srv/spaces/velo-ecole: created"]}
 failed_spaces:
-  description: Why a space could not be converged, by slug. The module itself does not fail for them.
+  description:
+    - Why a space could not be converged, by slug.
+    - The module itself does not fail for them.
   returned: always
   type: dict
   sample: {}

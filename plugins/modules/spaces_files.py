@@ -10,40 +10,16 @@ module: spaces_files
 short_description: Bring the configuration files of all the spaces of a node to their wanted state
 version_added: 0.1.0
 description:
-  - Vhosts, PHP services and managed configurations are rendered on the controller, travel as one compressed value and are compared on the node in one pass.
-  - Content, owner and mode are compared with what is there, each time: a change made by hand is found.
-options:
-  spaces:
-    description:
-      - The spaces of this node, as the inventory plugin P(archipel.spaces.registry#inventory) gives them in C(archipel_spaces).
-      - Spaces on hold are left alone.
-    type: list
-    elements: dict
-    required: true
-  settings:
-    description: Where things are on this node, and the policy; the role C(archipel.spaces.spaces) prepares it.
-    type: dict
-    required: true
-  exclude:
-    description: Slugs to leave out, usually those that an earlier task could not converge.
-    type: list
-    elements: str
-    default: []
-  payload:
-    description: The desired state, rendered and compressed by the action plugin. Not for playbooks.
-    type: str
+  - Vhosts, PHP services and managed configurations are rendered on the controller, travel as
+    one compressed value and are compared on the node in one pass.
+  - Content, owner and mode are compared with what is there, each time. A change made by hand
+    is found.
+extends_documentation_fragment:
+  - archipel.spaces.spaces
 attributes:
-  check_mode:
-    support: full
-    description: Reports exactly what a real run would change.
   diff_mode:
     support: full
     description: One entry per file; the values of secret keys are left out.
-  idempotent:
-    support: full
-    description: A second run changes nothing.
-author:
-  - The Archipel contributors
 """
 
 EXAMPLES = r"""
@@ -60,7 +36,9 @@ spaces:
   type: dict
   sample: {"velo-ecole": ["/etc/nginx/archipel/velo-ecole.conf: content"]}
 failed_spaces:
-  description: Why a space could not be converged, by slug. The module itself does not fail for them.
+  description:
+    - Why a space could not be converged, by slug.
+    - The module itself does not fail for them.
   returned: always
   type: dict
   sample: {}

@@ -10,42 +10,17 @@ module: spaces_installations
 short_description: Install Nextcloud in new spaces and apply what only Nextcloud can be told
 version_added: 0.1.0
 description:
-  - Spaces that have no Nextcloud yet get one, a bounded number at a time; what is left of an interrupted installation is cleared first.
+  - Spaces that have no Nextcloud yet get one, a bounded number at a time; what is left of an
+    interrupted installation is cleared first.
   - A space whose configuration is lost is refused, never installed anew.
   - A digest of the applied state keeps the ordinary run free of PHP.
-options:
-  spaces:
-    description:
-      - The spaces of this node, as the inventory plugin P(archipel.spaces.registry#inventory) gives them in C(archipel_spaces).
-      - Spaces on hold are left alone.
-    type: list
-    elements: dict
-    required: true
-  settings:
-    description: Where things are on this node, and the policy; the role C(archipel.spaces.spaces) prepares it.
-    type: dict
-    required: true
-  exclude:
-    description: Slugs to leave out, usually those that an earlier task could not converge.
-    type: list
-    elements: str
-    default: []
-  payload:
-    description: The desired state, rendered and compressed by the action plugin. Not for playbooks.
-    type: str
+extends_documentation_fragment:
+  - archipel.spaces.spaces
+requirements: [python3-pymysql, systemd >= 252]
 attributes:
-  check_mode:
-    support: full
-    description: Reports exactly what a real run would change.
   diff_mode:
     support: none
     description: Steps are listed under RV(spaces).
-  idempotent:
-    support: full
-    description: A second run changes nothing.
-requirements: [python3-pymysql, systemd >= 252]
-author:
-  - The Archipel contributors
 """
 
 EXAMPLES = r"""
@@ -62,7 +37,9 @@ spaces:
   type: dict
   sample: {"velo-ecole": ["Nextcloud installed"]}
 failed_spaces:
-  description: Why a space could not be converged, by slug. The module itself does not fail for them.
+  description:
+    - Why a space could not be converged, by slug.
+    - The module itself does not fail for them.
   returned: always
   type: dict
   sample: {}
@@ -98,7 +75,9 @@ def node_of(settings: dict[str, t.Any]) -> _installation.Node:
         spool=settings["spool"],
         database_host=settings["database_host"],
         sandbox=_occ.sandbox(),
-        connect=lambda: pymysql.connect(unix_socket=settings["database_socket"], user="root", autocommit=True),
+        connect=lambda: pymysql.connect(
+            unix_socket=settings["database_socket"], user="root", autocommit=True
+        ),
         database_error=pymysql.Error,
     )
 

@@ -10,43 +10,19 @@ module: spaces_services
 short_description: Bring doors, clocks and services of all spaces in line with what is configured
 version_added: 0.1.0
 description:
-  - Enables and starts the sockets and timers of running spaces, stops and disables everything of the others, in one call of systemctl per verb.
-  - Running services whose configuration is newer than they are get reloaded or restarted; sleeping ones need nothing.
+  - Enables and starts the sockets and timers of running spaces, stops and disables
+    everything of the others, in one call of systemctl per verb.
+  - Running services whose configuration is newer than they are get reloaded or restarted;
+    sleeping ones need nothing.
   - nginx is reloaded, after C(nginx -t), when its configuration is newer than what it runs with.
-  - No notification is involved: what runs is compared with what is configured.
-options:
-  spaces:
-    description:
-      - The spaces of this node, as the inventory plugin P(archipel.spaces.registry#inventory) gives them in C(archipel_spaces).
-      - Spaces on hold are left alone.
-    type: list
-    elements: dict
-    required: true
-  settings:
-    description: Where things are on this node, and the policy; the role C(archipel.spaces.spaces) prepares it.
-    type: dict
-    required: true
-  exclude:
-    description: Slugs to leave out, usually those that an earlier task could not converge.
-    type: list
-    elements: str
-    default: []
-  payload:
-    description: The desired state, rendered and compressed by the action plugin. Not for playbooks.
-    type: str
+  - No notification is involved. What runs is compared with what is configured.
+extends_documentation_fragment:
+  - archipel.spaces.spaces
+requirements: [systemd >= 252]
 attributes:
-  check_mode:
-    support: full
-    description: Reports exactly what a real run would change.
   diff_mode:
     support: none
     description: Units are listed under RV(spaces).
-  idempotent:
-    support: full
-    description: A second run changes nothing.
-requirements: [systemd >= 252]
-author:
-  - The Archipel contributors
 """
 
 EXAMPLES = r"""
@@ -63,7 +39,9 @@ spaces:
   type: dict
   sample: {"velo-ecole": ["space-php@velo-ecole.socket enabled"]}
 failed_spaces:
-  description: Why a space could not be converged, by slug. The module itself does not fail for them.
+  description:
+    - Why a space could not be converged, by slug.
+    - The module itself does not fail for them.
   returned: always
   type: dict
   sample: {}
@@ -77,7 +55,11 @@ node:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _systemd
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, Report, unpack
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import (
+    PAYLOAD_OPTION,
+    Report,
+    unpack,
+)
 
 
 def main() -> None:

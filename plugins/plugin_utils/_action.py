@@ -22,7 +22,9 @@ class SpacesAction(ActionBase):
 
     module = ""
 
-    def desired(self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces) -> dict[str, t.Any]:
+    def desired(
+        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
+    ) -> dict[str, t.Any]:
         """Return the desired state that the module converges. Pure.
 
         Args:
@@ -30,10 +32,13 @@ class SpacesAction(ActionBase):
             settings: the node and the policy.
             known: all spaces of the node, also those on hold or left out: a declaration
                 that is one file for all must name them too.
+
         """
         raise NotImplementedError
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
         """Render, then run the module of the same name on the node."""
         super().run(tmp, task_vars)
         arguments = self._task.args
@@ -41,10 +46,18 @@ class SpacesAction(ActionBase):
             if name not in arguments:
                 raise AnsibleActionFail(f"archipel.spaces.{self.module} needs the option {name}")
         known, left_out = arguments["spaces"], set(arguments.get("exclude", ()))
-        chosen = [s for s in select(known, arguments.get("only", "")) if not s["hold"] and s["slug"] not in left_out]
+        chosen = [
+            s
+            for s in select(known, arguments.get("only", ""))
+            if not s["hold"] and s["slug"] not in left_out
+        ]
         try:
             desired = self.desired(chosen, arguments["settings"], known)
         except (KeyError, ValueError, TypeError) as error:
-            raise AnsibleActionFail(f"archipel.spaces.{self.module}: {type(error).__name__}: {error}") from error
+            raise AnsibleActionFail(
+                f"archipel.spaces.{self.module}: {type(error).__name__}: {error}"
+            ) from error
         name = f"archipel.spaces.{self.module}"
-        return self._execute_module(module_name=name, module_args={"payload": pack(desired)}, task_vars=task_vars)
+        return self._execute_module(
+            module_name=name, module_args={"payload": pack(desired)}, task_vars=task_vars
+        )

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 from pathlib import Path
 
 from jinja2 import Environment
 
 from ansible_collections.archipel.spaces.plugins.module_utils._files import masked
-from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import Statement, State
+from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import State, Statement
 from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import plan as plan_database
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
 
@@ -19,7 +18,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
 MARK = ".archipel-build"
 
 
-class ForeignDirectory(ValueError):
+class ForeignDirectoryError(ValueError):
     """The folder holds something that this code did not write."""
 
 
@@ -32,7 +31,7 @@ def sql_text(statement: Statement) -> str:
 
 
 def quota_line(space: _render.Space) -> str:
-    """Return a space's limit as `setquota -b` reads it: id, soft and hard KiB, soft and hard files."""
+    """Return a space's limit as `setquota -b` reads it: id, then soft and hard KiB and files."""
     return f"{space['id']} 0 {space['storage_gb'] * 1024 * 1024} 0 0\n"
 
 
@@ -51,12 +50,16 @@ def documents(
     for space in databases:
         if space["status"] in _render.PRESENT:
             steps = plan_database(_render.database(space, settings), empty)
-            found[f"database/{space['slug']}.sql"] = "".join(sql_text(statement) for _, statement in steps)
+            found[f"database/{space['slug']}.sql"] = "".join(
+                sql_text(statement) for _, statement in steps
+            )
     present = [s for s in spaces if s["status"] in _render.PRESENT]
     if present:
         found["quota.txt"] = "".join(quota_line(space) for space in present)
         found["tmpfiles.conf"] = _render.tmpfiles_conf(_render.directories(present, settings))
-        found["sysusers.conf"] = "\n".join(_render.sysusers_lines(present, settings).values()) + "\n"
+        found["sysusers.conf"] = (
+            "\n".join(_render.sysusers_lines(present, settings).values()) + "\n"
+        )
     return found
 
 
@@ -64,11 +67,14 @@ def existing(directory: Path) -> set[str]:
     """Return the files below a folder.
 
     Raises:
-        ForeignDirectory: there are some, and they are not ours.
+        ForeignDirectoryError: there are some, and they are not ours.
+
     """
     names = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
     if names and MARK not in names:
-        raise ForeignDirectory(f"{directory} holds files that are not from here: name another folder, or empty it")
+        raise ForeignDirectoryError(
+            f"{directory} holds files that are not from here: name another folder, or empty it"
+        )
     return names - {MARK}
 
 
@@ -88,9 +94,9 @@ def write(directory: Path, wanted: t.Mapping[str, str], *, check: bool) -> list[
             pass
         changed.append(name)
         if not check:
-            os.makedirs(path.parent, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     if not check:
-        os.makedirs(directory, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
         (directory / MARK).touch()
     return changed

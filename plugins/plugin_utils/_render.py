@@ -22,7 +22,9 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._secrets import de
 Space = t.Mapping[str, t.Any]
 Settings = t.Mapping[str, t.Any]
 
-HOSTNAME = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")
+HOSTNAME = re.compile(
+    r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$"
+)
 MANAGED = "Ansible managed by Archipel: changes made here are overwritten"
 
 # What a status asks of the node. A suspended space keeps everything and runs nothing;
@@ -66,6 +68,7 @@ def php_literal(value: t.Any, indent: int = 0) -> str:
 
     Raises:
         TypeError: the value holds something PHP has no literal for.
+
     """
     if isinstance(value, Expression):
         return str.__str__(value)
@@ -78,7 +81,10 @@ def php_literal(value: t.Any, indent: int = 0) -> str:
         return f"'{escaped}'"
     pad, end = "  " * (indent + 1), "  " * indent
     if isinstance(value, t.Mapping):
-        rows = [f"{pad}{php_literal(str(k))} => {php_literal(v, indent + 1)},\n" for k, v in value.items()]
+        rows = [
+            f"{pad}{php_literal(str(k))} => {php_literal(v, indent + 1)},\n"
+            for k, v in value.items()
+        ]
         return "[\n" + "".join(rows) + end + "]"
     if isinstance(value, (list, tuple)):
         rows = [f"{pad}{php_literal(v, indent + 1)},\n" for v in value]
@@ -91,6 +97,7 @@ def nginx_name(value: str) -> str:
 
     Raises:
         ValueError: it is no plain host name; the registry's schema lets none through.
+
     """
     if not HOSTNAME.match(value):
         raise ValueError(f"{value!r} is no host name")
@@ -110,7 +117,7 @@ def templates(directory: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - no HTML is made here
+        autoescape=False,
     )
     environment.filters["nginx"] = nginx_name
     return environment
@@ -119,7 +126,9 @@ def templates(directory: str) -> Environment:
 def users(spaces: t.Iterable[Space]) -> list[dict[str, t.Any]]:
     """Return the unix users of the spaces that are present on the node."""
     return [
-        {"space": s["slug"], "name": f"space-{s['slug']}", "id": s["id"]} for s in spaces if s["status"] in PRESENT
+        {"space": s["slug"], "name": f"space-{s['slug']}", "id": s["id"]}
+        for s in spaces
+        if s["status"] in PRESENT
     ]
 
 
@@ -137,7 +146,10 @@ def directories(spaces: t.Iterable[Space], settings: Settings) -> list[Directory
         wanted.append(Directory(slug, base, 0, 0, 0o755))
         wanted.append(Directory(slug, f"{base}/config", 0, own, 0o1770))
         wanted.append(Directory(slug, f"{base}/data", own, own, 0o750))
-        wanted.extend(Directory(slug, f"{base}/{name}", own, own, 0o700) for name in ("log", "sessions", "tmp"))
+        wanted.extend(
+            Directory(slug, f"{base}/{name}", own, own, 0o700)
+            for name in ("log", "sessions", "tmp")
+        )
         wanted.append(Directory(slug, f"{settings['redis_run']}/{slug}", own, own, 0o700))
     return wanted
 
@@ -168,7 +180,9 @@ def database(space: Space, settings: Settings) -> dict[str, t.Any]:
         "password": None,
     }
     if not local:
-        wanted["password"] = derive(settings["master_key"], "database", space["slug"], settings.get("rotation", 0))
+        wanted["password"] = derive(
+            settings["master_key"], "database", space["slug"], settings.get("rotation", 0)
+        )
     return wanted
 
 
@@ -178,7 +192,11 @@ def managed_config(space: Space, settings: Settings) -> dict[str, t.Any]:
     account = database(space, settings)
     socket = f"{settings['redis_run']}/{space['slug']}/redis.sock"
     local = account["password"] is None
-    host = f"localhost:{settings['database_socket']}" if local else settings["database_hosts"][space["db"]]
+    host = (
+        f"localhost:{settings['database_socket']}"
+        if local
+        else settings["database_hosts"][space["db"]]
+    )
     days = settings["retention"]
     config: dict[str, t.Any] = {
         **settings["nextcloud_config"],
@@ -206,7 +224,11 @@ def managed_config(space: Space, settings: Settings) -> dict[str, t.Any]:
         "redis": {"host": socket, "port": 0, "timeout": 1.5},
         "apps_paths": [
             {"path": Expression("OC::$SERVERROOT . '/apps'"), "url": "/apps", "writable": False},
-            {"path": Expression("OC::$SERVERROOT . '/apps-extra'"), "url": "/apps-extra", "writable": False},
+            {
+                "path": Expression("OC::$SERVERROOT . '/apps-extra'"),
+                "url": "/apps-extra",
+                "writable": False,
+            },
         ],
         "trashbin_retention_obligation": f"auto, {days['trash_days']}",
         "versions_retention_obligation": f"auto, {days['versions_days']}",
@@ -233,7 +255,11 @@ def mail_config(relay: t.Mapping[str, t.Any], space: Space) -> dict[str, t.Any]:
         "mail_domain": domain,
     }
     if relay.get("user"):
-        config |= {"mail_smtpauth": True, "mail_smtpname": relay["user"], "mail_smtppassword": relay["password"]}
+        config |= {
+            "mail_smtpauth": True,
+            "mail_smtpname": relay["user"],
+            "mail_smtppassword": relay["password"],
+        }
     return config
 
 
@@ -257,13 +283,19 @@ def files(spaces: t.Iterable[Space], settings: Settings, environment: Environmen
         slug, own, base = space["slug"], space["id"], home(space, settings)
         values = {"space": space, "settings": settings, "home": base, "managed": MANAGED}
         text = vhost.render(values)
-        wanted.append(File(slug, "vhost", f"{settings['vhost_directory']}/{slug}.conf", text, 0, 0, 0o644))
+        wanted.append(
+            File(slug, "vhost", f"{settings['vhost_directory']}/{slug}.conf", text, 0, 0, 0o644)
+        )
         if space["status"] not in PRESENT:
             continue
         text = php.render(values)
-        wanted.append(File(slug, "php", f"{settings['php_directory']}/{slug}.conf", text, 0, own, 0o640))
+        wanted.append(
+            File(slug, "php", f"{settings['php_directory']}/{slug}.conf", text, 0, own, 0o640)
+        )
         text = managed_config_file(space, settings)
-        wanted.append(File(slug, "config", f"{base}/config/managed.config.php", text, 0, own, 0o640))
+        wanted.append(
+            File(slug, "config", f"{base}/config/managed.config.php", text, 0, own, 0o640)
+        )
     return wanted
 
 

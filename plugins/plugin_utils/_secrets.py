@@ -24,9 +24,15 @@ def derive(master_key: str, purpose: str, slug: str, rotation: int = 0, length: 
 
     Raises:
         ValueError: the master key is too short to be one.
+
     """
     if len(master_key) < MINIMUM_MASTER_KEY:
-        raise ValueError(f"archipel_master_key has {len(master_key)} characters; at least {MINIMUM_MASTER_KEY} are needed")
+        raise ValueError(
+            f"archipel_master_key has {len(master_key)} characters; "
+            f"at least {MINIMUM_MASTER_KEY} are needed"
+        )
     info = f"archipel/1/{purpose}/{slug}/{rotation}".encode()
-    key = HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info).derive(master_key.encode())
+    key = HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info).derive(
+        master_key.encode()
+    )
     return base64.urlsafe_b64encode(key).decode().rstrip("=")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -65,7 +64,7 @@ def save(state: dict[str, list[str | float]]) -> None:
     """Keep what this look saw, whole or not at all."""
     beside = STATE.with_suffix(".tmp")
     beside.write_text(json.dumps(state))
-    os.replace(beside, STATE)
+    beside.replace(STATE)
 
 
 def main() -> None:
