@@ -1,0 +1,345 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Where each space lives: a pure planner, and the lock file that remembers.
+
+The lock file has one line per space, sorted, so that git merges it line by line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import heapq
+import json
+import os
+import re
+import tempfile
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _strict_yaml
+from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import Problem, RegistryError, printable
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+# The range of ids that belongs to spaces: unix user, group and quota project.
+FIRST_ID = 100_000
+
+_HEADER = """\
+---
+# Where each space lives. Written by Archipel, kept with the registry: commit it.
+# Never edit it by hand: a space moves with playbooks/move.yml, and an id is never given twice.
+"""
+_SPACE_LINE = re.compile(r'  ([a-z][a-z0-9-]*): \{id: ([0-9]{1,9}), web: ([^\s,{}"]+), db: ([^\s,{}"]+)\}')
+_PLAIN_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_.-]*')
+_YAML_WORDS = frozenset({'true', 'false', 'null', 'yes', 'no', 'on', 'off', 'y', 'n'})
+_CONFLICT = re.compile(r'^(<{7}|={7}|>{7}|\|{7})', re.MULTILINE)
+
+
+class Place(t.NamedTuple):
+    """Where one space lives, and its number."""
+
+    id: int
+    web: str
+    db: str
+
+
+class Node(t.NamedTuple):
+    """A machine that can take spaces; at most `capacity` of them, where that is set."""
+
+    name: str
+    capacity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The content of placement.yml. `next_id` only ever grows."""
+
+    environment: str | None = None
+    next_id: int = FIRST_ID
+    spaces: Mapping[str, Place] = field(default_factory=dict)
+    # Line of each space in the file it was read from.
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+
+class NoRoom(Exception):
+    """Every web node is at its capacity."""
+
+
+class Conflict(Exception):
+    """The lock file has changed since the placement was computed."""
+
+
+# --- the planner ---------------------------------------------------------------------
+
+
+def plan(lock: Lock, slugs: Iterable[str], web: Sequence[Node], db: Sequence[Node]) -> dict[str, Place]:
+    """Place the spaces that the lock does not know. What it knows never moves."""
+    new = sorted(set(slugs).difference(lock.spaces))
+    webs = _Loads(web, (place.web for place in lock.spaces.values()))
+    databases = _Loads([Node(node.name) for node in db], (place.db for place in lock.spaces.values()))
+    beside = {node.name for node in db}
+    placed = {}
+    for number, slug in enumerate(new, start=lock.next_id):
+        home = webs.take()
+        placed[slug] = Place(number, home, databases.add(home) if home in beside else databases.take())
+    return placed
+
+
+class _Loads:
+    """The least loaded node first; equal loads in the order of the inventory.
+
+    Load is the number of spaces, or its share of the capacity where nodes declare one.
+    """
+
+    def __init__(self, nodes: Sequence[Node], homes: Iterable[str]) -> None:
+        self._nodes = {node.name: (index, node.capacity) for index, node in enumerate(nodes)}
+        self._count = dict.fromkeys(self._nodes, 0)
+        for home in homes:
+            if home in self._count:
+                self._count[home] += 1
+        self._heap = [self._rank(name) for name in self._nodes]
+        heapq.heapify(self._heap)
+
+    def _rank(self, name: str) -> tuple[float, int, str]:
+        index, capacity = self._nodes[name]
+        return self._count[name] / (capacity or 1), index, name
+
+    def take(self) -> str:
+        """The least loaded node that has room; it is one space fuller afterwards."""
+        while self._heap:
+            rank = heapq.heappop(self._heap)
+            name = rank[2]
+            if rank != self._rank(name):
+                continue  # an older rank of a node that add() has filled since
+            capacity = self._nodes[name][1]
+            if capacity is None or self._count[name] < capacity:
+                return self.add(name)
+        raise NoRoom
+
+    def add(self, name: str) -> str:
+        self._count[name] += 1
+        heapq.heappush(self._heap, self._rank(name))
+        return name
+
+
+# --- the lock file -------------------------------------------------------------------
+
+
+def read_lock(path: str) -> Lock:
+    """Read placement.yml; a file that is not there is an empty lock."""
+    try:
+        with open(path, encoding='utf-8') as file:
+            return parse_lock(file.read(), path)
+    except FileNotFoundError:
+        return Lock()
+    except (OSError, UnicodeDecodeError) as error:
+        remedy = 'make it readable, or take the last good version from git'
+        raise RegistryError([Problem(path, f'cannot be read ({error}); {remedy}')]) from error
+
+
+def parse_lock(text: str, path: str) -> Lock:
+    """Text to lock: our own format line by line, any other YAML through the parser."""
+    if conflict := _CONFLICT.search(text):
+        line = text.count('\n', 0, conflict.start()) + 1
+        remedy = 'keep the lines of both sides, give each space its own id, and set next_id above all of them'
+        raise RegistryError([Problem(path, f'found a merge conflict; {remedy}', line)])
+    head, rows = _read_own_format(text) or _read_any_yaml(text, path)
+    problems = [*_head_problems(head, path), *_row_problems(rows, head.get('next_id'), path)]
+    if problems:
+        raise RegistryError(problems)
+    spaces = {row.slug: Place(row.id, row.web, row.db) for row in rows}
+    lines = {row.slug: row.line for row in rows}
+    return Lock(head.get('environment'), head.get('next_id', FIRST_ID), spaces, lines)
+
+
+class _Row(t.NamedTuple):
+    slug: str
+    id: int
+    web: str
+    db: str
+    line: int
+
+
+def _read_own_format(text: str) -> tuple[dict[str, t.Any], list[_Row]] | None:
+    """Our own lines, some thirty times faster than YAML; None for anything else."""
+    head: dict[str, t.Any] = {}
+    rows = []
+    for line, content in enumerate(text.splitlines(), start=1):
+        if match := _SPACE_LINE.fullmatch(content):
+            slug, number, web, db = match.groups()
+            rows.append(_Row(slug, int(number), web, db, line))
+        elif rows or not _read_head_line(content, head):
+            return None
+    return head, rows
+
+
+def _read_head_line(content: str, head: dict[str, t.Any]) -> bool:
+    if not content or content == '---' or content.startswith('#'):
+        return True
+    name, separator, value = content.partition(': ')
+    if name == 'environment' and separator and _PLAIN_NAME.fullmatch(value):
+        head['environment'] = value
+    elif name == 'next_id' and separator and value.isdecimal():
+        head['next_id'] = int(value)
+    else:
+        return content in {'spaces:', 'spaces: {}'}
+    return True
+
+
+def _read_any_yaml(text: str, path: str) -> tuple[dict[str, t.Any], list[_Row]]:
+    lines: _strict_yaml.Lines = {}
+    try:
+        data = _strict_yaml.load(text.encode(), lines, max_bytes=1 << 30)
+    except _strict_yaml.StrictYamlError as error:
+        raise RegistryError([Problem(path, str(error), error.line)]) from error
+    rows, problems = [], []
+    spaces = data.get('spaces') or {} if isinstance(data, dict) else None
+    if not isinstance(spaces, dict):
+        raise RegistryError([Problem(path, 'allowed: a mapping of environment, next_id and spaces; restore it from git')])
+    for slug, place in spaces.items():
+        line = lines['spaces', slug]
+        if _is_place(place):
+            rows.append(_Row(slug, place['id'], place['web'], place['db'], line))
+        else:
+            problems.append(Problem(path, f'found {printable(place)}; allowed: {{id: …, web: …, db: …}}', line, slug))
+    if problems:
+        raise RegistryError(problems)
+    return {key: value for key, value in data.items() if key != 'spaces'}, rows
+
+
+def _is_place(place: object) -> bool:
+    return (
+        isinstance(place, dict)
+        and set(place) == {'id', 'web', 'db'}
+        and type(place['id']) is int
+        and all(isinstance(place[role], str) and place[role] for role in ('web', 'db'))
+    )
+
+
+def _head_problems(head: Mapping[str, t.Any], path: str) -> Iterator[Problem]:
+    for key in sorted(set(head) - {'environment', 'next_id'}):
+        yield Problem(path, 'unknown key; allowed: environment, next_id, spaces', key=key)
+    environment, next_id = head.get('environment'), head.get('next_id')
+    if environment is not None and not isinstance(environment, str):
+        yield Problem(path, f'found {printable(environment)}; allowed: the name of an environment', key='environment')
+    if 'next_id' not in head:
+        yield Problem(path, 'missing; set it above every id that was ever given', key='next_id')
+    elif type(next_id) is not int or next_id < FIRST_ID:
+        yield Problem(path, f'found {printable(next_id)}; allowed: a whole number from {FIRST_ID}', key='next_id')
+
+
+def _row_problems(rows: Iterable[_Row], next_id: object, path: str) -> Iterator[Problem]:
+    slugs: dict[str, int] = {}
+    ids: dict[int, _Row] = {}
+    for row in rows:
+        first = slugs.setdefault(row.slug, row.line)
+        if first != row.line:
+            yield Problem(path, f'the space is here twice (first on line {first}); keep the line it really lives by', row.line, row.slug)
+        elif (other := ids.setdefault(row.id, row)) is not row:
+            text = f'id {row.id} is already given to {other.slug} on line {other.line}; give the space placed last a new id, and raise next_id'
+            yield Problem(path, text, row.line, row.slug)
+        if row.id < FIRST_ID or (isinstance(next_id, int) and row.id >= next_id):
+            yield Problem(path, f'id {row.id} is out of range; allowed: from {FIRST_ID} and below next_id ({next_id})', row.line, row.slug)
+
+
+def dump_lock(lock: Lock) -> str:
+    """The lock as text."""
+    lines = [
+        f'  {slug}: {{id: {place.id}, web: {_quoted(place.web)}, db: {_quoted(place.db)}}}'
+        for slug, place in sorted(lock.spaces.items())
+    ]
+    head = f'{_HEADER}environment: {_quoted(lock.environment or "")}\nnext_id: {lock.next_id}\n'
+    return head + ('\n'.join(['spaces:', *lines]) if lines else 'spaces: {}') + '\n'
+
+
+def _quoted(name: str) -> str:
+    plain = _PLAIN_NAME.fullmatch(name) and name.lower() not in _YAML_WORDS
+    return name if plain else json.dumps(name, ensure_ascii=False)
+
+
+# --- recording -----------------------------------------------------------------------
+
+
+def merge(lock: Lock, environment: str, pending: Mapping[str, Place]) -> Lock:
+    """Add what was planned to a lock that may have moved on since."""
+    if lock.environment not in {None, environment}:
+        raise Conflict(f'it belongs to the environment "{lock.environment}", this run to "{environment}"')
+    new = {slug: place for slug, place in pending.items() if lock.spaces.get(slug) != place}
+    taken = {place.id: slug for slug, place in lock.spaces.items()}
+    for slug, place in sorted(new.items()):
+        if slug in lock.spaces:
+            raise Conflict(f'{slug} has been placed on {lock.spaces[slug].web} meanwhile')
+        if place.id in taken:
+            raise Conflict(f'id {place.id}, planned for {slug}, has been given to {taken[place.id]} meanwhile')
+        if place.id < lock.next_id:
+            raise Conflict(f'id {place.id}, planned for {slug}, is below next_id ({lock.next_id}): it was given before')
+    next_id = max([lock.next_id, *(place.id + 1 for place in new.values())])
+    return replace(lock, environment=environment, next_id=next_id, spaces={**lock.spaces, **new})
+
+
+def record(path: str, environment: str, pending: Mapping[str, Place], *, write: bool) -> tuple[str, str]:
+    """Add `pending` to the lock file; return its text before and after."""
+    path = os.path.realpath(path)
+    with _one_operator(os.path.dirname(path)):
+        before = _text(path)
+        lock = parse_lock(before, path) if before else Lock()
+        merged = merge(lock, environment, pending)
+        after = before if merged == lock else dump_lock(merged)
+        if write and after != before:
+            _replace(path, after)
+    return before, after
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding='utf-8') as file:
+            return file.read()
+    except FileNotFoundError:
+        return ''
+
+
+@contextlib.contextmanager
+def _one_operator(folder: str) -> Iterator[None]:
+    """Wait until nobody else records, for milliseconds.
+
+    The folder itself is locked: no lock file is left behind, and rename() does not lose it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: str, text: str) -> None:
+    """Write beside, flush to disk, rename: a reader sees the old file or the new one."""
+    folder = os.path.dirname(path)
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix='.placement.')
+    try:
+        with open(descriptor, 'w', encoding='utf-8') as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(descriptor, _mode(path))
+            os.fsync(descriptor)
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _mode(path: str) -> int:
+    """The mode the file has, or that of any new file of this user."""
+    try:
+        return os.stat(path).st_mode & 0o777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
