@@ -18,7 +18,11 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _strict_yaml
-from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import Problem, RegistryError, printable
+from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
+    Problem,
+    RegistryError,
+    printable,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,10 +35,12 @@ _HEADER = """\
 # Where each space lives. Written by Archipel, kept with the registry: commit it.
 # Never edit it by hand: a space moves with playbooks/move.yml, and an id is never given twice.
 """
-_SPACE_LINE = re.compile(r'  ([a-z][a-z0-9-]*): \{id: ([0-9]{1,9}), web: ([^\s,{}"]+), db: ([^\s,{}"]+)\}')
-_PLAIN_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_.-]*')
-_YAML_WORDS = frozenset({'true', 'false', 'null', 'yes', 'no', 'on', 'off', 'y', 'n'})
-_CONFLICT = re.compile(r'^(<{7}|={7}|>{7}|\|{7})', re.MULTILINE)
+_SPACE_LINE = re.compile(
+    r'  ([a-z][a-z0-9-]*): \{id: ([0-9]{1,9}), web: ([^\s,{}"]+), db: ([^\s,{}"]+)\}'
+)
+_PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_YAML_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})", re.MULTILINE)
 
 
 class Place(t.NamedTuple):
@@ -63,27 +69,33 @@ class Lock:
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
-class NoRoom(Exception):
+class NoRoomError(Exception):
     """Every web node is at its capacity."""
 
 
-class Conflict(Exception):
+class ConflictError(Exception):
     """The lock file has changed since the placement was computed."""
 
 
 # --- the planner ---------------------------------------------------------------------
 
 
-def plan(lock: Lock, slugs: Iterable[str], web: Sequence[Node], db: Sequence[Node]) -> dict[str, Place]:
+def plan(
+    lock: Lock, slugs: Iterable[str], web: Sequence[Node], db: Sequence[Node]
+) -> dict[str, Place]:
     """Place the spaces that the lock does not know. What it knows never moves."""
     new = sorted(set(slugs).difference(lock.spaces))
     webs = _Loads(web, (place.web for place in lock.spaces.values()))
-    databases = _Loads([Node(node.name) for node in db], (place.db for place in lock.spaces.values()))
+    databases = _Loads(
+        [Node(node.name) for node in db], (place.db for place in lock.spaces.values())
+    )
     beside = {node.name for node in db}
     placed = {}
     for number, slug in enumerate(new, start=lock.next_id):
         home = webs.take()
-        placed[slug] = Place(number, home, databases.add(home) if home in beside else databases.take())
+        placed[slug] = Place(
+            number, home, databases.add(home) if home in beside else databases.take()
+        )
     return placed
 
 
@@ -116,7 +128,7 @@ class _Loads:
             capacity = self._nodes[name][1]
             if capacity is None or self._count[name] < capacity:
                 return self.add(name)
-        raise NoRoom
+        raise NoRoomError
 
     def add(self, name: str) -> str:
         self._count[name] += 1
@@ -130,28 +142,28 @@ class _Loads:
 def read_lock(path: str) -> Lock:
     """Read placement.yml; a file that is not there is an empty lock."""
     try:
-        with open(path, encoding='utf-8') as file:
+        with open(path, encoding="utf-8") as file:
             return parse_lock(file.read(), path)
     except FileNotFoundError:
         return Lock()
     except (OSError, UnicodeDecodeError) as error:
-        remedy = 'make it readable, or take the last good version from git'
-        raise RegistryError([Problem(path, f'cannot be read ({error}); {remedy}')]) from error
+        remedy = "make it readable, or take the last good version from git"
+        raise RegistryError([Problem(path, f"cannot be read ({error}); {remedy}")]) from error
 
 
 def parse_lock(text: str, path: str) -> Lock:
     """Text to lock: our own format line by line, any other YAML through the parser."""
     if conflict := _CONFLICT.search(text):
-        line = text.count('\n', 0, conflict.start()) + 1
-        remedy = 'keep the lines of both sides, give each space its own id, and set next_id above all of them'
-        raise RegistryError([Problem(path, f'found a merge conflict; {remedy}', line)])
+        line = text.count("\n", 0, conflict.start()) + 1
+        remedy = "keep the lines of both sides, give each space its own id, and set next_id above all of them"
+        raise RegistryError([Problem(path, f"found a merge conflict; {remedy}", line)])
     head, rows = _read_own_format(text) or _read_any_yaml(text, path)
-    problems = [*_head_problems(head, path), *_row_problems(rows, head.get('next_id'), path)]
+    problems = [*_head_problems(head, path), *_row_problems(rows, head.get("next_id"), path)]
     if problems:
         raise RegistryError(problems)
     spaces = {row.slug: Place(row.id, row.web, row.db) for row in rows}
     lines = {row.slug: row.line for row in rows}
-    return Lock(head.get('environment'), head.get('next_id', FIRST_ID), spaces, lines)
+    return Lock(head.get("environment"), head.get("next_id", FIRST_ID), spaces, lines)
 
 
 class _Row(t.NamedTuple):
@@ -176,15 +188,15 @@ def _read_own_format(text: str) -> tuple[dict[str, t.Any], list[_Row]] | None:
 
 
 def _read_head_line(content: str, head: dict[str, t.Any]) -> bool:
-    if not content or content == '---' or content.startswith('#'):
+    if not content or content == "---" or content.startswith("#"):
         return True
-    name, separator, value = content.partition(': ')
-    if name == 'environment' and separator and _PLAIN_NAME.fullmatch(value):
-        head['environment'] = value
-    elif name == 'next_id' and separator and value.isdecimal():
-        head['next_id'] = int(value)
+    name, separator, value = content.partition(": ")
+    if name == "environment" and separator and _PLAIN_NAME.fullmatch(value):
+        head["environment"] = value
+    elif name == "next_id" and separator and value.isdecimal():
+        head["next_id"] = int(value)
     else:
-        return content in {'spaces:', 'spaces: {}'}
+        return content in {"spaces:", "spaces: {}"}
     return True
 
 
@@ -195,39 +207,58 @@ def _read_any_yaml(text: str, path: str) -> tuple[dict[str, t.Any], list[_Row]]:
     except _strict_yaml.StrictYamlError as error:
         raise RegistryError([Problem(path, str(error), error.line)]) from error
     rows, problems = [], []
-    spaces = data.get('spaces') or {} if isinstance(data, dict) else None
+    spaces = data.get("spaces") or {} if isinstance(data, dict) else None
     if not isinstance(spaces, dict):
-        raise RegistryError([Problem(path, 'allowed: a mapping of environment, next_id and spaces; restore it from git')])
+        raise RegistryError(
+            [
+                Problem(
+                    path,
+                    "allowed: a mapping of environment, next_id and spaces; restore it from git",
+                )
+            ]
+        )
     for slug, place in spaces.items():
-        line = lines['spaces', slug]
+        line = lines["spaces", slug]
         if _is_place(place):
-            rows.append(_Row(slug, place['id'], place['web'], place['db'], line))
+            rows.append(_Row(slug, place["id"], place["web"], place["db"], line))
         else:
-            problems.append(Problem(path, f'found {printable(place)}; allowed: {{id: …, web: …, db: …}}', line, slug))
+            problems.append(
+                Problem(
+                    path, f"found {printable(place)}; allowed: {{id: …, web: …, db: …}}", line, slug
+                )
+            )
     if problems:
         raise RegistryError(problems)
-    return {key: value for key, value in data.items() if key != 'spaces'}, rows
+    return {key: value for key, value in data.items() if key != "spaces"}, rows
 
 
 def _is_place(place: object) -> bool:
     return (
         isinstance(place, dict)
-        and set(place) == {'id', 'web', 'db'}
-        and type(place['id']) is int
-        and all(isinstance(place[role], str) and place[role] for role in ('web', 'db'))
+        and set(place) == {"id", "web", "db"}
+        and type(place["id"]) is int
+        and all(isinstance(place[role], str) and place[role] for role in ("web", "db"))
     )
 
 
 def _head_problems(head: Mapping[str, t.Any], path: str) -> Iterator[Problem]:
-    for key in sorted(set(head) - {'environment', 'next_id'}):
-        yield Problem(path, 'unknown key; allowed: environment, next_id, spaces', key=key)
-    environment, next_id = head.get('environment'), head.get('next_id')
+    for key in sorted(set(head) - {"environment", "next_id"}):
+        yield Problem(path, "unknown key; allowed: environment, next_id, spaces", key=key)
+    environment, next_id = head.get("environment"), head.get("next_id")
     if environment is not None and not isinstance(environment, str):
-        yield Problem(path, f'found {printable(environment)}; allowed: the name of an environment', key='environment')
-    if 'next_id' not in head:
-        yield Problem(path, 'missing; set it above every id that was ever given', key='next_id')
+        yield Problem(
+            path,
+            f"found {printable(environment)}; allowed: the name of an environment",
+            key="environment",
+        )
+    if "next_id" not in head:
+        yield Problem(path, "missing; set it above every id that was ever given", key="next_id")
     elif type(next_id) is not int or next_id < FIRST_ID:
-        yield Problem(path, f'found {printable(next_id)}; allowed: a whole number from {FIRST_ID}', key='next_id')
+        yield Problem(
+            path,
+            f"found {printable(next_id)}; allowed: a whole number from {FIRST_ID}",
+            key="next_id",
+        )
 
 
 def _row_problems(rows: Iterable[_Row], next_id: object, path: str) -> Iterator[Problem]:
@@ -236,22 +267,32 @@ def _row_problems(rows: Iterable[_Row], next_id: object, path: str) -> Iterator[
     for row in rows:
         first = slugs.setdefault(row.slug, row.line)
         if first != row.line:
-            yield Problem(path, f'the space is here twice (first on line {first}); keep the line it really lives by', row.line, row.slug)
+            yield Problem(
+                path,
+                f"the space is here twice (first on line {first}); keep the line it really lives by",
+                row.line,
+                row.slug,
+            )
         elif (other := ids.setdefault(row.id, row)) is not row:
-            text = f'id {row.id} is already given to {other.slug} on line {other.line}; give the space placed last a new id, and raise next_id'
+            text = f"id {row.id} is already given to {other.slug} on line {other.line}; give the space placed last a new id, and raise next_id"
             yield Problem(path, text, row.line, row.slug)
         if row.id < FIRST_ID or (isinstance(next_id, int) and row.id >= next_id):
-            yield Problem(path, f'id {row.id} is out of range; allowed: from {FIRST_ID} and below next_id ({next_id})', row.line, row.slug)
+            yield Problem(
+                path,
+                f"id {row.id} is out of range; allowed: from {FIRST_ID} and below next_id ({next_id})",
+                row.line,
+                row.slug,
+            )
 
 
 def dump_lock(lock: Lock) -> str:
     """The lock as text."""
     lines = [
-        f'  {slug}: {{id: {place.id}, web: {_quoted(place.web)}, db: {_quoted(place.db)}}}'
+        f"  {slug}: {{id: {place.id}, web: {_quoted(place.web)}, db: {_quoted(place.db)}}}"
         for slug, place in sorted(lock.spaces.items())
     ]
-    head = f'{_HEADER}environment: {_quoted(lock.environment or "")}\nnext_id: {lock.next_id}\n'
-    return head + ('\n'.join(['spaces:', *lines]) if lines else 'spaces: {}') + '\n'
+    head = f"{_HEADER}environment: {_quoted(lock.environment or '')}\nnext_id: {lock.next_id}\n"
+    return head + ("\n".join(["spaces:", *lines]) if lines else "spaces: {}") + "\n"
 
 
 def _quoted(name: str) -> str:
@@ -265,39 +306,54 @@ def _quoted(name: str) -> str:
 def merge(lock: Lock, environment: str, pending: Mapping[str, Place]) -> Lock:
     """Add what was planned to a lock that may have moved on since."""
     if lock.environment not in {None, environment}:
-        raise Conflict(f'it belongs to the environment "{lock.environment}", this run to "{environment}"')
-    new = {slug: place for slug, place in pending.items() if lock.spaces.get(slug) != place}
+        raise ConflictError(
+            f'it belongs to the environment "{lock.environment}", this run to "{environment}"'
+        )
+    new = _unrecorded(lock, pending)
     taken = {place.id: slug for slug, place in lock.spaces.items()}
-    for slug, place in sorted(new.items()):
+    for slug, place in new.items():
         if slug in lock.spaces:
-            raise Conflict(f'{slug} has been placed on {lock.spaces[slug].web} meanwhile')
+            raise ConflictError(f"{slug} is now on {lock.spaces[slug].web}")
         if place.id in taken:
-            raise Conflict(f'id {place.id}, planned for {slug}, has been given to {taken[place.id]} meanwhile')
+            raise ConflictError(
+                f"id {place.id}, planned for {slug}, is now that of {taken[place.id]}"
+            )
         if place.id < lock.next_id:
-            raise Conflict(f'id {place.id}, planned for {slug}, is below next_id ({lock.next_id}): it was given before')
+            raise ConflictError(
+                f"id {place.id}, planned for {slug}, was given to another space before"
+            )
     next_id = max([lock.next_id, *(place.id + 1 for place in new.values())])
-    return replace(lock, environment=environment, next_id=next_id, spaces={**lock.spaces, **new})
+    spaces = {**lock.spaces, **new}
+    return replace(lock, environment=environment, next_id=next_id, spaces=spaces)
 
 
-def record(path: str, environment: str, pending: Mapping[str, Place], *, write: bool) -> tuple[str, str]:
-    """Add `pending` to the lock file; return its text before and after."""
+def _unrecorded(lock: Lock, pending: Mapping[str, Place]) -> dict[str, Place]:
+    return {
+        slug: place for slug, place in sorted(pending.items()) if lock.spaces.get(slug) != place
+    }
+
+
+def record(
+    path: str, environment: str, pending: Mapping[str, Place], *, write: bool
+) -> tuple[str, str, dict[str, Place]]:
+    """Add `pending` to the lock file; return its text before and after, and what is new."""
     path = os.path.realpath(path)
     with _one_operator(os.path.dirname(path)):
         before = _text(path)
         lock = parse_lock(before, path) if before else Lock()
-        merged = merge(lock, environment, pending)
-        after = before if merged == lock else dump_lock(merged)
+        new = _unrecorded(lock, pending)
+        after = dump_lock(merge(lock, environment, pending)) if new else before
         if write and after != before:
             _replace(path, after)
-    return before, after
+    return before, after, new
 
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding='utf-8') as file:
+        with open(path, encoding="utf-8") as file:
             return file.read()
     except FileNotFoundError:
-        return ''
+        return ""
 
 
 @contextlib.contextmanager
@@ -317,9 +373,9 @@ def _one_operator(folder: str) -> Iterator[None]:
 def _replace(path: str, text: str) -> None:
     """Write beside, flush to disk, rename: a reader sees the old file or the new one."""
     folder = os.path.dirname(path)
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix='.placement.')
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".placement.")
     try:
-        with open(descriptor, 'w', encoding='utf-8') as file:
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fchmod(descriptor, _mode(path))

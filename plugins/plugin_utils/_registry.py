@@ -18,22 +18,26 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _strict_yaml
-from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import Problem, RegistryError, display_path
+from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
+    Problem,
+    RegistryError,
+    display_path,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-SUFFIX = '.yml'
-SLUG = re.compile(r'(?=.{2,26}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*')
-SLUG_ALLOWED = 'lower-case letters, digits and single inner hyphens, beginning with a letter, 2 to 26 characters'
+SUFFIX = ".yml"
+SLUG = re.compile(r"(?=.{2,26}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+SLUG_ALLOWED = "lower-case letters, digits and single inner hyphens, beginning with a letter, 2 to 26 characters"
 
 # What editors, patch and version control leave behind, and what explains the folder.
-_IGNORED = re.compile(r'\..*|.*~|#.*#|.*\.(swp|bak|orig|rej|tmp|md|txt)|README.*')
+_IGNORED = re.compile(r"\..*|.*~|#.*#|.*\.(swp|bak|orig|rej|tmp|md|txt)|README.*")
 # A file younger than this may change again without its time stamp moving: it is not cached.
 _RACY_NS = 2_000_000_000
 
 Signature = tuple[int, int, int, int]
-Check = t.Callable[['Record'], 'list[Problem]']
+Check = t.Callable[["Record"], "list[Problem]"]
 
 
 @dataclass(slots=True)
@@ -47,7 +51,7 @@ class Record:
 
     def problem(self, text: str, *place: str | int) -> Problem:
         """A problem of this file at the line of a key (or of the nearest key around it)."""
-        key = '.'.join(map(str, place))
+        key = ".".join(map(str, place))
         return Problem(self.path, text, self._line(place), key, self.slug)
 
     def _line(self, place: _strict_yaml.Path) -> int | None:
@@ -82,9 +86,12 @@ class Cache:
     def _loads(self, text: str) -> dict[str, tuple[Signature, dict[str, t.Any]]]:
         try:
             stored = json.loads(text)
-            if stored['version'] != self._version:
+            if stored["version"] != self._version:
                 return {}
-            return {name: (tuple(signature), data) for name, (signature, data) in stored['files'].items()}
+            return {
+                name: (tuple(signature), data)
+                for name, (signature, data) in stored["files"].items()
+            }
         except (ValueError, TypeError, KeyError, AttributeError):
             return {}  # somebody else's or an older format: read the files again
 
@@ -103,7 +110,11 @@ class Cache:
 
     def dumps(self) -> str:
         """What the next run should be given: opaque to cache plugins, and fast to read."""
-        return json.dumps({'version': self._version, 'files': self._fresh}, ensure_ascii=False, separators=(',', ':'))
+        return json.dumps(
+            {"version": self._version, "files": self._fresh},
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
 
 
 def read(folder: str, cache: Cache, check: Check) -> Registry:
@@ -126,8 +137,10 @@ def _list(folder: str) -> Iterator[tuple[str, str]]:
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
-        remedy = 'create it, with one file per association, or set `registry` in the inventory file'
-        raise RegistryError([Problem(folder, f'the registry folder cannot be read ({error.strerror}); {remedy}')]) from error
+        remedy = "create it, with one file per association, or set `registry` in the inventory file"
+        raise RegistryError(
+            [Problem(folder, f"the registry folder cannot be read ({error.strerror}); {remedy}")]
+        ) from error
     for name in names:
         if not _IGNORED.fullmatch(name):
             yield name, os.path.join(folder, name)
@@ -137,25 +150,33 @@ def _slug(name: str, path: str) -> tuple[str, Problem | None]:
     stem, suffix = os.path.splitext(name)
     proposal = suggest_slug(stem)
     if suffix != SUFFIX:
-        remedy = f'rename it to {proposal}{SUFFIX}' if suffix.lower() in {'.yaml', SUFFIX} else 'move it out of the registry'
-        return stem, Problem(path, f'the name does not end in {SUFFIX}; {remedy}', slug=stem)
+        remedy = (
+            f"rename it to {proposal}{SUFFIX}"
+            if suffix.lower() in {".yaml", SUFFIX}
+            else "move it out of the registry"
+        )
+        return stem, Problem(path, f"the name does not end in {SUFFIX}; {remedy}", slug=stem)
     if not SLUG.fullmatch(stem):
-        remedy = f'rename the file, for instance to {proposal}{SUFFIX}'
-        return stem, Problem(path, f'found the slug "{printable_slug(stem)}"; allowed: {SLUG_ALLOWED}; {remedy}', slug=stem)
+        remedy = f"rename the file, for instance to {proposal}{SUFFIX}"
+        return stem, Problem(
+            path,
+            f'found the slug "{printable_slug(stem)}"; allowed: {SLUG_ALLOWED}; {remedy}',
+            slug=stem,
+        )
     return stem, None
 
 
 def printable_slug(stem: str) -> str:
     """A file name's stem that cannot disturb a terminal."""
-    return stem.encode('unicode_escape').decode() if not stem.isprintable() else stem
+    return stem.encode("unicode_escape").decode() if not stem.isprintable() else stem
 
 
 def suggest_slug(text: str) -> str:
     """The nearest allowed slug: `Vélo_École` becomes `velo-ecole`."""
-    ascii_text = unicodedata.normalize('NFKD', text).encode('ascii', 'ignore').decode().lower()
-    words = re.sub(r'[^a-z0-9]+', '-', ascii_text).lstrip('-0123456789')
-    slug = words[:26].strip('-')
-    return slug if SLUG.fullmatch(slug) else 'my-association'
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", ascii_text).lstrip("-0123456789")
+    slug = words[:26].strip("-")
+    return slug if SLUG.fullmatch(slug) else "my-association"
 
 
 def _read_one(
@@ -167,7 +188,7 @@ def _read_one(
         if data is not None:
             return Record(slug, path, data), []
         content = _strict_yaml.load(_bytes(path))
-    except _Unreadable as error:
+    except _UnreadableError as error:
         return None, [Problem(path, str(error), slug=slug)]
     except _strict_yaml.StrictYamlError as error:
         return None, [Problem(path, str(error), error.line, slug=slug)]
@@ -179,7 +200,7 @@ def _read_one(
     return record, []
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """The file is there, but it cannot or may not be read."""
 
 
@@ -190,11 +211,15 @@ def _signature(path: str, folder: str) -> Signature:
             _check_link(path, folder)
             status = os.stat(path)
     except OSError as error:
-        raise _Unreadable(_cannot_be_read(error)) from error
+        raise _UnreadableError(_cannot_be_read(error)) from error
     if not stat.S_ISREG(status.st_mode):
-        raise _Unreadable('not a plain file; allowed: one YAML file per association, no folders; move it out of the registry')
+        raise _UnreadableError(
+            "not a plain file; allowed: one YAML file per association, no folders; move it out of the registry"
+        )
     if status.st_size > _strict_yaml.MAX_BYTES:
-        raise _Unreadable(f'{status.st_size} bytes; allowed: at most {_strict_yaml.MAX_BYTES}, a space needs a few hundred')
+        raise _UnreadableError(
+            f"{status.st_size} bytes; allowed: at most {_strict_yaml.MAX_BYTES}, a space needs a few hundred"
+        )
     # The change time moves even when somebody sets the modification time back.
     return status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
@@ -202,28 +227,34 @@ def _signature(path: str, folder: str) -> Signature:
 def _check_link(path: str, folder: str) -> None:
     target, inside = os.path.realpath(path), os.path.realpath(folder)
     if os.path.dirname(target) != inside and not target.startswith(inside + os.sep):
-        raise _Unreadable(f'a link to {display_path(target)}, outside the registry; allowed: plain files; put the content here')
+        raise _UnreadableError(
+            f"a link to {display_path(target)}, outside the registry; allowed: plain files; put the content here"
+        )
 
 
 def _bytes(path: str) -> bytes:
     try:
         # Never wait for a pipe that took the file's place.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, 'rb') as file:
+        with open(descriptor, "rb") as file:
             return file.read(_strict_yaml.MAX_BYTES + 1)
     except OSError as error:
-        raise _Unreadable(_cannot_be_read(error)) from error
+        raise _UnreadableError(_cannot_be_read(error)) from error
 
 
 def _cannot_be_read(error: OSError) -> str:
-    remedy = 'make it readable for the user who runs Ansible' if error.errno == errno.EACCES else 'restore the file or remove it'
-    return f'cannot be read ({error.strerror}); {remedy}'
+    remedy = (
+        "make it readable for the user who runs Ansible"
+        if error.errno == errno.EACCES
+        else "restore the file or remove it"
+    )
+    return f"cannot be read ({error.strerror}); {remedy}"
 
 
 def _read_lines(path: str) -> _strict_yaml.Lines:
     lines: _strict_yaml.Lines = {}
     try:
         _strict_yaml.load(_bytes(path), lines)
-    except (_Unreadable, _strict_yaml.StrictYamlError):
+    except (_UnreadableError, _strict_yaml.StrictYamlError):
         return {}  # it changed under our feet: the problem is told without a line
     return lines

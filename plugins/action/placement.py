@@ -1,0 +1,91 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Action placement: record on the controller where new spaces live."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _placement
+from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Place
+from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
+    RegistryError,
+    display_path,
+)
+
+SPEC = {
+    "path": {"type": "path", "required": True},
+    "environment": {"type": "str", "required": True},
+    "recorded": {"type": "bool"},
+    "pending": {"type": "dict", "required": True},
+}
+
+
+class ActionModule(ActionBase):
+    """Merge what the inventory decided into the lock file."""
+
+    TRANSFERS_FILES = False
+    BYPASS_HOST_LOOP = True
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
+        """Record, or say what would be recorded."""
+        super().run(tmp, task_vars)
+        _result, arguments = self.validate_argument_spec(
+            {"placement": {"type": "dict", "required": True, "options": SPEC}}
+        )
+        placement = arguments["placement"]
+        pending = _places(placement["pending"])
+        write = not self._task.check_mode
+        try:
+            before, after, new = _placement.record(
+                placement["path"], placement["environment"], pending, write=write
+            )
+        except (RegistryError, _placement.ConflictError, OSError) as error:
+            raise AnsibleActionFail(_explain(error, placement["path"])) from error
+        return {
+            "changed": before != after,
+            "path": placement["path"],
+            "spaces": {slug: [_sentence(place)] for slug, place in new.items()},
+            "diff": {
+                "before_header": placement["path"],
+                "after_header": placement["path"],
+                "before": before,
+                "after": after,
+            },
+        }
+
+
+def _places(pending: dict[str, t.Any]) -> dict[str, Place]:
+    try:
+        # Plain values: what is written must not carry Ansible's tags.
+        return {
+            str(slug): Place(int(place["id"]), str(place["web"]), str(place["db"]))
+            for slug, place in pending.items()
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise AnsibleActionFail(
+            f"placement.pending: allowed: {{slug: {{id, web, db}}}}, as in archipel_placement ({error})"
+        ) from error
+
+
+def _sentence(place: Place) -> str:
+    return f"placed on {place.web} with id {place.id}, database on {place.db}"
+
+
+def _explain(error: Exception, path: str) -> str:
+    if isinstance(error, _placement.ConflictError):
+        shown = display_path(path)
+        return (
+            f"{shown} has changed since this run read it: {error}; nothing was written; run again"
+        )
+    if isinstance(error, OSError):
+        return f"{display_path(path)} cannot be written ({error.strerror}); nothing was recorded"
+    return str(error)

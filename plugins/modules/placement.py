@@ -1,0 +1,78 @@
+#!/usr/bin/python
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Documentation of the action placement, which runs on the controller alone."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: placement
+short_description: Record where new spaces live
+version_added: 0.1.0
+author:
+  - The Archipel contributors
+description:
+  - The inventory plugin P(archipel.spaces.registry#inventory) decides on which machine a new space
+    lives and which id it gets, but writes nothing. This action adds what it decided to the lock
+    file C(placement.yml) of the environment, on the controller, before any machine is touched.
+  - The file is replaced atomically, under a lock against a second operator.
+  - It refuses to write when the file has changed meanwhile in a way that contradicts the decision.
+    Running again then decides anew.
+  - What the file already says is never changed.
+options:
+  placement:
+    description: The variable C(archipel_placement) that the inventory plugin sets.
+    type: dict
+    required: true
+    suboptions:
+      path:
+        description: The lock file.
+        type: path
+        required: true
+      environment:
+        description: The environment that the file belongs to.
+        type: str
+        required: true
+      recorded:
+        description: Whether nothing is pending.
+        type: bool
+      pending:
+        description: What the file lacks, from slug to C(id), C(web) and C(db).
+        type: dict
+        required: true
+attributes:
+  action:
+    support: full
+    description: Runs on the controller and needs no connection to a machine.
+  bypass_host_loop:
+    support: full
+    description: Runs once, however many machines the play has.
+  check_mode:
+    support: full
+    description: Reports exactly what a real run would record.
+  diff_mode:
+    support: full
+    description: Shows the lines that the lock file gets.
+  idempotent:
+    support: full
+    description: A second run changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Record where new spaces live, before anything is made for them
+  archipel.spaces.placement:
+    placement: "{{ archipel_placement }}"
+"""
+
+RETURN = r"""
+spaces:
+  description: What was recorded (in check mode, would be), by slug. Only new spaces are listed.
+  returned: always
+  type: dict
+  sample: {"velo-ecole": ["placed on node1 with id 100003, database on node1"]}
+path:
+  description: The lock file.
+  returned: always
+  type: str
+  sample: /srv/registry/inventories/production/placement.yml
+"""
