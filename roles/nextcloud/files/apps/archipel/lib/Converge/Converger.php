@@ -1,0 +1,212 @@
+<?php
+
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Copyright: The Archipel contributors
+
+declare(strict_types=1);
+
+namespace OCA\Archipel\Converge;
+
+/**
+ * Compares a space with its desired state and does what is missing.
+ *
+ * Every step is decided from what the space says, so that a second run finds
+ * nothing to do, and a run that broke off is continued by the next one.
+ */
+final class Converger
+{
+    /** @var list<string> */
+    private array $changes = [];
+    /** @var list<string> */
+    private array $errors = [];
+    /** @var list<string> */
+    private array $skipped = [];
+    private ?Invitation $invitation = null;
+
+    public function __construct(
+        private readonly Space $space,
+        private readonly bool $dryRun,
+    ) {
+    }
+
+    /**
+     * @return array{changed: bool, dry_run: bool, changes: list<string>, skipped: list<string>,
+     *               errors: list<string>, invitation: Invitation|null}
+     * @throws InvalidState before anything was changed
+     */
+    public function converge(DesiredState $desired): array
+    {
+        $this->refuseTheImpossible($desired);
+        $this->applications($desired);
+        $this->settings($desired);
+        $this->groups($desired);
+        if ($desired->admin !== null) {
+            $this->administrator($desired->admin);
+        }
+        $this->delegations($desired);
+        $this->removals($desired);
+        if ($desired->admin !== null) {
+            $this->invite($desired->admin, $desired);
+        }
+        return [
+            'changed' => $this->changes !== [],
+            'dry_run' => $this->dryRun,
+            'changes' => $this->changes,
+            'skipped' => $this->skipped,
+            'errors' => $this->errors,
+            'invitation' => $this->invitation,
+        ];
+    }
+
+    /** What this Nextcloud cannot do is found before it is touched. */
+    private function refuseTheImpossible(DesiredState $desired): void
+    {
+        $problems = [];
+        foreach ($desired->enable as $app) {
+            $obstacle = $this->space->isEnabled($app) ? null : $this->space->obstacle($app);
+            if ($obstacle !== null) {
+                $problems[] = "apps.enable: $app cannot be enabled: $obstacle";
+            }
+        }
+        foreach ($desired->disable as $app) {
+            if ($this->space->isEnabled($app) && !$this->space->mayBeDisabled($app)) {
+                $problems[] = "apps.disable: $app is part of Nextcloud and cannot be disabled";
+            }
+        }
+        if ($problems !== []) {
+            throw new InvalidState($problems);
+        }
+    }
+
+    private function applications(DesiredState $desired): void
+    {
+        // Off first: two office suites must never be on at the same time.
+        foreach ($desired->disable as $app) {
+            if ($this->space->isEnabled($app)) {
+                $this->step("disable application $app", fn () => $this->space->disable($app));
+            }
+        }
+        foreach ($desired->enable as $app) {
+            if (!$this->space->isEnabled($app)) {
+                $this->step("enable application $app", fn () => $this->space->enable($app));
+            }
+        }
+    }
+
+    private function settings(DesiredState $desired): void
+    {
+        foreach ($desired->appConfig as $app => $settings) {
+            foreach ($settings as $key => $value) {
+                if ($this->space->setting($app, $key) !== self::stored($value)) {
+                    // The value may be a secret: only its name is reported.
+                    $what = $value === null ? 'remove' : 'set';
+                    $this->step("$what $app/$key", fn () => $this->space->saveSetting($app, $key, $value));
+                }
+            }
+        }
+    }
+
+    private function groups(DesiredState $desired): void
+    {
+        foreach ($desired->groups as $group) {
+            if (!$this->space->hasGroup($group)) {
+                $this->step("create group $group", fn () => $this->space->addGroup($group));
+            }
+        }
+    }
+
+    /**
+     * Name, mail address and language are given at creation; afterwards they
+     * belong to the person and are left alone.
+     */
+    private function administrator(Administrator $admin): void
+    {
+        if (!$this->space->hasAccount($admin->uid)) {
+            $this->step("create account {$admin->uid}", fn () => $this->space->addAccount($admin));
+        }
+        foreach ($admin->groups as $group) {
+            if (!$this->space->isMember($admin->uid, $group)) {
+                $this->step("add {$admin->uid} to $group", fn () => $this->space->addMember($admin->uid, $group));
+            }
+        }
+        foreach ($admin->subadminOf as $group) {
+            if (!$this->space->isSubadmin($admin->uid, $group)) {
+                $this->step(
+                    "let {$admin->uid} administer $group",
+                    fn () => $this->space->addSubadmin($admin->uid, $group),
+                );
+            }
+        }
+    }
+
+    private function delegations(DesiredState $desired): void
+    {
+        foreach ($desired->delegations as $class => $groups) {
+            if (!$this->space->isDelegable($class)) {
+                $this->skipped[] = "delegations: $class cannot be delegated in this release";
+                continue;
+            }
+            $current = $this->space->delegates($class);
+            foreach (array_diff($groups, $current) as $group) {
+                $this->step("delegate $class to $group", fn () => $this->space->delegate($class, $group));
+            }
+            foreach (array_diff($current, $groups) as $group) {
+                $this->step("revoke $class from $group", fn () => $this->space->revoke($class, $group));
+            }
+        }
+    }
+
+    private function removals(DesiredState $desired): void
+    {
+        foreach ($desired->removeUsers as $uid) {
+            if ($this->space->hasAccount($uid)) {
+                $this->step("remove account $uid", fn () => $this->space->removeAccount($uid));
+            }
+        }
+    }
+
+    private function invite(Administrator $admin, DesiredState $desired): void
+    {
+        $due = match ($desired->invite) {
+            DesiredState::INVITE_AGAIN => true,
+            DesiredState::INVITE_ONCE => $this->space->invitedAt($admin->uid) === 0,
+            default => false,
+        };
+        // Nobody is invited into a space that did not come up whole.
+        if (!$due || $this->errors !== []) {
+            return;
+        }
+        $this->step("invite {$admin->uid}", function () use ($admin, $desired): void {
+            $invitation = Invitation::to($admin, $this->space);
+            if ($desired->inviteByMail) {
+                $this->space->mail($invitation);
+            } else {
+                $this->invitation = $invitation;
+            }
+            $this->space->markInvited($admin->uid);
+        });
+    }
+
+    private function step(string $change, callable $do): void
+    {
+        try {
+            if (!$this->dryRun) {
+                $do();
+            }
+            $this->changes[] = $change;
+        } catch (\Throwable $error) {
+            $this->errors[] = "$change: " . $error->getMessage();
+        }
+    }
+
+    /** How Nextcloud writes a value of each type into its database. */
+    private static function stored(string|int|float|bool|array|null $value): ?string
+    {
+        return match (true) {
+            $value === null => null,
+            is_bool($value) => $value ? '1' : '0',
+            is_array($value) => json_encode($value, JSON_THROW_ON_ERROR),
+            default => (string)$value,
+        };
+    }
+}

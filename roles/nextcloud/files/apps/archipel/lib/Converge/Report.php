@@ -1,0 +1,54 @@
+<?php
+
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Copyright: The Archipel contributors
+
+declare(strict_types=1);
+
+namespace OCA\Archipel\Converge;
+
+/** What a command prints, where, and with which exit status. */
+final class Report
+{
+    public const DONE = 0;
+    public const FAILED = 1;
+    public const INVALID = 2;
+
+    private function __construct(
+        public readonly int $status,
+        public readonly string $output,
+        public readonly string $errors,
+    ) {
+    }
+
+    public static function apply(Space $space, string $file, bool $dryRun): self
+    {
+        $json = @file_get_contents($file === '-' ? 'php://stdin' : $file);
+        if ($json === false) {
+            return new self(self::INVALID, '', "archipel:apply: $file cannot be read; nothing was changed");
+        }
+        try {
+            $result = (new Converger($space, $dryRun))->converge(DesiredState::fromJson($json));
+        } catch (InvalidState $invalid) {
+            $problems = implode("\n", array_map(fn ($problem) => "archipel:apply: $problem", $invalid->problems));
+            return new self(self::INVALID, '', $problems . "\narchipel:apply: nothing was changed");
+        }
+        return new self($result['errors'] === [] ? self::DONE : self::FAILED, self::json($result), implode("\n", $result['errors']));
+    }
+
+    public static function status(Space $space): self
+    {
+        return new self(self::DONE, self::json([
+            'version' => $space->version(),
+            'accounts' => $space->accounts(),
+            'admins' => $space->subadmins(),
+            'apps' => (object)$space->applications(),
+            'last_cron' => $space->lastCron(),
+        ]), '');
+    }
+
+    private static function json(mixed $value): string
+    {
+        return json_encode($value, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
+    }
+}

@@ -1,0 +1,89 @@
+<?php
+
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Copyright: The Archipel contributors
+
+declare(strict_types=1);
+
+namespace OCA\Archipel\Converge;
+
+/**
+ * The few things that converging needs of a Nextcloud.
+ *
+ * Everything that touches Nextcloud's own interfaces is behind this one, so that
+ * releases may differ in a single class and the rest is tested without a server.
+ */
+interface Space
+{
+    public function version(): string;
+
+    public function isEnabled(string $app): bool;
+
+    /** Why an application cannot be enabled here, or null when it can. */
+    public function obstacle(string $app): ?string;
+
+    public function mayBeDisabled(string $app): bool;
+
+    public function enable(string $app): void;
+
+    public function disable(string $app): void;
+
+    /** @return array<string, string> enabled application => version */
+    public function applications(): array;
+
+    /** The stored value as Nextcloud keeps it (a string), or null when the key is not set. */
+    public function setting(string $app, string $key): ?string;
+
+    public function saveSetting(string $app, string $key, string|int|float|bool|array|null $value): void;
+
+    public function hasGroup(string $group): bool;
+
+    public function addGroup(string $group): void;
+
+    public function hasAccount(string $uid): bool;
+
+    /** Creates the account with a random password that nobody is told. */
+    public function addAccount(Administrator $admin): void;
+
+    public function removeAccount(string $uid): void;
+
+    public function isMember(string $uid, string $group): bool;
+
+    public function addMember(string $uid, string $group): void;
+
+    public function isSubadmin(string $uid, string $group): bool;
+
+    public function addSubadmin(string $uid, string $group): void;
+
+    public function isDelegable(string $class): bool;
+
+    /** @return list<string> groups that may use this settings page */
+    public function delegates(string $class): array;
+
+    public function delegate(string $class, string $group): void;
+
+    public function revoke(string $class, string $group): void;
+
+    public function invitedAt(string $uid): int;
+
+    public function markInvited(string $uid): void;
+
+    /** An absolute link under which the account's owner chooses a password. */
+    public function passwordLink(string $uid): string;
+
+    /** The space's own name, as people see it. */
+    public function name(): string;
+
+    /** @param list<string> $parameters */
+    public function translate(string $language, string $text, array $parameters): string;
+
+    public function mail(Invitation $invitation): void;
+
+    /** @return array{used: int, limit: int|null} enabled accounts, and how many are allowed */
+    public function accounts(): array;
+
+    /** @return list<string> accounts that administer a group of this space */
+    public function subadmins(): array;
+
+    public function lastCron(): int;
+}

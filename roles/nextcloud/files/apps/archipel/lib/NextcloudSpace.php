@@ -1,0 +1,298 @@
+<?php
+
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Copyright: The Archipel contributors
+
+declare(strict_types=1);
+
+namespace OCA\Archipel;
+
+use OC\Installer;
+use OCA\Archipel\Converge\Administrator;
+use OCA\Archipel\Converge\Invitation;
+use OCA\Archipel\Converge\Space;
+use OCA\Settings\Service\AuthorizedGroupService;
+use OCP\App\IAppManager;
+use OCP\Defaults;
+use OCP\Group\ISubAdmin;
+use OCP\IConfig;
+use OCP\IDBConnection;
+use OCP\IGroup;
+use OCP\IGroupManager;
+use OCP\IURLGenerator;
+use OCP\IUser;
+use OCP\IUserManager;
+use OCP\L10N\IFactory;
+use OCP\Mail\IMailer;
+use OCP\Security\ISecureRandom;
+use OCP\Security\VerificationToken\IVerificationToken;
+use OCP\Server;
+use OCP\Settings\IDelegatedSettings;
+
+/** A space as Nextcloud 29 to 35 know it. The only class that speaks to Nextcloud. */
+final class NextcloudSpace implements Space
+{
+    public function __construct(
+        private IAppManager $apps,
+        private IConfig $config,
+        private IDBConnection $database,
+        private IUserManager $users,
+        private IGroupManager $groups,
+        private ISubAdmin $subadmins,
+        private ISecureRandom $random,
+        private IVerificationToken $tokens,
+        private IURLGenerator $urls,
+        private IMailer $mailer,
+        private IFactory $languages,
+        private Defaults $defaults,
+    ) {
+    }
+
+    public function version(): string
+    {
+        return implode('.', \OCP\Util::getVersion());
+    }
+
+    public function isEnabled(string $app): bool
+    {
+        return array_key_exists($app, $this->applications());
+    }
+
+    public function obstacle(string $app): ?string
+    {
+        try {
+            $this->apps->getAppPath($app);
+        } catch (\OCP\App\AppPathNotFoundException) {
+            return 'it is not part of this release';
+        }
+        return null;
+    }
+
+    public function mayBeDisabled(string $app): bool
+    {
+        return !in_array($app, $this->apps->getAlwaysEnabledApps(), true);
+    }
+
+    /**
+     * What occ app:enable does. IAppManager::enableApp() alone leaves the tables of a
+     * newer version behind, and the space then asks for an upgrade.
+     */
+    public function enable(string $app): void
+    {
+        Server::get(Installer::class)->installApp($app);
+        $this->apps->enableApp($app);
+    }
+
+    public function disable(string $app): void
+    {
+        $this->apps->disableApp($app);
+    }
+
+    public function applications(): array
+    {
+        $enabled = method_exists($this->apps, 'getEnabledApps')
+            ? $this->apps->getEnabledApps()
+            : $this->apps->getInstalledApps();
+        $applications = [];
+        foreach ($enabled as $app) {
+            $applications[$app] = $this->apps->getAppVersion($app);
+        }
+        ksort($applications);
+        return $applications;
+    }
+
+    public function setting(string $app, string $key): ?string
+    {
+        // Read past the typed interface: a key may be stored under any type, lazily or not.
+        $query = $this->database->getQueryBuilder();
+        $query->select('configvalue')->from('appconfig')
+            ->where($query->expr()->eq('appid', $query->createNamedParameter($app)))
+            ->andWhere($query->expr()->eq('configkey', $query->createNamedParameter($key)));
+        $value = $query->executeQuery()->fetchOne();
+        return $value === false || $value === null ? null : (string)$value;
+    }
+
+    public function saveSetting(string $app, string $key, string|int|float|bool|array|null $value): void
+    {
+        $settings = Server::get(\OCP\IAppConfig::class);
+        $lazy = $this->setting($app, $key) !== null && $settings->isLazy($app, $key);
+        match (true) {
+            $value === null => $settings->deleteKey($app, $key),
+            is_bool($value) => $settings->setValueBool($app, $key, $value, $lazy),
+            is_int($value) => $settings->setValueInt($app, $key, $value, $lazy),
+            is_float($value) => $settings->setValueFloat($app, $key, $value, $lazy),
+            is_array($value) => $settings->setValueArray($app, $key, $value, $lazy),
+            default => $settings->setValueString($app, $key, $value, $lazy),
+        };
+    }
+
+    public function hasGroup(string $group): bool
+    {
+        return $this->groups->groupExists($group);
+    }
+
+    public function addGroup(string $group): void
+    {
+        if ($this->groups->createGroup($group) === null) {
+            throw new \RuntimeException('Nextcloud refused to create the group');
+        }
+    }
+
+    public function hasAccount(string $uid): bool
+    {
+        return $this->users->userExists($uid);
+    }
+
+    public function addAccount(Administrator $admin): void
+    {
+        $password = $this->random->generate(64, ISecureRandom::CHAR_ALPHANUMERIC . ISecureRandom::CHAR_SYMBOLS);
+        $user = $this->users->createUser($admin->uid, $password);
+        if (!$user instanceof IUser) {
+            throw new \RuntimeException('Nextcloud refused to create the account');
+        }
+        $user->setSystemEMailAddress($admin->email);
+        if ($admin->displayName !== '') {
+            $user->setDisplayName($admin->displayName);
+        }
+        foreach (['lang' => $admin->language, 'locale' => $admin->locale] as $key => $value) {
+            if ($value !== '') {
+                $this->config->setUserValue($admin->uid, 'core', $key, $value);
+            }
+        }
+    }
+
+    public function removeAccount(string $uid): void
+    {
+        if (!$this->user($uid)->delete()) {
+            throw new \RuntimeException('Nextcloud refused to remove the account');
+        }
+    }
+
+    public function isMember(string $uid, string $group): bool
+    {
+        return $this->groups->isInGroup($uid, $group);
+    }
+
+    public function addMember(string $uid, string $group): void
+    {
+        $this->group($group)->addUser($this->user($uid));
+    }
+
+    public function isSubadmin(string $uid, string $group): bool
+    {
+        $user = $this->users->get($uid);
+        $of = $this->groups->get($group);
+        return $user !== null && $of !== null && $this->subadmins->isSubAdminOfGroup($user, $of);
+    }
+
+    public function addSubadmin(string $uid, string $group): void
+    {
+        $this->subadmins->createSubAdmin($this->user($uid), $this->group($group));
+    }
+
+    public function isDelegable(string $class): bool
+    {
+        return class_exists($class) && is_subclass_of($class, IDelegatedSettings::class);
+    }
+
+    public function delegates(string $class): array
+    {
+        return array_map(
+            fn ($entry): string => $entry->getGroupId(),
+            array_values(Server::get(AuthorizedGroupService::class)->findExistingGroupsForClass($class)),
+        );
+    }
+
+    public function delegate(string $class, string $group): void
+    {
+        Server::get(AuthorizedGroupService::class)->create($group, $class);
+    }
+
+    public function revoke(string $class, string $group): void
+    {
+        $service = Server::get(AuthorizedGroupService::class);
+        foreach ($service->findExistingGroupsForClass($class) as $entry) {
+            if ($entry->getGroupId() === $group) {
+                $service->delete($entry->getId());
+            }
+        }
+    }
+
+    public function invitedAt(string $uid): int
+    {
+        return (int)$this->config->getUserValue($uid, 'archipel', 'invited_at', '0');
+    }
+
+    public function markInvited(string $uid): void
+    {
+        $this->config->setUserValue($uid, 'archipel', 'invited_at', (string)time());
+    }
+
+    public function passwordLink(string $uid): string
+    {
+        $user = $this->user($uid);
+        // The subject and prefix are those that the "forgotten password" page checks.
+        $token = $this->tokens->create($user, 'lostpassword', (string)$user->getEMailAddress());
+        return $this->urls->linkToRouteAbsolute('core.lost.resetform', ['userId' => $uid, 'token' => $token]);
+    }
+
+    public function name(): string
+    {
+        return $this->defaults->getName();
+    }
+
+    public function translate(string $language, string $text, array $parameters): string
+    {
+        $language = $language === '' ? (string)$this->config->getSystemValue('default_language', 'en') : $language;
+        return $this->languages->get('archipel', $language)->t($text, $parameters);
+    }
+
+    public function mail(Invitation $invitation): void
+    {
+        $message = $this->mailer->createMessage();
+        $message->setTo([$invitation->to => $invitation->name]);
+        $message->setSubject($invitation->subject);
+        $message->setPlainBody($invitation->body);
+        $failed = $this->mailer->send($message);
+        if ($failed !== []) {
+            throw new \RuntimeException('not accepted for ' . implode(', ', $failed));
+        }
+    }
+
+    public function accounts(): array
+    {
+        $disabled = count($this->config->getUsersForUserValue('core', 'enabled', 'false'));
+        $limit = $this->config->getSystemValueBool('one-click-instance', false)
+            ? $this->config->getSystemValueInt('one-click-instance.user-limit', 50)
+            : null;
+        return ['used' => array_sum($this->users->countUsers()) - $disabled, 'limit' => $limit];
+    }
+
+    public function subadmins(): array
+    {
+        $uids = [];
+        foreach ($this->groups->search('') as $group) {
+            foreach ($this->subadmins->getGroupsSubAdmins($group) as $user) {
+                $uids[$user->getUID()] = true;
+            }
+        }
+        $uids = array_map('strval', array_keys($uids));
+        sort($uids);
+        return $uids;
+    }
+
+    public function lastCron(): int
+    {
+        return (int)$this->setting('core', 'lastcron');
+    }
+
+    private function user(string $uid): IUser
+    {
+        return $this->users->get($uid) ?? throw new \RuntimeException("account $uid does not exist");
+    }
+
+    private function group(string $group): IGroup
+    {
+        return $this->groups->get($group) ?? throw new \RuntimeException("group $group does not exist");
+    }
+}

@@ -1,0 +1,113 @@
+<?php
+
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Copyright: The Archipel contributors
+
+declare(strict_types=1);
+
+namespace Standin;
+
+/** The few pages a visitor sees before logging in. */
+final class Pages
+{
+    private string $requestToken;
+
+    public function __construct(private Server $server)
+    {
+        session_name($server->config->text('instanceid', 'standin'));
+        session_start(['cookie_httponly' => true, 'cookie_samesite' => 'Lax', 'cookie_secure' => ($_SERVER['HTTPS'] ?? '') === 'on']);
+        $this->requestToken = $_SESSION['requesttoken'] ??= bin2hex(random_bytes(16));
+    }
+
+    public function show(string $path): void
+    {
+        $reset = '#^/lostpassword/(reset/form|set)/([^/]+)/([^/]+)$#';
+        if (preg_match($reset, $path, $parts) === 1) {
+            $this->lostPassword($parts[1], $parts[2], rawurldecode($parts[3]));
+            return;
+        }
+        match ($path) {
+            '', '/' => $this->redirect('/login'),
+            '/login' => $this->login(),
+            '/apps/files', '/apps/files/' => $this->redirect('/login?redirect_url=' . rawurlencode('/apps/files')),
+            default => throw new HttpError(404, 'NotFound', 'Page not found'),
+        };
+    }
+
+    public static function error(HttpError $error): void
+    {
+        http_response_code($error->status);
+        $text = htmlspecialchars($error->getMessage(), ENT_QUOTES);
+        echo "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>$text</title></head><body><main><h1>$text</h1></main></body></html>\n";
+    }
+
+    private function redirect(string $path): void
+    {
+        header('Location: ' . $this->server->url($path), true, 302);
+    }
+
+    private function login(): void
+    {
+        $this->page('Login', '<form method="post" name="login"><label>Account <input name="user" id="user" required></label>
+            <label>Password <input type="password" name="password" id="password" required></label>
+            <input type="hidden" name="requesttoken" value="' . $this->requestToken . '"><button>Log in</button></form>');
+    }
+
+    private function lostPassword(string $step, string $token, string $uid): void
+    {
+        if ($step === 'set' && $_SERVER['REQUEST_METHOD'] === 'POST') {
+            $this->setPassword($token, $uid);
+            return;
+        }
+        if (!$this->server->accounts->isResetToken($uid, $token)) {
+            $this->page('Error', '<p>Could not reset password because the token is invalid</p>');
+            return;
+        }
+        $this->page('Set your password', '<form method="post" action="' . htmlspecialchars($this->server->url("/lostpassword/set/$token/" . rawurlencode($uid))) . '">
+            <label>New password <input type="password" name="password" minlength="10" required></label>
+            <input type="hidden" name="requesttoken" value="' . $this->requestToken . '"><button>Set password</button></form>');
+    }
+
+    private function setPassword(string $token, string $uid): void
+    {
+        $sent = $_SERVER['HTTP_REQUESTTOKEN'] ?? $_POST['requesttoken'] ?? '';
+        if (!hash_equals($this->requestToken, $sent)) {
+            throw new HttpError(412, 'PreconditionFailed', 'CSRF check failed');
+        }
+        header('Content-Type: application/json; charset=utf-8');
+        if (!$this->server->accounts->isResetToken($uid, $token)) {
+            echo json_encode(['status' => 'error', 'msg' => 'Could not reset password because the token is invalid']);
+            return;
+        }
+        $this->server->accounts->setPassword($uid, (string)($_POST['password'] ?? ''));
+        $this->server->settings->setOfUser($uid, 'core', 'lostpassword', null);
+        echo json_encode(['user' => $uid, 'status' => 'success']);
+    }
+
+    private function page(string $title, string $content): void
+    {
+        header('Content-Type: text/html; charset=UTF-8');
+        header("Content-Security-Policy: default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'self'");
+        header('Cache-Control: no-cache, no-store, must-revalidate');
+        $name = htmlspecialchars($this->server->name(), ENT_QUOTES);
+        $settings = $this->server->settings;
+        $color = $settings->get('theming', 'primary_color') ?? $settings->get('theming', 'color') ?? '#00679e';
+        $color = htmlspecialchars($color, ENT_QUOTES);
+        $slogan = htmlspecialchars($settings->get('theming', 'slogan') ?? '', ENT_QUOTES);
+        $lang = htmlspecialchars($this->server->config->text('default_language', 'en'), ENT_QUOTES);
+        echo <<<HTML
+            <!DOCTYPE html>
+            <html lang="$lang">
+            <head data-requesttoken="{$this->requestToken}">
+            <meta charset="utf-8"><meta name="viewport" content="width=device-width">
+            <meta name="theme-color" content="$color">
+            <title>$title – $name</title>
+            <link rel="stylesheet" href="/core/css/guest.css"><link rel="icon" href="/core/img/favicon.svg">
+            </head>
+            <body id="body-login"><main><h1>$name</h1><p>$slogan</p>$content
+            <footer>Archipel stand-in {$this->server->versionString}: not a Nextcloud, for tests and demonstrations.</footer></main></body>
+            </html>
+
+            HTML;
+    }
+}
