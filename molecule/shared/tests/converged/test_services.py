@@ -1,0 +1,172 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""PHP, Redis and jobs of a space: there when needed, walled in, and gone when idle."""
+
+from __future__ import annotations
+
+import pytest
+from testinfra.host import Host
+
+from tests.support.browser import Browser
+from tests.support.scenario import Scenario, Space
+
+SHARED = ("redis-server.service", "php8.2-fpm.service", "php8.4-fpm.service")
+# systemd's own measure, in tenths: 0 is a wall everywhere, 100 none.
+EXPOSURE = {"space-php": 20, "space-redis": 20, "space-cron": 20}
+SANDBOX = {
+    "PrivateUsers": "yes",
+    "ProtectSystem": "strict",
+    "PrivateTmp": "yes",
+    "PrivateDevices": "yes",
+    "NoNewPrivileges": "yes",
+    "ProtectHome": "yes",
+    "ProtectProc": "invisible",
+    "RestrictNamespaces": "yes",
+    "RestrictSUIDSGID": "yes",
+    "ProtectKernelTunables": "yes",
+    "ProtectControlGroups": "yes",
+    "LockPersonality": "yes",
+}
+
+
+def wake(browser: Browser, space: Space) -> int:
+    return browser.get(space["domains"][0], "/status.php").status
+
+
+@pytest.mark.parametrize("unit", SHARED)
+def test_shared_services_of_the_distribution_are_off(node: Host, unit: str):
+    """A cache or a PHP that all spaces share is a hole between them."""
+    shown = node.run("systemctl is-active %s", unit).stdout.strip()
+    enabled = node.run("systemctl is-enabled %s", unit).stdout.strip()
+    assert shown in {"inactive", "unknown"}
+    assert enabled in {"disabled", "masked", "not-found", "masked-runtime"}
+
+
+def test_the_door_belongs_to_the_web_server(node: Host, approved_slug: str):
+    """A space that could write to its own door could drop PHP's settings."""
+    door = node.file(f"/run/archipel/php/{approved_slug}.sock")
+    assert door.is_socket
+    assert (door.user, door.group, door.mode) == ("root", "www-data", 0o660)
+    assert node.service(f"space-php@{approved_slug}.socket").is_enabled
+
+
+@pytest.mark.parametrize("kind", ["php", "redis"])
+def test_services_are_walled_in(
+    scenario: Scenario, browser: Browser, spaces: dict[str, Space], approved_slug: str, kind: str
+):
+    assert wake(browser, spaces[approved_slug]) == 200
+    unit = f"space-{kind}@{approved_slug}.service"
+    shown = scenario.show(unit, "User", "ActiveState", *SANDBOX)
+    assert shown == {"User": f"space-{approved_slug}", "ActiveState": "active", **SANDBOX}
+
+
+@pytest.mark.parametrize("kind", EXPOSURE)
+def test_exposure_does_not_grow(node: Host, kind: str):
+    measure = f"systemd-analyze security --no-pager --threshold={EXPOSURE[kind]}"
+    done = node.run(f"{measure} {kind}@velo-ecole.service")
+    assert done.rc == 0, done.stdout
+
+
+class TestInside:
+    """What a program of the space sees, asked from inside its running PHP."""
+
+    @pytest.fixture
+    def inside(
+        self, scenario: Scenario, browser: Browser, spaces: dict[str, Space], approved_slug: str
+    ) -> str:
+        """Return a command line that runs something among the space's own mounts."""
+        assert wake(browser, spaces[approved_slug]) == 200
+        pid = scenario.show(f"space-php@{approved_slug}.service", "MainPID")["MainPID"]
+        return (
+            f"nsenter --target={pid} --mount setpriv --reuid=space-{approved_slug} --clear-groups"
+        )
+
+    def test_there_is_no_other_space(self, node: Host, inside: str, approved_slug: str):
+        assert node.check_output(f"{inside} ls /srv/spaces").split() == [approved_slug]
+
+    def test_nobody_tells_who_else_lives_here(
+        self, node: Host, inside: str, spaces: dict[str, Space], approved_slug: str
+    ):
+        told = node.check_output(f"{inside} cat /etc/passwd /etc/group")
+        assert [slug for slug in spaces if slug != approved_slug and slug in told] == []
+        listed = node.run(f"{inside} ls /etc/archipel/php /etc/nginx/archipel /etc/sysusers.d")
+        assert listed.stdout.strip() == ""
+
+    def test_the_release_cannot_be_changed(self, node: Host, inside: str, approved_slug: str):
+        done = node.run(f"{inside} touch /srv/spaces/{approved_slug}/release/index.php")
+        assert "Read-only file system" in done.stderr
+
+    def test_the_web_side_cannot_add_configuration(
+        self, node: Host, inside: str, approved_slug: str
+    ):
+        done = node.run(f"{inside} touch /srv/spaces/{approved_slug}/config/zz.config.php")
+        assert "Read-only file system" in done.stderr
+
+    def test_data_can_be_written(self, node: Host, inside: str, approved_slug: str):
+        """The walls stand around the space, not in it."""
+        path = f"/srv/spaces/{approved_slug}/tmp/probe"
+        assert node.run(f"{inside} touch {path}").rc == 0
+        node.check_output(f"rm {path}")
+
+
+def test_user_namespace_maps_no_other_user(
+    scenario: Scenario, browser: Browser, spaces: dict[str, Space], node: Host
+):
+    """Outside its own namespace the owner of a file could leave the quota's project."""
+    assert wake(browser, spaces["velo-ecole"]) == 200
+    pid = scenario.show("space-php@velo-ecole.service", "MainPID")["MainPID"]
+    mapped = [
+        line.split() for line in node.file(f"/proc/{pid}/uid_map").content_string.splitlines()
+    ]
+    assert sum(int(count) for _inside, _outside, count in mapped) <= 2
+
+
+def test_redis_is_the_space_s_own(
+    browser: Browser, spaces: dict[str, Space], node: Host, approved_slug: str
+):
+    assert wake(browser, spaces[approved_slug]) == 200
+    socket = node.file(f"/run/archipel/redis/{approved_slug}/redis.sock")
+    assert socket.is_socket
+    assert socket.user == f"space-{approved_slug}"
+    assert socket.mode & 0o007 == 0
+
+
+def test_an_idle_space_costs_nothing_and_wakes(
+    scenario: Scenario, browser: Browser, spaces: dict[str, Space], node: Host
+):
+    slug = "velo-ecole"
+    assert wake(browser, spaces[slug]) == 200
+    look = "/usr/local/libexec/archipel/idle --after 0.5; sleep 1"
+    php, redis = (f"systemctl --quiet is-active space-{kind}@{slug}" for kind in ("php", "redis"))
+    node.check_output(f"timeout 60 sh -c 'while {php}; do {look}; done'")
+    node.check_output(f"timeout 20 sh -c 'while {redis}; do sleep 0.2; done'")
+    assert scenario.show(f"space-php@{slug}.service", "MainPID") == {"MainPID": "0"}
+    assert wake(browser, spaces[slug]) == 200
+    assert node.service(f"space-php@{slug}").is_running
+    assert node.service(f"space-redis@{slug}").is_running
+
+
+def test_jobs_have_a_clock_and_run(node: Host, approved_slug: str):
+    timer = node.service(f"space-cron@{approved_slug}.timer")
+    assert timer.is_enabled
+    assert timer.is_running
+    assert node.run("systemctl start space-cron@%s.service", approved_slug).rc == 0
+
+
+@pytest.mark.parametrize("kind", ["php@{}.socket", "php@{}.service", "cron@{}.timer"])
+def test_a_suspended_space_cannot_be_woken(node: Host, suspended_slug: str, kind: str):
+    unit = node.service(f"space-{kind.format(suspended_slug)}")
+    assert not unit.is_running
+    assert not unit.is_enabled
+
+
+@pytest.mark.parametrize("kind", ["php@{}.socket", "php@{}.service", "cron@{}.timer"])
+def test_a_closed_space_cannot_be_woken(node: Host, closed_slug: str, kind: str):
+    unit = node.service(f"space-{kind.format(closed_slug)}")
+    assert not unit.is_running
+    assert not unit.is_enabled
+
+
+def test_no_unit_failed(node: Host):
+    assert node.check_output("systemctl --failed --no-legend --plain") == ""

@@ -1,0 +1,141 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""A running scenario as its tests see it: the registry, the machine, the playbooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import testinfra
+from testinfra.host import Host
+
+from tests.support.browser import Browser
+from tools import ROOT, scenario
+
+Space = dict[str, Any]
+PLAYBOOK_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Change:
+    """One task of one playbook that changed something, or would have."""
+
+    task: str
+    # Slug → what was done, where the task works on many spaces.
+    spaces: str
+
+
+class Scenario:
+    """Everything that tests ask of one scenario."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.environment = scenario.environment(name)
+        self.machine = scenario.machine(name)
+
+    @cached_property
+    def node(self) -> Host:
+        """The machine, over the same SSH that Ansible uses."""
+        return testinfra.get_host(
+            f"ssh://{self.machine.name}?controlpersist=60", ssh_config=str(self.machine.ssh_config)
+        )
+
+    @cached_property
+    def browser(self) -> Browser:
+        """A browser that trusts the environment's own authority and nobody else."""
+        chain = self.node.file("/etc/archipel/tls/wildcard/chain.pem").content_string
+        return Browser(port=self.machine.port(443), authority=chain)
+
+    @property
+    def inventory(self) -> dict[str, Any]:
+        """What the inventory says now: read anew, for tests change the registry."""
+        listed = self._run("ansible-inventory", "--list").stdout
+        return dict(json.loads(listed))
+
+    @property
+    def spaces(self) -> dict[str, Space]:
+        """Slug → space, of all that the node must hold."""
+        listed = self.inventory
+        node = listed["web"]["hosts"][0]
+        entries = listed["_meta"]["hostvars"][node]["archipel_spaces"]
+        return {entry["slug"]: entry for entry in entries}
+
+    def in_status(self, status: str) -> dict[str, Space]:
+        """Return the spaces of one status."""
+        return {slug: space for slug, space in self.spaces.items() if space["status"] == status}
+
+    def registry(self, slug: str) -> Path:
+        """Return an association's file in this scenario's copy of the registry."""
+        return self.environment / f"spaces/{slug}.yml"
+
+    def converge(self, playbook: str, *options: str) -> list[Change]:
+        """Run a playbook and return what it changed; with --check: would have changed."""
+        done = self._run(
+            "ansible-playbook",
+            *options,
+            str(ROOT / "playbooks" / playbook),
+            ANSIBLE_STDOUT_CALLBACK="ansible.posix.json",
+            ANSIBLE_CALLBACKS_ENABLED="",
+        )
+        return sorted(_changes(json.loads(done.stdout)), key=lambda change: change.task)
+
+    def occ(self, slug: str, arguments: str, **environment: str) -> str:
+        """Run occ in a space the way an operator does."""
+        options = {"space": slug, "args": arguments, "environment": environment}
+        done = self._run(
+            "ansible", "web", "-m", "archipel.spaces.occ", "-a", json.dumps(options), "-o"
+        )
+        return str(json.loads(done.stdout.partition("=>")[2])["stdout"])
+
+    def sql(self, statement: str) -> list[list[str]]:
+        """Ask the database as root and return the rows."""
+        rows = self.node.check_output("mariadb --batch --skip-column-names -e %s", statement)
+        return [line.split("\t") for line in rows.splitlines()]
+
+    def show(self, unit: str, *properties: str) -> dict[str, str]:
+        """Return some properties of a unit as systemd holds them."""
+        names = ",".join(properties)
+        shown = self.node.check_output("systemctl show %s --property=%s", unit, names)
+        return dict(line.split("=", 1) for line in shown.splitlines())
+
+    def _run(
+        self, program: str, *arguments: str, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [program, "-i", str(self.environment), *arguments],
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PLAYBOOK_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{program} {arguments}\n{done.stdout}\n{done.stderr}"
+        return done
+
+
+def _changes(output: dict[str, Any]) -> list[Change]:
+    found = []
+    for play in output["plays"]:
+        for task in play["tasks"]:
+            for host, result in task["hosts"].items():
+                if result.get("changed"):
+                    spaces = json.dumps(result.get("spaces"), sort_keys=True, ensure_ascii=False)
+                    found.append(Change(f"{host}: {task['task']['name']}", spaces))
+    return found
+
+
+def title(page: str) -> str:
+    """Return the title of a page as it stands in the source."""
+    match = re.search(r"<title>(.*?)</title>", page, re.DOTALL)
+    assert match is not None, page[:500]
+    return match.group(1).strip()

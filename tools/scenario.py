@@ -1,0 +1,94 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""An environment of its own for each molecule scenario, made out of the demo's.
+
+A scenario adds files to the registry and changes others; the project's files stay as
+they are. Usage: ``python -m tools.scenario NAME``, after its machine was made.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tools import ROOT, release
+from tools.lab.machine import Machine
+
+DEMO = ROOT / "inventories/demo"
+ADDITIONS = ROOT / "molecule/shared/environment"
+
+
+def folder(scenario: str) -> Path:
+    """Return where everything of a scenario is kept."""
+    return ROOT / "build/molecule" / scenario
+
+
+def environment(scenario: str) -> Path:
+    """Return the environment, as ``ansible-playbook -i`` takes it."""
+    return folder(scenario) / "env"
+
+
+def machine(scenario: str) -> Machine:
+    """Return the scenario's machine."""
+    name = f"archipel-{scenario}"
+    return Machine(name, ROOT / "build/lab" / name)
+
+
+def make(scenario: str) -> Path:
+    """Make the environment anew: the demo's registry, the tests' own, this machine."""
+    env, lab = environment(scenario), machine(scenario)
+    shutil.rmtree(env, ignore_errors=True)
+    # The demo's keys and placement are its own; links are followed, so that what a
+    # scenario changes is a copy.
+    shutil.copytree(DEMO, env, ignore=shutil.ignore_patterns("private", "placement.yml"))
+    shutil.copytree(ADDITIONS, env, dirs_exist_ok=True)
+    chosen = release.choose()
+    _write(
+        env / "group_vars/all/zz-scenario.yml",
+        {
+            "archipel_environment": f"molecule-{scenario}",
+            "archipel_https_port": lab.port(443),
+            **chosen.variables,
+        },
+    )
+    for node in _nodes(yaml.safe_load((env / "nodes.yml").read_text(encoding="utf-8"))):
+        _write(env / f"host_vars/{node}.yml", _connection(lab))
+    (folder(scenario) / "nextcloud").write_text(f"{chosen.sentence}\n", encoding="utf-8")
+    return env
+
+
+def _connection(lab: Machine) -> dict[str, Any]:
+    return {
+        "ansible_host": "127.0.0.1",
+        "ansible_port": lab.port(22),
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(lab.key),
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={lab.known_hosts}",
+    }
+
+
+def _nodes(inventory: dict[str, Any]) -> set[str]:
+    return {host for group in _groups(inventory) for host in group.get("hosts") or {}}
+
+
+def _groups(groups: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for group in groups.values():
+        yield group or {}
+        yield from _groups((group or {}).get("children") or {})
+
+
+def _write(path: Path, variables: dict[str, Any]) -> None:
+    """JSON is YAML: nothing to quote, nothing to get wrong."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(variables, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    print(make(sys.argv[1]))
