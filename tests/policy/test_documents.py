@@ -54,7 +54,7 @@ def test_every_make_target_that_documents_name_exists():
         target
         for path in DOCUMENTS
         for block in re.findall(r"`{1,3}[^`]*`{1,3}", text_of(path))
-        for target in re.findall(r"\bmake ([a-z][a-z-]*)", block)
+        for target in re.findall(r"(?:`|\n)make ([a-z][a-z-]*)", block)
     }
     assert named - targets == set()
 
