@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import testinfra
 from testinfra.host import Host
 
 from tests.support.browser import Browser
-from tools import ROOT, scenario
+from tools import ROOT, inventory, scenario
 
 Space = dict[str, Any]
 PLAYBOOK_SECONDS = 900
@@ -55,18 +54,9 @@ class Scenario:
         return Browser(port=self.machine.port(443), authority=chain)
 
     @property
-    def inventory(self) -> dict[str, Any]:
-        """What the inventory says now: read anew, for tests change the registry."""
-        listed = self._run("ansible-inventory", "--list").stdout
-        return dict(json.loads(listed))
-
-    @property
     def spaces(self) -> dict[str, Space]:
-        """Slug → space, of all that the node must hold."""
-        listed = self.inventory
-        node = listed["web"]["hosts"][0]
-        entries = listed["_meta"]["hostvars"][node]["archipel_spaces"]
-        return {entry["slug"]: entry for entry in entries}
+        """Slug → space, of all that the node must hold. Read anew: tests change the registry."""
+        return {space["slug"]: space for space in inventory.read(self.environment).spaces}
 
     def in_status(self, status: str) -> dict[str, Space]:
         """Return the spaces of one status."""
@@ -112,7 +102,7 @@ class Scenario:
         done = subprocess.run(
             [program, "-i", str(self.environment), *arguments],
             cwd=ROOT,
-            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), **variables},
+            env={**inventory.settings(), **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -72,6 +72,10 @@ class Machine:
             path.unlink(missing_ok=True)
         return found is not None
 
+    def exists(self) -> bool:
+        """Tell whether there is a container of this name, running or not."""
+        return self._inspect() is not None
+
     def reboot(self) -> None:
         """Stop systemd in good order and boot again, as a reboot of a server does."""
         run(

@@ -1,0 +1,123 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""What the lab decides, without making any machine."""
+
+from __future__ import annotations
+
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.lab import LabError, host, image
+from tools.lab.machine import STATE_LABEL, Machine
+
+
+class TestAptSources:
+    def test_mirrors_of_this_host_are_used_for_another_suite(self, monkeypatch: pytest.MonkeyPatch):
+        configured = [
+            ("http://mirror.example/debian", "bookworm"),
+            ("http://mirror.example/debian", "bookworm-updates"),
+            ("http://mirror.example/security", "bookworm-security"),
+            ("http://packages.example/nothing-of-debian", "stable"),
+        ]
+        monkeypatch.setattr(image, "_codename", lambda: "bookworm")
+        monkeypatch.setattr(image, "_configured_sources", lambda: configured)
+        assert image.apt_sources("trixie").splitlines() == [
+            "deb http://mirror.example/debian trixie main",
+            "deb http://mirror.example/debian trixie-updates main",
+            "deb http://mirror.example/security trixie-security main",
+        ]
+
+    def test_a_host_that_is_not_debian_uses_the_public_mirrors(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(image, "_codename", lambda: "")
+        monkeypatch.setattr(
+            image, "_configured_sources", lambda: [("http://mirror.example/ubuntu", "noble")]
+        )
+        assert image.PUBLIC_MIRROR in image.apt_sources("trixie")
+        assert "mirror.example" not in image.apt_sources("trixie")
+
+    def test_another_mirror_or_package_is_another_image(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(image, "_apt_options", list)
+        one = image._digest("deb http://one.example trixie main\n")
+        assert one != image._digest("deb http://two.example trixie main\n")
+        monkeypatch.setattr(image, "PACKAGES", (*image.PACKAGES, "vim"))
+        assert one != image._digest("deb http://one.example trixie main\n")
+
+
+class TestHost:
+    @pytest.mark.parametrize(
+        ("unified", "options", "words"),
+        [
+            (True, ["podman"], []),
+            (False, ["podman", "--runtime", "runc"], ["SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]),
+        ],
+    )
+    def test_cgroups_decide_the_runtime_and_what_systemd_is_told(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        unified: bool,
+        options: list[str],
+        words: list[str],
+    ):
+        monkeypatch.setattr(host, "unified_cgroups", lambda: unified)
+        monkeypatch.setattr(host, "require", lambda *_programs: None)
+        assert (host.podman(), host.init_arguments()) == (options, words)
+
+    def test_limits_are_named_only_where_the_host_refuses_more(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(resource, "getrlimit", lambda _limit: (1024, 50000))
+        monkeypatch.setattr(host, "_can_raise", lambda _limit: True)
+        assert host.limit_options() == []
+        monkeypatch.setattr(host, "_can_raise", lambda _limit: False)
+        assert host.limit_options() == [
+            "--ulimit",
+            "nofile=50000:50000",
+            "--ulimit",
+            "nproc=32768:32768",
+        ]
+
+    def test_trying_a_limit_leaves_our_own_as_it_is(self):
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        host._can_raise(resource.RLIMIT_NOFILE)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == before
+
+    def test_a_rootless_podman_without_enough_ids_is_refused_with_a_remedy(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        monkeypatch.setattr(host, "require", lambda *_programs: None)
+        monkeypatch.setattr(host, "run", lambda _command: "  0 1000 1\n  1 100000 65536\n")
+        with pytest.raises(LabError, match=r"up to 65536 here.*/etc/subuid"):
+            host.check_id_range()
+
+    def test_a_missing_program_is_named_with_its_remedy(self):
+        with pytest.raises(LabError, match="no-such-program.*make host"):
+            host.require("no-such-program")
+
+    def test_a_command_that_fails_says_what_it_said(self):
+        with pytest.raises(LabError, match=r"exit code 3: sh -c[\s\S]*on purpose"):
+            host.run(["sh", "-c", "echo on purpose >&2; exit 3"])
+
+    def test_a_command_that_hangs_is_ended(self):
+        with pytest.raises(LabError, match="no answer in 0 s"):
+            host.run(["sleep", "5"], timeout=0.1)
+
+
+def test_a_container_of_somebody_else_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    found: dict[str, Any] = {
+        "State": {"Running": True},
+        "Config": {"Labels": {STATE_LABEL: "/elsewhere"}},
+    }
+    machine = Machine("archipel-demo", tmp_path)
+    monkeypatch.setattr(Machine, "_inspect", lambda _self: found)
+    with pytest.raises(LabError, match="belongs to /elsewhere"):
+        machine.down()
