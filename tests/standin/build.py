@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import io
 import json
+import re
 import sys
 import tarfile
 from pathlib import Path
@@ -74,7 +75,14 @@ DEFAULT_ENABLED = [
     "user_status",
     "weather_status",
 ]
-ON_REQUEST = ["admin_audit", "encryption", "files_external", "suspicious_login", "twofactor_totp", "user_ldap"]
+ON_REQUEST = [
+    "admin_audit",
+    "encryption",
+    "files_external",
+    "suspicious_login",
+    "twofactor_totp",
+    "user_ldap",
+]
 MTIME = 1767225600  # 2026-01-01: any fixed time does
 
 
@@ -94,7 +102,16 @@ $OC_Channel = 'stable';
 $OC_Build = 'standin';
 $vendor = 'archipel-standin';
 $STANDIN_PHP = ['min' => {low}, 'below' => {below}];
-$STANDIN_MERGES_DEEPLY = {"true" if major >= FIRST_DEEP_MERGE else "false"};
+"""
+
+
+def merge_php(major: int) -> str:
+    """How lists of several configuration files become one, under the path of Nextcloud's own."""
+    function = "array_replace_recursive" if major >= FIRST_DEEP_MERGE else "array_merge"
+    return f"""<?php
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Made by tests/standin/build.py.
+return '{function}';
 """
 
 
@@ -113,8 +130,13 @@ def info_xml(app: str, major: int) -> str:
 def contents(version: str, fails_to_upgrade: bool = False) -> dict[str, bytes]:
     """Every file of the release, by path below its top folder."""
     major = int(version.split(".", 1)[0])
-    files = {path.relative_to(TREE).as_posix(): path.read_bytes() for path in sorted(TREE.rglob("*")) if path.is_file()}
+    files = {
+        path.relative_to(TREE).as_posix(): path.read_bytes()
+        for path in sorted(TREE.rglob("*"))
+        if path.is_file()
+    }
     files["version.php"] = version_php(version).encode()
+    files["lib/private/Config.php"] = merge_php(major).encode()
     shipped = {
         "shippedApps": sorted([*ALWAYS_ENABLED, *DEFAULT_ENABLED, *ON_REQUEST]),
         "defaultEnabled": DEFAULT_ENABLED,
@@ -125,7 +147,11 @@ def contents(version: str, fails_to_upgrade: bool = False) -> dict[str, bytes]:
         files[f"apps/{app}/appinfo/info.xml"] = info_xml(app, major).encode()
     if fails_to_upgrade:
         files["core/FAILS_TO_UPGRADE"] = b""
-    hashes = {path: hashlib.sha512(data).hexdigest() for path, data in sorted(files.items()) if not path.startswith("apps/")}
+    hashes = {
+        path: hashlib.sha512(data).hexdigest()
+        for path, data in sorted(files.items())
+        if not path.startswith("apps/")
+    }
     files["core/signature.json"] = json.dumps({"hashes": hashes}, indent=1).encode()
     return files
 
@@ -152,19 +178,36 @@ def pack(files: dict[str, bytes], target: Path) -> None:
             if folder != ".":
                 archive.addfile(member(folder, 0o755, kind=tarfile.DIRTYPE))
         for name, data in sorted(named.items()):
-            archive.addfile(member(name, 0o755 if name == "nextcloud/occ" else 0o644, len(data)), io.BytesIO(data))
+            archive.addfile(
+                member(name, 0o755 if name == "nextcloud/occ" else 0o644, len(data)),
+                io.BytesIO(data),
+            )
     part.replace(target)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--version", action="append", required=True, help="version to pretend to be, as 33.0.9; may be repeated")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for the archives (default: build/standin)")
-    parser.add_argument("--fails-to-upgrade", action="store_true", help="build a release whose occ upgrade fails, to test rolling back")
+def read_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--version", action="append", required=True, help="as 33.0.9; may be repeated"
+    )
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="default: build/standin")
+    parser.add_argument(
+        "--fails-to-upgrade",
+        action="store_true",
+        help="its occ upgrade fails, to test rolling back",
+    )
     options = parser.parse_args(arguments)
     for version in options.version:
-        if len(version.split(".")) != 3 or not version.replace(".", "").isdigit():
+        if not re.fullmatch(r"\d+\.\d+\.\d+", version):
             parser.error(f"--version: found {version!r}, expected three numbers such as 33.0.9")
+    return options
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = read_arguments(arguments)
+    for version in options.version:
         target = options.output / f"nextcloud-{version}.tar.bz2"
         pack(contents(version, options.fails_to_upgrade), target)
         print(target)

@@ -18,7 +18,7 @@ final class Config
     private array $environment = [];
     private bool $readOnly;
 
-    public function __construct(private bool $mergesDeeply)
+    public function __construct()
     {
         $folder = getenv('NEXTCLOUD_CONFIG_DIR');
         $this->folder = rtrim($folder === false || $folder === '' ? dirname(__DIR__) . '/config' : $folder, '/') . '/';
@@ -68,6 +68,8 @@ final class Config
 
     private function read(): void
     {
+        // Newer releases merge lists by position, older ones replace them.
+        $merge = require __DIR__ . '/private/Config.php';
         $extra = glob($this->folder . '*.config.php') ?: [];
         natsort($extra);
         foreach ([$this->file, ...$extra] as $file) {
@@ -81,10 +83,7 @@ final class Config
             unset($CONFIG);
             include $file;
             if (isset($CONFIG) && is_array($CONFIG)) {
-                // Newer releases merge lists by position, older ones replace them.
-                $this->cache = $this->mergesDeeply
-                    ? array_replace_recursive($this->cache, $CONFIG)
-                    : array_merge($this->cache, $CONFIG);
+                $this->cache = $merge($this->cache, $CONFIG);
             }
         }
         foreach (getenv() as $name => $value) {

@@ -26,7 +26,7 @@ final class Server
         require $root . '/version.php';
         $this->version = implode('.', $OC_Version);
         $this->versionString = $OC_VersionString;
-        $this->config = new Config($STANDIN_MERGES_DEEPLY);
+        $this->config = new Config();
         $this->database = new Database($this->config);
         $this->settings = new Settings($this->database);
         $this->apps = new Apps($this->config, $this->settings, $root);

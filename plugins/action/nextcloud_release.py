@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Action plugin of nextcloud_release: verify on the controller, build where it is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source as source
+
+MODULE = "archipel.spaces.nextcloud_release"
+ALLOWED = {"id", "release", "folder", "php", "applications", "sources"}
+Vars = dict[str, t.Any] | None
+
+
+class ActionModule(ActionBase):
+    """Ask the node whether the release is there; bring the archive only if it is not."""
+
+    def run(self, tmp: str | None = None, task_vars: Vars = None) -> dict[str, t.Any]:
+        """Build the release on the node unless it is there."""
+        super().run(tmp, task_vars)
+        order = self._order()
+        applications = self._applications()
+        order["wanted"]["applications"] = [
+            {"id": name, "sha256": hashlib.sha256(data).hexdigest()}
+            for name, data in applications.items()
+        ]
+        asked = self._ask(order, task_vars)
+        if asked.get("failed") or not asked.get("changed") or self._task.check_mode:
+            return asked
+        try:
+            archive = self._archive()
+        except source.SourceError as error:
+            raise AnsibleActionFail(f"release {self._task.args['id']}: {error}") from error
+        if archive.warning:
+            Display().warning(archive.warning)
+        return self._build(order, archive, applications, task_vars)
+
+    def _order(self) -> dict[str, t.Any]:
+        """Return what the module is told, but for the archives."""
+        arguments = self._task.args
+        wrong = set(arguments) - ALLOWED
+        missing = {"id", "release", "sources"} - set(arguments)
+        if wrong or missing:
+            raise AnsibleActionFail(
+                f"{MODULE}: unknown options {sorted(wrong)}, missing options {sorted(missing)}; "
+                f"allowed: {', '.join(sorted(ALLOWED))}"
+            )
+        release = arguments["release"]
+        try:
+            wanted = {
+                "id": str(arguments["id"]),
+                "version": str(release["version"]),
+                "php_min": str(release["php"]["min"]),
+                "php_max": str(release["php"]["max"]),
+                "sha256": str((release.get("archive") or {}).get("sha256") or "").lower(),
+            }
+        except (KeyError, TypeError) as error:
+            raise AnsibleActionFail(
+                f"archipel_releases: release {arguments['id']} lacks {error}; "
+                "it needs version, php.min and php.max"
+            ) from error
+        return {
+            "folder": arguments.get("folder", "/srv/nextcloud/releases"),
+            "php": arguments.get("php", "/usr/bin/php"),
+            "wanted": wanted,
+            "source": None,
+        }
+
+    def _applications(self) -> dict[str, bytes]:
+        """Return the packed applications that lie on the controller."""
+        folders = [Path(folder) for folder in self._task.args.get("applications", [])]
+        for folder in folders:
+            if not (folder / "appinfo/info.xml").is_file():
+                raise AnsibleActionFail(f"{folder} has no appinfo/info.xml")
+        return {folder.name: source.pack_application(folder) for folder in folders}
+
+    def _archive(self) -> source.Archive:
+        """Find and verify the archive on the controller."""
+        release = self._task.args["release"]
+        try:
+            sources = source.Sources(**self._task.args["sources"])
+        except TypeError as error:
+            raise AnsibleActionFail(f"{MODULE}: sources: {error}") from error
+        return source.obtain(str(release["version"]), release.get("archive") or {}, sources)
+
+    def _ask(self, order: dict[str, t.Any], task_vars: Vars) -> dict[str, t.Any]:
+        """Run the module in check mode: it tells whether there is something to do."""
+        checking, self._task.check_mode = self._task.check_mode, True
+        try:
+            return self._module(order, task_vars)
+        finally:
+            self._task.check_mode = checking
+
+    def _build(
+        self,
+        order: dict[str, t.Any],
+        archive: source.Archive,
+        applications: dict[str, bytes],
+        task_vars: Vars,
+    ) -> dict[str, t.Any]:
+        """Copy the archives to the node and build the release from them."""
+        folder = self._make_tmp_path()
+        try:
+            order["source"] = {
+                "path": self._send(archive.path, folder),
+                "name": archive.path.name,
+                "sha256": archive.sha256,
+                "origin": archive.origin,
+                "signed": archive.signed,
+            }
+            with tempfile.TemporaryDirectory() as local:
+                for application in order["wanted"]["applications"]:
+                    packed = Path(local, f"{application['id']}.tar.gz")
+                    packed.write_bytes(applications[application["id"]])
+                    application["archive"] = self._send(packed, folder)
+            return self._module(order, task_vars)
+        finally:
+            self._remove_tmp_path(folder)
+
+    def _send(self, path: Path, folder: str) -> str:
+        """Copy one file to the node."""
+        there = self._connection._shell.join_path(folder, path.name)
+        self._transfer_file(str(path), there)
+        return t.cast("str", there)
+
+    def _module(self, order: dict[str, t.Any], task_vars: Vars) -> dict[str, t.Any]:
+        arguments = {"payload": pack(order)}
+        return self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)

@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Build a release: one Nextcloud code tree, shared by spaces and never modified.
+
+A release is a folder and, beside it, a manifest of what went into it. It is unpacked into
+a hidden folder next to its place, checked there, and renamed: it is either whole or absent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import stat
+import subprocess
+import time
+import typing as t
+from dataclasses import dataclass, field
+from xml.etree import ElementTree
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _archive
+
+TOP = "nextcloud"
+EXTRA = "apps-extra"
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# Code of Nextcloud that tells what a release can do.
+INSTALLER = "core/Command/Maintenance/Install.php"
+CONFIGURATION = "lib/private/Config.php"
+
+
+class ReleaseError(Exception):
+    """A release cannot be had as it is wanted; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Application:
+    """An application that a release carries beside those of Nextcloud itself."""
+
+    id: str
+    sha256: str
+    # On this node; empty until the release is built.
+    archive: str = ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A release as the catalogue describes it."""
+
+    id: str
+    version: str
+    php_min: str
+    php_max: str
+    # Empty: whatever archive of that version was verified.
+    sha256: str = ""
+    applications: list[Application] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The verified archive a release is built from."""
+
+    path: str
+    name: str
+    sha256: str
+    # Where it came from, in words, and whether the vendor's signature was checked.
+    origin: str
+    signed: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done about a release, and what people should know."""
+
+    build: bool
+    warnings: list[str]
+
+
+def read_manifest(folder: str, release: str) -> dict[str, t.Any] | None:
+    """Return the manifest of a release that is there whole; None if it is not."""
+    tree, path = f"{folder}/{release}", f"{folder}/{release}.json"
+    if not os.path.isdir(tree):
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            manifest: dict[str, t.Any] = json.load(file)
+    except FileNotFoundError:
+        raise ReleaseError(
+            f"{tree} is there without its manifest {path}, so it was not built by this role; "
+            "move it away, or give the release another id"
+        ) from None
+    except ValueError as error:
+        raise ReleaseError(f"{path} is damaged ({error}); restore it or move {tree} away") from None
+    return manifest
+
+
+def plan(wanted: Wanted, manifest: dict[str, t.Any] | None) -> Plan:
+    """Compare what is wanted with what is there. Pure."""
+    if manifest is None:
+        return Plan(build=True, warnings=[])
+    differences = []
+    if manifest["version"] != wanted.version:
+        differences.append(f"version {manifest['version']}, wanted {wanted.version}")
+    built_from = manifest["archive"]["sha256"]
+    if wanted.sha256 and built_from != wanted.sha256:
+        differences.append(f"archive sha256 {built_from}, wanted {wanted.sha256}")
+    if differences:
+        raise ReleaseError(
+            f"release {wanted.id} is built already and a release is never modified: it has "
+            f"{'; '.join(differences)}. Give what you want now a new release id in "
+            "archipel_releases (for instance "
+            f"{wanted.id}-2), and move the spaces to it with an upgrade"
+        )
+    return Plan(build=False, warnings=application_warnings(wanted, manifest["applications"]))
+
+
+def application_warnings(wanted: Wanted, built: dict[str, dict[str, str]]) -> list[str]:
+    """Return what to say about applications that have moved on since the release was built."""
+    return [
+        f"release {wanted.id} was built with another {application.id} than the one at hand; "
+        "spaces get the new one with a new release id in archipel_releases"
+        for application in wanted.applications
+        if built.get(application.id, {}).get("sha256") != application.sha256
+    ]
+
+
+def check_php(wanted: Wanted, found: str) -> None:
+    """Refuse a release that this node's PHP cannot run. Pure."""
+    running = numbers(found)[:2]
+    if not numbers(wanted.php_min)[:2] <= running <= numbers(wanted.php_max)[:2]:
+        raise ReleaseError(
+            f"release {wanted.id} (Nextcloud {wanted.version}) runs on PHP {wanted.php_min} to "
+            f"{wanted.php_max}, this node has PHP {found}; choose another release for it, "
+            "or another Debian"
+        )
+
+
+def numbers(version: str) -> list[int]:
+    """Return the numbers of a version such as 8.4.21-1+deb13u1."""
+    return [int(part) for part in re.findall(r"\d+", version)[:3]]
+
+
+def php_version(binary: str) -> str | None:
+    """Ask PHP for its version; None if it is not installed."""
+    try:
+        asked = [binary, "-n", "-r", "echo PHP_VERSION;"]
+        done = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=30)
+    except FileNotFoundError:
+        return None
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ReleaseError(f"{binary} does not tell its version: {error}") from error
+    return done.stdout.strip()
+
+
+def digest_of(path: str) -> str:
+    """Return the SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_version(tree: str) -> dict[str, str]:
+    """Read version.php, which is data in PHP's clothes."""
+    try:
+        with open(f"{tree}/version.php", encoding="utf-8") as file:
+            text = file.read()
+    except OSError as error:
+        raise ReleaseError(f"the archive holds no {TOP}/version.php: {error}") from error
+    found = re.search(r"\$OC_Version\s*=\s*(?:\[|array\()([\d,\s]+)", text)
+    if not found:
+        raise ReleaseError(f"{TOP}/version.php names no $OC_Version; this is no Nextcloud")
+    full = ".".join(re.findall(r"\d+", found.group(1)))
+
+    def text_of(name: str) -> str:
+        match = re.search(rf"\${name}\s*=\s*'([^']*)'", text)
+        return match.group(1) if match else ""
+
+    return {
+        "version": ".".join(full.split(".")[:3]),
+        "version_full": full,
+        "version_string": text_of("OC_VersionString"),
+        "vendor": text_of("vendor"),
+    }
+
+
+def read_application(folder: str) -> dict[str, t.Any]:
+    """Read what an application says of itself."""
+    try:
+        root = ElementTree.parse(f"{folder}/appinfo/info.xml").getroot()
+    except (OSError, ElementTree.ParseError) as error:
+        raise ReleaseError(f"{folder}/appinfo/info.xml cannot be read: {error}") from error
+    limits = root.find("dependencies/nextcloud")
+    return {
+        "id": (root.findtext("id") or "").strip(),
+        "version": (root.findtext("version") or "").strip(),
+        "min": limits.get("min-version", "") if limits is not None else "",
+        "max": limits.get("max-version", "") if limits is not None else "",
+    }
+
+
+def capabilities(tree: str) -> dict[str, t.Any]:
+    """Read from the code what this release can do that others cannot."""
+
+    def says(path: str, word: str) -> bool:
+        try:
+            with open(f"{tree}/{path}", encoding="utf-8") as file:
+                return word in file.read()
+        except OSError:
+            return False
+
+    try:
+        with open(f"{tree}/core/shipped.json", encoding="utf-8") as file:
+            shipped = json.load(file)
+    except (OSError, ValueError) as error:
+        raise ReleaseError(f"{TOP}/core/shipped.json cannot be read: {error}") from error
+    names = sorted(entry.name for entry in os.scandir(f"{tree}/apps") if entry.is_dir())
+    return {
+        "install_without_admin": says(INSTALLER, "disable-admin-user"),
+        "merges_config_lists": says(CONFIGURATION, "array_replace_recursive"),
+        "always_enabled": sorted(shipped.get("alwaysEnabled", [])),
+        "apps": {name: read_application(f"{tree}/apps/{name}")["version"] for name in names},
+    }
+
+
+def add_application(tree: str, application: Application, version: str) -> dict[str, str]:
+    """Unpack one application into the release and check that it belongs there."""
+    if digest_of(application.archive) != application.sha256:
+        raise ReleaseError(f"the archive of application {application.id} changed on its way here")
+    target = f"{tree}/{EXTRA}/{application.id}"
+    unpack(application.archive, application.id, target)
+    info = read_application(target)
+    if info["id"] != application.id:
+        raise ReleaseError(f"application {application.id} calls itself {info['id']!r}")
+    major = numbers(version)[0]
+    low, high = numbers(info["min"] or "0"), numbers(info["max"] or "999")
+    if not low[0] <= major <= high[0]:
+        raise ReleaseError(
+            f"application {application.id} {info['version']} is made for Nextcloud {info['min']} "
+            f"to {info['max']}, not for {version}; take another version of it"
+        )
+    return {"version": info["version"], "sha256": application.sha256}
+
+
+def unpack(archive: str, top: str, target: str) -> None:
+    """Unpack one folder of an archive, refusing what does not belong into a code tree."""
+    try:
+        _archive.unpack(archive, top, target)
+    except _archive.ArchiveError as error:
+        raise ReleaseError(f"{os.path.basename(archive)}: {error}") from error
+
+
+def build(folder: str, wanted: Wanted, source: Source) -> dict[str, t.Any]:
+    """Make the release and return its manifest."""
+    if digest_of(source.path) != source.sha256:
+        raise ReleaseError(f"{source.name} changed on its way to this node; run again")
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    sweep(folder)
+    place = f"{folder}/.building-{wanted.id}-{secrets.token_hex(4)}"
+    try:
+        manifest = assemble(place, wanted, source)
+        os.sync()
+        write_manifest(folder, wanted.id, manifest)
+        os.rename(place, f"{folder}/{wanted.id}")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    sync_folder(folder)
+    return manifest
+
+
+def assemble(place: str, wanted: Wanted, source: Source) -> dict[str, t.Any]:
+    """Unpack and check everything at a place nobody uses yet."""
+    unpack(source.path, TOP, place)
+    version = read_version(place)
+    if version["version"] != wanted.version:
+        raise ReleaseError(
+            f"{source.name} holds Nextcloud {version['version']}, "
+            f"release {wanted.id} wants {wanted.version}; correct the one that is wrong"
+        )
+    able = capabilities(place)
+    os.makedirs(f"{place}/{EXTRA}", mode=0o755, exist_ok=True)
+    applications = {
+        application.id: add_application(place, application, wanted.version)
+        for application in wanted.applications
+    }
+    return {
+        "id": wanted.id,
+        **version,
+        "standin": version["vendor"] == "archipel-standin",
+        "archive": {
+            "name": source.name,
+            "sha256": source.sha256,
+            "origin": source.origin,
+            "signed": source.signed,
+        },
+        "php": {"min": wanted.php_min, "max": wanted.php_max},
+        "capabilities": able,
+        "applications": applications,
+        "built_at": int(time.time()) + 1,
+    }
+
+
+def sweep(folder: str) -> None:
+    """Remove what an interrupted build left behind."""
+    for entry in os.scandir(folder):
+        if entry.name.startswith(".building-") and entry.stat().st_mtime < time.time() - 3600:
+            shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def write_manifest(folder: str, release: str, manifest: dict[str, t.Any]) -> None:
+    """Write the manifest; alone, without its folder, it counts for nothing."""
+    path = f"{folder}/{release}.json"
+    with open(f"{path}.part", "w", encoding="utf-8") as file:
+        json.dump(manifest, file, indent=2, sort_keys=True)
+        file.write("\n")
+        file.flush()
+        os.fchmod(file.fileno(), 0o644)
+        os.fsync(file.fileno())
+    os.replace(f"{path}.part", path)
+
+
+def sync_folder(folder: str) -> None:
+    """Make a rename survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def modified(tree: str, built_at: int, owner: int = 0) -> list[str]:
+    """Return up to ten paths that were changed after the release was built."""
+    found: list[str] = []
+    for parent, _folders, files in os.walk(tree):
+        for name in [*files, "."] if parent != tree else files:
+            path = os.path.join(parent, name)
+            with contextlib.suppress(FileNotFoundError):
+                state = os.lstat(path)
+                open_to_others = state.st_mode & 0o022 and not stat.S_ISLNK(state.st_mode)
+                if state.st_uid != owner or open_to_others or state.st_mtime > built_at:
+                    found.append(os.path.normpath(path))
+        if len(found) > 10:
+            break
+    return sorted(found)[:10]
+
+
+def converge(
+    *,
+    folder: str,
+    php: str,
+    wanted: dict[str, t.Any],
+    source: dict[str, t.Any] | None,
+    check: bool,
+) -> dict[str, t.Any]:
+    """Build a release unless it is there, and return what the module reports."""
+    release = Wanted(
+        **{**wanted, "applications": [Application(**a) for a in wanted["applications"]]}
+    )
+    found = php_version(php)
+    if found is not None:
+        check_php(release, found)
+    elif not check:
+        raise ReleaseError(f"{php} is not there; install PHP first (role php)")
+    manifest = read_manifest(folder, release.id)
+    todo = plan(release, manifest)
+    if manifest is not None:
+        touched = modified(f"{folder}/{release.id}", manifest["built_at"])
+        if touched:
+            raise ReleaseError(
+                f"release {release.id} was modified after it was built: {', '.join(touched)}. "
+                "Give spaces a release built anew under another id, and remove this one"
+            )
+    elif not check:
+        if source is None:
+            raise ReleaseError(f"release {release.id} is absent and no archive was given")
+        manifest = build(folder, release, Source(**source))
+    return {"changed": todo.build, "manifest": manifest or {}, "warnings": todo.warnings}
