@@ -16,7 +16,6 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from tools import ROOT, inventory
 from tools.lab import LabError
@@ -28,7 +27,8 @@ PRIVATE = ENVIRONMENT / "private"
 MACHINE = Machine("archipel-demo", PRIVATE)
 SSH_PORT = int(os.environ.get("ARCHIPEL_DEMO_SSH_PORT", "2222"))
 HTTPS_PORT = int(os.environ.get("ARCHIPEL_DEMO_HTTPS_PORT", "8443"))
-VARIABLES = ROOT / "build/demo/variables.json"
+# The last file of its folder, so that it wins; ignored by git.
+VARIABLES = ENVIRONMENT / "group_vars/all/zz-local.yml"
 
 
 def main() -> int:
@@ -62,28 +62,29 @@ def up() -> None:
         _refuse_busy_ports()
     print("1/3 A Debian machine in a container", flush=True)
     MACHINE.up("trixie", [f"{SSH_PORT}:22", f"{HTTPS_PORT}:443"])
-    chosen = release.choose()
-    print(f"2/3 Converging it. Nextcloud: {chosen.sentence}", flush=True)
-    _converge({**chosen.variables, "archipel_https_port": HTTPS_PORT})
+    print("2/3 Converging it: ansible-playbook -i inventories/demo playbooks/site.yml", flush=True)
+    _remember({**release.variables(), "archipel_https_port": HTTPS_PORT})
+    _converge()
     print(f"3/3 Done in {time.monotonic() - began:.0f} s", flush=True)
-    table.show(ENVIRONMENT, PRIVATE, MACHINE, HTTPS_PORT, chosen.sentence)
+    table.show(ENVIRONMENT, PRIVATE, MACHINE, HTTPS_PORT)
 
 
 def clean() -> None:
     """Remove the machine, its keys, its authority and everything else the demo made."""
     existed = MACHINE.down()
-    for leftover in (PRIVATE, VARIABLES.parent):
-        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.rmtree(PRIVATE, ignore_errors=True)
+    VARIABLES.unlink(missing_ok=True)
     print("The demo is removed." if existed else "There was no demo.")
 
 
-def _converge(variables: dict[str, object]) -> None:
-    """Run what an operator runs; values of this host are handed over in a file."""
-    VARIABLES.parent.mkdir(parents=True, exist_ok=True)
-    VARIABLES.write_text(json.dumps(variables), encoding="utf-8")
-    command = ["ansible-playbook", "-i", _shown(ENVIRONMENT), "playbooks/site.yml"]
+def _remember(variables: dict[str, object]) -> None:
+    """Write down what is of this host, so that later runs by hand see it too."""
+    VARIABLES.write_text(json.dumps(variables, indent=2) + "\n", encoding="utf-8")
+
+
+def _converge() -> None:
     subprocess.run(
-        [*command, "--extra-vars", f"@{_shown(VARIABLES)}"],
+        ["ansible-playbook", "-i", "inventories/demo", "playbooks/site.yml"],
         cwd=ROOT,
         env={**inventory.settings(), "ARCHIPEL_DEMO_SSH_PORT": str(SSH_PORT)},
         stdin=subprocess.DEVNULL,
@@ -105,10 +106,6 @@ def _refuse_busy_ports() -> None:
                     f"port {port} of this machine is taken. "
                     f"Choose another one: {variable}={port + 1000} make demo"
                 ) from error
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(ROOT))
 
 
 if __name__ == "__main__":

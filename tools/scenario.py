@@ -49,18 +49,18 @@ def make(scenario: str) -> Path:
     # scenario changes is a copy.
     shutil.copytree(DEMO, env, ignore=shutil.ignore_patterns("private", "placement.yml"))
     shutil.copytree(ADDITIONS, env, dirs_exist_ok=True)
-    chosen = release.choose()
     _write(
         env / "group_vars/all/zz-scenario.yml",
         {
             "archipel_environment": f"molecule-{scenario}",
             "archipel_https_port": lab.port(443),
-            **chosen.variables,
+            # Children that end soon let the tests see a space fall asleep.
+            "spaces_php_child_idle_seconds": 2,
+            **release.variables(),
         },
     )
     for node in _nodes(yaml.safe_load((env / "nodes.yml").read_text(encoding="utf-8"))):
         _write(env / f"host_vars/{node}.yml", _connection(lab))
-    (folder(scenario) / "nextcloud").write_text(f"{chosen.sentence}\n", encoding="utf-8")
     return env
 
 

@@ -12,21 +12,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools import ROOT, inventory
+from tools import ROOT, inventory, release
 from tools.lab.machine import Machine
 
 WIDTH = 132
 COLOURS = {"approved": "green", "suspended": "yellow", "closed": "red"}
 
 
-def show(environment: Path, private: Path, machine: Machine, port: int, nextcloud: str) -> None:
+def show(environment: Path, private: Path, machine: Machine, port: int) -> None:
     """Print every association of an environment and where people find it."""
     listed = inventory.read(environment)
     # An address that is cut in two cannot be clicked: narrow terminals wrap whole lines.
     console = Console(width=max(Console().width, WIDTH))
     console.print(_table(listed, port))
     console.print(
-        f"Nextcloud: {nextcloud}\n"
+        f"Nextcloud: {release.running(machine)}\n"
         f"Certificate authority: {_shown(private / 'ca/ca.pem')} (import it in the browser, "
         "or accept its warning)\n"
         f"Machine: ssh -F {_shown(machine.ssh_config)} {machine.name}\n"

@@ -12,6 +12,7 @@ from testinfra.host import Host
 
 from tests.support.browser import Browser
 from tests.support.scenario import Scenario, Space
+from tools import release
 from tools import scenario as scenarios
 
 # Run by hand: ARCHIPEL_SCENARIO=default pytest molecule/shared/tests/converged
@@ -35,9 +36,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_report_header() -> str:
-    """Say which Nextcloud is under test."""
-    chosen = scenarios.folder(SCENARIO.name) / "nextcloud"
-    return f"scenario {SCENARIO.name}: {chosen.read_text(encoding='utf-8').strip()}"
+    """Say which Nextcloud is under test, and keep it for the end of the run."""
+    running = release.running(SCENARIO.machine)
+    kept = scenarios.folder(SCENARIO.name) / "nextcloud"
+    kept.write_text(f"{running}\n", encoding="utf-8")
+    return f"scenario {SCENARIO.name}: {running}"
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,7 @@ class TestHost:
             host.check_id_range()
 
     def test_a_missing_program_is_named_with_its_remedy(self):
-        with pytest.raises(LabError, match="no-such-program.*make host"):
+        with pytest.raises(LabError, match=r"no-such-program.*make host"):
             host.require("no-such-program")
 
     def test_a_command_that_fails_says_what_it_said(self):
