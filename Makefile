@@ -43,7 +43,7 @@ check: lint types unit syntax docs artefact ## Everything that needs no machine 
 molecule: host venv ## Run scenarios on machines of their own: make molecule SCENARIO=bookworm
 	@rm -rf $(SCENARIO:%=build/molecule/%/nextcloud)
 	@for scenario in $(SCENARIO); do \
-		ANSIBLE_FORCE_COLOR=0 molecule test --scenario-name "$$scenario" </dev/null; \
+		ANSIBLE_FORCE_COLOR=0 molecule test --no-command-borders --scenario-name "$$scenario" </dev/null; \
 	done
 	@echo "Nextcloud in these runs:"
 	@for scenario in $(SCENARIO); do \
