@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -13,7 +14,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import _placement
 from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Place
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     RegistryError,
-    display_path,
+    shown,
 )
 
 SPEC = {
@@ -45,20 +46,20 @@ class ActionModule(ActionBase):
         pending = _places(placement["pending"])
         write = not self._task.check_mode
         try:
-            before, after, new = _placement.record(
-                placement["path"], placement["environment"], pending, write=write
+            done = _placement.record(
+                Path(placement["path"]), placement["environment"], pending, write=write
             )
         except (RegistryError, _placement.ConflictError, OSError) as error:
             raise AnsibleActionFail(_explain(error, placement["path"])) from error
         return {
-            "changed": before != after,
+            "changed": bool(done.new),
             "path": placement["path"],
-            "spaces": {slug: [_sentence(place)] for slug, place in new.items()},
+            "spaces": {slug: [_sentence(place)] for slug, place in done.new.items()},
             "diff": {
                 "before_header": placement["path"],
                 "after_header": placement["path"],
-                "before": before,
-                "after": after,
+                "before": done.before,
+                "after": done.after,
             },
         }
 
@@ -71,9 +72,8 @@ def _places(pending: dict[str, t.Any]) -> dict[str, Place]:
             for slug, place in pending.items()
         }
     except (KeyError, TypeError, ValueError) as error:
-        raise AnsibleActionFail(
-            f"placement.pending: allowed: {{slug: {{id, web, db}}}}, as in archipel_placement ({error})"
-        ) from error
+        allowed = "{slug: {id, web, db}}, as in archipel_placement"
+        raise AnsibleActionFail(f"placement.pending: allowed: {allowed} ({error})") from error
 
 
 def _sentence(place: Place) -> str:
@@ -82,10 +82,7 @@ def _sentence(place: Place) -> str:
 
 def _explain(error: Exception, path: str) -> str:
     if isinstance(error, _placement.ConflictError):
-        shown = display_path(path)
-        return (
-            f"{shown} has changed since this run read it: {error}; nothing was written; run again"
-        )
+        return f"{shown(path)} has changed since this run read it: {error}. Run again"
     if isinstance(error, OSError):
-        return f"{display_path(path)} cannot be written ({error.strerror}); nothing was recorded"
+        return f"{shown(path)} cannot be written ({error.strerror}); nothing was recorded"
     return str(error)

@@ -123,3 +123,25 @@ def converge(wanted: t.Sequence[t.Mapping[str, t.Any]], *, check: bool, diff: bo
         os.sync()
     report.facts["kinds"] = kinds
     return report
+
+
+def converge_directories(
+    wanted: t.Sequence[t.Mapping[str, t.Any]], *, check: bool
+) -> dict[str, list[str]]:
+    """Make root's directories exist with their mode; return what changed, by path."""
+    changes: dict[str, list[str]] = {}
+    for item in wanted:
+        path, mode = item["path"], item["mode"]
+        try:
+            info = os.stat(path)
+            right = (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (0, 0, mode)
+        except FileNotFoundError:
+            info, right = None, False
+        if right:
+            continue
+        changes[path] = ["created" if info is None else "owner or mode"]
+        if not check:
+            os.makedirs(path, exist_ok=True)
+            os.chown(path, 0, 0)
+            os.chmod(path, mode)
+    return changes

@@ -20,7 +20,12 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _files, _mariadb, _occ
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _files,
+    _mariadb,
+    _occ,
+    _systemd,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 INSTALLED = re.compile(r"^\s*'installed'\s*=>\s*true\s*,", re.MULTILINE)
@@ -51,9 +56,9 @@ class Node:
     releases: str
     php: str
     spool: str
-    database_host: str
     sandbox: list[str]
-    connect: t.Callable[[], t.Any]
+    # From the wanted database to a connection that may make and drop it.
+    connect: t.Callable[[t.Mapping[str, t.Any]], t.Any]
     # What the database driver raises.
     database_error: type[Exception]
 
@@ -108,7 +113,7 @@ def link(item: t.Mapping[str, t.Any], node: Node) -> None:
 
 def tables(item: t.Mapping[str, t.Any], node: Node) -> int:
     """Return how many tables the space's database holds."""
-    connection = node.connect()
+    connection = node.connect(item["database"])
     try:
         with connection.cursor() as cursor:
             sql = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
@@ -121,7 +126,7 @@ def tables(item: t.Mapping[str, t.Any], node: Node) -> int:
 def clear(item: t.Mapping[str, t.Any], node: Node) -> None:
     """Remove what an interrupted installation left: its tables and its state file."""
     name = _mariadb.quote(item["database"]["name"])
-    connection = node.connect()
+    connection = node.connect(item["database"])
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name}")
@@ -163,7 +168,7 @@ def install(item: t.Mapping[str, t.Any], node: Node) -> None:
     database = item["database"]
     arguments = [
         *("maintenance:install", "--no-interaction", "--database=mysql"),
-        f"--database-host={node.database_host}",
+        f"--database-host={database['address']}",
         f"--database-name={database['name']}",
         f"--database-user={database['user']}",
         f"--database-pass={database['password'] or ''}",
@@ -264,6 +269,9 @@ def converge(
     report = Report()
     steps = {item["space"]: plan(item, read_state(node.root, item["space"])) for item in wanted}
     todo = [item for item in wanted if steps[item["space"]]]
+    if todo:
+        # Units that changed in this run are needed below, not only when the doors open.
+        _systemd.daemon_reload(report, check=check)
     if check:
         for item in todo:
             for step in steps[item["space"]]:

@@ -8,10 +8,11 @@ import json
 import os
 import subprocess
 import typing as t
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-SANDBOX = "/etc/archipel/sandbox.conf"
+SANDBOX = "/etc/archipel/sandbox/space.conf"
 RUNNER = "/usr/local/libexec/archipel/occ-args.php"
 
 
@@ -34,9 +35,17 @@ def sandbox(path: str = SANDBOX) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+def single(line: str) -> list[str]:
+    """Return a line as systemd-run takes it: it reads one address at a time. Pure."""
+    name, _, value = line.partition("=")
+    if name not in {"IPAddressDeny", "IPAddressAllow"}:
+        return [line]
+    return [f"{name}={address}" for address in value.split()]
+
+
 def properties(lines: t.Iterable[str], slug: str, release: str) -> list[str]:
     """Return the arguments that make systemd-run build the same sandbox. Pure."""
-    wanted = [line.replace("%i", slug) for line in lines]
+    wanted = [one for line in lines for one in single(line.replace("%i", slug))]
     wanted += [
         f"Wants=space-redis@{slug}.service",
         f"After=space-redis@{slug}.service",
@@ -44,6 +53,17 @@ def properties(lines: t.Iterable[str], slug: str, release: str) -> list[str]:
         f"Environment=ARCHIPEL_RELEASE={release}",
     ]
     return [f"--property={line}" for line in wanted]
+
+
+@contextmanager
+def awake(slug: str) -> t.Iterator[None]:
+    """Keep a space's Redis running meanwhile."""
+    target = f"space-occ@{slug}.target"
+    subprocess.run(["systemctl", "start", target], check=False)
+    try:
+        yield
+    finally:
+        subprocess.run(["systemctl", "stop", "--no-block", target], check=False)
 
 
 def run(
@@ -90,7 +110,8 @@ def run(
         f"--property=RuntimeMaxSec={int(timeout)}",
         *("--", php, "-d", "apc.enable_cli=1", "-d", "memory_limit=512M", RUNNER),
     ]
-    done = subprocess.run(
-        command, input=json.dumps(request), capture_output=True, text=True, check=False
-    )
+    with awake(slug):
+        done = subprocess.run(
+            command, input=json.dumps(request), capture_output=True, text=True, check=False
+        )
     return Outcome(done.returncode, done.stdout, done.stderr)

@@ -76,6 +76,7 @@ def main() -> None:
         report = _mariadb.converge(
             wanted["databases"], connection, check=module.check_mode, diff=module._diff
         )
+        connection.close()
     except pymysql.Error as error:
         module.fail_json(
             msg=f"MariaDB at {wanted['socket']} does not answer, no space was looked at: {error}"

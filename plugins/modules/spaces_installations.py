@@ -66,6 +66,16 @@ except ImportError:
     MISSING = traceback.format_exc()
 
 
+def connect(database: dict[str, t.Any], socket: str) -> t.Any:
+    """Return a connection that may make and drop a space's database."""
+    if database["password"] is None:
+        return pymysql.connect(unix_socket=socket, user="root", autocommit=True)
+    account = {"user": database["user"], "password": database["password"]}
+    return pymysql.connect(
+        host=database["address"], ssl={"check_hostname": True}, autocommit=True, **account
+    )
+
+
 def node_of(settings: dict[str, t.Any]) -> _installation.Node:
     """Return where things are on this node."""
     return _installation.Node(
@@ -73,11 +83,8 @@ def node_of(settings: dict[str, t.Any]) -> _installation.Node:
         releases=settings["releases"],
         php=settings["php"],
         spool=settings["spool"],
-        database_host=settings["database_host"],
         sandbox=_occ.sandbox(),
-        connect=lambda: pymysql.connect(
-            unix_socket=settings["database_socket"], user="root", autocommit=True
-        ),
+        connect=lambda database: connect(database, settings["database_socket"]),
         database_error=pymysql.Error,
     )
 

@@ -1,6 +1,6 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""From checked files, policy and placement to what the roles consume. Pure."""
+"""From the files, the policy and the placement to what the roles consume."""
 
 from __future__ import annotations
 
@@ -8,18 +8,41 @@ import os
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _placement, _registry, _rules
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _placement,
+    _registry,
+    _rules,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import DEFAULT_RING
-from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import Problem, RegistryError
+from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
+    Problem,
+    RegistryError,
+)
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Place
     from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import Policy
-    from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import Record, Registry
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
+        Record,
+        Registry,
+    )
 
 Entry = dict[str, t.Any]
+
+
+@dataclass(slots=True)
+class Options:
+    """What the inventory file chooses."""
+
+    folder: Path
+    # The folder of the environment, which `file` of an entry is relative to.
+    root: Path
+    skip_invalid: bool = False
+    allow_empty: bool = False
+    cache: _registry.Cache = field(default_factory=lambda: _registry.Cache(""))
 
 
 @dataclass(slots=True)
@@ -28,40 +51,15 @@ class Result:
 
     # Approved, suspended and closed spaces, sorted by slug.
     entries: list[Entry]
-    # node -> slugs that are left as they are
+    # Machine -> slugs that are left as they are.
     skipped: dict[str, list[str]]
     report: dict[str, t.Any]
-    pending: dict[str, Place]
-    lock_path: str
-    environment: str
-    # Suites of the policy, the default first.
-    offices: tuple[str, ...]
-
-    def placement(self) -> dict[str, t.Any]:
-        """What the lock file lacks, for archipel.spaces.placement."""
-        return {
-            "path": self.lock_path,
-            "environment": self.environment,
-            "recorded": not self.pending,
-            "pending": {slug: place._asdict() for slug, place in self.pending.items()},
-        }
+    # archipel_placement: what the lock file lacks, for archipel.spaces.placement.
+    placement: dict[str, t.Any]
 
     def on(self, node: str, role: str) -> list[Entry]:
         """The entries whose web or db node this is."""
         return [entry for entry in self.entries if entry[role] == node]
-
-
-@dataclass(slots=True)
-class Options:
-    """What the inventory file chooses."""
-
-    folder: str
-    lock_path: str
-    # The folder that `file` of an entry is relative to.
-    root: str
-    skip_invalid: bool = False
-    allow_empty: bool = False
-    cache: _registry.Cache = field(default_factory=lambda: _registry.Cache(""))
 
 
 def resolve(options: Options, world: _rules.World) -> Result:
@@ -80,15 +78,15 @@ def resolve(options: Options, world: _rules.World) -> Result:
     pending = _plan([record.slug for record in living], world)
     places = {**world.lock.spaces, **pending}
     return Result(
-        entries=[
-            entry(record, places[record.slug], world.policy, options.root) for record in living
-        ],
+        entries=_entries(living, places, world.policy, options),
         skipped=_skipped(faulty, world),
-        report=_report(registry, records, problems, world, options.root),
-        pending=pending,
-        lock_path=options.lock_path,
-        environment=world.policy.environment,
-        offices=world.policy.offices,
+        report=_report(registry, records, problems, world, options),
+        placement={
+            "path": world.lock_path,
+            "environment": world.policy.environment,
+            "recorded": not pending,
+            "pending": {slug: place._asdict() for slug, place in pending.items()},
+        },
     )
 
 
@@ -96,11 +94,11 @@ def _check_inventory(registry: Registry, options: Options, world: _rules.World) 
     problems = []
     for role, nodes in (("web", world.web), ("db", world.db)):
         if not nodes:
-            text = f"no machine in group {role}; name one in nodes.yml beside the inventory file, read before it"
-            problems.append(Problem(os.path.join(options.root, "nodes.yml"), text, key=role))
+            text = f"no machine in the group {role}; name one there"
+            problems.append(Problem(str(options.root / "nodes.yml"), text, key=role))
     if not registry.files and not options.allow_empty:
-        text = "no file in the registry; add <slug>.yml, or set `allow_empty: true` in the inventory file if this is meant"
-        problems.append(Problem(options.folder, text))
+        text = "no file in the registry; add <slug>.yml, or set `allow_empty: true` in spaces.yml"
+        problems.append(Problem(str(options.folder), text))
     return problems
 
 
@@ -109,15 +107,28 @@ def _plan(slugs: Iterable[str], world: _rules.World) -> dict[str, Place]:
         return _placement.plan(world.lock, slugs, world.web, world.db)
     except _placement.NoRoomError:
         full = ", ".join(f"{node.name} ({node.capacity})" for node in world.web)
-        text = f"no room for new spaces: every web node is at its archipel_capacity: {full}; add a machine or raise it"
-        raise RegistryError([Problem(world.lock_path, text)]) from None
+        text = f"no room for new spaces, every web node is at its archipel_capacity: {full}"
+        remedy = "add a machine or raise it"
+        raise RegistryError([Problem(world.lock_path, f"{text}; {remedy}")]) from None
 
 
-def entry(record: Record, place: Place, policy: Policy, root: str) -> Entry:
-    """One space, complete and ready to render. Strings that people wrote stay untrusted."""
+def _entries(
+    records: Iterable[Record], places: dict[str, Place], policy: Policy, options: Options
+) -> list[Entry]:
+    folder = _folder(options)
+    return [entry(record, places[record.slug], policy, folder) for record in records]
+
+
+def _folder(options: Options) -> str:
+    """The registry's name as seen from the environment."""
+    return os.path.relpath(options.folder, options.root)
+
+
+def entry(record: Record, place: Place, policy: Policy, folder: str) -> Entry:
+    """One space, complete and ready to render. What people wrote stays untrusted text."""
     data, slug = record.data, record.slug
-    limits, decision = data.get("limits") or {}, data["decision"]
-    theme, contact = data.get("theme") or {}, data["contact"]
+    limits, decision = data.get("limits", {}), data["decision"]
+    theme, contact = data.get("theme", {}), data["contact"]
     ring = data.get("ring", DEFAULT_RING)
     return {
         "slug": slug,
@@ -125,7 +136,7 @@ def entry(record: Record, place: Place, policy: Policy, root: str) -> Entry:
         "name": data["name"],
         "status": data["status"],
         "contact": {"name": contact.get("name"), "email": contact["email"]},
-        "decision": {"by": decision["by"], "on": decision["on"], "reason": decision.get("reason")},
+        "decision": _decision(decision),
         "office": data.get("office", policy.offices[0]),
         "office_pinned": data.get("office_pinned", policy.office_pinned),
         "ring": ring,
@@ -141,20 +152,20 @@ def entry(record: Record, place: Place, policy: Policy, root: str) -> Entry:
         "hold": data.get("hold", False),
         "web": place.web,
         "db": place.db,
-        "file": _file(record.path, root),
+        "file": f"{folder}/{slug}{_registry.SUFFIX}",
     }
 
 
-def _file(path: str, root: str) -> str:
-    return path[len(root) + 1 :] if path.startswith(root + os.sep) else path
+def _decision(decision: dict[str, t.Any] | None) -> dict[str, t.Any] | None:
+    return decision and {**dict.fromkeys(("by", "on", "reason")), **decision}
 
 
 def _skipped(faulty: Iterable[str], world: _rules.World) -> dict[str, list[str]]:
-    """A space whose file is wrong is known on its nodes, so that it is no drift, and left alone."""
-    skipped: dict[str, list[str]] = {node.name: [] for node in (*world.web, *world.db)}
+    """A space whose file is wrong is known on its machines, so that it is no drift."""
+    skipped: dict[str, list[str]] = {}
     for slug in sorted(faulty):
         if place := world.lock.spaces.get(slug):
-            for node in dict.fromkeys((place.web, place.db)):
+            for node in {place.web, place.db}:
                 skipped.setdefault(node, []).append(slug)
     return skipped
 
@@ -164,7 +175,7 @@ def _report(
     records: Sequence[Record],
     problems: Iterable[Problem],
     world: _rules.World,
-    root: str,
+    options: Options,
 ) -> dict[str, t.Any]:
     by_status: dict[str, list[Record]] = {status: [] for status in _rules.STATUSES}
     for record in records:
@@ -173,12 +184,13 @@ def _report(
     for problem in problems:
         skipped.setdefault(problem.slug, []).append(str(problem))
     known = {*skipped, *(record.slug for record in registry.records)}
+    folder = _folder(options)
     return {
         "environment": world.policy.environment,
         "files": registry.files,
         "counts": {status: len(group) for status, group in by_status.items()},
-        "requested": [_summary(record, root) for record in by_status["requested"]],
-        "refused": [_summary(record, root) for record in by_status["refused"]],
+        "requested": [_summary(record, folder) for record in by_status["requested"]],
+        "refused": [_summary(record, folder) for record in by_status["refused"]],
         "closed": [record.slug for record in by_status["closed"]],
         "held": [record.slug for record in records if record.data.get("hold")],
         "skipped": skipped,
@@ -187,11 +199,10 @@ def _report(
     }
 
 
-def _summary(record: Record, root: str) -> dict[str, t.Any]:
-    data: Mapping[str, t.Any] = record.data
+def _summary(record: Record, folder: str) -> dict[str, t.Any]:
     return {
         "slug": record.slug,
-        "name": data["name"],
-        "decision": data.get("decision"),
-        "file": _file(record.path, root),
+        "name": record.data["name"],
+        "decision": _decision(record.data.get("decision")),
+        "file": f"{folder}/{record.slug}{_registry.SUFFIX}",
     }

@@ -16,12 +16,13 @@ import re
 import tempfile
 import typing as t
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _strict_yaml
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     RegistryError,
-    printable,
+    quoted,
 )
 
 if t.TYPE_CHECKING:
@@ -38,9 +39,11 @@ _HEADER = """\
 _SPACE_LINE = re.compile(
     r'  ([a-z][a-z0-9-]*): \{id: ([0-9]{1,9}), web: ([^\s,{}"]+), db: ([^\s,{}"]+)\}'
 )
+_HEAD_LINE = re.compile(r"environment: ([A-Za-z][A-Za-z0-9_.-]*)|next_id: ([0-9]{1,18})")
+_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})", re.MULTILINE)
+_MAX_BYTES = 64 * 1024 * 1024
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _YAML_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})", re.MULTILINE)
 
 
 class Place(t.NamedTuple):
@@ -139,23 +142,22 @@ class _Loads:
 # --- the lock file -------------------------------------------------------------------
 
 
-def read_lock(path: str) -> Lock:
+def read_lock(path: Path) -> Lock:
     """Read placement.yml; a file that is not there is an empty lock."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return parse_lock(file.read(), path)
+        return parse_lock(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         return Lock()
     except (OSError, UnicodeDecodeError) as error:
-        remedy = "make it readable, or take the last good version from git"
-        raise RegistryError([Problem(path, f"cannot be read ({error}); {remedy}")]) from error
+        text = f"cannot be read ({error}); make it readable, or take the last version from git"
+        raise RegistryError([Problem(str(path), text)]) from error
 
 
 def parse_lock(text: str, path: str) -> Lock:
     """Text to lock: our own format line by line, any other YAML through the parser."""
     if conflict := _CONFLICT.search(text):
         line = text.count("\n", 0, conflict.start()) + 1
-        remedy = "keep the lines of both sides, give each space its own id, and set next_id above all of them"
+        remedy = "keep the lines of both sides, each id once, and set next_id above all of them"
         raise RegistryError([Problem(path, f"found a merge conflict; {remedy}", line)])
     head, rows = _read_own_format(text) or _read_any_yaml(text, path)
     problems = [*_head_problems(head, path), *_row_problems(rows, head.get("next_id"), path)]
@@ -163,7 +165,7 @@ def parse_lock(text: str, path: str) -> Lock:
         raise RegistryError(problems)
     spaces = {row.slug: Place(row.id, row.web, row.db) for row in rows}
     lines = {row.slug: row.line for row in rows}
-    return Lock(head.get("environment"), head.get("next_id", FIRST_ID), spaces, lines)
+    return Lock(head.get("environment"), head["next_id"], spaces, lines)
 
 
 class _Row(t.NamedTuple):
@@ -190,45 +192,35 @@ def _read_own_format(text: str) -> tuple[dict[str, t.Any], list[_Row]] | None:
 def _read_head_line(content: str, head: dict[str, t.Any]) -> bool:
     if not content or content == "---" or content.startswith("#"):
         return True
-    name, separator, value = content.partition(": ")
-    if name == "environment" and separator and _PLAIN_NAME.fullmatch(value):
-        head["environment"] = value
-    elif name == "next_id" and separator and value.isdecimal():
-        head["next_id"] = int(value)
-    else:
-        return content in {"spaces:", "spaces: {}"}
-    return True
+    if match := _HEAD_LINE.fullmatch(content):
+        environment, next_id = match.groups()
+        head.update({"environment": environment} if environment else {"next_id": int(next_id)})
+        return True
+    return content in {"spaces:", "spaces: {}"}
 
 
 def _read_any_yaml(text: str, path: str) -> tuple[dict[str, t.Any], list[_Row]]:
     lines: _strict_yaml.Lines = {}
     try:
-        data = _strict_yaml.load(text.encode(), lines, max_bytes=1 << 30)
+        data = _strict_yaml.load(text.encode(), lines, max_bytes=_MAX_BYTES)
     except _strict_yaml.StrictYamlError as error:
         raise RegistryError([Problem(path, str(error), error.line)]) from error
-    rows, problems = [], []
-    spaces = data.get("spaces") or {} if isinstance(data, dict) else None
+    spaces = (data.get("spaces") or {}) if isinstance(data, dict) else None
     if not isinstance(spaces, dict):
+        allowed = "allowed: a mapping of environment, next_id and spaces"
+        raise RegistryError([Problem(path, f"{allowed}; take the last version from git")])
+    wrong = {slug: place for slug, place in spaces.items() if not _is_place(place)}
+    if wrong:
         raise RegistryError(
-            [
-                Problem(
-                    path,
-                    "allowed: a mapping of environment, next_id and spaces; restore it from git",
-                )
-            ]
-        )
-    for slug, place in spaces.items():
-        line = lines["spaces", slug]
-        if _is_place(place):
-            rows.append(_Row(slug, place["id"], place["web"], place["db"], line))
-        else:
-            problems.append(
-                Problem(
-                    path, f"found {printable(place)}; allowed: {{id: …, web: …, db: …}}", line, slug
-                )
+            Problem(
+                path,
+                f"found {quoted(place)}; allowed: {{id: number, web: node, db: node}}",
+                lines["spaces", slug],
+                slug,
             )
-    if problems:
-        raise RegistryError(problems)
+            for slug, place in wrong.items()
+        )
+    rows = [_Row(slug, **place, line=lines["spaces", slug]) for slug, place in spaces.items()]
     return {key: value for key, value in data.items() if key != "spaces"}, rows
 
 
@@ -246,56 +238,43 @@ def _head_problems(head: Mapping[str, t.Any], path: str) -> Iterator[Problem]:
         yield Problem(path, "unknown key; allowed: environment, next_id, spaces", key=key)
     environment, next_id = head.get("environment"), head.get("next_id")
     if environment is not None and not isinstance(environment, str):
-        yield Problem(
-            path,
-            f"found {printable(environment)}; allowed: the name of an environment",
-            key="environment",
-        )
-    if "next_id" not in head:
+        text = f"found {quoted(environment)}; allowed: the name of an environment"
+        yield Problem(path, text, key="environment")
+    if next_id is None:
         yield Problem(path, "missing; set it above every id that was ever given", key="next_id")
     elif type(next_id) is not int or next_id < FIRST_ID:
-        yield Problem(
-            path,
-            f"found {printable(next_id)}; allowed: a whole number from {FIRST_ID}",
-            key="next_id",
-        )
+        text = f"found {quoted(next_id)}; allowed: a whole number from {FIRST_ID}"
+        yield Problem(path, text, key="next_id")
 
 
 def _row_problems(rows: Iterable[_Row], next_id: object, path: str) -> Iterator[Problem]:
     slugs: dict[str, int] = {}
     ids: dict[int, _Row] = {}
     for row in rows:
-        first = slugs.setdefault(row.slug, row.line)
+        first, other = slugs.setdefault(row.slug, row.line), ids.setdefault(row.id, row)
         if first != row.line:
-            yield Problem(
-                path,
-                f"the space is here twice (first on line {first}); keep the line it really lives by",
-                row.line,
-                row.slug,
-            )
-        elif (other := ids.setdefault(row.id, row)) is not row:
-            text = f"id {row.id} is already given to {other.slug} on line {other.line}; give the space placed last a new id, and raise next_id"
+            text = f"the space is here twice (first on line {first}); keep the line it lives by"
             yield Problem(path, text, row.line, row.slug)
-        if row.id < FIRST_ID or (isinstance(next_id, int) and row.id >= next_id):
-            yield Problem(
-                path,
-                f"id {row.id} is out of range; allowed: from {FIRST_ID} and below next_id ({next_id})",
-                row.line,
-                row.slug,
-            )
+        elif other is not row:
+            text = f"id {row.id} is that of {other.slug} on line {other.line} already"
+            remedy = "give the space that was placed last a new id, and raise next_id"
+            yield Problem(path, f"{text}; {remedy}", row.line, row.slug)
+        if row.id < FIRST_ID or (type(next_id) is int and row.id >= next_id):
+            allowed = f"from {FIRST_ID} and below next_id, {next_id}"
+            yield Problem(path, f"found id {row.id}; allowed: {allowed}", row.line, row.slug)
 
 
 def dump_lock(lock: Lock) -> str:
     """The lock as text."""
     lines = [
-        f"  {slug}: {{id: {place.id}, web: {_quoted(place.web)}, db: {_quoted(place.db)}}}"
+        f"  {slug}: {{id: {place.id}, web: {_scalar(place.web)}, db: {_scalar(place.db)}}}"
         for slug, place in sorted(lock.spaces.items())
     ]
-    head = f"{_HEADER}environment: {_quoted(lock.environment or '')}\nnext_id: {lock.next_id}\n"
-    return head + ("\n".join(["spaces:", *lines]) if lines else "spaces: {}") + "\n"
+    head = f"environment: {_scalar(lock.environment or '')}\nnext_id: {lock.next_id}\n"
+    return _HEADER + head + "\n".join(["spaces:", *lines] if lines else ["spaces: {}"]) + "\n"
 
 
-def _quoted(name: str) -> str:
+def _scalar(name: str) -> str:
     plain = _PLAIN_NAME.fullmatch(name) and name.lower() not in _YAML_WORDS
     return name if plain else json.dumps(name, ensure_ascii=False)
 
@@ -306,61 +285,57 @@ def _quoted(name: str) -> str:
 def merge(lock: Lock, environment: str, pending: Mapping[str, Place]) -> Lock:
     """Add what was planned to a lock that may have moved on since."""
     if lock.environment not in {None, environment}:
-        raise ConflictError(
-            f'it belongs to the environment "{lock.environment}", this run to "{environment}"'
-        )
-    new = _unrecorded(lock, pending)
+        theirs = f'it belongs to the environment "{lock.environment}"'
+        raise ConflictError(f'{theirs}, this run to "{environment}"')
+    new = unrecorded(lock, pending)
     taken = {place.id: slug for slug, place in lock.spaces.items()}
     for slug, place in new.items():
+        plan_ = f"id {place.id}, planned for {slug},"
         if slug in lock.spaces:
             raise ConflictError(f"{slug} is now on {lock.spaces[slug].web}")
         if place.id in taken:
-            raise ConflictError(
-                f"id {place.id}, planned for {slug}, is now that of {taken[place.id]}"
-            )
+            raise ConflictError(f"{plan_} is now that of {taken[place.id]}")
         if place.id < lock.next_id:
-            raise ConflictError(
-                f"id {place.id}, planned for {slug}, was given to another space before"
-            )
+            raise ConflictError(f"{plan_} was given to another space before")
     next_id = max([lock.next_id, *(place.id + 1 for place in new.values())])
     spaces = {**lock.spaces, **new}
     return replace(lock, environment=environment, next_id=next_id, spaces=spaces)
 
 
-def _unrecorded(lock: Lock, pending: Mapping[str, Place]) -> dict[str, Place]:
+def unrecorded(lock: Lock, pending: Mapping[str, Place]) -> dict[str, Place]:
+    """The part of a plan that the lock does not say yet."""
     return {
         slug: place for slug, place in sorted(pending.items()) if lock.spaces.get(slug) != place
     }
 
 
-def record(
-    path: str, environment: str, pending: Mapping[str, Place], *, write: bool
-) -> tuple[str, str, dict[str, Place]]:
-    """Add `pending` to the lock file; return its text before and after, and what is new."""
-    path = os.path.realpath(path)
-    with _one_operator(os.path.dirname(path)):
-        before = _text(path)
-        lock = parse_lock(before, path) if before else Lock()
-        new = _unrecorded(lock, pending)
+class Recorded(t.NamedTuple):
+    """What recording did, or would do."""
+
+    before: str
+    after: str
+    new: dict[str, Place]
+
+
+def record(path: Path, environment: str, pending: Mapping[str, Place], *, write: bool) -> Recorded:
+    """Add a plan to the lock file, alone and all at once."""
+    path = path.resolve()
+    with _one_operator(path.parent):
+        exists = path.exists()
+        before = path.read_text(encoding="utf-8") if exists else ""
+        lock = parse_lock(before, str(path)) if exists else Lock()
+        new = unrecorded(lock, pending)
         after = dump_lock(merge(lock, environment, pending)) if new else before
-        if write and after != before:
+        if write and new:
             _replace(path, after)
-    return before, after, new
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
+    return Recorded(before, after, new)
 
 
 @contextlib.contextmanager
-def _one_operator(folder: str) -> Iterator[None]:
-    """Wait until nobody else records, for milliseconds.
+def _one_operator(folder: Path) -> Iterator[None]:
+    """Wait, for milliseconds, until nobody else records.
 
-    The folder itself is locked: no lock file is left behind, and rename() does not lose it.
+    The folder itself is locked: no lock file is left behind, and a rename does not lose it.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -370,31 +345,31 @@ def _one_operator(folder: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _replace(path: str, text: str) -> None:
+def _replace(path: Path, text: str) -> None:
     """Write beside, flush to disk, rename: a reader sees the old file or the new one."""
-    folder = os.path.dirname(path)
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".placement.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".placement.")
+    temporary = Path(name)
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fchmod(descriptor, _mode(path))
             os.fsync(descriptor)
-        os.rename(temporary, path)
+        temporary.replace(path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink()
         raise
-    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)
     finally:
         os.close(directory)
 
 
-def _mode(path: str) -> int:
+def _mode(path: Path) -> int:
     """The mode the file has, or that of any new file of this user."""
     try:
-        return os.stat(path).st_mode & 0o777
+        return path.stat().st_mode & 0o777
     except FileNotFoundError:
         mask = os.umask(0)
         os.umask(mask)

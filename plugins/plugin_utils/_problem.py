@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import difflib
-import os
 import typing as t
 from dataclasses import dataclass
+from pathlib import Path
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
+
+LONGEST_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,37 +22,48 @@ class Problem:
     file: str
     text: str
     line: int | None = None
-    key: str = ''
+    key: str = ""
     # The space that stays as it is with `on_invalid: skip`; empty: nobody can be skipped.
-    slug: str = ''
+    slug: str = ""
 
     def __str__(self) -> str:
-        place = display_path(self.file) + (f':{self.line}' if self.line else '')
-        return ': '.join(part for part in (place, self.key, self.text) if part)
+        place = shown(self.file) + (f":{self.line}" if self.line else "")
+        return ": ".join(part for part in (place, self.key, self.text) if part)
 
 
 class RegistryError(Exception):
     """Everything that is wrong, in one run."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = sorted(problems, key=lambda problem: (problem.file, problem.line or 0, problem.key))
-        super().__init__('\n'.join(map(str, self.problems)))
+        self.problems = sorted(problems, key=lambda p: (p.file, p.line or 0, p.key))
+        super().__init__("\n".join(map(str, self.problems)))
 
 
-def display_path(path: str) -> str:
-    """A path as short as the reader can click on it."""
-    relative = os.path.relpath(path) if os.path.isabs(path) else path
-    return path if relative.startswith(os.pardir + os.sep) else relative
+def shown(path: str | Path) -> str:
+    """A path as short as the reader can click on it, and harmless to a terminal."""
+    try:
+        path = Path(path).relative_to(Path.cwd())
+    except ValueError:
+        path = Path(path)  # it lies elsewhere
+    return escaped(str(path))
+
+
+def escaped(text: str) -> str:
+    """Text whose control, direction and broken characters are written out."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def quoted(value: object) -> str:
+    """A found value in quotes, on one line, not too long."""
+    text = escaped(value if isinstance(value, str) else repr(value))
+    return f'"{text[: LONGEST_SHOWN - 1]}…"' if len(text) > LONGEST_SHOWN else f'"{text}"'
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """' Did you mean …?' or nothing."""
     close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f' Did you mean "{close[0]}"?' if close else ''
-
-
-def printable(value: object) -> str:
-    """A found value in quotes, short, on one line, with nothing that could fool a terminal."""
-    text = value if isinstance(value, str) else repr(value)
-    text = ''.join(char if char.isprintable() else char.encode('unicode_escape').decode() for char in text)
-    return f'"{text[:79]}…"' if len(text) > 80 else f'"{text}"'
+    return f' Did you mean "{close[0]}"?' if close else ""

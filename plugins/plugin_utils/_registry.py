@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Read the registry: one folder, one YAML file per association.
 
-Nothing here trusts the files: they are small, plain text, inside the folder, and never templated.
+Nothing here trusts the files: small, plain text, inside the folder, never templated.
 """
 
 from __future__ import annotations
@@ -15,21 +15,23 @@ import stat
 import time
 import typing as t
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _strict_yaml
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     RegistryError,
-    display_path,
+    escaped,
+    shown,
 )
-
-if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
 
 SUFFIX = ".yml"
 SLUG = re.compile(r"(?=.{2,26}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
-SLUG_ALLOWED = "lower-case letters, digits and single inner hyphens, beginning with a letter, 2 to 26 characters"
+SLUG_ALLOWED = (
+    "2 to 26 lower-case letters, digits and single inner hyphens, beginning with a letter"
+)
 
 # What editors, patch and version control leave behind, and what explains the folder.
 _IGNORED = re.compile(r"\..*|.*~|#.*#|.*\.(swp|bak|orig|rej|tmp|md|txt)|README.*")
@@ -37,7 +39,6 @@ _IGNORED = re.compile(r"\..*|.*~|#.*#|.*\.(swp|bak|orig|rej|tmp|md|txt)|README.*
 _RACY_NS = 2_000_000_000
 
 Signature = tuple[int, int, int, int]
-Check = t.Callable[["Record"], "list[Problem]"]
 
 
 @dataclass(slots=True)
@@ -50,11 +51,10 @@ class Record:
     _lines: _strict_yaml.Lines | None = field(default=None, repr=False, compare=False)
 
     def problem(self, text: str, *place: str | int) -> Problem:
-        """A problem of this file at the line of a key (or of the nearest key around it)."""
-        key = ".".join(map(str, place))
-        return Problem(self.path, text, self._line(place), key, self.slug)
+        """A problem of this file, at the line of a key or of the nearest key around it."""
+        return Problem(self.path, text, self._line(place), ".".join(map(str, place)), self.slug)
 
-    def _line(self, place: _strict_yaml.Path) -> int | None:
+    def _line(self, place: _strict_yaml.Place) -> int:
         if self._lines is None:
             # Lines are only wanted for the few files that have problems.
             self._lines = _read_lines(self.path)
@@ -63,11 +63,13 @@ class Record:
         return self._lines.get(place, 1)
 
 
+Check = Callable[[Record], list[Problem]]
+
+
 @dataclass(slots=True)
 class Registry:
-    """What the folder holds: the readable files, and what is wrong with the others."""
+    """What the folder holds: the good files, and what is wrong with the others."""
 
-    folder: str
     records: list[Record] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
@@ -78,20 +80,16 @@ class Cache:
 
     def __init__(self, version: str, text: str | None = None) -> None:
         self._version = version
-        self._known: dict[str, tuple[Signature, dict[str, t.Any]]] = {}
         self._fresh: dict[str, tuple[Signature, dict[str, t.Any]]] = {}
-        if text:
-            self._known = self._loads(text)
+        self._known = self._loads(text) if text else {}
 
     def _loads(self, text: str) -> dict[str, tuple[Signature, dict[str, t.Any]]]:
         try:
             stored = json.loads(text)
             if stored["version"] != self._version:
                 return {}
-            return {
-                name: (tuple(signature), data)
-                for name, (signature, data) in stored["files"].items()
-            }
+            files = stored["files"].items()
+            return {name: (tuple(signature), data) for name, (signature, data) in files}
         except (ValueError, TypeError, KeyError, AttributeError):
             return {}  # somebody else's or an older format: read the files again
 
@@ -110,93 +108,78 @@ class Cache:
 
     def dumps(self) -> str:
         """What the next run should be given: opaque to cache plugins, and fast to read."""
-        return json.dumps(
-            {"version": self._version, "files": self._fresh},
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
+        content = {"version": self._version, "files": self._fresh}
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
-def read(folder: str, cache: Cache, check: Check) -> Registry:
+def read(folder: Path, cache: Cache, check: Check) -> Registry:
     """Read every file; `check` says what is wrong with the content of one."""
-    registry = Registry(folder)
-    for name, path in _list(folder):
+    registry = Registry()
+    for entry in _list(folder):
         registry.files += 1
-        slug, problem = _slug(name, path)
-        if problem is None:
-            record, problems = _read_one(name, slug, path, folder, cache, check)
-            if record is not None:
-                registry.records.append(record)
-        else:
-            problems = [problem]
+        slug, _dot, suffix = entry.name.rpartition(".")
+        problem = _name_problem(entry, slug, suffix)
+        if problem:
+            registry.problems.append(problem)
+            continue
+        record, problems = _read_one(entry, slug, cache, check)
         registry.problems += problems
+        if record:
+            registry.records.append(record)
     return registry
 
 
-def _list(folder: str) -> Iterator[tuple[str, str]]:
+def _list(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        names = sorted(os.listdir(folder))
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if not _IGNORED.fullmatch(entry.name)]
     except OSError as error:
-        remedy = "create it, with one file per association, or set `registry` in the inventory file"
-        raise RegistryError(
-            [Problem(folder, f"the registry folder cannot be read ({error.strerror}); {remedy}")]
-        ) from error
-    for name in names:
-        if not _IGNORED.fullmatch(name):
-            yield name, os.path.join(folder, name)
-
-
-def _slug(name: str, path: str) -> tuple[str, Problem | None]:
-    stem, suffix = os.path.splitext(name)
-    proposal = suggest_slug(stem)
-    if suffix != SUFFIX:
-        remedy = (
-            f"rename it to {proposal}{SUFFIX}"
-            if suffix.lower() in {".yaml", SUFFIX}
-            else "move it out of the registry"
+        text = (
+            f"the registry folder cannot be read ({error.strerror}); create it, with one file "
+            "per association, or set `registry` in the inventory file"
         )
-        return stem, Problem(path, f"the name does not end in {SUFFIX}; {remedy}", slug=stem)
-    if not SLUG.fullmatch(stem):
-        remedy = f"rename the file, for instance to {proposal}{SUFFIX}"
-        return stem, Problem(
-            path,
-            f'found the slug "{printable_slug(stem)}"; allowed: {SLUG_ALLOWED}; {remedy}',
-            slug=stem,
-        )
-    return stem, None
+        raise RegistryError([Problem(str(folder), text)]) from error
+    return sorted(found, key=lambda entry: entry.name)
 
 
-def printable_slug(stem: str) -> str:
-    """A file name's stem that cannot disturb a terminal."""
-    return stem.encode("unicode_escape").decode() if not stem.isprintable() else stem
+def _name_problem(entry: os.DirEntry[str], slug: str, suffix: str) -> Problem | None:
+    proposal = f"{suggest_slug(slug or entry.name)}{SUFFIX}"
+    if f".{suffix}" != SUFFIX:
+        yaml_like = suffix.lower() in {"yml", "yaml"}
+        remedy = f"rename it to {proposal}" if yaml_like else "move it out of the registry"
+        return Problem(entry.path, f"the name does not end in {SUFFIX}; {remedy}", slug=slug)
+    if not SLUG.fullmatch(slug):
+        remedy = f"rename the file, for instance to {proposal}"
+        text = f'found the slug "{escaped(slug)}"; allowed: {SLUG_ALLOWED}; {remedy}'
+        return Problem(entry.path, text, slug=slug)
+    return None
 
 
 def suggest_slug(text: str) -> str:
     """The nearest allowed slug: `Vélo_École` becomes `velo-ecole`."""
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "-", ascii_text).lstrip("-0123456789")
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).lstrip("-0123456789")
     slug = words[:26].strip("-")
     return slug if SLUG.fullmatch(slug) else "my-association"
 
 
 def _read_one(
-    name: str, slug: str, path: str, folder: str, cache: Cache, check: Check
+    entry: os.DirEntry[str], slug: str, cache: Cache, check: Check
 ) -> tuple[Record | None, list[Problem]]:
     try:
-        signature = _signature(path, folder)
-        data = cache.get(name, signature)
-        if data is not None:
-            return Record(slug, path, data), []
-        content = _strict_yaml.load(_bytes(path))
+        signature = _signature(entry)
+        known = cache.get(entry.name, signature)
+        if known is not None:
+            return Record(slug, entry.path, known), []
+        record = Record(slug, entry.path, _strict_yaml.load(_bytes(entry.path)))
     except _UnreadableError as error:
-        return None, [Problem(path, str(error), slug=slug)]
+        return None, [Problem(entry.path, str(error), slug=slug)]
     except _strict_yaml.StrictYamlError as error:
-        return None, [Problem(path, str(error), error.line, slug=slug)]
-    record = Record(slug, path, content)
+        return None, [Problem(entry.path, str(error), error.line, slug=slug)]
     problems = check(record)
     if problems:
         return None, problems
-    cache.put(name, signature, content)
+    cache.put(entry.name, signature, record.data)
     return record, []
 
 
@@ -204,50 +187,42 @@ class _UnreadableError(Exception):
     """The file is there, but it cannot or may not be read."""
 
 
-def _signature(path: str, folder: str) -> Signature:
+def _signature(entry: os.DirEntry[str]) -> Signature:
     try:
-        status = os.lstat(path)
-        if stat.S_ISLNK(status.st_mode):
-            _check_link(path, folder)
-            status = os.stat(path)
+        if entry.is_symlink():
+            _check_link(Path(entry.path))
+        status = entry.stat()
     except OSError as error:
-        raise _UnreadableError(_cannot_be_read(error)) from error
+        raise _UnreadableError(_why(error)) from error
     if not stat.S_ISREG(status.st_mode):
-        raise _UnreadableError(
-            "not a plain file; allowed: one YAML file per association, no folders; move it out of the registry"
-        )
+        raise _UnreadableError("not a plain file; move it out of the registry")
     if status.st_size > _strict_yaml.MAX_BYTES:
-        raise _UnreadableError(
-            f"{status.st_size} bytes; allowed: at most {_strict_yaml.MAX_BYTES}, a space needs a few hundred"
-        )
+        allowed = f"at most {_strict_yaml.MAX_BYTES}; a space needs a few hundred"
+        raise _UnreadableError(f"found {status.st_size} bytes; allowed: {allowed}")
     # The change time moves even when somebody sets the modification time back.
     return status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _check_link(path: str, folder: str) -> None:
-    target, inside = os.path.realpath(path), os.path.realpath(folder)
-    if os.path.dirname(target) != inside and not target.startswith(inside + os.sep):
-        raise _UnreadableError(
-            f"a link to {display_path(target)}, outside the registry; allowed: plain files; put the content here"
-        )
+def _check_link(path: Path) -> None:
+    target = path.resolve(strict=True)
+    if not target.is_relative_to(path.parent.resolve()):
+        text = f"a link to {shown(target)}, outside the registry; put the content here instead"
+        raise _UnreadableError(text)
 
 
 def _bytes(path: str) -> bytes:
     try:
         # Never wait for a pipe that took the file's place.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
             return file.read(_strict_yaml.MAX_BYTES + 1)
     except OSError as error:
-        raise _UnreadableError(_cannot_be_read(error)) from error
+        raise _UnreadableError(_why(error)) from error
 
 
-def _cannot_be_read(error: OSError) -> str:
-    remedy = (
-        "make it readable for the user who runs Ansible"
-        if error.errno == errno.EACCES
-        else "restore the file or remove it"
-    )
+def _why(error: OSError) -> str:
+    denied = error.errno == errno.EACCES
+    remedy = "let the user who runs Ansible read it" if denied else "restore the file or remove it"
     return f"cannot be read ({error.strerror}); {remedy}"
 
 

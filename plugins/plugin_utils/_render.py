@@ -186,17 +186,19 @@ def database(space: Space, settings: Settings) -> dict[str, t.Any]:
     return wanted
 
 
+def database_host(space: Space, settings: Settings) -> str:
+    """Return where a space finds its database, as Nextcloud writes it."""
+    if space["db"] == space["web"]:
+        return f"localhost:{settings['database_socket']}"
+    return str(settings["database_hosts"][space["db"]])
+
+
 def managed_config(space: Space, settings: Settings) -> dict[str, t.Any]:
     """Return every key of a space's configuration that belongs to the operator."""
     base = home(space, settings)
     account = database(space, settings)
     socket = f"{settings['redis_run']}/{space['slug']}/redis.sock"
     local = account["password"] is None
-    host = (
-        f"localhost:{settings['database_socket']}"
-        if local
-        else settings["database_hosts"][space["db"]]
-    )
     days = settings["retention"]
     config: dict[str, t.Any] = {
         **settings["nextcloud_config"],
@@ -204,7 +206,7 @@ def managed_config(space: Space, settings: Settings) -> dict[str, t.Any]:
         "tempdirectory": f"{base}/tmp",
         "logfile": f"{base}/log/nextcloud.log",
         "dbtype": "mysql",
-        "dbhost": host,
+        "dbhost": database_host(space, settings),
         "dbname": account["name"],
         "dbuser": account["user"],
         "dbpassword": account["password"] or "",
@@ -326,7 +328,7 @@ def installations(spaces: t.Iterable[Space], settings: Settings) -> list[dict[st
     """Return what the installer needs to know of each space."""
     rows = []
     for space in spaces:
-        account = database(space, settings)
+        account = {**database(space, settings), "address": database_host(space, settings)}
         rows.append(
             {
                 "space": space["slug"],

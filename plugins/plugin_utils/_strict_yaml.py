@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A strict, small YAML: for files that strangers write.
 
-Read with libyaml's event stream, so that nothing recurses deeper than it should: its tree
-builder overflows the C stack on a file of opening brackets. Differences from YAML 1.1:
+Read from libyaml's stream of events, so that nothing recurses deeper than it should: its own
+tree builder overflows the C stack on a file of opening brackets. Differences from YAML 1.1:
 
-* only true and false are booleans: the key `on` and the language `no` stay what they are,
+* only true and false are booleans: the key ``on`` and the language ``no`` stay what they are,
 * dates stay text,
 * keys are always text,
 * a key given twice, anchors, aliases, tags and second documents are refused.
@@ -17,37 +17,28 @@ import re
 import typing as t
 
 import yaml
-from yaml.events import (
-    AliasEvent,
-    DocumentEndEvent,
-    Event,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-)
+from yaml import events
 
 try:
-    from yaml.cyaml import CParser as _Parser
+    from yaml.cyaml import CParser as _Parser  # type: ignore[attr-defined]
 except ImportError:  # PyYAML built without libyaml: the same events, ten times slower
-    from yaml import SafeLoader as _Parser  # type: ignore[assignment]
+    _Parser = yaml.SafeLoader
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 8
 
-Path = tuple[t.Union[str, int], ...]
-Lines = dict[Path, int]
+# A key's place in a document: ("limits", "accounts"), ("domains", 0).
+Place = tuple[str | int, ...]
+Lines = dict[Place, int]
 
 _WORDS: dict[str, bool | None] = {
-    'true': True, 'True': True, 'TRUE': True,
-    'false': False, 'False': False, 'FALSE': False,
-    'null': None, 'Null': None, 'NULL': None, '~': None, '': None,
-}  # fmt: skip
-_INTEGER = re.compile(r'[-+]?[0-9]{1,18}').fullmatch
-_NUMBER = re.compile(r'[-+]?[0-9]{1,18}\.[0-9]{1,18}').fullmatch
-_DIGITS = frozenset('0123456789+-')
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
+}
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}").fullmatch
+_NUMBER = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,18}").fullmatch
+_BEGINS_NUMBER = frozenset("0123456789+-")
 
 
 class StrictYamlError(ValueError):
@@ -71,55 +62,53 @@ class _Document:
     """Events to values, one document."""
 
     def __init__(self, data: bytes, lines: Lines) -> None:
-        self._next: t.Callable[[], Event] = _Parser(data).get_event
+        self._next: t.Callable[[], t.Any] = _Parser(data).get_event
         self._lines = lines
 
     def read(self) -> t.Any:
         self._next()  # the start of the stream
-        if isinstance(self._next(), StreamEndEvent):
-            raise StrictYamlError('the file is empty', 1)
+        if isinstance(self._next(), events.StreamEndEvent):
+            raise StrictYamlError("the file is empty; write at least name, status and contact", 1)
         value = self._value(self._next(), ())
-        end = self._next()
-        if not isinstance(end, DocumentEndEvent):
-            raise StrictYamlError('unexpected content', _line(end))
+        self._next()  # the end of the document
         more = self._next()
-        if not isinstance(more, StreamEndEvent):
-            raise StrictYamlError('a second document begins here (---); write one file per document', _line(more))
+        if not isinstance(more, events.StreamEndEvent):
+            raise StrictYamlError("a second document begins here (---); keep one", _line(more))
         return value
 
-    def _value(self, event: Event, path: Path) -> t.Any:
-        if isinstance(event, ScalarEvent):
-            if event.tag is not None or event.anchor is not None:
-                _refuse_marks(event)
-            return _scalar(event.value) if event.implicit[0] else event.value
-        if isinstance(event, AliasEvent) or event.tag is not None or event.anchor is not None:
+    def _value(self, event: t.Any, place: Place) -> t.Any:
+        if (
+            isinstance(event, events.AliasEvent)
+            or event.anchor is not None
+            or event.tag is not None
+        ):
             _refuse_marks(event)
-        if len(path) == MAX_DEPTH:
-            raise StrictYamlError(f'nested deeper than {MAX_DEPTH} levels', _line(event))
-        if isinstance(event, MappingStartEvent):
-            return self._mapping(path)
-        return self._sequence(path)
+        if isinstance(event, events.ScalarEvent):
+            return _scalar(event.value) if event.implicit[0] else event.value
+        if len(place) == MAX_DEPTH:
+            raise StrictYamlError(f"nested deeper than {MAX_DEPTH} levels", _line(event))
+        if isinstance(event, events.MappingStartEvent):
+            return self._mapping(place)
+        return self._sequence(place)
 
-    def _mapping(self, path: Path) -> dict[str, t.Any]:
+    def _mapping(self, outer: Place) -> dict[str, t.Any]:
         mapping: dict[str, t.Any] = {}
-        while not isinstance(event := self._next(), MappingEndEvent):
-            if not isinstance(event, ScalarEvent):
-                raise StrictYamlError('a key must be a plain word', _line(event))
-            if event.tag is not None or event.anchor is not None:
-                _refuse_marks(event)
-            key, place = event.value, (*path, event.value)
+        while not isinstance(event := self._next(), events.MappingEndEvent):
+            if not isinstance(event, events.ScalarEvent) or event.anchor or event.tag:
+                raise StrictYamlError("a key must be a plain word", _line(event))
+            key, place = event.value, (*outer, event.value)
             if key in mapping:
-                first = self._lines[place]
-                raise StrictYamlError(f'the key "{key}" is given twice (first on line {first}); keep one', _line(event))
-            self._lines[place] = event.start_mark.line + 1
+                reason = f'the key "{key}" is here twice (first on line {self._lines[place]})'
+                raise StrictYamlError(f"{reason}; keep one", _line(event))
+            self._lines[place] = _line(event)
             mapping[key] = self._value(self._next(), place)
         return mapping
 
-    def _sequence(self, path: Path) -> list[t.Any]:
+    def _sequence(self, outer: Place) -> list[t.Any]:
         items: list[t.Any] = []
-        while not isinstance(event := self._next(), SequenceEndEvent):
-            place = (*path, len(items))
-            self._lines[place] = event.start_mark.line + 1
+        while not isinstance(event := self._next(), events.SequenceEndEvent):
+            place = (*outer, len(items))
+            self._lines[place] = _line(event)
             items.append(self._value(event, place))
         return items
 
@@ -127,7 +116,7 @@ class _Document:
 def _scalar(text: str) -> t.Any:
     if text in _WORDS:
         return _WORDS[text]
-    if text[0] in _DIGITS:
+    if text[0] in _BEGINS_NUMBER:
         if _INTEGER(text):
             return int(text)
         if _NUMBER(text):
@@ -137,40 +126,42 @@ def _scalar(text: str) -> t.Any:
 
 def _check_text(data: bytes, max_bytes: int) -> None:
     if len(data) > max_bytes:
-        raise StrictYamlError(f'the file has more than {max_bytes // 1024} KiB; allowed: one space, a few hundred bytes')
+        raise StrictYamlError(f"more than {max_bytes} bytes; a space needs a few hundred")
     try:
-        data.decode('utf-8')
+        data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b'\n', 0, error.start) + 1
-        raise StrictYamlError('not UTF-8 text; save the file in UTF-8', line) from error
+        line = data.count(b"\n", 0, error.start) + 1
+        raise StrictYamlError("not UTF-8 text; save the file in UTF-8", line) from error
 
 
-def _refuse_marks(event: Event) -> t.NoReturn:
-    if isinstance(event, AliasEvent):
-        raise StrictYamlError(
-            f'found the alias *{event.anchor}; allowed: no aliases. A text that starts with * needs quotes', _line(event)
-        )
-    if event.anchor is not None:
-        raise StrictYamlError(
-            f'found the anchor &{event.anchor}; allowed: no anchors. A text that starts with & needs quotes', _line(event)
-        )
-    raise StrictYamlError(f'found the tag {event.tag}; allowed: no tags. A text that starts with ! needs quotes', _line(event))
+def _refuse_marks(event: t.Any) -> t.NoReturn:
+    if isinstance(event, events.AliasEvent):
+        sign, kind, name = "*", "alias", f"*{event.anchor}"
+    elif event.anchor is not None:
+        sign, kind, name = "&", "anchor", f"&{event.anchor}"
+    else:
+        sign, kind, name = "!", "tag", event.tag
+    remedy = f"write the value out, or put a text that begins with {sign} in quotes"
+    raise StrictYamlError(
+        f'found the {kind} "{name}", which is not allowed; {remedy}', _line(event)
+    )
 
 
-def _line(event: Event) -> int:
-    return t.cast('int', event.start_mark.line) + 1
+def _line(event: t.Any) -> int:
+    return t.cast("int", event.start_mark.line) + 1
 
 
 def _explain(error: yaml.YAMLError, data: bytes) -> StrictYamlError:
     """Say where and why; libyaml's own words are for those who write parsers."""
     if isinstance(error, yaml.reader.ReaderError):
-        line = data.count(b'\n', 0, error.position) + 1
-        return StrictYamlError(f'not readable as YAML: {error.reason}', line)
-    mark = getattr(error, 'problem_mark', None)
-    line = min(mark.line + 1, data.count(b'\n') + 1) if mark else None
-    problem = getattr(error, 'problem', None) or str(error)
+        line = data.count(b"\n", 0, error.position) + 1
+        return StrictYamlError(f"not readable as YAML: {error.reason}; remove it", line)
+    mark = getattr(error, "problem_mark", None)
+    # libyaml often notices at the line after the last.
+    at = min(mark.line, max(data.rstrip().count(b"\n"), 0)) + 1 if mark else None
+    reason = getattr(error, "problem", None) or str(error)
     return StrictYamlError(
-        f'not readable as YAML: {problem}. Look for a missing quote or bracket, a tab, '
-        'or a text with ": " or " #" that needs quotes, here or just above',
-        line,
+        f"not readable as YAML: {reason}. Look here and just above for a missing quote or "
+        'bracket, a tab, or a text with ": " or " #" that needs quotes',
+        at,
     )

@@ -1,0 +1,165 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The machines that an inventory knows before the spaces, and every variable they have."""
+
+from __future__ import annotations
+
+import functools
+import json
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleError
+from ansible.inventory.helpers import get_group_vars, sort_groups
+from ansible.template import Templar, trust_as_template
+from ansible.utils.vars import combine_vars
+from ansible.vars.plugins import get_vars_from_inventory_sources
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Node
+from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
+    Problem,
+    RegistryError,
+    quoted,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ansible.inventory.data import InventoryData
+    from ansible.inventory.group import Group
+    from ansible.inventory.host import Host
+    from ansible.parsing.dataloader import DataLoader
+
+    Vars = dict[str, t.Any]
+
+# The groups a machine takes its parts from.
+GROUPS = ("web", "db", "office", "talk", "edge")
+
+
+class Machines:
+    """Members of the machines' groups, with the variables that plays will see.
+
+    Ansible reads group_vars/ and host_vars/ after all inventory plugins have run. The policy
+    and the way to a machine are needed before: its own vars plugins are asked here.
+    """
+
+    def __init__(
+        self, inventory: InventoryData, loader: DataLoader, path: str, extra_vars: Vars
+    ) -> None:
+        self._inventory, self._loader = inventory, loader
+        self._sources = [*inventory.processed_sources, path]
+        self._extra_vars = extra_vars
+        self._all = inventory.groups["all"]
+        self.path = path
+        self.root = Path(path).absolute().parent
+        self.hosts: list[Host] = list(
+            {host.name: host for name in GROUPS for host in self.members(name)}.values()
+        )
+
+    def members(self, group: str) -> list[Host]:
+        """The hosts of a group; none, if nobody named it."""
+        known: Mapping[str, Group] = self._inventory.groups
+        return list(known[group].get_hosts()) if group in known else []
+
+    @functools.cached_property
+    def shared(self) -> Vars:
+        """Variables of the group all."""
+        return t.cast("Vars", combine_vars(self._all.get_vars(), self._files_of(self._all)))
+
+    @functools.cache  # noqa: B019 - lives as long as the reading of one inventory file
+    def variables(self, host: Host) -> Vars:
+        """Variables of a machine, without extra variables."""
+        groups = sort_groups(group for group in host.get_groups() if group.name != "all")
+        layers = (
+            self.shared,
+            get_group_vars(groups),
+            self._files_of(*groups),
+            host.get_vars(),
+            self._files_of(host),
+        )
+        return t.cast("Vars", functools.reduce(combine_vars, layers))
+
+    def _files_of(self, *entities: Group | Host) -> Vars:
+        """group_vars/ and host_vars/, at whatever stage they are loaded otherwise."""
+        found = get_vars_from_inventory_sources(self._loader, self._sources, list(entities), "all")
+        return t.cast("Vars", found)
+
+    def policy(self, names: Iterable[str]) -> Vars:
+        """Some variables of the group all, evaluated."""
+        magic = {"inventory_dir": str(self.root), "inventory_file": self.path}
+        where = self.root / "group_vars" / "all"
+        return self._evaluate(names, {**self.shared, **self._extra_vars, **magic}, str(where))
+
+    def nodes(self, role: str) -> list[Node]:
+        """The machines that take spaces in this part, with their capacity."""
+        found = [Node(str(host.name), self._capacity(host)) for host in self.members(role)]
+        without = [node.name for node in found if node.capacity is None]
+        if role == "web" and without and len(without) < len(found):
+            text = f"set for some web machines but not for {', '.join(without)}"
+            remedy = "set it for all of them or for none"
+            raise RegistryError([self._problem(f"{text}; {remedy}", "archipel_capacity")])
+        return found
+
+    def _capacity(self, host: Host) -> int | None:
+        name = "archipel_capacity"
+        variables = {**self.variables(host), **self._extra_vars}
+        value = self._evaluate([name], variables, f"host {host.name}").get(name)
+        if value is None or (type(value) is int and value > 0):
+            return value
+        text = f"found {quoted(value)} for {host.name}; allowed: a whole number of spaces from 1"
+        raise RegistryError([self._problem(text, name)])
+
+    def connection(self, host: Host) -> tuple[Vars, Vars]:
+        """How to reach a machine: variables for the group of its spaces, and for each of them.
+
+        group_vars/all outranks variables that a plugin gives a group. Where it says something
+        else than the machine, only variables of the spaces themselves are strong enough.
+        """
+        of_group, of_each = {}, {}
+        for name, value in {"ansible_host": host.name, **self.variables(host)}.items():
+            if not name.startswith("ansible_") or name == "ansible_group_priority":
+                continue
+            if name not in self.shared:
+                of_group[name] = _redirect(host, name, value)
+            elif self.shared[name] != value:
+                of_each[name] = _redirect(host, name, value)
+        return of_group, of_each
+
+    def check_alone(self) -> None:
+        """Two environments in one run would put spaces on the wrong machines."""
+        remedy = "give one environment at a time with -i"
+        nodes = self._inventory.groups.get("nodes")
+        if earlier := nodes and nodes.vars.get("archipel_placement"):
+            other = Path(earlier["path"]).parent.name
+            text = f'the environment "{other}" is in this inventory already; {remedy}'
+            raise RegistryError([self._problem(text)])
+        for host in self.hosts:
+            home = Path(host.vars.get("inventory_dir") or self.root)
+            own = [home / f"spaces{end}" for end in (".yml", ".yaml")]
+            if not home.samefile(self.root) and any(map(Path.exists, own)):
+                text = f'the machine {host.name} belongs to the environment "{home.name}"'
+                raise RegistryError([self._problem(f"{text}; {remedy}")])
+
+    def _problem(self, text: str, key: str = "") -> Problem:
+        return Problem(self.path, text, key=key)
+
+    def _evaluate(self, names: Iterable[str], variables: Vars, where: str) -> Vars:
+        """Plain values, without trust, origin or lazy containers."""
+        templar = Templar(loader=self._loader, variables=variables)
+        plain = {}
+        for name in names:
+            if name in variables:
+                try:
+                    plain[name] = json.loads(json.dumps(templar.template(variables[name])))
+                except (AnsibleError, TypeError) as error:
+                    text = f"cannot be evaluated: {error}"
+                    raise RegistryError([Problem(where, text, key=name)]) from error
+        return plain
+
+
+def _redirect(host: Host, name: str, value: t.Any) -> t.Any:
+    """A plain value as it is; what may be a template or a secret is left with the machine."""
+    if value is None or isinstance(value, int) or (isinstance(value, str) and "{" not in value):
+        return value
+    machine = json.dumps(host.name)
+    return trust_as_template(f"{{{{ hostvars[{machine}][{json.dumps(name)}] }}}}")
