@@ -94,7 +94,7 @@ host: ## Install the Debian packages that machines are made with (as root)
 venv: $(READY) ## Make .venv with everything Python that is needed
 
 $(READY): requirements.txt
-	@tools/host-packages python3-venv
+	@python3 -c 'import ensurepip' 2>/dev/null || tools/host-packages python3-venv
 	@echo "Installing the Python packages of requirements.txt into $(VENV)"
 	@python3 -m venv $(VENV)
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
