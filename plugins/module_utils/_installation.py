@@ -207,7 +207,7 @@ def apply(item: t.Mapping[str, t.Any], node: Node) -> list[str]:
     """
     occ(item, node, ["app:enable", "archipel"])
     first = not os.path.exists(f"{node.root}/{item['space']}/{APPLIED}")
-    wanted = {**item["applied"], "remove_users": [SETUP_ACCOUNT], "invite": first}
+    wanted = {**item["applied"], "remove_users": [SETUP_ACCOUNT], "invite": "again" if first else True}
     printed = occ(item, node, ["archipel:apply", "--input={input}"], stdin=json.dumps(wanted))
     try:
         answer = json.loads(printed)

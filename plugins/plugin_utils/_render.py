@@ -306,11 +306,22 @@ def units(spaces: t.Iterable[Space]) -> list[dict[str, t.Any]]:
     return [{"space": s["slug"], "running": s["status"] in RUNNING} for s in spaces]
 
 
+def theme(space: Space) -> dict[str, t.Any]:
+    """Return a space's colour and slogan as Nextcloud's theming keeps them; null: its own."""
+    wanted = space.get("theme") or {}
+    color = wanted.get("color")
+    # Nextcloud 29 and older read "color", newer ones "primary_color".
+    return {"color": color, "primary_color": color, "slogan": wanted.get("slogan")}
+
+
 def applied_state(space: Space, settings: Settings) -> dict[str, t.Any]:
     """Return what only Nextcloud itself can be told, as `occ archipel:apply` takes it."""
     language = space["locale"].split("_")[0]
+    policy = settings["applied_state"]
+    theming = {"name": space["name"], "url": space["url"], **theme(space)}
     return {
-        **settings["applied_state"],
+        **policy,
+        "app_config": {**policy["app_config"], "theming": theming},
         "admin": {
             "uid": settings["administrator"],
             "display_name": space["contact"]["name"],
