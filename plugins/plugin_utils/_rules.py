@@ -215,7 +215,7 @@ def _check_status(record: Record, world: World) -> Iterator[Problem]:
 
 class _Claim(t.NamedTuple):
     record: Record
-    index: int
+    number: int
 
 
 def _check_domains(records: Iterable[Record], world: World) -> Iterator[Problem]:
@@ -243,7 +243,7 @@ def _disputed(domain: str, claimants: Sequence[_Claim], world: World) -> Iterato
         if claim is not owner:
             others = ", ".join(shown(c.record.path) for c in claimants if c is not claim)
             text = f'the domain "{domain}" is also that of {others}; keep it in one file'
-            yield claim.record.problem(text, "domains", claim.index)
+            yield claim.record.problem(text, "domains", claim.number)
 
 
 def check_lock(records: Iterable[Record], world: World) -> Iterator[Problem]:
