@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What is rendered for a space, and that what people write comes out literally."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack, unpack
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _build, _render, _secrets
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTILE = "{{ lookup('pipe','id') }} '; DROP TABLE x; -- \\' \"$(id)\" 🐙 \u202egnp.exe ?> <script>"
+KEY = "0123456789abcdef0123456789abcdef"
+SETTINGS = {
+    "root": "/srv/spaces",
+    "vhost_directory": "/etc/nginx/archipel",
+    "php_directory": "/etc/archipel/php",
+    "redis_run": "/run/archipel/redis",
+    "master_key": KEY,
+    "database_socket": "/run/mysqld/mysqld.sock",
+    "database_connections": 20,
+    "database_hosts": {"db1": "db1.example.org"},
+    "database_client_hosts": {"web1": "192.0.2.10"},
+    "database_ca": "/etc/ssl/certs/ca-certificates.crt",
+    "php_children": 8,
+    "php_child_idle_seconds": 30,
+    "php_memory": "512M",
+    "nextcloud_config": {"appstoreenabled": False},
+    "mail_relay": {},
+    "applied_state": {"app_config": {"core": {"backgroundjobs_mode": "cron"}}},
+    "administrator": "administration",
+    "retention": {"trash_days": 30, "versions_days": 90},
+}
+SPACE = {
+    "slug": "velo-ecole",
+    "id": 100003,
+    "name": HOSTILE,
+    "status": "approved",
+    "contact": {"name": HOSTILE, "email": "bureau@velo-ecole.example"},
+    "office": "collabora",
+    "ring": "stable",
+    "release": "33.0.9",
+    "accounts": 50,
+    "storage_gb": 40,
+    "domains": ["velo-ecole.example.org", "cloud.velo-ecole.example"],
+    "url": "https://velo-ecole.example.org",
+    "locale": "fr",
+    "timezone": "Europe/Paris",
+    "theme": {"slogan": HOSTILE},
+    "hold": False,
+    "web": "web1",
+    "db": "web1",
+}
+ENVIRONMENT = _render.templates(_render.template_directory(ROOT))
+
+
+def files(**changes):
+    wanted = _render.files([{**SPACE, **changes}], SETTINGS, ENVIRONMENT)
+    return {file.kind: file for file in wanted}
+
+
+def test_a_vhost_is_one_entry_of_the_map_per_name():
+    assert files()["vhost"].content.splitlines()[1:] == [
+        "velo-ecole.example.org approved/fr/velo-ecole;",
+        "cloud.velo-ecole.example approved/fr/velo-ecole;",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["a;b.example", "a b.example", "{evil}.example", "x\n.example", "localhost"]
+)
+def test_nothing_but_a_host_name_gets_into_nginx(name):
+    with pytest.raises(ValueError, match="no host name"):
+        files(domains=[name])
+
+
+def test_a_closed_space_keeps_its_name_and_has_nothing_else():
+    assert set(files(status="closed")) == {"vhost"}
+
+
+def test_a_suspended_space_keeps_its_configuration():
+    assert set(files(status="suspended")) == {"vhost", "php", "config"}
+
+
+def test_configurations_belong_to_root_and_only_the_space_reads_them():
+    for kind in ("php", "config"):
+        file = files()[kind]
+        assert (file.uid, file.gid, file.mode) == (0, 100003, 0o640)
+
+
+def test_the_configuration_holds_limits_and_no_password_where_none_is_needed():
+    config = _render.managed_config(SPACE, SETTINGS)
+    assert config["dbpassword"] == ""
+    assert config["dbhost"] == "localhost:/run/mysqld/mysqld.sock"
+    assert config["one-click-instance.user-limit"] == 50
+    assert config["trusted_domains"] == ["velo-ecole.example.org", "cloud.velo-ecole.example"]
+    assert config["mail_smtpmode"] == "null"
+
+
+def test_a_distant_database_is_reached_with_a_derived_password_over_tls():
+    config = _render.managed_config({**SPACE, "db": "db1"}, SETTINGS)
+    assert config["dbhost"] == "db1.example.org"
+    assert config["dbpassword"] == _secrets.derive(KEY, "database", "velo-ecole")
+    assert "PDO::MYSQL_ATTR_SSL_CA" in config["dbdriveroptions"]
+
+
+def test_operator_keys_do_not_override_what_follows_from_the_space():
+    settings = {**SETTINGS, "nextcloud_config": {"datadirectory": "/", "loglevel": 2}}
+    config = _render.managed_config(SPACE, settings)
+    assert config["datadirectory"] == "/srv/spaces/velo-ecole/data"
+    assert config["loglevel"] == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "literal"),
+    [
+        (True, "true"),
+        (None, "null"),
+        (3, "3"),
+        ("it's", r"'it\'s'"),
+        ("back\\slash", r"'back\\slash'"),
+        ([], "[\n]"),
+        ({"a": [1]}, "[\n  'a' => [\n    1,\n  ],\n]"),
+        (_render.Expression("OC::$SERVERROOT"), "OC::$SERVERROOT"),
+    ],
+)
+def test_php_literals(value, literal):
+    assert _render.php_literal(value) == literal
+
+
+def test_a_value_without_a_literal_is_refused():
+    with pytest.raises(TypeError, match="no PHP literal"):
+        _render.php_literal(object())
+
+
+@pytest.mark.parametrize(
+    "text", [HOSTILE, "\\", "'", "\\'", "?>", "${x}", "\\\\'; system('id'); //"]
+)
+def test_a_php_string_comes_out_literally(text):
+    """A single-quoted PHP string knows two escapes only: undo them, and read the text again."""
+    literal = _render.php_literal(text)
+    assert re.fullmatch(r"'(?:[^'\\]|\\[\\'])*'", literal, re.DOTALL)
+    assert re.sub(r"\\([\\'])", r"\1", literal[1:-1]) == text
+
+
+def test_directories_are_closed_to_other_spaces():
+    wanted = {d.path: d for d in _render.directories([SPACE], SETTINGS)}
+    base = "/srv/spaces/velo-ecole"
+    assert (wanted[base].uid, wanted[base].mode) == (0, 0o755)
+    assert (wanted[f"{base}/config"].uid, wanted[f"{base}/config"].mode) == (0, 0o1770)
+    assert (wanted[f"{base}/data"].uid, wanted[f"{base}/data"].mode) == (100003, 0o750)
+    assert wanted["/run/archipel/redis/velo-ecole"].mode == 0o700
+
+
+def test_closed_spaces_have_no_user_and_no_directories():
+    closed = [{**SPACE, "status": "closed"}]
+    assert _render.users(closed) == []
+    assert _render.directories(closed, SETTINGS) == []
+    assert _render.sysusers_lines(closed, SETTINGS) == {}
+
+
+def test_what_nextcloud_is_told_carries_the_name_and_never_a_password():
+    told = _render.applied_state(SPACE, SETTINGS)
+    assert told["app_config"]["theming"]["name"] == HOSTILE
+    assert told["app_config"]["core"] == {"backgroundjobs_mode": "cron"}
+    assert "admin" not in told["admin"]["groups"]
+    assert "password" not in str(told)
+
+
+def test_the_journey_to_the_node_changes_nothing():
+    assert unpack(pack([SPACE])) == [SPACE]
+
+
+def test_secrets_differ_by_purpose_space_and_rotation():
+    made = {
+        _secrets.derive(KEY, purpose, slug, rotation)
+        for purpose in ("database", "office")
+        for slug in ("a", "b")
+        for rotation in (0, 1)
+    }
+    assert len(made) == 8
+
+
+def test_secrets_are_the_same_for_ever():
+    """A new derivation would lock every space out of its database."""
+    assert _secrets.derive(KEY, "database", "velo-ecole") == EXPECTED_SECRET
+
+
+EXPECTED_SECRET = "1Okzt1HuxxbsA0WFtEXv3DpUmmwzgp4z"
+
+
+def test_a_short_master_key_is_refused():
+    with pytest.raises(ValueError, match="at least 32"):
+        _secrets.derive("short", "database", "a")
+
+
+def test_the_build_holds_statements_quotas_and_no_secret():
+    distant = {**SPACE, "db": "db1"}
+    documents = _build.documents([distant], [distant], SETTINGS, ENVIRONMENT)
+    secret = _secrets.derive(KEY, "database", "velo-ecole")
+    assert not any(secret in text for text in documents.values())
+    assert "CREATE DATABASE `space_velo-ecole`" in documents["database/velo-ecole.sql"]
+    assert (
+        r"ON `space\_velo-ecole`.* TO 'space-velo-ecole'@'192.0.2.10'"
+        in documents["database/velo-ecole.sql"]
+    )
+    assert documents["quota.txt"] == f"100003 0 {40 * 1024 * 1024} 0 0\n"
+
+
+def test_the_build_folder_ends_up_holding_exactly_the_documents(tmp_path):
+    assert _build.write(tmp_path / "b", {"vhost/a.conf": "x"}, check=False) == ["vhost/a.conf"]
+    assert _build.write(tmp_path / "b", {"vhost/a.conf": "x"}, check=False) == []
+    changed = _build.write(tmp_path / "b", {"vhost/b.conf": "y"}, check=False)
+    assert changed == ["vhost/a.conf removed", "vhost/b.conf"]
+    assert not (tmp_path / "b" / "vhost" / "a.conf").exists()
+
+
+def test_a_folder_with_other_things_in_it_is_refused(tmp_path):
+    (tmp_path / "thesis.odt").touch()
+    with pytest.raises(_build.ForeignDirectoryError, match="not from here"):
+        _build.write(tmp_path, {"vhost/a.conf": "x"}, check=False)
+    assert (tmp_path / "thesis.odt").exists()
+
+
+def test_every_page_for_people_is_there_in_both_languages():
+    variables = yaml.safe_load((ROOT / "roles/spaces/vars/main.yml").read_text())
+    for page in variables["__spaces_pages"]:
+        text = (ROOT / f"roles/spaces/templates/srv/www/{page}.html.j2").read_text()
+        assert "'en': {" in text
+        assert "'fr': {" in text

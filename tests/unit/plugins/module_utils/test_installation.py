@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""New spaces: which steps each needs, and what is never done."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _installation, _occ
+from ansible_collections.archipel.spaces.plugins.module_utils._installation import Node, State
+
+ITEM = {
+    "space": "amap",
+    "id": 100004,
+    "running": True,
+    "release": "33.0.9",
+    "url": "https://amap.example.org",
+    "database": {
+        "name": "space_amap",
+        "user": "space-amap",
+        "password": None,
+        "address": "localhost:/s",
+    },
+    "applied": {"groups": ["members"]},
+}
+DIGEST = _installation.digest(ITEM)
+
+
+class Rows:
+    """A connection whose database has so many tables."""
+
+    def __init__(self, tables):
+        self.tables, self.executed = tables, []
+
+    def cursor(self):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def execute(self, sql, values=()):
+        self.executed.append(sql)
+
+    def fetchone(self):
+        return (self.tables,)
+
+    def close(self):
+        return None
+
+
+def node(tmp_path, tables=0):
+    connection = Rows(tables)
+    return (
+        Node(
+            root=str(tmp_path / "spaces"),
+            releases=str(tmp_path / "releases"),
+            php="php",
+            spool=str(tmp_path),
+            sandbox=[],
+            connect=lambda _: connection,
+            database_error=KeyError,
+        ),
+        connection,
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "steps"),
+    [
+        (
+            State(linked=False, installed=False, interrupted=False, applied=""),
+            ["link", "install", "apply"],
+        ),
+        (
+            State(linked=True, installed=False, interrupted=True, applied=""),
+            ["clear", "install", "apply"],
+        ),
+        (
+            State(linked=True, installed=True, interrupted=True, applied=""),
+            ["clear", "install", "apply"],
+        ),
+        (State(linked=True, installed=True, interrupted=False, applied=""), ["apply"]),
+        (State(linked=True, installed=True, interrupted=False, applied="other"), ["apply"]),
+        (State(linked=True, installed=True, interrupted=False, applied=DIGEST), []),
+    ],
+)
+def test_the_steps_follow_from_what_is_there(state, steps):
+    assert _installation.plan(ITEM, state) == steps
+
+
+def test_a_suspended_space_is_not_installed():
+    state = State(linked=False, installed=False, interrupted=False, applied="")
+    assert _installation.plan({**ITEM, "running": False}, state) == []
+
+
+def test_the_digest_changes_with_the_wanted_state_alone():
+    assert _installation.digest({**ITEM, "url": "https://other"}) == DIGEST
+    assert _installation.digest({**ITEM, "applied": {"groups": []}}) != DIGEST
+
+
+def test_a_space_whose_configuration_is_lost_is_never_installed_anew(tmp_path):
+    (tmp_path / "spaces" / "amap").mkdir(parents=True)
+    place, connection = node(tmp_path, tables=120)
+    done, why = _installation.carry_out(ITEM, ["install", "apply"], place)
+    assert done == []
+    assert "120 tables" in why
+    assert "restore config.php" in why
+    assert not any("DROP" in sql for sql in connection.executed)
+
+
+def test_remains_are_cleared_only_for_an_interrupted_installation(tmp_path):
+    config = tmp_path / "spaces" / "amap" / "config"
+    config.mkdir(parents=True)
+    (config / "config.php").write_text("<?php")
+    place, connection = node(tmp_path)
+    _installation.clear(ITEM, place)
+    assert [sql.split()[0] for sql in connection.executed] == ["DROP", "CREATE"]
+    assert not (config / "config.php").exists()
+
+
+def test_a_release_that_is_not_built_fails_the_space(tmp_path):
+    (tmp_path / "spaces" / "amap").mkdir(parents=True)
+    done, why = _installation.carry_out(ITEM, ["link", "install"], node(tmp_path)[0])
+    assert (done, why) == ([], "release 33.0.9 is not built on this node")
+
+
+def test_a_new_space_points_at_its_release_relatively(tmp_path):
+    (tmp_path / "releases" / "33.0.9").mkdir(parents=True)
+    (tmp_path / "spaces" / "amap").mkdir(parents=True)
+    place, _ = node(tmp_path)
+    assert _installation.carry_out(ITEM, ["link"], place) == (["release 33.0.9"], "")
+    link = tmp_path / "spaces" / "amap" / "release"
+    assert str(link.readlink()) == "../../releases/33.0.9"
+
+
+def test_a_failing_database_fails_the_space_not_the_run(tmp_path):
+    def refuse(_):
+        raise KeyError("gone")
+
+    (tmp_path / "spaces" / "amap").mkdir(parents=True)
+    place, _ = node(tmp_path)
+    broken = Node(**{**place.__dict__, "connect": refuse})
+    assert "gone" in _installation.carry_out(ITEM, ["install"], broken)[1]
+
+
+def test_arguments_of_occ_never_reach_the_command_line(tmp_path, monkeypatch):
+    (tmp_path / "amap").mkdir()
+    (tmp_path / "amap" / "release").symlink_to(tmp_path)
+    calls = []
+
+    def run(command, **options):
+        calls.append((command, options))
+        return SimpleNamespace(returncode=0, stdout="", stderr="")
+
+    monkeypatch.setattr(_occ.subprocess, "run", run)
+    _occ.run(
+        "amap",
+        "php",
+        ["user:add", "--password=hunter2"],
+        root=str(tmp_path),
+        lines=["User=space-%i"],
+    )
+    commands = [command for command, _ in calls]
+    assert not any("hunter2" in part for command in commands for part in command)
+    assert any("hunter2" in options.get("input", "") for _, options in calls)
+    assert "--property=User=space-amap" in commands[1]
+
+
+def test_addresses_are_given_to_systemd_run_one_at_a_time():
+    made = _occ.properties(["IPAddressDeny=localhost 10.0.0.0/8"], "amap", "/r")
+    assert made[:2] == ["--property=IPAddressDeny=localhost", "--property=IPAddressDeny=10.0.0.0/8"]

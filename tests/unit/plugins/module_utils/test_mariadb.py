@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""The planner of databases: from what the server has to the statements that mend it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _mariadb
+from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import Account, State
+
+WANTED = {
+    "space": "velo-ecole",
+    "name": "space_velo-ecole",
+    "user": "space-velo-ecole",
+    "host": "localhost",
+    "max_user_connections": 20,
+    "password": None,
+}
+WHO = ("space-velo-ecole", "localhost")
+OWN = r"space\_velo-ecole"
+
+
+def account(**changes):
+    """Return the account as it should be, but for some changes."""
+    values = {"plugin": "unix_socket", "max_user_connections": 20, "grants": {OWN: True}}
+    return Account(**{**values, **changes})
+
+
+def state(known, collation="utf8mb4_bin"):
+    return State({"space_velo-ecole": collation}, {} if known is None else {WHO: known})
+
+
+def statements(wanted, found):
+    return [sql for _, (sql, _) in _mariadb.plan(wanted, found)]
+
+
+def test_a_space_as_it_should_be_needs_nothing():
+    assert statements(WANTED, state(account())) == []
+
+
+def test_a_new_space_gets_database_account_and_its_one_grant():
+    assert statements(WANTED, State({}, {})) == [
+        "CREATE DATABASE `space_velo-ecole` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        "CREATE USER %s@%s IDENTIFIED VIA unix_socket WITH MAX_USER_CONNECTIONS 20",
+        r"GRANT ALL PRIVILEGES ON `space\_velo-ecole`.* TO %s@%s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (account(max_user_connections=0), ["ALTER USER"]),
+        (account(plugin="mysql_native_password"), ["ALTER USER"]),
+        (account(grants={}), ["GRANT ALL"]),
+        (account(grants={OWN: False}), ["REVOKE GRANT", "REVOKE ALL", "GRANT ALL"]),
+        # `_` is a wildcard: this grant also opens spaceXvelo-ecole.
+        (account(grants={OWN: True, "space_velo-ecole": True}), ["REVOKE GRANT", "REVOKE ALL"]),
+        (account(grants={OWN: True, "%": True}), ["REVOKE GRANT", "REVOKE ALL"]),
+        (account(access=1), ["REVOKE ALL", "GRANT ALL"]),
+        (account(finer=True), ["REVOKE ALL", "GRANT ALL"]),
+    ],
+)
+def test_a_change_made_by_hand_is_undone(found, expected):
+    assert [" ".join(sql.split()[:2]) for sql in statements(WANTED, state(found))] == expected
+
+
+def test_a_wrong_collation_is_mended():
+    assert statements(WANTED, state(account(), "latin1_swedish_ci")) == [
+        "ALTER DATABASE `space_velo-ecole` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    ]
+
+
+def test_a_distant_space_has_a_password_that_is_never_in_the_statement():
+    wanted = {**WANTED, "host": "192.0.2.10", "password": "s3cret"}
+    steps = _mariadb.plan(wanted, State({"space_velo-ecole": "utf8mb4_bin"}, {}))
+    (sql, values) = steps[0][1]
+    assert "REQUIRE SSL" in sql
+    assert "s3cret" not in sql
+    assert values[2] == _mariadb.password_hash("s3cret")
+
+
+def test_the_password_hash_is_the_servers_own():
+    # The example of MariaDB's manual page of PASSWORD().
+    assert _mariadb.password_hash("notagoodpwd") == "*3A70EE9FC6594F88CE9E959CD51C5A1C002DC937"
+
+
+def test_a_name_with_quotes_cannot_leave_its_quotes():
+    hostile = {**WANTED, "name": "x`; DROP DATABASE mysql; -- "}
+    sql = statements(hostile, State({}, {}))[0]
+    assert sql.startswith("CREATE DATABASE `x``; DROP DATABASE mysql; -- ` ")
+
+
+class Cursor:
+    """Answers `read_state` from prepared rows, and remembers what was executed."""
+
+    def __init__(self, rows):
+        self.rows, self.found, self.executed = rows, [], []
+        self.description = [("Host",), ("Db",), ("User",), ("Select_priv",), ("Grant_priv",)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def execute(self, sql, values=()):
+        self.executed.append((sql, values))
+        self.found = next((rows for key, rows in self.rows.items() if key in sql), [])
+
+    def fetchall(self):
+        return self.found
+
+
+class Connection:
+    """A connection whose server refuses what `refuse` names."""
+
+    class Error(Exception):
+        """What the driver raises."""
+
+    def __init__(self, rows):
+        self.made = Cursor(rows)
+
+    def cursor(self):
+        return self.made
+
+
+ROWS = {
+    "SCHEMATA": [("space_velo-ecole", "utf8mb4_bin")],
+    "global_priv": [(*WHO, '{"access":0,"plugin":"unix_socket","max_user_connections":20}')],
+    "mysql.db": [("localhost", OWN, WHO[0], "Y", "N")],
+}
+
+
+def test_everything_is_read_in_six_queries_whatever_the_number_of_spaces():
+    connection = Connection(ROWS)
+    many = [{**WANTED, "space": str(n)} for n in range(500)]
+    report = _mariadb.converge(many, connection, check=False, diff=False)
+    assert report.changes == {}
+    assert len(connection.made.executed) == 6
+
+
+def test_check_mode_reports_and_sends_nothing():
+    connection = Connection({**ROWS, "mysql.db": []})
+    report = _mariadb.converge([WANTED], connection, check=True, diff=True)
+    assert report.changes == {"velo-ecole": ["rights on space_velo-ecole"]}
+    assert len(connection.made.executed) == 6
+    assert len(report.diffs) == 1

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Doors, clocks and services: what is compared with what."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
+from ansible_collections.archipel.spaces.plugins.module_utils._systemd import Plan, World
+
+SOCKET, TIMER = "space-php@amap.socket", "space-cron@amap.timer"
+SERVICE = "space-php@amap.service"
+
+
+def plan(running, active=(), enabled=()):
+    report = Report()
+    world = World(dict.fromkeys(active, "active"), set(enabled))
+    return _systemd.plan([{"space": "amap", "running": running}], world, report), report
+
+
+def test_a_new_space_gets_its_door_and_its_clock():
+    steps, report = plan(running=True)
+    assert steps == Plan(enable=[SOCKET, TIMER], start=[SOCKET, TIMER])
+    assert len(report.changes["amap"]) == 4
+
+
+def test_a_running_space_needs_nothing():
+    steps, report = plan(running=True, active=[SOCKET, TIMER, SERVICE], enabled=[SOCKET, TIMER])
+    assert steps == Plan()
+    assert report.changes == {}
+
+
+def test_a_door_that_would_not_survive_a_reboot_is_enabled():
+    steps, _ = plan(running=True, active=[SOCKET, TIMER], enabled=[TIMER])
+    assert steps == Plan(enable=[SOCKET])
+
+
+def test_a_suspended_space_is_stopped_and_cannot_wake():
+    steps, _ = plan(running=False, active=[SOCKET, TIMER, SERVICE], enabled=[SOCKET, TIMER])
+    assert steps == Plan(disable=[SOCKET, TIMER], stop=[SOCKET, TIMER, SERVICE])
+
+
+@pytest.mark.parametrize(
+    ("restart", "reload", "own", "expected"),
+    [
+        (0, 0, 0, {"restart": [], "reload": []}),
+        (15, 0, 0, {"restart": [SERVICE], "reload": []}),
+        (5, 25, 0, {"restart": [], "reload": [SERVICE]}),
+        (5, 15, 0, {"restart": [], "reload": []}),
+        (5, 5, 21, {"restart": [], "reload": [SERVICE]}),
+        (15, 25, 25, {"restart": [SERVICE], "reload": []}),
+    ],
+)
+def test_only_services_older_than_their_configuration_are_touched(restart, reload, own, expected):
+    services = {SERVICE: (10.0, 20.0)}
+    sources = {"restart": restart, "reload": reload}
+    assert _systemd.plan_services(services, sources, lambda _: own) == expected
+
+
+def test_systemds_times_are_read_to_the_microsecond():
+    text = "start_time=[Sun 2026-11-22 08:48:42.335675 UTC] ; stop_time=[n/a]"
+    assert _systemd.moment(text) == pytest.approx(1795337322.335675, abs=1e-6)
+    assert _systemd.moment("") == 0
+
+
+def test_a_service_read_its_configuration_at_its_start_or_its_last_reload():
+    values = {
+        "ExecMainStartTimestamp": "Sun 2026-11-22 08:00:00.000001 UTC",
+        "ExecReload": "{ start_time=[Sun 2026-11-22 09:00:00.000001 UTC] ; "
+        "stop_time=[Sun 2026-11-22 10:00:00.000001 UTC] }",
+    }
+    loaded = _systemd.loaded_at(values)
+    assert loaded - _systemd.moment(values["ExecMainStartTimestamp"]) == pytest.approx(3600)
+
+
+def test_the_newest_file_of_a_folder_counts_and_foreign_names_do_not(tmp_path):
+    for name, time in (("space-php@.service", 100), ("ssh.service", 900)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time, time))
+    assert _systemd.newest([str(tmp_path)], _systemd.OWN_UNITS) == 100
+    assert _systemd.newest([str(tmp_path / "missing")]) == 0
+
+
+def test_a_slug_is_read_from_the_name_of_a_unit():
+    assert _systemd.slug_of("space-php@velo-ecole.service") == "velo-ecole"
+
+
+def test_many_units_are_handled_some_hundreds_at_a_time(monkeypatch):
+    calls = []
+    monkeypatch.setattr(_systemd, "systemctl", lambda *arguments: calls.append(arguments))
+    _systemd.in_slices([f"u{n}" for n in range(_systemd.SLICE + 1)], "start")
+    assert [len(call) for call in calls] == [_systemd.SLICE + 2, 3]
+    assert calls[1] == ("start", "--", f"u{_systemd.SLICE}")
+
+
+def test_a_unit_that_does_not_start_fails_its_space_only(monkeypatch):
+    def systemctl(*arguments):
+        if arguments[0] == "start":
+            raise _systemd.SystemdError("Job failed")
+        return f"{SOCKET} loaded active listening\n" if arguments[0] == "list-units" else ""
+
+    monkeypatch.setattr(_systemd, "systemctl", systemctl)
+    report = Report()
+    _systemd.apply(Plan(start=[SOCKET, "space-php@velo.socket"]), report)
+    assert set(report.failures) == {"velo"}
