@@ -148,6 +148,8 @@ def write(path: str, top: str, target: str) -> None:
         count, written = count + 1, written + max(0, member.size)
         if written > MAX_BYTES or count > MAX_MEMBERS:
             raise ArchiveError("it unpacks to more than any Nextcloud; refused")
+        if not below and member.kind != FOLDER:
+            raise ArchiveError(f"entry {top!r} is not a folder; refused")
         if not below:
             continue
         check_place(below, links)

@@ -129,6 +129,15 @@ final class AccountCommands extends Command
         return $this->say("Created group \"$group\"");
     }
 
+    public function deleteGroup(): int
+    {
+        if (!$this->server->accounts->hasGroup($this->input->argument('groupid'))) {
+            return $this->say("Group \"{$this->input->argument('groupid')}\" does not exist.", 1);
+        }
+        $this->server->accounts->removeGroup($this->input->argument('groupid'));
+        return $this->say("Group \"{$this->input->argument('groupid')}\" was removed");
+    }
+
     public function addMember(): int
     {
         if (!$this->server->accounts->hasGroup($this->input->argument('group'))) {

@@ -163,6 +163,13 @@ final class Accounts
         $this->database->run('INSERT IGNORE INTO *PREFIX*groups VALUES (?, ?)', [$group, $group]);
     }
 
+    public function removeGroup(string $group): void
+    {
+        foreach (['groups' => 'gid', 'group_user' => 'gid', 'group_admin' => 'gid', 'authorized_groups' => 'group_id'] as $table => $column) {
+            $this->database->run("DELETE FROM *PREFIX*$table WHERE $column = ?", [$group]);
+        }
+    }
+
     public function addMember(string $uid, string $group): void
     {
         $this->database->run('INSERT IGNORE INTO *PREFIX*group_user (gid, uid) VALUES (?, ?)', [$group, $uid]);

@@ -47,6 +47,7 @@ final class Console
         'user:add-app-password' => ['uid --password-from-env', AccountCommands::class, 'appPassword'],
         'group:list' => ['--limit= --offset=', AccountCommands::class, 'groups'],
         'group:add' => ['groupid --display-name=', AccountCommands::class, 'addGroup'],
+        'group:delete' => ['groupid', AccountCommands::class, 'deleteGroup'],
         'group:adduser' => ['group user', AccountCommands::class, 'addMember'],
     ];
     private const OF_ARCHIPEL = [

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""The archipel application: one document in, the space as described, one document out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from tests.conformance.client import Client
+from tests.conformance.conftest import Occ, Outcome
+
+Apply = Callable[..., Outcome]
+
+ADMIN = {
+    "uid": "bureau",
+    "display_name": "Bureau de l'Été",
+    "email": "bureau@association.example",
+    "language": "fr",
+    "locale": "fr_FR",
+    "groups": ["space-admins"],
+    "subadmin_of": ["members"],
+}
+DESIRED = {
+    "apps": {"enable": ["federation", "admin_audit"], "disable": ["weather_status"]},
+    "app_config": {"files": {"default_quota": "40 GB"}, "core": {"backgroundjobs_mode": "cron"}},
+    "groups": ["members", "space-admins"],
+    "admin": ADMIN,
+    "delegations": {"OCA\\Theming\\Settings\\Admin": ["space-admins"]},
+    "remove_users": ["archipel-setup"],
+    "invite": True,
+}
+
+
+@pytest.fixture
+def apply(occ: Occ):
+    def call(desired: object, *options: str) -> Outcome:
+        text = desired if isinstance(desired, str) else json.dumps(desired)
+        return occ("archipel:apply", *options, stdin=text)
+
+    return call
+
+
+@pytest.fixture
+def clean(occ: Occ):
+    """As after installing: no administrator, no groups, applications as they come."""
+    yield
+    for name in ("bureau", "one", "two"):
+        occ("user:delete", name)
+    for group in ("members", "space-admins"):
+        occ("group:delete", group)
+    occ("config:app:delete", "files", "default_quota")
+    occ("app:disable", "admin_audit")
+
+
+class TestApply:
+    def test_describes_then_does_then_rests(self, occ: Occ, apply: Apply, clean: None):
+        foretold = apply(DESIRED, "--dry-run").json
+        assert foretold["dry_run"] is True
+        assert foretold["changed"] is True
+        assert "bureau" not in occ("user:list", "--output=json").json
+        done = apply(DESIRED)
+        assert done.code == 0, done
+        assert done.json["changes"] == foretold["changes"]
+        assert done.json["errors"] == done.json["skipped"] == []
+        again = apply(DESIRED)
+        assert (again.code, again.json["changed"], again.json["invitation"]) == (0, False, None)
+
+    def test_space_is_as_described(self, occ: Occ, apply: Apply, clean: None):
+        apply(DESIRED)
+        apps = occ("app:list", "--output=json").json
+        assert {"federation", "admin_audit"} <= set(apps["enabled"])
+        assert "weather_status" not in apps["enabled"]
+        assert occ("config:app:get", "files", "default_quota").out.strip() == "40 GB"
+        assert "archipel-setup" not in occ("user:list", "--output=json").json
+        info = occ("user:info", "bureau", "--output=json").json
+        assert info["display_name"] == ADMIN["display_name"]
+        assert info["email"] == ADMIN["email"]
+        assert info["groups"] == ["space-admins"]
+        assert occ("user:setting", "bureau", "core", "lang").out.strip() == "fr"
+        assert occ("archipel:status").json["admins"] == ["bureau"]
+
+    def test_drift_is_repaired(self, occ: Occ, apply: Apply, clean: None):
+        apply(DESIRED)
+        occ("app:disable", "federation")
+        occ("config:app:set", "files", "default_quota", "--value=1 GB")
+        repaired = apply(DESIRED).json
+        assert sorted(repaired["changes"]) == [
+            "enable application federation",
+            "set files/default_quota",
+        ]
+
+    def test_null_removes_a_setting_and_types_are_kept(self, occ: Occ, apply: Apply, clean: None):
+        wanted = {"a_text": "é", "a_number": 7, "a_flag": True, "a_list": ["x", {"y": 1}]}
+        assert apply({"app_config": {"archipel": wanted}}).json["changed"] is True
+        assert apply({"app_config": {"archipel": wanted}}).json["changed"] is False
+        assert occ("config:app:get", "archipel", "a_text").out.strip() == "é"
+        gone = apply({"app_config": {"archipel": dict.fromkeys(wanted)}}).json
+        assert len(gone["changes"]) == len(wanted)
+        assert occ("config:app:get", "archipel", "a_number").code == 1
+
+    def test_values_of_settings_are_never_shown(self, apply: Apply, clean: None):
+        done = apply({"app_config": {"archipel": {"a_secret": "hunter2-hunter2"}}})
+        assert "hunter2" not in done.out + done.err
+        apply({"app_config": {"archipel": {"a_secret": None}}})
+
+    def test_administrator_keeps_what_is_theirs(self, occ: Occ, apply: Apply, clean: None):
+        """Name and language are given once; later they belong to the person."""
+        apply(DESIRED)
+        occ("user:setting", "bureau", "core", "lang", "br")
+        assert apply(DESIRED).json["changed"] is False
+        assert occ("user:setting", "bureau", "core", "lang").out.strip() == "br"
+
+    def test_delegations_are_exact(self, apply: Apply, clean: None):
+        apply(DESIRED)
+        none = {**DESIRED, "delegations": {"OCA\\Theming\\Settings\\Admin": []}}
+        assert apply(none).json["changes"] == [
+            "revoke OCA\\Theming\\Settings\\Admin from space-admins"
+        ]
+        assert apply(none).json["changed"] is False
+
+    def test_what_this_release_cannot_delegate_is_said(self, apply: Apply, clean: None):
+        wanted = {
+            "groups": ["members"],
+            "delegations": {"OCA\\Nothing\\Settings\\Here": ["members"]},
+        }
+        answer = apply(wanted)
+        assert answer.code == 0
+        assert "OCA\\Nothing\\Settings\\Here" in answer.json["skipped"][0]
+
+    def test_document_may_come_from_a_file(self, occ: Occ, apply: Apply):
+        missing = occ("archipel:apply", "--input=/nonexistent/desired.json")
+        assert missing.code == 2
+        assert "/nonexistent/desired.json" in missing.err
+
+    def test_space_administrator_counts_for_the_limit(self, occ: Occ, apply: Apply, clean: None):
+        before = occ("archipel:status").json["accounts"]["used"]
+        apply({**DESIRED, "remove_users": []})
+        assert occ("archipel:status").json["accounts"] == {"used": before + 1, "limit": 8}
+
+
+PASSWORD = "A-g00d-passphrase!"
+
+
+def set_password(anonymous: Client, path: str) -> Any:
+    """Do what the page behind an invitation does, in one session with its form."""
+    page = anonymous.get(path)
+    found = re.search(r'data-requesttoken="([^"]+)"', page.text)
+    assert found
+    return anonymous.request(
+        "POST",
+        path.replace("/lostpassword/reset/form/", "/lostpassword/set/"),
+        urlencode({"password": PASSWORD, "proceed": "true"}).encode(),
+        Cookie=page.cookies,
+        requesttoken=found.group(1),
+        Content_Type="application/x-www-form-urlencoded",
+    ).json
+
+
+class TestInvitation:
+    def test_letter_is_in_the_administrators_language(self, apply: Apply, clean: None):
+        letter = apply(DESIRED).json["invitation"]
+        assert letter["to"] == ADMIN["email"]
+        assert letter["link"] in letter["body"]
+        assert "Bonjour Bureau de l'Été" in letter["body"]
+        assert letter["subject"].startswith("Votre espace")
+
+    def test_link_sets_the_password_once(self, apply: Apply, anonymous: Client, clean: None):
+        link = urlsplit(apply(DESIRED).json["invitation"]["link"])
+        assert anonymous.get(link.path).status == 200
+        assert set_password(anonymous, link.path)["status"] == "success"
+        admin = replace(anonymous, account="bureau", password=PASSWORD)
+        assert admin.ocs("/cloud/user").status == 200
+        assert set_password(anonymous, link.path)["status"] == "error"
+
+    def test_wrong_link_does_not_set_a_password(self, apply: Apply, anonymous: Client, clean: None):
+        link = urlsplit(apply(DESIRED).json["invitation"]["link"])
+        token = link.path.split("/")[-2]
+        wrong = link.path.replace(token, token[::-1])
+        assert set_password(anonymous, wrong)["status"] == "error"
+
+    def test_again_makes_a_new_one_and_never_makes_none(self, apply: Apply, clean: None):
+        first = apply({**DESIRED, "invite": False}).json
+        assert first["invitation"] is None
+        second = apply({**DESIRED, "invite": "again"}).json["invitation"]
+        third = apply({**DESIRED, "invite": "again"}).json["invitation"]
+        assert second["link"] != third["link"]
+
+
+REFUSED = {
+    "not JSON": "{",
+    "not an object": "[]",
+    "unknown key": {"app": {}},
+    "unknown key inside": {"apps": {"on": []}},
+    "wrong type": {"groups": "members"},
+    "bad application id": {"apps": {"enable": ["../x"]}},
+    "enabled and disabled": {"apps": {"enable": ["federation"], "disable": ["federation"]}},
+    "unknown application": {"apps": {"enable": ["no_such_app"]}, "groups": ["members"]},
+    "part of Nextcloud": {"apps": {"disable": ["files"]}, "groups": ["members"]},
+    "protected setting": {"app_config": {"files": {"enabled": "no"}}},
+    "member of admin": {"groups": ["admin"], "admin": {**ADMIN, "groups": ["admin"]}},
+    "group not listed": {"admin": ADMIN},
+    "no mail address": {"groups": ["members"], "admin": {"uid": "bureau", "email": "nobody"}},
+    "administrator removed": {**DESIRED, "remove_users": ["bureau"]},
+    "nobody to invite": {"invite": True},
+    "invite is a word": {**DESIRED, "invite": "maybe"},
+    "delegation of a path": {"delegations": {"../../x": []}},
+}
+
+
+@pytest.mark.parametrize("document", REFUSED.values(), ids=REFUSED)
+def test_refused_documents_change_nothing(occ: Occ, apply: Apply, document: object):
+    groups = occ("group:list", "--output=json").out
+    answer = apply(document)
+    assert answer.code == 2
+    assert answer.out == ""
+    assert "archipel:apply: " in answer.err
+    assert "nothing was changed" in answer.err
+    assert occ("group:list", "--output=json").out == groups
+
+
+def test_all_problems_come_at_once(apply: Apply):
+    answer = apply({"apps": {"enable": [1, "UP"]}, "invite": 3, "what": 1})
+    assert answer.code == 2
+    assert all(
+        word in answer.err for word in ("apps.enable[0]", "apps.enable[1]", "invite", "what")
+    )
+
+
+def test_status_says_what_an_operator_wants_to_know(occ: Occ, anonymous: Client):
+    status = occ("archipel:status")
+    assert status.code == 0
+    assert set(status.json) == {"version", "accounts", "admins", "apps", "last_cron"}
+    assert status.json["version"] == anonymous.get("/status.php").json["version"]
+    assert status.json["apps"]["archipel"]
+    assert status.json["apps"] == occ("app:list", "--output=json").json["enabled"]

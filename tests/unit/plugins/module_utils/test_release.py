@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""A release is whole or absent, what the catalogue says, and never modified."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _release
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source
+from tests.standin import build as standin
+
+PHP = "/usr/bin/php"
+ROOT = Path(__file__).resolve().parents[4]
+APPLICATION = ROOT / "roles/nextcloud/files/apps/archipel"
+
+
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stand-in releases: they have the shape of the vendor's archives."""
+    folder = tmp_path_factory.mktemp("archives")
+    for version in ("33.0.9", "33.0.8", "35.0.0"):
+        standin.pack(standin.contents(version), folder / f"nextcloud-{version}.tar.bz2")
+    (folder / "archipel.tar.gz").write_bytes(_release_source.pack_application(APPLICATION))
+    return folder
+
+
+@pytest.fixture
+def application(archives: Path) -> _release.Application:
+    path = str(archives / "archipel.tar.gz")
+    return _release.Application("archipel", _release.digest_of(path), path)
+
+
+@pytest.fixture
+def wanted(application: _release.Application) -> _release.Wanted:
+    return _release.Wanted("33.0.9", "33.0.9", "8.2", "8.5", applications=[application])
+
+
+def source_of(path: Path) -> _release.Source:
+    return _release.Source(str(path), path.name, _release.digest_of(str(path)), "test", True)
+
+
+@pytest.fixture
+def source(archives: Path) -> _release.Source:
+    return source_of(archives / "nextcloud-33.0.9.tar.bz2")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "releases"
+
+
+class TestBuild:
+    def test_release_and_manifest_are_there(
+        self, folder: Path, wanted: _release.Wanted, source: _release.Source
+    ):
+        manifest = _release.build(str(folder), wanted, source)
+        assert sorted(path.name for path in folder.iterdir()) == ["33.0.9", "33.0.9.json"]
+        assert manifest == json.loads((folder / "33.0.9.json").read_text())
+        assert _release.read_manifest(str(folder), "33.0.9") == manifest
+        assert (manifest["version"], manifest["version_full"]) == ("33.0.9", "33.0.9.1")
+        assert manifest["standin"] is True
+        assert manifest["archive"]["sha256"] == source.sha256
+        assert manifest["applications"]["archipel"]["version"] == "0.1.0"
+        assert (folder / "33.0.9/apps-extra/archipel/appinfo/info.xml").is_file()
+
+    def test_nobody_but_the_owner_may_write(
+        self, folder: Path, wanted: _release.Wanted, source: _release.Source
+    ):
+        _release.build(str(folder), wanted, source)
+        modes = {path.lstat().st_mode & 0o7777 for path in folder.rglob("*")}
+        assert modes == {0o755, 0o644}
+
+    @pytest.mark.parametrize(("version", "deep"), [("33.0.9", False), ("35.0.0", True)])
+    def test_manifest_tells_what_the_release_can_do(
+        self, folder: Path, archives: Path, version: str, deep: bool
+    ):
+        wanted = _release.Wanted("x", version, "8.2", "8.5")
+        archive = source_of(archives / f"nextcloud-{version}.tar.bz2")
+        able = _release.build(str(folder), wanted, archive)["capabilities"]
+        assert able["install_without_admin"] is True
+        assert able["merges_config_lists"] is deep
+        assert "files" in able["always_enabled"]
+        assert able["apps"]["files"] == f"{version.split('.', 1)[0]}.0.0"
+
+    def test_other_version_than_the_catalogue_says(
+        self, folder: Path, wanted: _release.Wanted, archives: Path
+    ):
+        other = source_of(archives / "nextcloud-33.0.8.tar.bz2")
+        with pytest.raises(
+            _release.ReleaseError, match=r"holds Nextcloud 33\.0\.8.*wants 33\.0\.9"
+        ):
+            _release.build(str(folder), wanted, other)
+        assert list(folder.iterdir()) == []
+
+    def test_archive_that_changed_on_its_way(
+        self, folder: Path, wanted: _release.Wanted, source: _release.Source
+    ):
+        with pytest.raises(_release.ReleaseError, match="changed on its way"):
+            _release.build(str(folder), wanted, replace(source, sha256="0" * 64))
+
+    def test_application_of_another_nextcloud(
+        self, folder: Path, source: _release.Source, tmp_path: Path
+    ):
+        old = tmp_path / "old"
+        (old / "appinfo").mkdir(parents=True)
+        (old / "appinfo/info.xml").write_text(
+            "<info><id>old</id><version>1</version>"
+            '<dependencies><nextcloud min-version="20" max-version="21"/></dependencies></info>'
+        )
+        packed = tmp_path / "old.tar.gz"
+        packed.write_bytes(_release_source.pack_application(old))
+        application = _release.Application("old", _release.digest_of(str(packed)), str(packed))
+        wanted = _release.Wanted("x", "33.0.9", "8.2", "8.5", applications=[application])
+        with pytest.raises(_release.ReleaseError, match="made for Nextcloud 20 to 21"):
+            _release.build(str(folder), wanted, source)
+        assert list(folder.iterdir()) == []
+
+    def test_interrupted_build_leaves_nothing_that_counts(
+        self,
+        folder: Path,
+        wanted: _release.Wanted,
+        source: _release.Source,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        """Killed between writing the manifest and the rename."""
+
+        def killed(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "rename", killed)
+            with pytest.raises(KeyboardInterrupt):
+                _release.build(str(folder), wanted, source)
+        assert _release.read_manifest(str(folder), "33.0.9") is None
+        _release.build(str(folder), wanted, source)
+        assert _release.read_manifest(str(folder), "33.0.9") is not None
+
+    def test_old_remains_are_swept(
+        self, folder: Path, wanted: _release.Wanted, source: _release.Source
+    ):
+        old, recent = folder / ".building-x-1", folder / ".building-x-2"
+        for path in (old, recent):
+            path.mkdir(parents=True)
+        os.utime(old, (0, 0))
+        _release.build(str(folder), wanted, source)
+        assert not old.exists()
+        assert recent.exists()
+
+
+class TestPlan:
+    def manifest(self, **other: Any) -> dict[str, Any]:
+        return {"version": "33.0.9", "archive": {"sha256": "a" * 64}, "applications": {}, **other}
+
+    def plain(self, **other: Any) -> _release.Wanted:
+        return _release.Wanted("33.0.9", "33.0.9", "8.2", "8.5", **other)
+
+    def test_absent_release_is_built(self):
+        assert _release.plan(self.plain(), None).build is True
+
+    def test_present_release_is_kept(self):
+        assert _release.plan(self.plain(), self.manifest()) == _release.Plan(False, [])
+        assert _release.plan(self.plain(sha256="a" * 64), self.manifest()).build is False
+
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [({"sha256": "b" * 64}, {}), ({}, {"version": "33.0.8"})],
+    )
+    def test_other_contents_under_the_same_id_are_refused(
+        self, wanted: dict[str, Any], found: dict[str, Any]
+    ):
+        with pytest.raises(_release.ReleaseError, match=r"new release id.*33\.0\.9-2"):
+            _release.plan(self.plain(**wanted), self.manifest(**found))
+
+    def test_newer_application_is_a_warning(self):
+        wanted = self.plain(applications=[_release.Application("archipel", "b" * 64)])
+        built = self.manifest(applications={"archipel": {"sha256": "a" * 64}})
+        plan = _release.plan(wanted, built)
+        assert plan.build is False
+        assert "new release id" in plan.warnings[0]
+
+
+class TestPhp:
+    @pytest.mark.parametrize("found", ["8.2.0", "8.4.21-1+deb13u1", "8.5.9"])
+    def test_inside_the_range(self, found: str):
+        _release.check_php(_release.Wanted("x", "33.0.9", "8.2", "8.5"), found)
+
+    @pytest.mark.parametrize("found", ["8.1.29", "8.6.0", "7.4.33", "9.0.0", "8.10.1"])
+    def test_outside_the_range(self, found: str):
+        with pytest.raises(_release.ReleaseError, match=f"this node has PHP {found}"):
+            _release.check_php(_release.Wanted("x", "33.0.9", "8.2", "8.5"), found)
+
+    def test_absent_php_has_no_version(self):
+        assert _release.php_version("/nonexistent/php") is None
+
+    def test_php_that_fails(self):
+        with pytest.raises(_release.ReleaseError, match="does not tell its version"):
+            _release.php_version("/bin/false")
+
+
+class TestVersionFile:
+    def test_styles_of_the_vendor(self, tmp_path: Path):
+        (tmp_path / "version.php").write_text(
+            "<?php\n$OC_Version = array(29,0,6,1);\n$OC_VersionString = '29.0.6';\n"
+            "$vendor = 'nextcloud';\n"
+        )
+        assert _release.read_version(str(tmp_path)) == {
+            "version": "29.0.6",
+            "version_full": "29.0.6.1",
+            "version_string": "29.0.6",
+            "vendor": "nextcloud",
+        }
+
+    @pytest.mark.parametrize("text", ["", "<?php $OC_Version = getenv('X');"])
+    def test_no_version(self, tmp_path: Path, text: str):
+        (tmp_path / "version.php").write_text(text)
+        with pytest.raises(_release.ReleaseError, match="no Nextcloud"):
+            _release.read_version(str(tmp_path))
+
+    def test_no_file(self, tmp_path: Path):
+        with pytest.raises(_release.ReleaseError, match=r"version\.php"):
+            _release.read_version(str(tmp_path))
+
+
+class TestManifest:
+    def test_folder_of_somebody_else_is_refused(self, tmp_path: Path):
+        (tmp_path / "33.0.9").mkdir()
+        with pytest.raises(_release.ReleaseError, match="without its manifest"):
+            _release.read_manifest(str(tmp_path), "33.0.9")
+
+    def test_damaged_manifest_is_refused(self, tmp_path: Path):
+        (tmp_path / "33.0.9").mkdir()
+        (tmp_path / "33.0.9.json").write_text("{")
+        with pytest.raises(_release.ReleaseError, match="is damaged"):
+            _release.read_manifest(str(tmp_path), "33.0.9")
+
+    def test_manifest_alone_counts_for_nothing(self, tmp_path: Path):
+        (tmp_path / "33.0.9.json").write_text("{}")
+        assert _release.read_manifest(str(tmp_path), "33.0.9") is None
+
+
+class TestConverge:
+    @pytest.fixture
+    def order(
+        self, folder: Path, wanted: _release.Wanted, source: _release.Source, fake_php: str
+    ) -> dict[str, Any]:
+        application = wanted.applications[0]
+        return {
+            "folder": str(folder),
+            "php": fake_php,
+            "wanted": {
+                "id": "33.0.9",
+                "version": "33.0.9",
+                "php_min": "8.2",
+                "php_max": "8.5",
+                "applications": [vars(application)],
+            },
+            "source": vars(source),
+        }
+
+    @pytest.fixture
+    def fake_php(self, tmp_path: Path) -> str:
+        path = tmp_path / "php"
+        path.write_text("#!/bin/sh\necho 8.4.21\n")
+        path.chmod(0o755)
+        return str(path)
+
+    @pytest.fixture(autouse=True)
+    def own(self, monkeypatch: pytest.MonkeyPatch):
+        """These tests may run as anybody."""
+        check, me = _release.modified, os.geteuid()
+        monkeypatch.setattr(_release, "modified", lambda tree, at: check(tree, at, me))
+
+    def test_check_mode_foretells_and_changes_nothing(self, order: dict[str, Any], folder: Path):
+        foretold = _release.converge(**{**order, "source": None}, check=True)
+        assert foretold == {"changed": True, "manifest": {}, "warnings": []}
+        assert not folder.exists()
+
+    def test_second_run_changes_nothing(self, order: dict[str, Any]):
+        assert _release.converge(**order, check=False)["changed"] is True
+        again = _release.converge(**{**order, "source": None}, check=False)
+        assert again["changed"] is False
+        assert again["manifest"]["id"] == "33.0.9"
+
+    def test_absent_php_is_an_error_but_for_check_mode(self, order: dict[str, Any]):
+        order["php"] = "/nonexistent/php"
+        assert _release.converge(**order, check=True)["changed"] is True
+        with pytest.raises(_release.ReleaseError, match="install PHP first"):
+            _release.converge(**order, check=False)
+
+    def test_modified_release_is_named(self, order: dict[str, Any], folder: Path):
+        _release.converge(**order, check=False)
+        changed = folder / "33.0.9/core/shipped.json"
+        os.utime(changed, (4_000_000_000, 4_000_000_000))
+        with pytest.raises(_release.ReleaseError, match=r"modified after.*core/shipped\.json"):
+            _release.converge(**order, check=False)
+
+    def test_release_that_others_may_write_is_named(self, order: dict[str, Any], folder: Path):
+        _release.converge(**order, check=False)
+        (folder / "33.0.9/core").chmod(0o775)
+        with pytest.raises(_release.ReleaseError, match=r"33\.0\.9/core"):
+            _release.converge(**order, check=False)
