@@ -27,7 +27,9 @@ ENABLED = ("space-php@{}.socket", "space-cron@{}.timer")
 STOPPED = (*ENABLED, "space-cron@{}.service", "space-php@{}.service", "space-redis@{}.service")
 OWN_UNITS = ("space-", "archipel-")
 RELOAD_STAMP = "/run/archipel/daemon-reload"
-PATTERNS = ("space-php@*", "space-cron@*", "space-redis@*")
+PATTERNS = ("space-php@*", "space-cron@*", "space-redis@*", "archipel-*.timer")
+# The clock that puts idle spaces to sleep.
+NODE_UNITS = ("archipel-idle.timer",)
 WANTS = {".socket": "sockets.target.wants", ".timer": "timers.target.wants"}
 
 
@@ -87,7 +89,7 @@ def read_world() -> World:
     for directory in WANTS.values():
         try:
             world.enabled.update(
-                n for n in os.listdir(f"{UNITS}/{directory}") if n.startswith("space-")
+                n for n in os.listdir(f"{UNITS}/{directory}") if n.startswith(OWN_UNITS)
             )
         except FileNotFoundError:
             continue
@@ -116,6 +118,17 @@ def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], world: World, report: Report
                 steps.stop.append(unit)
                 report.change(slug, f"{unit} stopped")
     return steps
+
+
+def plan_node(steps: Plan, world: World, report: Report) -> None:
+    """Add what the node itself needs, whatever its spaces."""
+    for unit in NODE_UNITS:
+        if unit not in world.enabled:
+            steps.enable.append(unit)
+            report.node_change(f"{unit} enabled")
+        if world.active.get(unit) != "active":
+            steps.start.append(unit)
+            report.node_change(f"{unit} started")
 
 
 def apply(steps: Plan, report: Report) -> None:
@@ -289,7 +302,9 @@ def slug_of(unit: str) -> str:
 def converge(wanted: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
     """Bring units, PHP services and nginx in line with what is configured."""
     daemon_reload(report, check=check)
-    steps = plan(wanted["units"], read_world(), report)
+    world = read_world()
+    steps = plan(wanted["units"], world, report)
+    plan_node(steps, world, report)
     if not check:
         apply(steps, report)
     converge_services(wanted["php"], report, check=check)
