@@ -206,8 +206,9 @@ def apply(item: t.Mapping[str, t.Any], node: Node) -> list[str]:
     the invitation of an interrupted run was lost with it.
     """
     occ(item, node, ["app:enable", "archipel"])
-    first = not os.path.exists(f"{node.root}/{item['space']}/{APPLIED}")
-    wanted = {**item["applied"], "remove_users": [SETUP_ACCOUNT], "invite": "again" if first else True}
+    known = os.path.exists(f"{node.root}/{item['space']}/{APPLIED}")
+    invite = True if known else "again"
+    wanted = {**item["applied"], "remove_users": [SETUP_ACCOUNT], "invite": invite}
     printed = occ(item, node, ["archipel:apply", "--input={input}"], stdin=json.dumps(wanted))
     try:
         answer = json.loads(printed)
