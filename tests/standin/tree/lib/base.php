@@ -8,6 +8,7 @@ declare(strict_types=1);
 namespace Standin;
 
 require_once __DIR__ . '/versioncheck.php';
+require_once __DIR__ . '/OC.php';
 
 spl_autoload_register(static function (string $class): void {
     // The application under test runs its own code here; only its server is a stand-in.
