@@ -165,6 +165,8 @@ def install(item: t.Mapping[str, t.Any], node: Node) -> None:
                 "restore config.php from a backup, or empty the database if it is not needed"
             )
         journal.touch(mode=0o600)
+    # occ runs only as the user who owns the state file.
+    seed(f"{base}/config/config.php", "<?php\n$CONFIG = [];\n", item["id"])
     database = item["database"]
     arguments = [
         *("maintenance:install", "--no-interaction", "--database=mysql"),
@@ -180,6 +182,13 @@ def install(item: t.Mapping[str, t.Any], node: Node) -> None:
     journal.unlink()
 
 
+def seed(path: str, content: str, owner: int) -> None:
+    """Put a file of the space's own user in place, unless there is one."""
+    if not os.path.lexists(path):
+        item = {"path": path, "content": content, "uid": owner, "gid": owner, "mode": 0o640}
+        _files.write_file(item)
+
+
 def first_account(release: str) -> list[str]:
     """Return the installer's arguments about the first account: none, where it can do without."""
     command = Path(release, "core/Command/Maintenance/Install.php")
@@ -191,12 +200,7 @@ def first_account(release: str) -> list[str]:
 def mark_data(directory: str, owner: int) -> None:
     """Put the marks that any release looks for in a data directory."""
     for name in (".ncdata", ".ocdata"):
-        path = f"{directory}/{name}"
-        if not os.path.lexists(path):
-            text = "# Nextcloud data directory\n"
-            _files.write_file(
-                {"path": path, "content": text, "uid": owner, "gid": owner, "mode": 0o640}
-            )
+        seed(f"{directory}/{name}", "# Nextcloud data directory\n", owner)
 
 
 def apply(item: t.Mapping[str, t.Any], node: Node) -> list[str]:
