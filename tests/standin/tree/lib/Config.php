@@ -50,6 +50,10 @@ final class Config
 
     public function owner(): int|false
     {
+        // The server makes an empty file as it starts: the first occ of a space owns it.
+        if (!file_exists($this->file)) {
+            @touch($this->file);
+        }
         return @fileowner($this->file);
     }
 
