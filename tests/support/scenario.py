@@ -68,26 +68,21 @@ class Scenario:
 
     def converge(self, playbook: str, *options: str) -> list[Change]:
         """Run a playbook and return what it changed; with --check: would have changed."""
-        done = self._run(
-            "ansible-playbook",
-            *options,
-            str(ROOT / "playbooks" / playbook),
-            ANSIBLE_STDOUT_CALLBACK="ansible.posix.json",
-            ANSIBLE_CALLBACKS_ENABLED="",
-        )
-        return sorted(_changes(json.loads(done.stdout)), key=lambda change: change.task)
+        output = self._json("ansible-playbook", *options, str(ROOT / "playbooks" / playbook))
+        return sorted(_changes(output), key=lambda change: change.task)
 
     def occ(self, slug: str, arguments: str, **environment: str) -> str:
         """Run occ in a space the way an operator does."""
         options = {"space": slug, "args": arguments, "environment": environment}
-        done = self._run(
-            "ansible", "web", "-m", "archipel.spaces.occ", "-a", json.dumps(options), "-o"
+        output = self._json(
+            "ansible", "web", "-m", "archipel.spaces.occ", "-a", json.dumps(options)
         )
-        return str(json.loads(done.stdout.partition("=>")[2])["stdout"])
+        (result,) = output["plays"][0]["tasks"][0]["hosts"].values()
+        return str(result["stdout"])
 
     def sql(self, statement: str) -> list[list[str]]:
         """Ask the database as root and return the rows."""
-        rows = self.node.check_output("mariadb --batch --skip-column-names -e %s", statement)
+        rows = self.node.check_output("mariadb --batch --raw --skip-column-names -e %s", statement)
         return [line.split("\t") for line in rows.splitlines()]
 
     def show(self, unit: str, *properties: str) -> dict[str, str]:
@@ -96,13 +91,17 @@ class Scenario:
         shown = self.node.check_output("systemctl show %s --property=%s", unit, names)
         return dict(line.split("=", 1) for line in shown.splitlines())
 
-    def _run(
-        self, program: str, *arguments: str, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
+    def _json(self, program: str, *arguments: str) -> dict[str, Any]:
+        """Run Ansible on this environment and return all it did, task by task."""
         done = subprocess.run(
             [program, "-i", str(self.environment), *arguments],
             cwd=ROOT,
-            env={**inventory.settings(), **variables},
+            env={
+                **inventory.settings(),
+                "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+                "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
+                "ANSIBLE_CALLBACKS_ENABLED": "",
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -110,7 +109,7 @@ class Scenario:
             check=False,
         )
         assert done.returncode == 0, f"{program} {arguments}\n{done.stdout}\n{done.stderr}"
-        return done
+        return dict(json.loads(done.stdout))
 
 
 def _changes(output: dict[str, Any]) -> list[Change]:

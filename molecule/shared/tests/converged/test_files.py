@@ -63,7 +63,10 @@ def test_nothing_of_a_release_can_be_written_by_others_than_root(node: Host):
 def test_the_configuration_is_what_the_registry_says(
     node: Host, spaces: dict[str, Space], approved_slug: str
 ):
-    script = "include $argv[1]; echo json_encode($CONFIG, JSON_UNESCAPED_UNICODE);"
+    script = (
+        "class OC { public static $SERVERROOT = '/release'; }"
+        "include $argv[1]; echo json_encode($CONFIG, JSON_UNESCAPED_UNICODE);"
+    )
     path = f"/srv/spaces/{approved_slug}/config/managed.config.php"
     config = json.loads(node.check_output("php -r %s -- %s", script, path))
     space = spaces[approved_slug]
