@@ -190,9 +190,12 @@ def seed(path: str, content: str, owner: int) -> None:
 
 
 def first_account(release: str) -> list[str]:
-    """Return the installer's arguments about the first account: none, where it can do without."""
-    command = Path(release, "core/Command/Maintenance/Install.php")
-    if "disable-admin-user" in command.read_text(encoding="utf-8"):
+    """Return the installer's arguments about the first account: none, where it can do without.
+
+    What a release can do stands in the manifest beside it, written when it was built.
+    """
+    manifest = json.loads(read_text(f"{release}.json") or "{}")
+    if manifest.get("capabilities", {}).get("install_without_admin"):
         return ["--disable-admin-user"]
     return [f"--admin-user={SETUP_ACCOUNT}", f"--admin-pass={secrets.token_urlsafe(32)}"]
 
