@@ -9,6 +9,7 @@ a live space whose configuration went missing is never taken for a new one.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import re
 import secrets
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -31,6 +33,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Rep
 INSTALLED = re.compile(r"^\s*'installed'\s*=>\s*true\s*,", re.MULTILINE)
 # Created by installations that cannot do without a first administrator; removed at once.
 SETUP_ACCOUNT = "archipel-setup"
+LOCK = "/run/archipel/installations.lock"
 JOURNAL, APPLIED = ".installing", ".applied"
 
 
@@ -270,6 +273,23 @@ def carry_out(
     return done, ""
 
 
+@contextmanager
+def exclusive(path: str) -> t.Iterator[None]:
+    """Keep a second run from installing on this node meanwhile.
+
+    Raises:
+        InstallationError: another run holds the lock.
+    """
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            why = "another run is installing spaces on this node: wait for its end, and run again"
+            raise InstallationError(why) from error
+        yield
+
+
 def converge(
     wanted: t.Sequence[t.Mapping[str, t.Any]], node: Node, parallel: int, *, check: bool
 ) -> Report:
@@ -285,7 +305,9 @@ def converge(
             for step in steps[item["space"]]:
                 report.change(item["space"], WORDS[step].format(**item))
         return report
-    with ThreadPoolExecutor(max_workers=parallel) as pool:
+    if not todo:
+        return report
+    with exclusive(LOCK), ThreadPoolExecutor(max_workers=parallel) as pool:
         results = pool.map(lambda item: carry_out(item, steps[item["space"]], node), todo)
         for item, (done, why) in zip(todo, results, strict=True):
             for what in done:

@@ -96,7 +96,10 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("pymysql"), exception=MISSING)
     wanted = unpack(module.params["payload"])
     node, spaces = node_of(wanted["node"]), wanted["installations"]
-    report = _installation.converge(spaces, node, wanted["parallel"], check=module.check_mode)
+    try:
+        report = _installation.converge(spaces, node, wanted["parallel"], check=module.check_mode)
+    except _installation.InstallationError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(**report.result())
 
 

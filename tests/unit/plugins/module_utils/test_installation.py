@@ -148,6 +148,18 @@ def test_a_failing_database_fails_the_space_not_the_run(tmp_path):
     assert "gone" in _installation.carry_out(ITEM, ["install"], broken)[1]
 
 
+def test_a_second_run_is_kept_out(tmp_path):
+    path = str(tmp_path / "run" / "lock")
+    with _installation.exclusive(path):
+        with (
+            pytest.raises(_installation.InstallationError, match="another run"),
+            _installation.exclusive(path),
+        ):
+            pytest.fail("two runs at the same time")
+    with _installation.exclusive(path):
+        pass
+
+
 def test_arguments_of_occ_never_reach_the_command_line(tmp_path, monkeypatch):
     (tmp_path / "amap").mkdir()
     (tmp_path / "amap" / "release").symlink_to(tmp_path)
