@@ -135,10 +135,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Read one environment."""
         super().parse(inventory, loader, path, cache=cache)
         self._check_options(self._read_config_data(path), path)
-        machines = _machines.Machines(inventory, loader, path, self._vars)
-        folder = Path(os.path.normpath(machines.root / self.get_option("registry")))
-        self._refuse_untold(folder)
         try:
+            machines = _machines.Machines(inventory, loader, path, self._vars)
+            folder = Path(os.path.normpath(machines.root / self.get_option("registry")))
+            self._refuse_untold(folder, machines.sources)
             machines.check_alone()
             result, policy = self._resolve(machines, folder, cache)
             self._add_machines(machines, result)
@@ -160,14 +160,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 hint = did_you_mean(key, known)
                 raise AnsibleParserError(f"{shown(path)}: {key}: unknown option.{hint}")
 
-    def _refuse_untold(self, folder: Path) -> None:
+    def _refuse_untold(self, folder: Path, sources: list[str]) -> None:
         """End the run if Ansible itself has read files of the registry.
 
         They would have been inventories of their own, whose variables are trusted templates:
         whoever may propose a file could run commands here. An error would not end the run
         without any_unparsed_is_failed, which is missing whenever ansible.cfg is.
         """
-        for source in self.inventory.processed_sources:
+        for source in sources:
             if folder in Path(source).absolute().parents:
                 self.display.error(
                     f"{shown(source)}: Ansible has read this as an inventory of its own. "
@@ -306,7 +306,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._set_composite_vars(compose, host.get_vars(), host.name, strict=strict)
         self._add_host_to_composed_groups(groups, {}, host.name, strict=strict)
         self._add_host_to_keyed_groups(keyed, {}, host.name, strict=strict)
-        wrong = {group.name for group in host.get_groups()} & {*_machines.GROUPS, "nodes"}
-        if wrong:
-            text = f"puts the space {host.name} into {min(wrong)}, a group of machines"
+        found = {group.name for group in host.get_groups()}
+        if wrong := [name for name in (*_machines.GROUPS, "nodes") if name in found]:
+            text = f"puts the space {host.name} into {wrong[0]}, a group of machines"
             raise AnsibleParserError(f"keyed_groups {text}; give each key a prefix of its own")

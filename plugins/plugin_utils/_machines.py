@@ -47,7 +47,8 @@ class Machines:
         self, inventory: InventoryData, loader: DataLoader, path: str, extra_vars: Vars
     ) -> None:
         self._inventory, self._loader = inventory, loader
-        self._sources = [*inventory.processed_sources, path]
+        # Ansible notes a folder it has read as None.
+        self.sources = [source for source in (*inventory.processed_sources, path) if source]
         self._extra_vars = extra_vars
         self._all = inventory.groups["all"]
         self.path = path
@@ -81,7 +82,7 @@ class Machines:
 
     def _files_of(self, *entities: Group | Host) -> Vars:
         """group_vars/ and host_vars/, at whatever stage they are loaded otherwise."""
-        found = get_vars_from_inventory_sources(self._loader, self._sources, list(entities), "all")
+        found = get_vars_from_inventory_sources(self._loader, self.sources, list(entities), "all")
         return t.cast("Vars", found)
 
     def policy(self, names: Iterable[str]) -> Vars:

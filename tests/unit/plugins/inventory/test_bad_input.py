@@ -1,0 +1,290 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Bad input, as people meet it: the command fails, says where and what to do, changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import typing as t
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible.errors import AnsibleError
+
+from tests.unit.environment import ONE_MACHINE, ROOT, Environment
+
+PLACED = "velo-ecole: {id: 100000, web: node1, db: node1}"
+Break = Callable[[Environment], object]
+
+CASES: dict[str, tuple[Break, str, str]] = {
+    # what is wrong: (how, where it must say it is, what it must say)
+    "invalid YAML": (
+        lambda e: e.write("spaces/amap.yml", "name: AMAP\ncontact: {email: [\n"),
+        "spaces/amap.yml:2: ",
+        "not readable as YAML",
+    ),
+    "unknown key": (
+        lambda e: e.space("velo-ecole", sotrage=40),
+        "spaces/velo-ecole.yml:11: sotrage: ",
+        "unknown key; allowed: name, status, contact",
+    ),
+    "bad slug": (
+        lambda e: e.space("Vélo_École"),
+        "spaces/Vélo_École.yml: ",
+        "rename the file, for instance to velo-ecole.yml",
+    ),
+    "duplicate domain": (
+        lambda e: [e.space(slug, domains=["a.example"]) for slug in ("amap", "cine")],
+        "spaces/cine.yml:12: domains.0: ",
+        "spaces/amap.yml; keep it in one file",
+    ),
+    "limit above the maximum": (
+        lambda e: e.space("velo-ecole", limits={"accounts": 500}),
+        "spaces/velo-ecole.yml:12: limits.accounts: ",
+        "found 500; allowed: at most 200; lower it, or name in limits.approved_by",
+    ),
+    "missing decision": (
+        lambda e: e.space("velo-ecole", decision=None),
+        "spaces/velo-ecole.yml:1: decision: ",
+        "missing (the status is approved); allowed: a mapping with by, on and reason",
+    ),
+    "unknown office": (
+        lambda e: e.space("velo-ecole", office="onlyofice"),
+        "spaces/velo-ecole.yml:11: office: ",
+        'allowed, from archipel_offices in the policy: collabora, onlyoffice. Did you mean "only',
+    ),
+    "file not readable": (
+        lambda e: (e.registry / "amap.yml").symlink_to("gone.yml"),
+        "spaces/amap.yml: ",
+        "cannot be read (No such file or directory); restore the file or remove it",
+    ),
+    "no file": (
+        lambda e: (e.registry / "velo-ecole.yml").unlink(),
+        "spaces: ",
+        "no file in the registry; add <slug>.yml, or set `allow_empty: true` in spaces.yml",
+    ),
+    "no registry": (
+        lambda e: shutil.rmtree(e.registry),
+        "spaces: ",
+        "the registry folder cannot be read (No such file or directory); create it",
+    ),
+    "placement of another environment": (
+        lambda e: e.placement(PLACED, environment="production"),
+        "placement.yml: environment: ",
+        "two environments are mixed: take this one's placement.yml from git",
+    ),
+    "a machine missing": (
+        lambda e: e.write("nodes.yml", "web: {hosts: {node1: {}}}\n"),
+        "nodes.yml: db: ",
+        "no machine in the group db; name one there",
+    ),
+    "placement on a machine that is gone": (
+        lambda e: e.placement(PLACED.replace("web: node1", "web: node9")),
+        "placement.yml:5: velo-ecole: ",
+        'the web node "node9" is gone: group web of the inventory has node1; bring the machine',
+    ),
+    "placement with a merge conflict": (
+        lambda e: e.placement("<<<<<<< HEAD", PLACED).write_text(
+            "environment: lab\nnext_id: 100001\nspaces:\n<<<<<<< HEAD\n"
+        ),
+        "placement.yml:4: ",
+        "found a merge conflict; keep the lines of both sides",
+    ),
+    "policy missing": (
+        lambda e: e.policy(archipel_base_domain=None),
+        "group_vars/all: archipel_base_domain: ",
+        "missing; set it to a host name such as spaces.example.org",
+    ),
+    "unknown release": (
+        lambda e: e.policy(archipel_release="34.0.2"),
+        "group_vars/all: archipel_release: ",
+        'unknown release "34.0.2"; allowed, from archipel_releases: 33.0.9, 34.0.1',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refused(environment: Environment, case: str):
+    """The command that every run begins with: what is refused here reaches no machine."""
+    breaks, place, text = CASES[case]
+    breaks(environment)
+    before = environment.tree()
+    done = environment.command("ansible-inventory", "--list")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    told = [line for line in done.stderr.splitlines() if f"{environment.root}/{place}" in line]
+    assert len(told) == 1, "once, not in every message of Ansible's"
+    assert text in told[0]
+    assert "nothing has been changed" in done.stderr
+    assert environment.tree() == before
+
+
+def test_a_playbook_touches_no_machine(environment: Environment, tmp_path: Path):
+    proof = tmp_path / "proof"
+    environment.write(
+        "nodes.yml", "web: {hosts: {node1: {ansible_connection: local}}}\ndb: {children: {web: }}\n"
+    )
+    touch = [{"ansible.builtin.raw": f"touch {proof}"}]
+    play = environment.write(
+        "private/play.yml", json.dumps([{"hosts": "all", "gather_facts": False, "tasks": touch}])
+    )
+    assert environment.command("ansible-playbook", str(play)).returncode == 0
+    assert proof.exists(), "the proof works"
+    proof.unlink()
+    environment.space("velo-ecole", status="aproved")
+    assert environment.command("ansible-playbook", str(play)).returncode != 0
+    assert not proof.exists()
+
+
+class TestWithoutOurSettings:
+    """ansible.cfg may be missing: run from elsewhere, or ignored in a folder others may write."""
+
+    @staticmethod
+    def run(environment: Environment, source: Path, *arguments: str) -> t.Any:
+        return subprocess.run(
+            ["ansible-inventory", "-i", str(environment.root / "nodes.yml"), "-i", str(source),
+             *arguments],
+            cwd=environment.root.parent,
+            env={**os.environ, "ANSIBLE_CONFIG": "/nonexistent.cfg",
+                 "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")},
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    def test_no_machine_has_a_list_of_spaces(self, environment: Environment):
+        """Ansible then goes on with what it has; the roles refuse to run without the list."""
+        good = self.run(environment, environment.root / "spaces.yml", "--host", "node1")
+        assert "archipel_spaces" in good.stdout
+        environment.space("velo-ecole", status="aproved")
+        bad = self.run(environment, environment.root / "spaces.yml", "--host", "node1")
+        assert 'status: found "aproved"' in bad.stderr
+        assert "archipel_spaces" not in bad.stdout
+
+    def test_a_registry_read_as_inventories_ends_the_run(self, environment: Environment):
+        """Otherwise an association's file could name hosts, and variables that are templates."""
+        environment.write("spaces/amap.yml", "web: {hosts: {evil.example: {}}}\n")
+        done = self.run(environment, environment.root, "--list")
+        assert done.returncode == 4
+        assert done.stdout == ""
+        assert "amap.yml: Ansible has read this as an inventory of its own" in done.stderr
+        assert "ignore_patterns = ^spaces$" in done.stderr
+
+
+class TestTwoEnvironments:
+    @pytest.fixture
+    @staticmethod
+    def other(environment: Environment) -> Environment:
+        made = Environment(environment.root.parent / "production")
+        made.policy(archipel_environment="production")
+        made.space("amap")
+        return made
+
+    def test_both_in_one_run(
+        self, environment: Environment, other: Environment, capsys: pytest.CaptureFixture[str]
+    ):
+        with pytest.raises(AnsibleError, match="Completely failed to parse"):
+            other.load(environment)
+        text = 'the environment "lab" is in this inventory already; give one environment at a time'
+        assert text in capsys.readouterr().err
+
+    def test_spaces_of_one_on_machines_of_the_other(
+        self, environment: Environment, other: Environment, capsys: pytest.CaptureFixture[str]
+    ):
+        (other.root / "spaces.yml").rename(other.root / "spaces.yaml")
+        (environment.root / "nodes.yml").unlink()
+        (environment.root / "nodes.yml").symlink_to(other.root / "nodes.yml")
+        with pytest.raises(AnsibleError):
+            environment.load(_only(other, "nodes.yml"))
+        text = 'the machine node1 belongs to the environment "production"; give one environment'
+        assert text in capsys.readouterr().err
+
+    def test_machines_of_a_folder_without_spaces_are_fine(self, environment: Environment):
+        """Such as those that molecule makes."""
+        machines = environment.root.parent / "machines"
+        machines.mkdir()
+        (environment.root / "nodes.yml").rename(machines / "nodes.yml")
+        inventory = environment.load(_At(machines))
+        assert inventory.get_host("velo-ecole").vars["space"]["web"] == "node1"
+
+    def test_nothing_of_the_first_stays(self, environment: Environment, other: Environment):
+        """Without any_unparsed_is_failed Ansible goes on: with no list of spaces at all."""
+        done = subprocess.run(
+            ["ansible-inventory", "-i", str(environment.root), "-i", str(other.root), "--list"],
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "false"},
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert "archipel_spaces" not in done.stdout
+        assert "archipel_placement" not in done.stdout
+
+
+class _At(Environment):
+    """A source that is there already."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+
+def _only(environment: Environment, name: str) -> Environment:
+    return _At(environment.root / name)
+
+
+class TestOptions:
+    def test_unknown_option(self, environment: Environment):
+        environment.options(on_invald="skip")
+        (problem,) = environment.problems()
+        assert problem.endswith('spaces.yml: on_invald: unknown option. Did you mean "on_invalid"?')
+
+    def test_an_empty_registry_may_be_meant(self, environment: Environment):
+        (environment.registry / "velo-ecole.yml").unlink()
+        environment.options(allow_empty=True)
+        inventory = environment.load()
+        assert inventory.get_host("node1").vars["archipel_spaces"] == []
+
+    def test_other_folder_and_lock(self, environment: Environment):
+        environment.registry.rename(environment.root.parent / "registry")
+        environment.placement(PLACED.replace("100000", "100009"))
+        environment.lock.rename(environment.root / "where.yml")
+        environment.options(registry="../registry", placement="where.yml")
+        inventory = environment.load()
+        space = inventory.get_host("velo-ecole").vars["space"]
+        assert (space["id"], space["file"]) == (100_009, "../registry/velo-ecole.yml")
+
+    def test_a_full_platform_takes_no_more(self, environment: Environment):
+        environment.write("host_vars/node1.yml", "archipel_capacity: 1\n")
+        assert environment.problems() == []
+        environment.space("amap")
+        (problem,) = environment.problems()
+        assert "no room for new spaces" in problem
+        assert "node1 (1); add a machine or raise it" in problem
+
+    @pytest.mark.parametrize(
+        ("variables", "expected"),
+        [
+            ("archipel_capacity: many", 'found "many" for node1; allowed: a whole number'),
+            ("archipel_capacity: 5", "set for some web machines but not for node2"),
+        ],
+    )
+    def test_capacities(self, environment: Environment, variables: str, expected: str):
+        environment.write("nodes.yml", ONE_MACHINE.replace("node1: {}", "node1: {}, node2: {}", 1))
+        environment.write("host_vars/node1.yml", f"{variables}\n")
+        (problem,) = environment.problems()
+        assert problem.startswith("spaces.yml: archipel_capacity: ")
+        assert expected in problem
+
+    def test_machines_whose_groups_would_be_one(self, environment: Environment):
+        environment.write(
+            "nodes.yml", "web: {hosts: {node-1: {}, node_1: {}}}\ndb: {hosts: {node-1: {}}}\n"
+        )
+        (problem,) = environment.problems()
+        assert "the machines node-1 and node_1 would share the group on_node_1" in problem
+
+
+@pytest.mark.parametrize("name", ["spaces.yml", "our-spaces.yml", "spaces.yaml"])
+def test_its_configuration_may_be_called(environment: Environment, name: str):
+    """Anything that sorts after nodes.yml: Ansible reads a folder in that order."""
+    (environment.root / "spaces.yml").rename(environment.root / name)
+    assert environment.load().get_host("velo-ecole") is not None
