@@ -148,16 +148,18 @@ def test_a_failing_database_fails_the_space_not_the_run(tmp_path):
     assert "gone" in _installation.carry_out(ITEM, ["install"], broken)[1]
 
 
-def test_a_second_run_is_kept_out(tmp_path):
+def test_a_second_run_is_kept_out_until_the_first_has_ended(tmp_path):
     path = str(tmp_path / "run" / "lock")
+    first = _installation.exclusive(path)
+    first.__enter__()
+    with (
+        pytest.raises(_installation.InstallationError, match="another run"),
+        _installation.exclusive(path),
+    ):
+        pytest.fail("two runs at the same time")
+    first.__exit__(None, None, None)
     with _installation.exclusive(path):
-        with (
-            pytest.raises(_installation.InstallationError, match="another run"),
-            _installation.exclusive(path),
-        ):
-            pytest.fail("two runs at the same time")
-    with _installation.exclusive(path):
-        pass
+        assert (tmp_path / "run" / "lock").exists()
 
 
 def test_arguments_of_occ_never_reach_the_command_line(tmp_path, monkeypatch):
