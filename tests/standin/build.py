@@ -34,8 +34,9 @@ PHP_RANGES = {
     34: (80200, 80600),
     35: (80300, 80600),
 }
-# From here on lists of several configuration files are merged by position.
-FIRST_DEEP_MERGE = 35
+# From here on lists of several configuration files are merged by position
+# (github.com/nextcloud/server/pull/57371).
+FIRST_DEEP_MERGE = 33
 
 ALWAYS_ENABLED = [
     "cloud_federation_api",

@@ -10,6 +10,9 @@ namespace Standin;
 /** Applications found in apps_paths, and which of them are on. */
 final class Apps
 {
+    /** @var array<string, string>|null */
+    private ?array $available = null;
+
     public function __construct(private Config $config, private Settings $settings, private string $root)
     {
     }
@@ -29,6 +32,9 @@ final class Apps
     /** @return array<string, string> id => folder */
     public function available(): array
     {
+        if ($this->available !== null) {
+            return $this->available;
+        }
         $found = [];
         foreach ($this->folders() as $folder) {
             foreach (glob("$folder/*/appinfo/info.xml") ?: [] as $file) {
@@ -36,7 +42,7 @@ final class Apps
             }
         }
         ksort($found);
-        return $found;
+        return $this->available = $found;
     }
 
     public function version(string $app): string

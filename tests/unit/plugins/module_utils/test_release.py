@@ -25,7 +25,7 @@ APPLICATION = ROOT / "roles/nextcloud/files/apps/archipel"
 def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stand-in releases: they have the shape of the vendor's archives."""
     folder = tmp_path_factory.mktemp("archives")
-    for version in ("33.0.9", "33.0.8", "35.0.0"):
+    for version in ("29.0.6", "33.0.9", "33.0.8"):
         standin.pack(standin.contents(version), folder / f"nextcloud-{version}.tar.bz2")
     (folder / "archipel.tar.gz").write_bytes(_release_source.pack_application(APPLICATION))
     return folder
@@ -77,7 +77,7 @@ class TestBuild:
         modes = {path.lstat().st_mode & 0o7777 for path in folder.rglob("*")}
         assert modes == {0o755, 0o644}
 
-    @pytest.mark.parametrize(("version", "deep"), [("33.0.9", False), ("35.0.0", True)])
+    @pytest.mark.parametrize(("version", "deep"), [("29.0.6", False), ("33.0.9", True)])
     def test_manifest_tells_what_the_release_can_do(
         self, folder: Path, archives: Path, version: str, deep: bool
     ):
