@@ -24,6 +24,9 @@ spl_autoload_register(static function (string $class): void {
 
 if (PHP_SAPI !== 'cli') {
     header('X-Archipel-Standin: 1');
-    header('X-Content-Type-Options: nosniff');
-    header('X-Robots-Tag: noindex, nofollow');
+    // As the server does: a web server that says so adds them itself.
+    if (($_SERVER['modHeadersAvailable'] ?? '') !== 'true') {
+        header('X-Content-Type-Options: nosniff');
+        header('X-Robots-Tag: noindex, nofollow');
+    }
 }
