@@ -197,7 +197,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _world(self, machines: _machines.Machines) -> _rules.World:
         where = machines.root / "group_vars" / "all"
-        groups = {*self.inventory.groups, *_machines.GROUPS, "nodes", "spaces"}
+        groups = {*self.inventory.groups, *_machines.GROUPS, "spaces"}
         names = {**dict.fromkeys(self.inventory.hosts, "a machine")}
         names |= {**dict.fromkeys(groups, "a group"), "localhost": "the controller"}
         lock_path = machines.root / self.get_option("placement")
@@ -219,10 +219,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         Values go to the host objects directly: set_variable() of the inventory would walk
         through every text of every space to tag it. What has no tag is not trusted.
         """
-        self.inventory.add_group("nodes")
-        for name in _machines.GROUPS:
-            if name in self.inventory.groups:
-                self.inventory.add_child("nodes", name)
         for host in machines.hosts:
             skipped = result.skipped.get(host.name, [])
             values = (result.on(host.name, "web"), result.on(host.name, "db"), skipped)

@@ -37,7 +37,7 @@ GROUPS = ("web", "db", "office", "talk", "edge")
 
 
 class Machines:
-    """Members of the machines' groups, with the variables that plays will see.
+    """The group nodes: members of the machines' groups, with the variables plays will see.
 
     Ansible reads group_vars/ and host_vars/ after all inventory plugins have run. The policy
     and the way to a machine are needed before: its own vars plugins are asked here.
@@ -53,9 +53,15 @@ class Machines:
         self._all = inventory.groups["all"]
         self.path = path
         self.root = Path(path).absolute().parent
-        self.hosts: list[Host] = list(
-            {host.name: host for name in GROUPS for host in self.members(name)}.values()
-        )
+        self._group()
+        self.hosts = self.members("nodes")
+
+    def _group(self) -> None:
+        """One group for all of them, before anybody asks for its variables."""
+        self._inventory.add_group("nodes")
+        for name in GROUPS:
+            if name in self._inventory.groups:
+                self._inventory.add_child("nodes", name)
 
     def members(self, group: str) -> list[Host]:
         """The hosts of a group; none, if nobody named it."""
@@ -129,8 +135,7 @@ class Machines:
     def check_alone(self) -> None:
         """Two environments in one run would put spaces on the wrong machines."""
         remedy = "give one environment at a time with -i"
-        nodes = self._inventory.groups.get("nodes")
-        if earlier := nodes and nodes.vars.get("archipel_placement"):
+        if earlier := self._inventory.groups["nodes"].vars.get("archipel_placement"):
             other = Path(earlier["path"]).parent.name
             text = f'the environment "{other}" is in this inventory already; {remedy}'
             raise RegistryError([self._problem(text)])

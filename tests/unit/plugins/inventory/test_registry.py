@@ -201,7 +201,8 @@ class TestConnection:
         assert seen(inventory, "velo-ecole", "ansible_user") == "root"
 
     def test_variables_of_its_groups_and_folders_count(self, environment: Environment):
-        environment.write("group_vars/web.yml", "ansible_user: deploy\nansible_become: true\n")
+        environment.write("group_vars/web.yml", "ansible_user: deploy\n")
+        environment.write("group_vars/nodes.yml", "ansible_user: root\nansible_become: true\n")
         environment.write("host_vars/node1.yml", "ansible_port: 2222\n")
         inventory = environment.load()
         wanted = ("ansible_user", "ansible_become", "ansible_port", "ansible_host")
