@@ -34,12 +34,18 @@ class ActionModule(ActionBase):
             for name, data in applications.items()
         ]
         asked = self._ask(order, task_vars)
+        sources = self._sources()
+        if asked.get("manifest"):
+            self._compare(sources, asked["manifest"])
         if asked.get("failed") or not asked.get("changed") or self._task.check_mode:
             return asked
         try:
-            archive = self._archive()
+            release = self._task.args["release"]
+            archive = source.obtain(
+                order["wanted"]["version"], release.get("archive") or {}, sources
+            )
         except source.SourceError as error:
-            raise AnsibleActionFail(f"release {self._task.args['id']}: {error}") from error
+            raise AnsibleActionFail(f"release {order['wanted']['id']}: {error}") from error
         if archive.warning:
             Display().warning(archive.warning)
         return self._build(order, archive, applications, task_vars)
@@ -83,14 +89,22 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(f"{folder} has no appinfo/info.xml")
         return {folder.name: source.pack_application(folder) for folder in folders}
 
-    def _archive(self) -> source.Archive:
-        """Find and verify the archive on the controller."""
-        release = self._task.args["release"]
+    def _sources(self) -> source.Sources:
+        """Return where archives may come from."""
         try:
-            sources = source.Sources(**self._task.args["sources"])
+            return source.Sources(**self._task.args["sources"])
         except TypeError as error:
             raise AnsibleActionFail(f"{MODULE}: sources: {error}") from error
-        return source.obtain(str(release["version"]), release.get("archive") or {}, sources)
+
+    def _compare(self, sources: source.Sources, manifest: dict[str, t.Any]) -> None:
+        """Say when a local file is not what a release, which stays as it is, was built from."""
+        local = source.find_local(manifest["version"], sources.local_folders)
+        if local is not None and source.sha256_of(local) != manifest["archive"]["sha256"]:
+            Display().warning(
+                f"{local} is not what release {manifest['id']} was built from "
+                f"({manifest['archive']['origin']}); to use it, add a new release id to "
+                "archipel_releases"
+            )
 
     def _ask(self, order: dict[str, t.Any], task_vars: Vars) -> dict[str, t.Any]:
         """Run the module in check mode: it tells whether there is something to do."""

@@ -47,10 +47,12 @@ options:
 attributes:
   check_mode:
     support: none
-    description: What occ would do cannot be known; in check mode nothing is run.
+    description: In check mode nothing is run.
+    details: What a command of occ would do cannot be known.
   diff_mode:
     support: none
-    description: occ does not say what it changes.
+    description: Differences are not shown.
+    details: occ does not say what it changes.
   idempotent:
     support: N/A
     description: Depends on the command.
@@ -70,17 +72,17 @@ EXAMPLES = r"""
 RETURN = r"""
 rc:
   description: Exit code of occ.
-  returned: always
+  returned: when occ was run
   type: int
   sample: 0
 stdout:
   description: What occ printed.
-  returned: always
+  returned: when occ was run
   type: str
   sample: '{"claire":"Claire"}'
 stderr:
   description: What occ printed as errors.
-  returned: always
+  returned: when occ was run
   type: str
   sample: ''
 """
@@ -92,39 +94,25 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.archipel.spaces.plugins.module_utils import _occ
 
 
+SPEC = {
+    "space": {"type": "str", "aliases": ["slug"], "required": True},
+    "args": {"type": "str", "required": True},
+    "environment": {"type": "dict", "default": {}, "no_log": True},
+    "stdin": {"type": "str", "no_log": True},
+    "root": {"type": "path", "default": "/srv/spaces"},
+    "php": {"type": "path", "default": "/usr/bin/php"},
+    "timeout": {"type": "int", "default": 3600},
+}
+
+
 def main() -> None:
     """Run occ once."""
-    spec = {
-        "space": {"type": "str", "aliases": ["slug"]},
-        "args": {"type": "str", "required": True},
-        "environment": {"type": "dict", "default": {}, "no_log": True},
-        "stdin": {"type": "str", "no_log": True},
-        "root": {"type": "path", "default": "/srv/spaces"},
-        "php": {"type": "path", "default": "/usr/bin/php"},
-        "timeout": {"type": "int", "default": 3600},
-    }
-    module = AnsibleModule(
-        argument_spec=spec, supports_check_mode=True, required_one_of=[["space"]]
-    )
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     if module.check_mode:
-        module.exit_json(
-            changed=False,
-            skipped=True,
-            msg="occ is not run in check mode",
-            rc=0,
-            stdout="",
-            stderr="",
-        )
-    values = module.params
-    done = _occ.run(
-        values["space"],
-        values["php"],
-        shlex.split(values["args"]),
-        root=values["root"],
-        environment=values["environment"],
-        stdin=values["stdin"],
-        timeout=values["timeout"],
-    )
+        module.exit_json(changed=False, skipped=True, msg="occ is not run in check mode")
+    values = dict(module.params)
+    arguments = shlex.split(values.pop("args"))
+    done = _occ.run(values.pop("space"), values.pop("php"), arguments, **values)
     result = {"changed": True, "rc": done.code, "stdout": done.stdout, "stderr": done.stderr}
     if done.code != 0:
         module.fail_json(msg=f"occ ended with {done.code}: {done.why()}", **result)

@@ -41,7 +41,8 @@ attributes:
     description: Reports exactly what a real run would change.
   diff_mode:
     support: none
-    description: Compare two folders with the tools you like.
+    description: Differences are not shown.
+    details: Compare two folders with the tools you like.
   idempotent:
     support: full
     description: A second run changes nothing.

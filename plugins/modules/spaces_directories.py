@@ -20,6 +20,7 @@ attributes:
   diff_mode:
     support: none
     description: Directories are listed under RV(spaces).
+    details: There is nothing to compare line by line.
 """
 
 EXAMPLES = r"""

@@ -21,6 +21,7 @@ attributes:
   diff_mode:
     support: none
     description: Steps are listed under RV(spaces).
+    details: What Nextcloud does inside its database is not a text.
 """
 
 EXAMPLES = r"""
@@ -66,7 +67,7 @@ except ImportError:
     MISSING = traceback.format_exc()
 
 
-def connect(database: dict[str, t.Any], socket: str) -> t.Any:
+def connect(database: t.Mapping[str, t.Any], socket: str) -> t.Any:
     """Return a connection that may make and drop a space's database."""
     if database["password"] is None:
         return pymysql.connect(unix_socket=socket, user="root", autocommit=True)

@@ -23,6 +23,7 @@ attributes:
   diff_mode:
     support: none
     description: Units are listed under RV(spaces).
+    details: There is nothing to compare line by line.
 """
 
 EXAMPLES = r"""

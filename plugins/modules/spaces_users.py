@@ -20,6 +20,7 @@ attributes:
   diff_mode:
     support: none
     description: Users are listed under RV(spaces).
+    details: There is nothing to compare line by line.
 """
 
 EXAMPLES = r"""

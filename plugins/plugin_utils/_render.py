@@ -194,53 +194,81 @@ def database_host(space: Space, settings: Settings) -> str:
 
 
 def managed_config(space: Space, settings: Settings) -> dict[str, t.Any]:
-    """Return every key of a space's configuration that belongs to the operator."""
-    base = home(space, settings)
-    account = database(space, settings)
-    socket = f"{settings['redis_run']}/{space['slug']}/redis.sock"
-    local = account["password"] is None
-    days = settings["retention"]
-    config: dict[str, t.Any] = {
+    """Return every key of a space's configuration that belongs to the operator.
+
+    What follows from the space wins over what the policy says for all.
+    """
+    return {
         **settings["nextcloud_config"],
+        **place_config(space, settings),
+        **database_config(space, settings),
+        **people_config(space, settings),
+        **cache_config(space, settings),
+        **mail_config(settings["mail_relay"], space),
+    }
+
+
+def place_config(space: Space, settings: Settings) -> dict[str, t.Any]:
+    """Return where a space's files and applications are."""
+    base = home(space, settings)
+    return {
         "datadirectory": f"{base}/data",
         "tempdirectory": f"{base}/tmp",
         "logfile": f"{base}/log/nextcloud.log",
+        "serverid": space["id"] % 512,
+        # The release's own: no application is ever put into a space.
+        "apps_paths": [
+            {"path": Expression(f"OC::$SERVERROOT . '{folder}'"), "url": folder, "writable": False}
+            for folder in ("/apps", "/apps-extra")
+        ],
+    }
+
+
+def database_config(space: Space, settings: Settings) -> dict[str, t.Any]:
+    """Return how a space reaches its database."""
+    account = database(space, settings)
+    config: dict[str, t.Any] = {
         "dbtype": "mysql",
         "dbhost": database_host(space, settings),
         "dbname": account["name"],
         "dbuser": account["user"],
         "dbpassword": account["password"] or "",
         "mysql.utf8mb4": True,
+    }
+    if account["password"] is not None:
+        config["dbdriveroptions"] = {
+            Expression("PDO::MYSQL_ATTR_SSL_CA"): settings["database_ca"],
+            Expression("PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT"): True,
+        }
+    return config
+
+
+def people_config(space: Space, settings: Settings) -> dict[str, t.Any]:
+    """Return what the people of a space meet: names, language, limits, retention."""
+    days = settings["retention"]
+    return {
         "trusted_domains": list(space["domains"]),
         "overwriteprotocol": "https",
         "overwrite.cli.url": space["url"],
         "default_language": space["locale"].split("_")[0],
         "default_locale": space["locale"],
         "default_timezone": space["timezone"],
-        "serverid": space["id"] % 512,
         "one-click-instance": True,
         "one-click-instance.user-limit": space["accounts"],
+        "trashbin_retention_obligation": f"auto, {days['trash_days']}",
+        "versions_retention_obligation": f"auto, {days['versions_days']}",
+    }
+
+
+def cache_config(space: Space, settings: Settings) -> dict[str, t.Any]:
+    """Return the caches: one of the PHP service, one of the space."""
+    socket = f"{settings['redis_run']}/{space['slug']}/redis.sock"
+    return {
         "memcache.local": "\\OC\\Memcache\\APCu",
         "memcache.distributed": "\\OC\\Memcache\\Redis",
         "memcache.locking": "\\OC\\Memcache\\Redis",
         "redis": {"host": socket, "port": 0, "timeout": 1.5},
-        "apps_paths": [
-            {"path": Expression("OC::$SERVERROOT . '/apps'"), "url": "/apps", "writable": False},
-            {
-                "path": Expression("OC::$SERVERROOT . '/apps-extra'"),
-                "url": "/apps-extra",
-                "writable": False,
-            },
-        ],
-        "trashbin_retention_obligation": f"auto, {days['trash_days']}",
-        "versions_retention_obligation": f"auto, {days['versions_days']}",
     }
-    if not local:
-        config["dbdriveroptions"] = {
-            Expression("PDO::MYSQL_ATTR_SSL_CA"): settings["database_ca"],
-            Expression("PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT"): True,
-        }
-    return {**config, **mail_config(settings["mail_relay"], space)}
 
 
 def mail_config(relay: t.Mapping[str, t.Any], space: Space) -> dict[str, t.Any]:
