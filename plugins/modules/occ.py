@@ -93,7 +93,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _occ
 
-
 SPEC = {
     "space": {"type": "str", "aliases": ["slug"], "required": True},
     "args": {"type": "str", "required": True},
