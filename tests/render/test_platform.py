@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What the roles of the platform write, from their real defaults, for each Debian."""
+
+from __future__ import annotations
+
+import re
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = ROOT / "roles"
+LOADER = DataLoader()
+LOADER.set_basedir(str(ROOT))
+
+# What tasks register before a template is written, as base64: 8,192 open files, 4 GiB, IPv6.
+LIMITS = {
+    "content": "TWF4IG9wZW4gZmlsZXMgICAgICAgICAgICA4MTkyICAgICAgICAgICAgICAgICA4MTkyICAgZmlsZXMK"
+}
+MEMORY = {"content": "TWVtVG90YWw6ICAgICAgICA0MTk0MzA0IGtCCg=="}
+REGISTERED = {
+    "__nginx_limits": LIMITS,
+    "__nginx_if_inet6": {"stat": {"exists": True}},
+    "__mariadb_limits": LIMITS,
+    "__mariadb_meminfo": MEMORY,
+}
+DEBIANS = {
+    "bookworm": {"distribution_release": "bookworm", "distribution_major_version": "12"},
+    "trixie": {"distribution_release": "trixie", "distribution_major_version": "13"},
+}
+
+
+def render(role: str, template: str, release: str = "trixie", **changes: Any) -> str:
+    """Render a template of a role as Ansible would; an undefined variable is an error."""
+    variables: dict[str, Any] = {"ansible_managed": "Managed by Ansible"}
+    for part in ("defaults", "vars"):
+        variables |= LOADER.load_from_file(
+            str(ROLES / role / part / "main.yml"), trusted_as_template=True
+        )
+    variables |= REGISTERED | {"ansible_facts": DEBIANS[release]} | changes
+    source = (ROLES / role / "templates" / template).read_text(encoding="utf-8")
+    return str(Templar(LOADER, variables).template(trust_as_template(source)))
+
+
+def nginx(part: str, **changes: Any) -> str:
+    return render("nginx", f"etc/nginx/{part}.j2", **changes)
+
+
+def mariadb(**changes: Any) -> dict[str, str]:
+    parser = ConfigParser(strict=True, interpolation=None)
+    parser.read_string(render("mariadb", "etc/mysql/mariadb.conf.d/90-archipel.cnf.j2", **changes))
+    return dict(parser["mariadbd"])
+
+
+def php(interface: str, **changes: Any) -> dict[str, str]:
+    parser = ConfigParser(strict=False, interpolation=None)
+    parser.read_string(
+        render("php", "etc/php/conf.d/99-archipel.ini.j2", item=interface, **changes)
+    )
+    return {key: value for section in parser.sections() for key, value in parser[section].items()}
+
+
+def redis(**changes: Any) -> dict[str, str]:
+    lines = render("redis", "etc/archipel/redis/common.conf.j2", **changes).splitlines()
+    settings = [line for line in lines if line and not line.startswith("#")]
+    return dict(line.split(" ", 1) for line in settings)
+
+
+class TestNginx:
+    @pytest.mark.parametrize(
+        ("release", "expected"),
+        [
+            ("trixie", ["listen 443 ssl;", "listen [::]:443 ssl;", "http2 on;"]),
+            ("bookworm", ["listen 443 ssl http2;", "listen [::]:443 ssl http2;"]),
+        ],
+    )
+    def test_http2_is_said_as_the_installed_nginx_wants_it(self, release: str, expected: list[str]):
+        lines = nginx("snippets/archipel-listen.conf", release=release).splitlines()
+        assert [line for line in lines if line and not line.startswith("#")] == expected
+
+    @pytest.mark.parametrize(
+        "part", ["snippets/archipel-listen.conf", "conf.d/00-archipel-default.conf"]
+    )
+    def test_a_machine_without_ipv6_does_not_listen_on_it(self, part: str):
+        assert "[::]" in nginx(part)
+        assert "[::]" not in nginx(part, __nginx_if_inet6={"stat": {"exists": False}})
+        assert "[::]" not in nginx(part, nginx_ipv6_enabled=False)
+
+    @pytest.mark.parametrize(
+        ("port", "target"),
+        [(443, "https://$host$request_uri;"), (8443, "https://$host:8443$request_uri;")],
+    )
+    def test_the_redirect_names_the_port_people_use(self, port: int, target: str):
+        assert f"return 301 {target}" in nginx(
+            "conf.d/00-archipel-default.conf", nginx_public_https_port=port
+        )
+
+    def test_an_unknown_name_gets_neither_certificate_nor_space(self):
+        default = nginx("conf.d/00-archipel-default.conf")
+        assert "ssl_reject_handshake on;" in default
+        assert "ssl_certificate" not in default
+
+    def test_challenges_are_answered_before_the_redirect(self):
+        default = nginx("conf.d/00-archipel-default.conf")
+        assert default.index("location ^~ /.well-known/acme-challenge/") < default.index(
+            "return 301"
+        )
+
+    def test_old_protocols_and_ciphers_are_not_offered(self):
+        tls = nginx("snippets/archipel-tls.conf")
+        assert re.search(r"^ssl_protocols TLSv1\.2 TLSv1\.3;$", tls, re.MULTILINE)
+        ciphers = re.search(r"^ssl_ciphers (\S+);$", tls, re.MULTILINE)
+        assert ciphers
+        assert [c for c in ciphers[1].split(":") if not re.match("ECDHE-.*(GCM|POLY1305)", c)] == []
+
+    def test_the_machine_limits_the_open_files(self):
+        assert "worker_rlimit_nofile 8192;" in nginx("nginx.conf")
+        assert "worker_rlimit_nofile 1000;" in nginx("nginx.conf", nginx_limit_nofile=1000)
+
+    def test_the_stock_sites_are_not_read(self):
+        assert "sites-enabled" not in nginx("nginx.conf")
+
+
+class TestNginxLog:
+    """The log is kept for weeks and read by many: what opens a door is not in it."""
+
+    SECRET = "kWq7ZbXcA2"
+
+    @staticmethod
+    def logged(uri: str) -> str:
+        """Do what nginx does with its map: the first expression that matches."""
+        text = nginx("snippets/archipel-log.conf")
+        for pattern, name, rest in re.findall(r'^    "~(.+)" \$(\w+)([*]*);$', text, re.MULTILINE):
+            found = re.match(pattern.replace("(?<", "(?P<"), uri)
+            if found:
+                return found[name] + rest
+        return "-"
+
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            "/s/{}",
+            "/index.php/s/{}/download",
+            "/call/{}",
+            "/public.php/dav/files/{}/plan.odt",
+            "/public.php/webdav/{}",
+            "/remote.php/dav/public-calendars/{}?export",
+            "/login/v2/flow/{}",
+            "/index.php/login/v2/grant/{}",
+            "/index.php/lostpassword/reset/form/{}/alice",
+            "/apps/forms/s/{}",
+            "/apps/calendar/p/{}/dayGridMonth/now",
+            "/index.php/apps/files_sharing/publicpreview/{}?x=1",
+            "/apps/richdocuments/wopi/files/12?access_token={}",
+            "/apps/onlyoffice/download?doc={}",
+        ],
+    )
+    def test_no_secret_of_an_address_is_logged(self, uri: str):
+        assert self.SECRET not in self.logged(uri.format(self.SECRET))
+
+    @pytest.mark.parametrize(
+        ("uri", "logged"),
+        [
+            ("/", "/"),
+            ("/status.php", "/status.php"),
+            ("/apps/files/files/12?dir=/Bureau", "/apps/files/files/12"),
+            ("/remote.php/dav/files/alice/a.txt", "/remote.php/dav/files/alice/a.txt"),
+            ("/ocs/v2.php/cloud/users?search=a", "/ocs/v2.php/cloud/users"),
+            ("/s/abc", "/s/***"),
+        ],
+    )
+    def test_the_rest_of_an_address_is_logged(self, uri: str, logged: str):
+        assert self.logged(uri) == logged
+
+    def test_nothing_else_of_a_request_tells_secrets(self):
+        text = nginx("snippets/archipel-log.conf")
+        log_format = text[text.index("log_format") :]
+        assert not {"$request ", "$request_uri", "$args", "$http_referer", "$remote_user"} & set(
+            re.findall(r"\$\w+ ?", log_format)
+        )
+
+
+class TestMariadb:
+    def test_by_default_there_is_no_network(self):
+        settings = mariadb()
+        assert settings["skip_networking"] == "ON"
+        assert "bind_address" not in settings
+
+    def test_other_machines_need_tls(self):
+        settings = mariadb(
+            mariadb_listen_addresses=["127.0.0.1", "192.0.2.10"],
+            mariadb_tls_certificate="/t/fullchain.pem",
+            mariadb_tls_key="/t/privkey.pem",
+            mariadb_tls_ca="/t/chain.pem",
+        )
+        assert "skip_networking" not in settings
+        assert settings["bind_address"] == "127.0.0.1,192.0.2.10"
+        assert settings["require_secure_transport"] == "ON"
+        assert settings["ssl_key"] == "/t/privkey.pem"
+
+    def test_the_machine_itself_does_not(self):
+        assert "require_secure_transport" not in mariadb(mariadb_listen_addresses=["127.0.0.1"])
+
+    def test_open_tables_fit_into_the_open_files(self):
+        settings = mariadb()
+        assert settings["open_files_limit"] == "8192"
+        # The server's own arithmetic: two files per open table, one per connection.
+        assert 2 * int(settings["table_open_cache"]) + 500 + 10 < 8192
+        assert int(settings["innodb_open_files"]) <= 8192 // 2
+
+    def test_a_large_machine_gets_what_is_asked_for(self):
+        limits = {"content": "TWF4IG9wZW4gZmlsZXMgIDEwNDg1NzYgIDEwNDg1NzYgIGZpbGVzCg=="}
+        settings = mariadb(__mariadb_limits=limits)
+        assert settings["open_files_limit"] == "131072"
+        assert settings["table_open_cache"] == "20000"
+        assert settings["innodb_open_files"] == "20000"
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({}, "768M"),
+            ({"mariadb_buffer_pool_max_mb": 512}, "512M"),
+            ({"mariadb_buffer_pool_mb": 300}, "300M"),
+            ({"__mariadb_meminfo": {"content": "TWVtVG90YWw6IDQwMDAwMCBrQgo="}}, "128M"),
+        ],
+        ids=["a fifth of 4 GiB in steps", "capped", "given", "never less than the least"],
+    )
+    def test_memory_follows_the_machine(self, changes: dict[str, Any], expected: str):
+        assert mariadb(**changes)["innodb_buffer_pool_size"] == expected
+
+    def test_extra_settings_come_last(self):
+        text = render(
+            "mariadb",
+            "etc/mysql/mariadb.conf.d/90-archipel.cnf.j2",
+            mariadb_extra_settings={"innodb_io_capacity": 2000},
+        )
+        assert text.strip().splitlines()[-1] == "innodb_io_capacity = 2000"
+
+    def test_only_one_group_enters_the_folder_of_the_socket(self):
+        text = render("mariadb", "etc/tmpfiles.d/mariadb.conf.j2")
+        assert "d /run/mysqld 0750 mysql archipel-db -" in text.splitlines()
+
+
+class TestPhp:
+    def test_both_interfaces_share_all_but_their_limits(self):
+        cli, fpm = php("cli"), php("fpm")
+        assert {key for key in cli if cli[key] != fpm[key]} == {
+            "memory_limit",
+            "max_execution_time",
+        }
+
+    @pytest.mark.parametrize(("release", "version"), [("bookworm", "8.2"), ("trixie", "8.4")])
+    def test_the_distribution_decides_the_version(self, release: str, version: str):
+        settings = php("fpm", release=release)
+        assert (
+            settings["opcache.blacklist_filename"]
+            == f"/etc/php/{version}/archipel-opcache.blacklist"
+        )
+
+    def test_the_configuration_of_spaces_is_never_cached(self):
+        """It changes while timestamps are not looked at, and it holds secrets."""
+        text = render("php", "etc/php/archipel-opcache.blacklist.j2")
+        assert "/srv/spaces/*/config/*" in text.splitlines()
+        assert php("fpm")["opcache.validate_timestamps"] == "Off"
+
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("expose_php", "Off"),
+            ("display_errors", "Off"),
+            ("allow_url_include", "Off"),
+            ("enable_dl", "Off"),
+            ("ffi.enable", "Off"),
+            ("mysqli.allow_local_infile", "Off"),
+            ("session.use_strict_mode", "On"),
+            ("session.cookie_secure", "On"),
+            ("zend.exception_ignore_args", "On"),
+        ],
+    )
+    def test_what_is_hardened(self, setting: str, value: str):
+        assert php("fpm")[setting] == value
+
+
+class TestRedis:
+    def test_there_is_no_port_and_nothing_on_disk(self):
+        settings = redis()
+        assert settings["port"] == "0"
+        assert settings["save"] == '""'
+        assert settings["appendonly"] == "no"
+
+    def test_memory_is_bounded(self):
+        settings = redis(redis_maxmemory_mb=128)
+        assert settings["maxmemory"] == "128mb"
+        assert settings["maxmemory-policy"] == "allkeys-lru"
+
+    def test_only_what_nextcloud_needs_is_allowed(self):
+        rules = redis()["user"].split()
+        assert rules.index("-@admin") > rules.index("+@all")
+        assert set(rules[rules.index("-@dangerous") + 1 :]) == {
+            "+keys",
+            "+info",
+            "+flushdb",
+        }
+
+
+class TestCommon:
+    def test_services_leave_no_core_dumps(self):
+        text = render("common", "etc/systemd/system.conf.d/archipel.conf.j2")
+        assert "DefaultLimitCORE=0" in text.splitlines()
+
+    def test_kernel_settings_are_written_as_the_kernel_tools_read_them(self):
+        text = render("common", "etc/sysctl.d/60-archipel.conf.j2")
+        assert "vm.overcommit_memory=1" in text.splitlines()
