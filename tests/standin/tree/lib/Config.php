@@ -85,6 +85,10 @@ final class Config
                 exit("FATAL: Could not open the config file $file");
             }
             unset($CONFIG);
+            // An upgrade or maintenance mode must be seen at once, cached or not.
+            if (function_exists('opcache_invalidate')) {
+                @opcache_invalidate($file, false);
+            }
             include $file;
             if (isset($CONFIG) && is_array($CONFIG)) {
                 $this->cache = $merge($this->cache, $CONFIG);
