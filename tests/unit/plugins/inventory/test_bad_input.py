@@ -119,6 +119,7 @@ def test_refused(environment: Environment, case: str):
     told = [line for line in done.stderr.splitlines() if f"{environment.root}/{place}" in line]
     assert len(told) == 1, "once, not in every message of Ansible's"
     assert text in told[0]
+    assert told[0] in done.stderr.rstrip().splitlines()[-4:], "the last thing one reads"
     assert "nothing has been changed" in done.stderr
     assert environment.tree() == before
 
