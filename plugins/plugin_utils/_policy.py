@@ -27,6 +27,8 @@ _HOST_NAME = re.compile(
     r"(?=.{4,200}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 )
 
+_OFFICE = re.compile(r"[a-z][a-z0-9]{1,31}")
+
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
@@ -46,6 +48,12 @@ def _is_port(value: object) -> bool:
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_offices(value: object) -> bool:
+    return (
+        bool(value) and _is_texts(value) and all(map(_OFFICE.fullmatch, t.cast("list[str]", value)))
+    )
 
 
 def _is_limits(value: object) -> bool:
@@ -71,9 +79,7 @@ _KINDS = {
     "archipel_limits_default": _LIMITS,
     "archipel_limits_maximum": _LIMITS,
     "archipel_reserved_slugs": _Kind("a list of words", _is_texts),
-    "archipel_offices": _Kind(
-        "a list such as [collabora, onlyoffice]", lambda value: bool(value) and _is_texts(value)
-    ),
+    "archipel_offices": _Kind("a list such as [collabora, onlyoffice]", _is_offices),
     "archipel_office_pinned": _Kind(
         "true or false", lambda value: isinstance(value, bool), required=False
     ),

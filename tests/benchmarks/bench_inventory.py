@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the inventory costs: our plugin beside Ansible's own, with the same hosts.
 
-Each line is the median of several runs of `ansible-inventory --list`, taken in turns so that
-whatever else the machine does falls on all of them. Nothing is asserted: this prints numbers.
+Each number is the median of several runs, taken in turns so that whatever else the machine does
+falls on all of them. Nothing is asserted: this prints numbers.
+
+`ansible-inventory --list` reads and prints everything, each space three times: on its web node,
+on its database node, and as a host. `ansible --list-hosts` reads only: what each play pays.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import os
 import statistics
@@ -84,6 +86,9 @@ class Cost(t.NamedTuple):
     megabytes: float
 
 
+Costs = dict[str, list[Cost]]
+
+
 def make_registry(folder: Path, number: int) -> None:
     """An environment with that many files."""
     (folder / "spaces").mkdir(parents=True)
@@ -107,29 +112,24 @@ def make_registry(folder: Path, number: int) -> None:
         )
 
 
-def command(source: Path, cache: Path | None = None) -> tuple[list[str], dict[str, str]]:
-    """How `ansible-inventory` is called, and with which environment."""
-    environment = {
-        **os.environ,
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_PLAYBOOK_DIR": str(source if source.is_dir() else source.parent),
-    }
+def environment_of(cache: Path | None) -> dict[str, str]:
+    """The environment of a command."""
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
     if cache:
         environment |= {
             "ANSIBLE_INVENTORY_CACHE": "true",
             "ANSIBLE_INVENTORY_CACHE_PLUGIN": "ansible.builtin.jsonfile",
             "ANSIBLE_INVENTORY_CACHE_CONNECTION": str(cache),
         }
-    return ["ansible-inventory", "-i", str(source), "--list"], environment
+    return environment
 
 
-def run(source: Path, cache: Path | None = None, output: Path | None = None) -> Cost:
+def run(arguments: list[str], cache: Path | None = None, output: Path | None = None) -> Cost:
     """One run in a process of its own."""
-    arguments, environment = command(source, cache)
     with (output or Path(os.devnull)).open("wb") as file:
         start = time.perf_counter()
         process = subprocess.Popen(
-            arguments, stdout=file, stderr=subprocess.DEVNULL, env=environment
+            arguments, stdout=file, stderr=subprocess.DEVNULL, env=environment_of(cache)
         )
         _pid, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
@@ -137,6 +137,16 @@ def run(source: Path, cache: Path | None = None, output: Path | None = None) -> 
     if process.returncode:
         sys.exit(f"{' '.join(arguments)} ended with {process.returncode}; run it to see why")
     return Cost(seconds, usage.ru_maxrss / 1024)
+
+
+def listing_of(source: Path) -> list[str]:
+    """Read and print everything."""
+    return ["ansible-inventory", "-i", str(source), "--list"]
+
+
+def reading_of(source: Path) -> list[str]:
+    """Read, as every play does first."""
+    return ["ansible", "-i", str(source), "nodes", "--list-hosts"]
 
 
 def plain(value: t.Any) -> t.Any:
@@ -193,8 +203,8 @@ def make_yaml(folder: Path, listing: dict[str, t.Any]) -> Path:
     return path
 
 
-def measure(number: int, runs: int, with_yaml: bool) -> dict[str, list[Cost]]:
-    """All ways in turns."""
+def measure(number: int, runs: int, with_yaml: bool) -> dict[str, Costs]:
+    """All ways of each command, in turns."""
     with tempfile.TemporaryDirectory(prefix="archipel-bench-") as name:
         folder = Path(name)
         environment, cache, listing = (folder / part for part in ("environment", "cache", "list"))
@@ -202,20 +212,22 @@ def measure(number: int, runs: int, with_yaml: bool) -> dict[str, list[Cost]]:
         # The placement is recorded, as on every day but the first.
         record_placement(environment)
         time.sleep(2.1)  # files younger than two seconds are not cached
-        run(environment, cache=cache, output=listing)
+        run(listing_of(environment), cache, listing)
         hosts = json.loads(listing.read_text())
-        sources = {"script, ready JSON": make_script(folder / "script", hosts)}
-        if with_yaml:
-            sources["builtin yaml"] = make_yaml(folder / "yaml", hosts)
-        ways: dict[str, t.Callable[[], Cost]] = {
-            "registry, cold": functools.partial(run, environment),
-            "registry, cached": functools.partial(run, environment, cache=cache),
-            **{way: functools.partial(run, source) for way, source in sources.items()},
+        sources: dict[str, tuple[Path, Path | None]] = {
+            "registry, cold": (environment, None),
+            "registry, cached": (environment, cache),
+            "script, ready JSON": (make_script(folder / "script", hosts), None),
         }
-        costs: dict[str, list[Cost]] = {way: [] for way in ways}
-        for _turn in range(runs):
-            for way, go in ways.items():
-                costs[way].append(go())
+        if with_yaml:
+            sources["builtin yaml"] = (make_yaml(folder / "yaml", hosts), None)
+        costs: dict[str, Costs] = {}
+        for command in (listing_of, reading_of):
+            title = " ".join(part for part in command(Path("X")) if part not in {"-i", "X"})
+            costs[title] = {way: [] for way in sources}
+            for _turn in range(runs):
+                for way, (source, kept) in sources.items():
+                    costs[title][way].append(run(command(source), kept))
     return costs
 
 
@@ -231,14 +243,14 @@ def record_placement(environment: Path) -> None:
     )  # fmt: skip
 
 
-def report(number: int, runs: int, costs: dict[str, list[Cost]]) -> None:
-    """Print the table."""
+def report(title: str, costs: Costs) -> None:
+    """Print one table."""
     median = {
-        way: Cost(*(statistics.median(values) for values in zip(*list_, strict=True)))
-        for way, list_ in costs.items()
+        way: Cost(*(statistics.median(values) for values in zip(*runs, strict=True)))
+        for way, runs in costs.items()
     }
     script = median["script, ready JSON"].seconds
-    print(f"ansible-inventory --list, {number} files, median of {runs}")
+    print(title)
     for way, cost in median.items():
         print(
             f"  {way:<20}{cost.seconds:7.2f} s {cost.megabytes:7.0f} MB"
@@ -254,7 +266,9 @@ def main() -> None:
     parser.add_argument("--yaml", action="store_true", help="Ansible's yaml plugin as well (slow)")
     options = parser.parse_args()
     number = 1_000 if options.quick else 10_000
-    report(number, options.runs, measure(number, options.runs, options.yaml))
+    print(f"Inventory of {number} associations, median of {options.runs}")
+    for title, costs in measure(number, options.runs, options.yaml).items():
+        report(title, costs)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def test_what_is_missing_is_asked_for(name: str):
         ({"archipel_https_port": "443"}, 'archipel_https_port: found "443"; allowed: a port'),
         ({"archipel_https_port": 70000}, "allowed: a port number from 1 to 65535"),
         ({"archipel_offices": []}, 'archipel_offices: found "[]"; allowed: a list such as'),
+        ({"archipel_offices": ["Libre Office"]}, "allowed: a list such as"),
         ({"archipel_offices": "collabora"}, "allowed: a list such as"),
         ({"archipel_limits_default": {"accounts": 5}}, "allowed: a mapping of the whole numbers"),
         ({"archipel_limits_default": {"accounts": 500, "storage_gb": 40}},
