@@ -51,8 +51,8 @@ class Result:
 
     # Approved, suspended and closed spaces, sorted by slug.
     entries: list[Entry]
-    # Machine -> slugs that are left as they are.
-    skipped: dict[str, list[str]]
+    # Machine -> what is known of the spaces that are left as they are there: slug, id, web, db.
+    skipped: dict[str, list[Entry]]
     report: dict[str, t.Any]
     # archipel_placement: what the lock file lacks, for archipel.spaces.placement.
     placement: dict[str, t.Any]
@@ -160,13 +160,17 @@ def _decision(decision: dict[str, t.Any] | None) -> dict[str, t.Any] | None:
     return decision and {**dict.fromkeys(("by", "on", "reason")), **decision}
 
 
-def _skipped(faulty: Iterable[str], world: _rules.World) -> dict[str, list[str]]:
-    """A space whose file is wrong is known on its machines, so that it is no drift."""
-    skipped: dict[str, list[str]] = {}
+def _skipped(faulty: Iterable[str], world: _rules.World) -> dict[str, list[Entry]]:
+    """A space whose file is wrong is known on its machines, so that it is no drift.
+
+    The lock file says all that is certain of it: enough for what declares all users of a machine
+    in one file, too little for anything that follows the registry.
+    """
+    skipped: dict[str, list[Entry]] = {}
     for slug in sorted(faulty):
         if place := world.lock.spaces.get(slug):
             for node in {place.web, place.db}:
-                skipped.setdefault(node, []).append(slug)
+                skipped.setdefault(node, []).append({"slug": slug, **place._asdict()})
     return skipped
 
 

@@ -347,7 +347,9 @@ class TestSkip:
         environment.space("cine", office="word")
         inventory = environment.load()
         assert [e["slug"] for e in own(inventory, "node1", "archipel_spaces")] == ["velo-ecole"]
-        assert own(inventory, "node1", "archipel_skipped") == ["amap"]
+        assert own(inventory, "node1", "archipel_skipped") == [
+            {"slug": "amap", "id": 100_000, "web": "node1", "db": "node1"}
+        ]
         report = seen(inventory, "node1", "archipel_report")
         assert set(report["skipped"]) == {"amap", "cine"}
         assert "amap.yml:1: not readable as YAML" in report["skipped"]["amap"][0]
