@@ -10,6 +10,8 @@ short_description: Nextcloud spaces from a folder of YAML files, one per associa
 version_added: 0.1.0
 author:
   - The Archipel contributors
+requirements:
+  - jsonschema-rs (Python package on the controller)
 description:
   - Reads the registry, a folder with one file per association named C(<slug>.yml), validates every
     file, places new spaces on the machines of the groups C(web) and C(db), and tells each machine

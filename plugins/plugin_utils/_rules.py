@@ -13,7 +13,11 @@ import zoneinfo
 from dataclasses import dataclass
 from pathlib import Path
 
-import jsonschema_rs
+try:
+    import jsonschema_rs
+except ImportError as error:
+    remedy = "install it where Ansible runs: pip install -r requirements.txt"
+    raise ImportError(f"the Python package jsonschema-rs is missing; {remedy}") from error
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,

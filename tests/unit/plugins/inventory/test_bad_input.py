@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import typing as t
 from collections.abc import Callable
 from pathlib import Path
@@ -282,6 +283,22 @@ class TestOptions:
         )
         (problem,) = environment.problems()
         assert "the machines node-1 and node_1 would share the group on_node_1" in problem
+
+
+def test_a_missing_package_is_named(environment: Environment):
+    program = (
+        "import sys\n"
+        "sys.modules['jsonschema_rs'] = None\n"
+        f"sys.argv = ['ansible-inventory', '-i', {str(environment.root)!r}, '--graph']\n"
+        "from ansible.cli.inventory import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "jsonschema-rs is missing; install it where Ansible runs: pip install" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["spaces.yml", "our-spaces.yml", "spaces.yaml"])
