@@ -24,7 +24,11 @@ CONFIG = "<?php\n$CONFIG = [\n  'dbname' => 'floor_{slug}',\n  'user-limit' => {
 
 def files(space: dict[str, object], root: Path) -> dict[Path, str]:
     """Render three files of one space."""
-    values = {"slug": space["slug"], "accounts": space["accounts"], "domain": f"{space['slug']}.example"}
+    values = {
+        "slug": space["slug"],
+        "accounts": space["accounts"],
+        "domain": f"{space['slug']}.example",
+    }
     return {
         root / f"{space['slug']}.vhost": VHOST.format(**values),
         root / f"{space['slug']}.pool": POOL.format(**values),
@@ -43,7 +47,9 @@ def converge_files(spaces: list[dict[str, object]], root: Path) -> None:
 
 def converge_databases(spaces: list[dict[str, object]]) -> None:
     """Make what is missing, over one connection."""
-    connection = pymysql.connect(unix_socket="/run/mysqld/mysqld.sock", user="root", autocommit=True)
+    connection = pymysql.connect(
+        unix_socket="/run/mysqld/mysqld.sock", user="root", autocommit=True
+    )
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")
         databases = {row[0] for row in cursor.fetchall()}

@@ -44,14 +44,20 @@ class Machine:
         """Everything ssh needs: ``ssh -F <this file> <name>``."""
         return self.state / "ssh_config"
 
-    def up(self, suite: str, ports: list[str]) -> bool:
-        """Make the machine, or start it again; return whether anything was done."""
+    def up(self, suite: str, ports: list[str], snapshot: str | None = None) -> bool:
+        """Make the machine, or start it again; return whether anything was done.
+
+        Args:
+            suite: Debian's name of the release.
+            ports: what to publish on the loopback, as `podman run --publish` takes it.
+            snapshot: an image that `commit` made, instead of a bare Debian.
+        """
         host.require("ssh", "ssh-keygen")
         host.check_id_range()
         self._make_key()
         found = self._inspect()
         if found is None:
-            self._create(image.ensure(suite), ports)
+            self._create(snapshot or image.ensure(suite), ports)
         elif not found["State"]["Running"]:
             self._refuse_foreign(found)
             run([*podman(), "start", self.name])
@@ -71,6 +77,13 @@ class Machine:
         for path in (self.key, self.key.with_suffix(".pub"), self.known_hosts, self.ssh_config):
             path.unlink(missing_ok=True)
         return found is not None
+
+    def commit(self, name: str) -> None:
+        """Keep the machine as it is as an image of this name; it is stopped meanwhile."""
+        run([*podman(), "stop", "--time", str(STOP_SECONDS), self.name], timeout=STOP_SECONDS + 30)
+        run([*podman(), "commit", "--quiet", self.name, name], timeout=600)
+        run([*podman(), "start", self.name])
+        self._await_boot()
 
     def exists(self) -> bool:
         """Tell whether there is a container of this name, running or not."""
