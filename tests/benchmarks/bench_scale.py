@@ -328,11 +328,11 @@ def show(results: t.Sequence[Result]) -> None:
         table.add_column(name, justify="left" if name in {"variant", "case"} else "right")
     for r in results:
         bare = floors.get((r.case, r.spaces))
+        cells = (r.variant, r.case, r.spaces, f"{r.seconds:.2f}")
         ratio = f"{r.seconds / bare:.1f}" if bare else ""
-        table.add_row(
-            r.variant, r.case, str(r.spaces), f"{r.seconds:.2f}", f"{r.seconds / r.spaces * 1000:.1f} ms", ratio,
-            f"{r.controller_cpu:.1f}", f"{r.node_cpu:.1f}", f"{r.peak_mib:.0f}", str(int(r.tasks)), str(r.runs),
-        )  # fmt: skip
+        costs = (f"{r.controller_cpu:.1f}", f"{r.node_cpu:.1f}", f"{r.peak_mib:.0f}")
+        each = f"{r.seconds / r.spaces * 1000:.1f} ms"
+        table.add_row(*map(str, (*cells, each, ratio, *costs, int(r.tasks), r.runs)))
     Console(width=130).print(table)
 
 
