@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -109,19 +110,34 @@ class Scenario:
             timeout=PLAYBOOK_SECONDS,
             check=False,
         )
-        assert done.returncode == 0, f"{program} {arguments}\n{done.stdout}\n{done.stderr}"
-        return dict(json.loads(done.stdout))
+        assert done.stdout.startswith("{"), f"{program} {arguments}\n{done.stdout}{done.stderr}"
+        output = dict(json.loads(done.stdout))
+        assert (done.returncode, _failures(output)) == (0, []), done.stderr
+        return output
 
 
-def _changes(output: dict[str, Any]) -> list[Change]:
-    found = []
+def _results(output: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return every task on every host, with what came of it."""
     for play in output["plays"]:
         for task in play["tasks"]:
             for host, result in task["hosts"].items():
-                if result.get("changed"):
-                    spaces = json.dumps(result.get("spaces"), sort_keys=True, ensure_ascii=False)
-                    found.append(Change(f"{host}: {task['task']['name']}", spaces))
-    return found
+                yield f"{host}: {task['task']['name']}", result
+
+
+def _changes(output: dict[str, Any]) -> list[Change]:
+    return [
+        Change(task, json.dumps(result.get("spaces"), sort_keys=True, ensure_ascii=False))
+        for task, result in _results(output)
+        if result.get("changed")
+    ]
+
+
+def _failures(output: dict[str, Any]) -> list[str]:
+    return [
+        f"{task}: {result.get('msg')}"
+        for task, result in _results(output)
+        if result.get("failed") or result.get("unreachable")
+    ]
 
 
 def title(page: str) -> str:
