@@ -227,8 +227,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             for name, value in zip(OF_MACHINES, values, strict=True):
                 host.set_variable(name, value)
         nodes = self.inventory.groups["nodes"]
-        for name, value in zip(SHARED, (result.report, result.placement), strict=True):
-            nodes.set_variable(name, value)
+        for name, shared in zip(SHARED, (result.report, result.placement), strict=True):
+            nodes.set_variable(name, shared)
             # From elsewhere, such as localhost, they are found here: a copy for every host
             # would be printed 10,000 times by `ansible-inventory --list`.
             there = f"{{{{ hostvars[groups['nodes'][0]]['{name}'] }}}}"

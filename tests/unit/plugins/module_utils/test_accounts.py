@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _accounts
+from ansible_collections.archipel.spaces.plugins.module_utils import _accounts, _files
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 WANTED = {"space": "velo-ecole", "name": "space-velo-ecole", "id": 100003}
@@ -57,9 +57,7 @@ def test_a_space_that_failed_is_not_declared(tmp_path, monkeypatch):
     monkeypatch.setattr(_accounts, "read_ids", ids.__getitem__)
     path = tmp_path / "spaces.conf"
     declared = {"velo-ecole": "u space-velo-ecole 100003", "amap": "u space-amap 100004"}
-    monkeypatch.setattr(
-        _accounts._files, "write_file", lambda item: path.write_text(item["content"])
-    )
+    monkeypatch.setattr(_files, "write_file", lambda item: path.write_text(item["content"]))
     _accounts.converge_users([WANTED], str(path), "# ours", declared, check=False)
     assert path.read_text() == "# ours\nu space-amap 100004\n"
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -171,7 +172,7 @@ def test_arguments_of_occ_never_reach_the_command_line(tmp_path, monkeypatch):
         calls.append((command, options))
         return SimpleNamespace(returncode=0, stdout="", stderr="")
 
-    monkeypatch.setattr(_occ.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     _occ.run(
         "amap",
         "php",
