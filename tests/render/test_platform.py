@@ -120,6 +120,7 @@ class TestNginx:
 
     def test_the_machine_limits_the_open_files(self):
         assert "worker_rlimit_nofile 8192;" in nginx("nginx.conf")
+        assert "worker_connections 4096;" in nginx("nginx.conf")
         assert "worker_rlimit_nofile 1000;" in nginx("nginx.conf", nginx_limit_nofile=1000)
 
     def test_the_stock_sites_are_not_read(self):
