@@ -51,7 +51,7 @@ molecule: host venv ## Run scenarios on machines of their own: make molecule SCE
 	done
 
 .PHONY: bench
-bench: venv ## Print how long things take (QUICK=1: with fewer spaces)
+bench: host venv ## Print how long things take (QUICK=1: with fewer spaces)
 	@for program in tests/benchmarks/bench_*.py; do python "$$program" $(if $(QUICK),--quick); done
 
 ##### Parts of check
@@ -69,7 +69,7 @@ types: venv ## Python types
 
 .PHONY: unit
 unit: venv ## Unit, render and policy tests
-	python -m pytest tests/unit tests/render tests/policy </dev/null
+	python -m pytest --numprocesses auto tests/unit tests/render tests/policy </dev/null
 
 .PHONY: syntax
 syntax: venv ## Syntax of every playbook
