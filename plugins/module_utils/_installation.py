@@ -23,7 +23,9 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _config,
     _files,
+    _golden,
     _mariadb,
     _occ,
     _systemd,
@@ -49,6 +51,8 @@ class State:
     installed: bool
     interrupted: bool
     applied: str
+    # Keys of config.php that are the operator's: copies Nextcloud made of ours.
+    copied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,9 @@ class Node:
     php: str
     spool: str
     sandbox: list[str]
+    # Folder of the releases' templates; empty: every space is installed on its own.
+    golden: str
+    database_socket: str
     # From the wanted database to a connection that may make and drop it.
     connect: t.Callable[[t.Mapping[str, t.Any]], t.Any]
     # What the database driver raises.
@@ -80,12 +87,14 @@ def read_text(path: str) -> str:
     )
 
 
-def read_state(root: str, slug: str) -> State:
+def read_state(root: str, item: t.Mapping[str, t.Any]) -> State:
     """Read what is there of one space: four small files at most."""
-    base = f"{root}/{slug}"
+    base = f"{root}/{item['space']}"
+    config = read_text(f"{base}/config/config.php")
     return State(
         linked=os.path.lexists(f"{base}/release"),
-        installed=bool(INSTALLED.search(read_text(f"{base}/config/config.php"))),
+        installed=bool(INSTALLED.search(config)),
+        copied=tuple(sorted(_config.keys(config) & set(item["managed"]))),
         interrupted=os.path.exists(f"{base}/{JOURNAL}"),
         applied=read_text(f"{base}/{APPLIED}").strip(),
     )
@@ -102,6 +111,8 @@ def plan(item: t.Mapping[str, t.Any], state: State) -> list[str]:
         steps += ["install", "apply"]
     elif state.applied != digest(item):
         steps += ["apply"]
+    if state.copied and "install" not in steps:
+        steps += ["tidy"]
     return steps
 
 
@@ -157,7 +168,7 @@ def occ(
 
 
 def install(item: t.Mapping[str, t.Any], node: Node) -> None:
-    """Run Nextcloud's own installer in an empty database."""
+    """Give an empty space its Nextcloud: from the release's template, or by its installer."""
     base = f"{node.root}/{item['space']}"
     journal = Path(f"{base}/{JOURNAL}")
     if not journal.exists():
@@ -168,9 +179,39 @@ def install(item: t.Mapping[str, t.Any], node: Node) -> None:
                 "restore config.php from a backup, or empty the database if it is not needed"
             )
         journal.touch(mode=0o600)
+    golden = golden_of(item, node)
+    if golden and golden.ready:
+        config = _golden.load(golden, item["database"], node.database_socket)
+        seed(f"{base}/config/config.php", config, item["id"])
+    else:
+        run_installer(item, node)
+        if golden:
+            config = read_text(f"{base}/config/config.php")
+            _golden.save(golden, item["database"], config, node.database_socket)
+    tidy(item, node)
+    mark_data(f"{base}/data", item["id"])
+    journal.unlink()
+
+
+def golden_of(item: t.Mapping[str, t.Any], node: Node) -> _golden.Golden | None:
+    """Return where a space's template is; None where there can be none.
+
+    A release whose installer insists on an account has none: a template must be empty.
+    """
+    release = os.path.realpath(f"{node.root}/{item['space']}/release")
+    manifest = read_text(f"{release}.json")
+    can = json.loads(manifest or "{}").get("capabilities", {}).get("install_without_admin")
+    if not node.golden or not can or item["database"]["password"] is not None:
+        return None
+    build = hashlib.sha256(manifest.encode()).hexdigest()
+    return _golden.Golden(Path(node.golden, os.path.basename(release)), build)
+
+
+def run_installer(item: t.Mapping[str, t.Any], node: Node) -> None:
+    """Run Nextcloud's own installer, and enable the application that the rest goes through."""
+    base, database = f"{node.root}/{item['space']}", item["database"]
     # occ runs only as the user who owns the state file.
     seed(f"{base}/config/config.php", "<?php\n$CONFIG = [];\n", item["id"])
-    database = item["database"]
     arguments = [
         *("maintenance:install", "--no-interaction", "--database=mysql"),
         f"--database-host={database['address']}",
@@ -181,8 +222,19 @@ def install(item: t.Mapping[str, t.Any], node: Node) -> None:
         *first_account(os.path.realpath(f"{base}/release")),
     ]
     occ(item, node, arguments)
-    mark_data(f"{base}/data", item["id"])
-    journal.unlink()
+    occ(item, node, ["app:enable", "archipel"])
+
+
+def tidy(item: t.Mapping[str, t.Any], node: Node) -> None:
+    """Take the operator's keys out of a space's state file.
+
+    Nextcloud writes all it has read back into config.php. A name that later leaves our
+    list would live on in that copy: newer releases merge the two lists.
+    """
+    path = f"{node.root}/{item['space']}/config/config.php"
+    text = _config.without(read_text(path), set(item["managed"]))
+    own = item["id"]
+    _files.write_file({"path": path, "content": text, "uid": own, "gid": own, "mode": 0o640})
 
 
 def seed(path: str, content: str, owner: int) -> None:
@@ -215,11 +267,18 @@ def apply(item: t.Mapping[str, t.Any], node: Node) -> list[str]:
     Until it has succeeded once, an administrator who is there already is invited again:
     the invitation of an interrupted run was lost with it.
     """
-    occ(item, node, ["app:enable", "archipel"])
     known = os.path.exists(f"{node.root}/{item['space']}/{APPLIED}")
     invite = True if known else "again"
     wanted = {**item["applied"], "remove_users": [SETUP_ACCOUNT], "invite": invite}
-    printed = occ(item, node, ["archipel:apply", "--input={input}"], stdin=json.dumps(wanted))
+    arguments = ["archipel:apply", "--input={input}"]
+    try:
+        printed = occ(item, node, arguments, stdin=json.dumps(wanted))
+    except InstallationError as error:
+        if "archipel" not in str(error) or "defined" not in str(error):
+            raise
+        # Somebody turned the application off: without it there is no such command.
+        occ(item, node, ["app:enable", "archipel"])
+        printed = occ(item, node, arguments, stdin=json.dumps(wanted))
     try:
         answer = json.loads(printed)
     except ValueError as error:
@@ -250,12 +309,14 @@ STEPS: dict[str, t.Callable[[t.Mapping[str, t.Any], Node], t.Any]] = {
     "clear": clear,
     "install": install,
     "apply": apply,
+    "tidy": tidy,
 }
 WORDS = {
     "link": "release {release}",
     "clear": "remains of an interrupted installation cleared",
     "install": "Nextcloud installed",
     "apply": "Nextcloud's settings applied",
+    "tidy": "copies of managed keys taken out of config.php",
 }
 
 
@@ -267,7 +328,7 @@ def carry_out(
     for step in steps:
         try:
             STEPS[step](item, node)
-        except (InstallationError, OSError, node.database_error) as error:
+        except (InstallationError, _golden.GoldenError, OSError, node.database_error) as error:
             return done, str(error)
         done.append(WORDS[step].format(**item))
     return done, ""
@@ -295,7 +356,7 @@ def converge(
 ) -> Report:
     """Install and configure the spaces that need it, a bounded number at a time."""
     report = Report()
-    steps = {item["space"]: plan(item, read_state(node.root, item["space"])) for item in wanted}
+    steps = {item["space"]: plan(item, read_state(node.root, item)) for item in wanted}
     todo = [item for item in wanted if steps[item["space"]]]
     if todo:
         # Units that changed in this run are needed below, not only when the doors open.

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Spaces that have no Nextcloud yet get one, a bounded number at a time; what is left of an
     interrupted installation is cleared first.
+  - The first space of a release is installed by Nextcloud's own installer, later ones start
+    from a copy of it, with an identity and secrets of their own.
   - A space whose configuration is lost is refused, never installed anew.
   - A digest of the applied state keeps the ordinary run free of PHP.
 extends_documentation_fragment:
@@ -85,6 +87,8 @@ def node_of(settings: dict[str, t.Any]) -> _installation.Node:
         php=settings["php"],
         spool=settings["spool"],
         sandbox=_occ.sandbox(),
+        golden=settings["golden"],
+        database_socket=settings["database_socket"],
         connect=lambda database: connect(database, settings["database_socket"]),
         database_error=pymysql.Error,
     )

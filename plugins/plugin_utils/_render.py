@@ -377,6 +377,7 @@ def installations(spaces: t.Iterable[Space], settings: Settings) -> list[dict[st
                 "url": space["url"],
                 "database": account,
                 "applied": applied_state(space, settings),
+                "managed": sorted(str(key) for key in managed_config(space, settings)),
             }
         )
     return rows

@@ -25,6 +25,7 @@ ITEM = {
         "address": "localhost:/s",
     },
     "applied": {"groups": ["members"]},
+    "managed": ["dbname", "trusted_domains"],
 }
 DIGEST = _installation.digest(ITEM)
 
@@ -63,6 +64,8 @@ def node(tmp_path, tables=0):
             php="php",
             spool=str(tmp_path),
             sandbox=[],
+            golden="",
+            database_socket="/s",
             connect=lambda _: connection,
             database_error=KeyError,
         ),
