@@ -86,7 +86,12 @@ def _converge() -> None:
     subprocess.run(
         ["ansible-playbook", "-i", "inventories/demo", "playbooks/site.yml"],
         cwd=ROOT,
-        env={**inventory.settings(), "ARCHIPEL_DEMO_SSH_PORT": str(SSH_PORT)},
+        env={
+            **inventory.settings(),
+            "ARCHIPEL_DEMO_SSH_PORT": str(SSH_PORT),
+            # What is done is shown; what does not concern this machine is not.
+            "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
+        },
         stdin=subprocess.DEVNULL,
         check=True,
     )
