@@ -109,6 +109,7 @@ def save(golden: Golden, database: t.Mapping[str, t.Any], config: str, socket: s
         raise GoldenError(f"mariadb-dump: {done.stderr.decode(errors='replace')[-500:]}")
     with beside.open("ab") as file:
         file.write(b"COMMIT;\n")
+    beside.chmod(0o600)
     beside.rename(golden.directory / DUMP)
     kept = {key: value for key, value in state_of(config).items() if key in KEPT}
     text = json.dumps({"build": golden.build, "state": kept}) + "\n"

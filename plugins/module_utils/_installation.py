@@ -15,6 +15,7 @@ import json
 import os
 import re
 import secrets
+import threading
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ INSTALLED = re.compile(r"^\s*'installed'\s*=>\s*true\s*,", re.MULTILINE)
 # Created by installations that cannot do without a first administrator; removed at once.
 SETUP_ACCOUNT = "archipel-setup"
 LOCK = "/run/archipel/installations.lock"
+# Two spaces installed side by side must not both write the template.
+SAVING = threading.Lock()
 JOURNAL, APPLIED = ".installing", ".applied"
 
 
@@ -185,9 +188,7 @@ def install(item: t.Mapping[str, t.Any], node: Node) -> None:
         seed(f"{base}/config/config.php", config, item["id"])
     else:
         run_installer(item, node)
-        if golden:
-            config = read_text(f"{base}/config/config.php")
-            _golden.save(golden, item["database"], config, node.database_socket)
+        keep(golden, item, node)
     tidy(item, node)
     mark_data(f"{base}/data", item["id"])
     journal.unlink()
@@ -205,6 +206,14 @@ def golden_of(item: t.Mapping[str, t.Any], node: Node) -> _golden.Golden | None:
         return None
     build = hashlib.sha256(manifest.encode()).hexdigest()
     return _golden.Golden(Path(node.golden, os.path.basename(release)), build)
+
+
+def keep(golden: _golden.Golden | None, item: t.Mapping[str, t.Any], node: Node) -> None:
+    """Make a space that was just installed the template of its release, if there is none yet."""
+    with SAVING:
+        if golden and not golden.ready:
+            config = read_text(f"{node.root}/{item['space']}/config/config.php")
+            _golden.save(golden, item["database"], config, node.database_socket)
 
 
 def run_installer(item: t.Mapping[str, t.Any], node: Node) -> None:
