@@ -1,4 +1,7 @@
 # Humans and CI call the same targets; 'make' alone lists them.
+# Without these settings Ansible would read the registry itself, as if it were trusted.
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

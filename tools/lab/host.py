@@ -15,8 +15,8 @@ from pathlib import Path
 
 from tools.lab import LabError
 
-# Spaces have unix ids from 100000 on; a rootless podman must be able to map them.
-HIGHEST_ID = 165535
+# Spaces have unix ids from 70000 on; a rootless podman must be able to map them.
+HIGHEST_ID = 79999
 # What podman asks for when nothing is said.
 PODMAN_DEFAULT_LIMIT = 1048576
 # What it falls back to for itself; a container cannot have more than its parent.

@@ -101,9 +101,3 @@ def test_an_invitation_reaches_its_contact_and_opens_its_space(
     body = letter.get_body(preferencelist=("plain",))
     assert body is not None
     assert space["url"] in body.get_content()
-
-
-def test_no_secret_is_in_a_process_list(node: Host):
-    """Passwords and keys travel over pipes and files; arguments are for everyone to read."""
-    arguments = node.check_output("ps -eo args")
-    assert [word for word in ("--database-pass=", "OC_PASS", "passwd=") if word in arguments] == []
