@@ -36,6 +36,13 @@ options:
     type: list
     elements: str
     default: []
+  skipped:
+    description:
+      - Spaces that the inventory left out because of errors in their files, C(archipel_skipped).
+      - They are left as they are.
+    type: list
+    elements: dict
+    default: []
   payload:
     description:
       - The desired state, rendered and compressed by the action plugin. Not for playbooks.

@@ -69,7 +69,7 @@ spaces:
   description: What was recorded (in check mode, would be), by slug. Only new spaces are listed.
   returned: always
   type: dict
-  sample: {"velo-ecole": ["placed on node1 with id 100003, database on node1"]}
+  sample: {"velo-ecole": ["placed on node1 with id 70003, database on node1"]}
 path:
   description: The lock file.
   returned: always

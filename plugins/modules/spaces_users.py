@@ -35,7 +35,7 @@ spaces:
   description: What was changed (in check mode, would be), by slug. Only changed spaces are listed.
   returned: always
   type: dict
-  sample: {"velo-ecole": ["user space-velo-ecole (100003)"]}
+  sample: {"velo-ecole": ["user space-velo-ecole (70003)"]}
 failed_spaces:
   description:
     - Why a space could not be converged, by slug.

@@ -46,13 +46,15 @@ class SpacesAction(ActionBase):
             if name not in arguments:
                 raise AnsibleActionFail(f"archipel.spaces.{self.module} needs the option {name}")
         known, left_out = arguments["spaces"], set(arguments.get("exclude", ()))
+        # A space whose file has errors is left as it is: its user and folders stay declared.
+        skipped = [{**s, "status": "suspended"} for s in arguments.get("skipped", ())]
         chosen = [
             s
             for s in select(known, arguments.get("only", ""))
             if not s["hold"] and s["slug"] not in left_out
         ]
         try:
-            desired = self.desired(chosen, arguments["settings"], known)
+            desired = self.desired(chosen, arguments["settings"], [*known, *skipped])
         except (KeyError, ValueError, TypeError) as error:
             raise AnsibleActionFail(
                 f"archipel.spaces.{self.module}: {type(error).__name__}: {error}"

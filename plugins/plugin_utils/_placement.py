@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 # The range of ids that belongs to spaces: unix user, group and quota project.
-FIRST_ID = 100_000
+FIRST_ID = 70_000
 
 _HEADER = """\
 ---

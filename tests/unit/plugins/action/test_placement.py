@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.environment import Environment
 
-OTHER = "velo-ecole: {id: 100000, web: node1, db: node1}"
+OTHER = "velo-ecole: {id: 70000, web: node1, db: node1}"
 
 
 @pytest.fixture
@@ -56,19 +56,19 @@ def test_check_mode_says_what_a_run_then_records(many: Environment):
     assert check.returncode == 0, check.stderr
     assert not many.lock.exists()
     assert "changed=1" in check.stdout
-    assert "+  amap: {id: 100000, web: node1, db: node1}" in check.stdout
+    assert "+  amap: {id: 70000, web: node1, db: node1}" in check.stdout
     real = record(many, "--diff")
     assert outcome(real) == outcome(check)
     assert many.lock.read_text(encoding="utf-8").splitlines()[-3:] == [
         "spaces:",
-        "  amap: {id: 100000, web: node1, db: node1}",
-        "  velo-ecole: {id: 100001, web: node2, db: node1}",
+        "  amap: {id: 70000, web: node1, db: node1}",
+        "  velo-ecole: {id: 70001, web: node2, db: node1}",
     ]
 
 
 def test_it_says_who_went_where(many: Environment):
     done = record(many)
-    assert '"placed on node2 with id 100001, database on node1"' in done.stdout
+    assert '"placed on node2 with id 70001, database on node1"' in done.stdout
 
 
 def test_a_second_run_changes_nothing(many: Environment):

@@ -18,7 +18,7 @@ from ansible.errors import AnsibleError
 
 from tests.unit.environment import ONE_MACHINE, ROOT, Environment
 
-PLACED = "velo-ecole: {id: 100000, web: node1, db: node1}"
+PLACED = "velo-ecole: {id: 70000, web: node1, db: node1}"
 Break = Callable[[Environment], object]
 
 CASES: dict[str, tuple[Break, str, str]] = {
@@ -90,7 +90,7 @@ CASES: dict[str, tuple[Break, str, str]] = {
     ),
     "placement with a merge conflict": (
         lambda e: e.placement("<<<<<<< HEAD", PLACED).write_text(
-            "environment: lab\nnext_id: 100001\nspaces:\n<<<<<<< HEAD\n"
+            "environment: lab\nnext_id: 70001\nspaces:\n<<<<<<< HEAD\n"
         ),
         "placement.yml:4: ",
         "found a merge conflict; keep the lines of both sides",
@@ -248,12 +248,12 @@ class TestOptions:
 
     def test_other_folder_and_lock(self, environment: Environment):
         environment.registry.rename(environment.root.parent / "registry")
-        environment.placement(PLACED.replace("100000", "100009"))
+        environment.placement(PLACED.replace("70000", "70009"))
         environment.lock.rename(environment.root / "where.yml")
         environment.options(registry="../registry", placement="where.yml")
         inventory = environment.load()
         space = inventory.get_host("velo-ecole").vars["space"]
-        assert (space["id"], space["file"]) == (100_009, "../registry/velo-ecole.yml")
+        assert (space["id"], space["file"]) == (70_009, "../registry/velo-ecole.yml")
 
     def test_a_full_platform_takes_no_more(self, environment: Environment):
         environment.write("host_vars/node1.yml", "archipel_capacity: 1\n")

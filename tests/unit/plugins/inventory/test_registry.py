@@ -112,7 +112,7 @@ def test_a_space_is_resolved_with_the_policy(environment: Environment):
     assert entry == own(inventory, "node1", "archipel_databases")[0]
     assert entry == {
         "slug": "velo-ecole",
-        "id": 100_000,
+        "id": 70_000,
         "name": "Vélo-école",
         "status": "approved",
         "contact": {"name": None, "email": "bureau@velo-ecole.example"},
@@ -186,7 +186,7 @@ class TestMachines:
         for host in ("office1", "amap", "localhost"):
             placement = seen(inventory, host, "archipel_placement")
             assert placement["recorded"] is False
-            assert placement["pending"]["amap"] == {"id": 100_000, "web": "node-1", "db": "node-1"}
+            assert placement["pending"]["amap"] == {"id": 70_000, "web": "node-1", "db": "node-1"}
 
 
 class TestConnection:
@@ -225,10 +225,10 @@ class TestConnection:
 class TestPlacement:
     def test_is_sticky(self, environment: Environment):
         environment.write("nodes.yml", TWO_MACHINES)
-        environment.placement("velo-ecole: {id: 100042, web: node-2, db: db1}")
+        environment.placement("velo-ecole: {id: 70042, web: node-2, db: db1}")
         inventory = environment.load()
         entry = own(inventory, "velo-ecole", "space")
-        assert (entry["id"], entry["web"], entry["db"]) == (100_042, "node-2", "db1")
+        assert (entry["id"], entry["web"], entry["db"]) == (70_042, "node-2", "db1")
         assert seen(inventory, "node-1", "archipel_placement")["recorded"] is True
 
     def test_reading_writes_nothing(self, environment: Environment):
@@ -237,7 +237,7 @@ class TestPlacement:
         assert environment.tree() == before
 
     def test_a_space_whose_file_is_gone_is_reported_and_kept(self, environment: Environment):
-        environment.placement("amap: {id: 100000, web: node1, db: node1}")
+        environment.placement("amap: {id: 70000, web: node1, db: node1}")
         inventory = environment.load()
         assert seen(inventory, "node1", "archipel_report")["without_file"] == ["amap"]
         assert own(inventory, "velo-ecole", "space")["id"] == 100_100
@@ -342,13 +342,13 @@ class TestPolicy:
 class TestSkip:
     def test_a_wrong_file_leaves_the_others_in_peace(self, environment: Environment):
         environment.options(on_invalid="skip")
-        environment.placement("amap: {id: 100000, web: node1, db: node1}")
+        environment.placement("amap: {id: 70000, web: node1, db: node1}")
         environment.write("spaces/amap.yml", "name: [\n")
         environment.space("cine", office="word")
         inventory = environment.load()
         assert [e["slug"] for e in own(inventory, "node1", "archipel_spaces")] == ["velo-ecole"]
         assert own(inventory, "node1", "archipel_skipped") == [
-            {"slug": "amap", "id": 100_000, "web": "node1", "db": "node1"}
+            {"slug": "amap", "id": 70_000, "web": "node1", "db": "node1"}
         ]
         report = seen(inventory, "node1", "archipel_report")
         assert set(report["skipped"]) == {"amap", "cine"}
@@ -358,7 +358,7 @@ class TestSkip:
 
     def test_a_newcomer_cannot_take_a_working_space_down(self, environment: Environment):
         environment.options(on_invalid="skip")
-        environment.placement("velo-ecole: {id: 100000, web: node1, db: node1}")
+        environment.placement("velo-ecole: {id: 70000, web: node1, db: node1}")
         environment.space("velo-ecole", domains=["velo.example"])
         environment.space("thief", domains=["velo.example"])
         inventory = environment.load()
@@ -367,7 +367,7 @@ class TestSkip:
 
     def test_what_is_no_matter_of_one_file_still_fails(self, environment: Environment):
         environment.options(on_invalid="skip")
-        environment.placement("velo-ecole: {id: 100000, web: old, db: node1}")
+        environment.placement("velo-ecole: {id: 70000, web: old, db: node1}")
         assert len(environment.problems()) == 1
 
 
@@ -424,9 +424,9 @@ class TestCache:
     def test_policy_and_placement_are_never_cached(self, cached: Environment):
         cached.load()
         cached.policy(archipel_base_domain="other.example")
-        cached.placement("velo-ecole: {id: 100007, web: node1, db: node1}")
+        cached.placement("velo-ecole: {id: 70007, web: node1, db: node1}")
         entry = own(cached.load(), "velo-ecole", "space")
-        assert (entry["url"], entry["id"]) == ("https://velo-ecole.other.example", 100_007)
+        assert (entry["url"], entry["id"]) == ("https://velo-ecole.other.example", 70_007)
 
     def test_a_warm_cache_gives_the_same(
         self, cached: Environment, monkeypatch: pytest.MonkeyPatch
@@ -468,7 +468,7 @@ class TestCommands:
 
     def test_the_registry_and_the_lock_are_no_inventories(self, environment: Environment):
         """The setting ignore_patterns keeps them out; without it a file could run commands."""
-        environment.placement("velo-ecole: {id: 100000, web: node1, db: node1}")
+        environment.placement("velo-ecole: {id: 70000, web: node1, db: node1}")
         environment.write("private/hosts.yml", "stray: {hosts: {stranger: {}}}\n")
         done = environment.command("ansible-inventory", "--graph")
         assert done.returncode == 0

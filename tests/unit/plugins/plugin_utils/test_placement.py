@@ -44,7 +44,7 @@ def lock(*places: tuple[str, int, str, str], next_id: int = 0, environment: str 
             ["b", "a"],
             ONE,
             ONE,
-            {"a": (100_000, "node1", "node1"), "b": (100_001, "node1", "node1")},
+            {"a": (70_000, "node1", "node1"), "b": (70_001, "node1", "node1")},
             id="one machine, in the order of the slugs",
         ),
         pytest.param(
@@ -53,26 +53,26 @@ def lock(*places: tuple[str, int, str, str], next_id: int = 0, environment: str 
             TWO,
             TWO,
             {
-                "a": (100_000, "node1", "node1"),
-                "b": (100_001, "node2", "node2"),
-                "c": (100_002, "node1", "node1"),
+                "a": (70_000, "node1", "node1"),
+                "b": (70_001, "node2", "node2"),
+                "c": (70_002, "node1", "node1"),
             },
             id="spread by count, database beside",
         ),
         pytest.param(
-            lock(("a", 100_000, "node1", "node1")),
+            lock(("a", 70_000, "node1", "node1")),
             ["a", "b"],
             TWO,
             TWO,
-            {"b": (100_001, "node2", "node2")},
+            {"b": (70_001, "node2", "node2")},
             id="what is placed stays, the emptier machine takes the new one",
         ),
         pytest.param(
-            lock(("a", 100_000, "node1", "node1"), ("b", 100_001, "node1", "node1")),
+            lock(("a", 70_000, "node1", "node1"), ("b", 70_001, "node1", "node1")),
             ["a", "b", "c", "d"],
             [Node("new"), Node("node1")],
             [Node("new"), Node("node1")],
-            {"c": (100_002, "new", "new"), "d": (100_003, "new", "new")},
+            {"c": (70_002, "new", "new"), "d": (70_003, "new", "new")},
             id="a new machine moves nothing and fills up",
         ),
         pytest.param(
@@ -80,7 +80,7 @@ def lock(*places: tuple[str, int, str, str], next_id: int = 0, environment: str 
             ["a", "b"],
             [Node("web1"), Node("web2")],
             [Node("db1")],
-            {"a": (100_000, "web1", "db1"), "b": (100_001, "web2", "db1")},
+            {"a": (70_000, "web1", "db1"), "b": (70_001, "web2", "db1")},
             id="databases on a machine of their own",
         ),
         pytest.param(
@@ -89,10 +89,10 @@ def lock(*places: tuple[str, int, str, str], next_id: int = 0, environment: str 
             [Node("web1"), Node("both")],
             [Node("both"), Node("db1")],
             {
-                "a": (100_000, "web1", "both"),
-                "b": (100_001, "both", "both"),
-                "c": (100_002, "web1", "db1"),
-                "d": (100_003, "both", "both"),
+                "a": (70_000, "web1", "both"),
+                "b": (70_001, "both", "both"),
+                "c": (70_002, "web1", "db1"),
+                "d": (70_003, "both", "both"),
             },
             id="beside the web where possible, else on the least loaded",
         ),
@@ -102,27 +102,27 @@ def lock(*places: tuple[str, int, str, str], next_id: int = 0, environment: str 
             [Node("small", 1), Node("large", 3)],
             [Node("small"), Node("large")],
             {
-                "a": (100_000, "small", "small"),
-                "b": (100_001, "large", "large"),
-                "c": (100_002, "large", "large"),
-                "d": (100_003, "large", "large"),
+                "a": (70_000, "small", "small"),
+                "b": (70_001, "large", "large"),
+                "c": (70_002, "large", "large"),
+                "d": (70_003, "large", "large"),
             },
             id="by the share of the capacity that is taken",
         ),
         pytest.param(
-            lock(("gone", 100_005, "node1", "node1"), next_id=100_020),
+            lock(("gone", 70_005, "node1", "node1"), next_id=70_020),
             ["a"],
             ONE,
             ONE,
-            {"a": (100_020, "node1", "node1")},
+            {"a": (70_020, "node1", "node1")},
             id="ids below next_id are never given again",
         ),
         pytest.param(
-            lock(("a", 100_000, "burnt", "burnt")),
+            lock(("a", 70_000, "burnt", "burnt")),
             ["a", "b"],
             ONE,
             ONE,
-            {"b": (100_001, "node1", "node1")},
+            {"b": (70_001, "node1", "node1")},
             id="a placement on a machine that is gone is no reason to move",
         ),
     ],
@@ -139,7 +139,7 @@ def test_plan(
 
 def test_a_full_machine_takes_nothing_more():
     full = [Node("node1", 1), Node("node2", 1)]
-    known = lock(("a", 100_000, "node1", "node1"))
+    known = lock(("a", 70_000, "node1", "node1"))
     assert _placement.plan(known, ["a", "b"], full, ONE)["b"].web == "node2"
     with pytest.raises(NoRoomError):
         _placement.plan(known, ["a", "b", "c"], full, ONE)
@@ -178,22 +178,22 @@ def test_new_spaces_are_spread_evenly():
 
 
 class TestLockFile:
-    LOCK = lock(("b", 100_001, "node2", "node1"), ("a", 100_000, "node1", "node1"))
+    LOCK = lock(("b", 70_001, "node2", "node1"), ("a", 70_000, "node1", "node1"))
     TEXT = _placement.dump_lock(LOCK)
 
     def test_has_one_line_per_space_in_order(self):
         assert self.TEXT.splitlines()[-5:] == [
             "environment: lab",
-            "next_id: 100002",
+            "next_id: 70002",
             "spaces:",
-            "  a: {id: 100000, web: node1, db: node1}",
-            "  b: {id: 100001, web: node2, db: node1}",
+            "  a: {id: 70000, web: node1, db: node1}",
+            "  b: {id: 70001, web: node2, db: node1}",
         ]
 
     def test_is_yaml_that_says_the_same(self):
         assert yaml.safe_load(self.TEXT) == {
             "environment": "lab",
-            "next_id": 100_002,
+            "next_id": 70_002,
             "spaces": {slug: place._asdict() for slug, place in self.LOCK.spaces.items()},
         }
 
@@ -201,8 +201,8 @@ class TestLockFile:
         "text",
         [
             TEXT,
-            "environment: lab\nnext_id: 100002\nspaces:\n  a:\n    id: 100000\n    web: node1\n"
-            "    db: node1\n  b: {db: node1, web: node2, id: 100001}  # by hand\n",
+            "environment: lab\nnext_id: 70002\nspaces:\n  a:\n    id: 70000\n    web: node1\n"
+            "    db: node1\n  b: {db: node1, web: node2, id: 70001}  # by hand\n",
         ],
         ids=["as written", "as YAML of somebody else"],
     )
@@ -210,13 +210,13 @@ class TestLockFile:
         assert _placement.parse_lock(text, "placement.yml") == self.LOCK
 
     def test_survives_machines_with_odd_names(self):
-        odd = lock(("a", 100_000, "fe80::1", "no"), ("b", 100_001, "10.0.0.7", "été"))
+        odd = lock(("a", 70_000, "fe80::1", "no"), ("b", 70_001, "10.0.0.7", "été"))
         text = _placement.dump_lock(odd)
         assert _placement.parse_lock(text, "x") == odd
-        assert yaml.safe_load(text)["spaces"]["a"] == {"id": 100_000, "web": "fe80::1", "db": "no"}
+        assert yaml.safe_load(text)["spaces"]["a"] == {"id": 70_000, "web": "fe80::1", "db": "no"}
 
     def test_an_empty_lock_is_read_back(self):
-        empty = Lock("lab", 100_007)
+        empty = Lock("lab", 70_007)
         assert _placement.parse_lock(_placement.dump_lock(empty), "x") == empty
 
     def test_no_file_is_an_empty_lock(self, tmp_path: Path):
@@ -227,15 +227,15 @@ class TestLockFile:
         [
             ("  b:", "<<<<<<< HEAD\n  b:", "8: found a merge conflict"),
             ("  b:", "=======\n  b:", "8: found a merge conflict"),
-            ("id: 100001", "id: 100000", "8: b: id 100000 is that of a on line 7 already"),
-            ("  b: {id: 100001", "  a: {id: 100001", "the space is here twice (first on line 7)"),
-            ("id: 100001", "id: 100009", "8: b: found id 100009; allowed: from 100000 and below"),
-            ("id: 100001", "id: 999", "8: b: found id 999; allowed: from 100000"),
-            ("next_id: 100002\n", "", "next_id: missing; set it above every id"),
-            ("next_id: 100002", "next_id: many", 'next_id: found "many"; allowed: a whole number'),
+            ("id: 70001", "id: 70000", "8: b: id 70000 is that of a on line 7 already"),
+            ("  b: {id: 70001", "  a: {id: 70001", "the space is here twice (first on line 7)"),
+            ("id: 70001", "id: 70009", "8: b: found id 70009; allowed: from 70000 and below"),
+            ("id: 70001", "id: 999", "8: b: found id 999; allowed: from 70000"),
+            ("next_id: 70002\n", "", "next_id: missing; set it above every id"),
+            ("next_id: 70002", "next_id: many", 'next_id: found "many"; allowed: a whole number'),
             ("environment: lab", "environment: [1]", 'environment: found "[1]"; allowed'),
             ("spaces:", "nodes: 1\nspaces:", "nodes: unknown key; allowed: environment"),
-            ("web: node2, ", "", "8: b: found \"{'id': 100001, 'db': 'node1'}\"; allowed: {id"),
+            ("web: node2, ", "", "8: b: found \"{'id': 70001, 'db': 'node1'}\"; allowed: {id"),
             (TEXT, "", "next_id: missing"),
             (TEXT, "- a\n", "allowed: a mapping of environment"),
             (TEXT, "a: [\n", "1: not readable as YAML"),
@@ -254,7 +254,7 @@ class TestLockFile:
 
     def test_git_merges_spaces_that_two_people_added(self, tmp_path: Path):
         """One line per space, in order: only next_id needs a human, and says so."""
-        base = lock(*((f"s{n}", 100_000 + n, "node1", "node1") for n in range(9)))
+        base = lock(*((f"s{n}", 70_000 + n, "node1", "node1") for n in range(9)))
         pending = _placement.plan(base, ["aa"], ONE, ONE), _placement.plan(base, ["zz"], ONE, ONE)
         ours, theirs = (_placement.merge(base, "lab", new) for new in pending)
         for name, content in (("ours", ours), ("base", base), ("theirs", theirs)):
@@ -262,34 +262,34 @@ class TestLockFile:
         merge = ["git", "merge-file", "-p", "ours", "base", "theirs"]
         result = subprocess.run(merge, cwd=tmp_path, capture_output=True, text=True, check=False)
         # Both wrote the same next_id, so git sees no conflict: the id given twice is found by us.
-        with pytest.raises(RegistryError, match="id 100009 is that of aa on line 7 already"):
+        with pytest.raises(RegistryError, match="id 70009 is that of aa on line 7 already"):
             _placement.parse_lock(result.stdout, "placement.yml")
 
 
 class TestMerge:
-    KNOWN = lock(("a", 100_000, "node1", "node1"), next_id=100_005)
-    NEW: t.ClassVar = {"b": Place(100_005, "node1", "node1")}
+    KNOWN = lock(("a", 70_000, "node1", "node1"), next_id=70_005)
+    NEW: t.ClassVar = {"b": Place(70_005, "node1", "node1")}
 
     def test_adds_and_raises_the_mark(self):
         merged = _placement.merge(self.KNOWN, "lab", self.NEW)
         assert merged.spaces == {**self.KNOWN.spaces, **self.NEW}
-        assert merged.next_id == 100_006
+        assert merged.next_id == 70_006
 
     def test_is_done_once(self):
         merged = _placement.merge(self.KNOWN, "lab", self.NEW)
         assert _placement.merge(merged, "lab", self.NEW) == merged
 
     def test_takes_what_others_added_meanwhile(self):
-        meanwhile = _placement.merge(self.KNOWN, "lab", {"z": Place(100_005, "node2", "node2")})
-        pending = {"b": Place(100_006, "node1", "node1")}
+        meanwhile = _placement.merge(self.KNOWN, "lab", {"z": Place(70_005, "node2", "node2")})
+        pending = {"b": Place(70_006, "node1", "node1")}
         assert set(_placement.merge(meanwhile, "lab", pending).spaces) == {"a", "b", "z"}
 
     @pytest.mark.parametrize(
         ("pending", "environment", "reason"),
         [
-            ({"a": Place(100_005, "node2", "node2")}, "lab", "a is now on node1"),
-            ({"b": Place(100_000, "node1", "node1")}, "lab", "is now that of a"),
-            ({"b": Place(100_003, "node1", "node1")}, "lab", "was given to another space before"),
+            ({"a": Place(70_005, "node2", "node2")}, "lab", "a is now on node1"),
+            ({"b": Place(70_000, "node1", "node1")}, "lab", "is now that of a"),
+            ({"b": Place(70_003, "node1", "node1")}, "lab", "was given to another space before"),
             (NEW, "production", 'it belongs to the environment "lab"'),
         ],
     )
@@ -301,7 +301,7 @@ class TestMerge:
 
 
 class TestRecord:
-    NEW: t.ClassVar = {"b": Place(100_000, "node1", "node1")}
+    NEW: t.ClassVar = {"b": Place(70_000, "node1", "node1")}
 
     def test_writes_and_then_changes_nothing(self, tmp_path: Path):
         path = tmp_path / "placement.yml"
@@ -339,7 +339,7 @@ class TestRecord:
 
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            _placement.record(path, "lab", {"c": Place(100_001, "n", "n")}, write=True)
+            _placement.record(path, "lab", {"c": Place(70_001, "n", "n")}, write=True)
         assert [entry.name for entry in tmp_path.iterdir()] == ["placement.yml"]
         assert path.read_text(encoding="utf-8") == old
 

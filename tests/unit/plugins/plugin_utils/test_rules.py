@@ -195,7 +195,7 @@ class TestDomains:
         assert second.startswith("spaces/cine.yml:13: domains.0: ")
 
     def test_a_placed_space_keeps_its_name(self, environment: Environment):
-        environment.placement("cine: {id: 100000, web: node1, db: node1}")
+        environment.placement("cine: {id: 70000, web: node1, db: node1}")
         self.claim(environment, "amap", "cine")
         (problem,) = environment.problems()
         assert problem.startswith("spaces/amap.yml:13: domains.0: ")
@@ -214,7 +214,7 @@ class TestDomains:
 class TestPlaced:
     @pytest.mark.parametrize("status", ["requested", "refused"])
     def test_a_space_that_exists_cannot_go_back(self, environment: Environment, status: str):
-        environment.placement("velo-ecole: {id: 100000, web: node1, db: node1}")
+        environment.placement("velo-ecole: {id: 70000, web: node1, db: node1}")
         environment.space("velo-ecole", status=status, decision=REFUSED)
         assert environment.problems() == [
             f'spaces/velo-ecole.yml:3: status: found "{status}", but the space exists on node1 '
@@ -223,7 +223,7 @@ class TestPlaced:
 
     @pytest.mark.parametrize("status", ["approved", "suspended"])
     def test_a_machine_that_is_gone(self, environment: Environment, status: str):
-        environment.placement("velo-ecole: {id: 100000, web: old, db: node1}")
+        environment.placement("velo-ecole: {id: 70000, web: old, db: node1}")
         environment.space("velo-ecole", status=status, decision=REFUSED)
         (problem,) = environment.problems()
         assert problem.startswith(
@@ -232,7 +232,7 @@ class TestPlaced:
         )
 
     def test_a_space_without_a_file_does_not_need_its_machine(self, environment: Environment):
-        environment.placement("amap: {id: 100000, web: old, db: old}")
+        environment.placement("amap: {id: 70000, web: old, db: old}")
         assert environment.problems() == []
 
     def test_the_lock_of_another_environment(self, environment: Environment):
