@@ -216,6 +216,8 @@ def place_config(space: Space, settings: Settings) -> dict[str, t.Any]:
         "tempdirectory": f"{base}/tmp",
         "logfile": f"{base}/log/nextcloud.log",
         "serverid": space["id"] % 512,
+        # Nextcloud sets the mode of each file by its own mask, not by the process's.
+        "localstorage.umask": 0o027,
         # The release's own: no application is ever put into a space.
         "apps_paths": [
             {"path": Expression(f"OC::$SERVERROOT . '{folder}'"), "url": folder, "writable": False}
