@@ -54,8 +54,6 @@ def make(scenario: str) -> Path:
         {
             "archipel_environment": f"molecule-{scenario}",
             "archipel_https_port": lab.port(443),
-            # Children that end soon let the tests see a space fall asleep.
-            "spaces_php_child_idle_seconds": 2,
             **release.variables(),
         },
     )

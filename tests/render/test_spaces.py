@@ -28,7 +28,6 @@ SETTINGS = {
     "database_client_hosts": {"web1": "192.0.2.10"},
     "database_ca": "/etc/ssl/certs/ca-certificates.crt",
     "php_children": 8,
-    "php_child_idle_seconds": 30,
     "php_memory": "512M",
     "nextcloud_config": {"appstoreenabled": False},
     "mail_relay": {},

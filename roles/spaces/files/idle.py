@@ -4,9 +4,9 @@
 """Stop the PHP service of every space that served nothing for a while.
 
 php-fpm has no idle exit. Its sockets stay open, so the next request starts the
-service again. A service counts as used when it has a child process, or when its
-children used processor time since the last look: both are read from /proc, so the
-answer does not depend on the machine's control groups.
+service again. A service counts as used when its children, those that run and those
+that have ended, used processor time since the last look. It is read from /proc, so
+the answer does not depend on the machine's control groups.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pathlib import Path
 
 STATE = Path("/run/archipel/idle.json")
 PATTERN = "space-php@*.service"
-# /proc/<pid>/stat: processor time of children that have ended, user and system.
-CHILD_USER_TIME, CHILD_SYSTEM_TIME = 13, 14
+# Fields of /proc/<pid>/stat after the command's name: the process's own processor time,
+# and that of its children that have ended, user and system each.
+OWN_TIME, CHILDREN_TIME = slice(11, 13), slice(13, 15)
 
 
 def running_services() -> dict[str, int]:
@@ -39,17 +40,21 @@ def running_services() -> dict[str, int]:
     return services
 
 
+def spent(pid: int | str, which: slice) -> int:
+    """Return the processor time of a process, in clock ticks."""
+    # The second field, the command's name, may hold spaces and brackets.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[which]))
+
+
 def activity(pid: int) -> str | None:
-    """Return a mark that stays the same while nothing is served; None if busy or gone."""
+    """Return a mark that stays the same while nothing is served; None if the service is gone."""
     try:
-        # The second field, the command's name, may hold spaces and brackets.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        served = spent(pid, CHILDREN_TIME) + sum(spent(child, OWN_TIME) for child in children)
     except OSError:
         return None
-    if children:
-        return None
-    return f"{pid}:{fields[CHILD_USER_TIME]}:{fields[CHILD_SYSTEM_TIME]}"
+    return f"{pid}:{served}"
 
 
 def load() -> dict[str, list[str | float]]:

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""The program that puts spaces to sleep: who is idle, and who is not."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PROGRAM = Path(__file__).resolve().parents[3] / "roles/spaces/files/idle.py"
+UNIT = "space-php@amap.service"
+
+
+@pytest.fixture
+def idle(tmp_path, monkeypatch) -> ModuleType:
+    """The program, with a state of its own and one running service."""
+    spec = importlib.util.spec_from_file_location("idle", PROGRAM)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "STATE", tmp_path / "idle.json")
+    monkeypatch.setattr(module, "running_services", lambda: {UNIT: 42})
+    monkeypatch.setattr(sys, "argv", ["idle", "--after", "100"])
+    return module
+
+
+def looks(module, monkeypatch, marks):
+    """Look once per (time, mark); return what was stopped."""
+    stopped: list[str] = []
+
+    def run(command, **_options):
+        stopped.extend(command[2:])
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    for now, mark in marks:
+        monkeypatch.setattr(module.time, "monotonic", lambda now=now: now)
+        monkeypatch.setattr(module, "activity", lambda _pid, mark=mark: mark)
+        module.main()
+    return stopped
+
+
+@pytest.mark.parametrize(
+    ("marks", "stopped"),
+    [
+        ([(0, "a"), (99, "a")], []),
+        ([(0, "a"), (100, "a")], [UNIT]),
+        ([(0, "a"), (99, "b"), (150, "b")], []),
+        ([(0, "a"), (99, "b"), (199, "b")], [UNIT]),
+        ([(0, "a"), (50, None), (120, "a")], []),
+    ],
+)
+def test_a_service_is_stopped_after_the_whole_time_without_use(idle, monkeypatch, marks, stopped):
+    assert looks(idle, monkeypatch, marks) == stopped
+
+
+def test_what_the_children_of_a_process_do_is_seen(idle):
+    """A real process with a child that works, then sleeps."""
+    work = "import time; end = time.time() + 0.3\nwhile time.time() < end: pass\ntime.sleep(30)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}])"
+    with subprocess.Popen([sys.executable, "-c", parent]) as process:
+        try:
+            time.sleep(0.1)
+            first = idle.activity(process.pid)
+            time.sleep(1.5)
+            second = idle.activity(process.pid)
+            time.sleep(0.5)
+            third = idle.activity(process.pid)
+        finally:
+            process.kill()
+    assert first != second
+    assert second == third
+
+
+def test_a_service_that_is_gone_is_not_idle(idle):
+    assert idle.activity(os.getpid() + 4_000_000) is None
+
+
+def test_a_damaged_state_starts_anew(idle):
+    idle.STATE.write_text("{")
+    assert idle.load() == {}
