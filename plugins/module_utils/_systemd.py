@@ -27,6 +27,7 @@ ENABLED = ("space-php@{}.socket", "space-cron@{}.timer")
 STOPPED = (*ENABLED, "space-cron@{}.service", "space-php@{}.service", "space-redis@{}.service")
 OWN_UNITS = ("space-", "archipel-")
 RELOAD_STAMP = "/run/archipel/daemon-reload"
+RELOADED = "/run/archipel/reloaded"
 PATTERNS = ("space-php@*", "space-cron@*", "space-redis@*", "archipel-*.timer")
 # The clock that puts idle spaces to sleep.
 NODE_UNITS = ("archipel-idle.timer",)
@@ -184,10 +185,23 @@ def moment(text: str) -> float:
     return max((time.replace(tzinfo=UTC).timestamp() for time in times), default=0.0)
 
 
-def loaded_at(values: t.Mapping[str, str]) -> float:
-    """Return when a service last read its configuration: its start, or its last reload."""
+def loaded_at(unit: str, values: t.Mapping[str, str]) -> float:
+    """Return when a service last read its configuration: its start, or its last reload.
+
+    systemd forgets the time of a reload when it reads its own unit files again: our own
+    reloads are kept beside it.
+    """
     reload = values.get("ExecReload", "").partition("start_time=")[2].partition("]")[0]
-    return max(moment(values.get("ExecMainStartTimestamp", "")), moment(reload))
+    started = moment(values.get("ExecMainStartTimestamp", ""))
+    return max(started, moment(reload), newest([f"{RELOADED}/{unit}"]))
+
+
+def note_reload(units: t.Iterable[str], now: float) -> None:
+    """Remember when these services were told to read their configuration."""
+    os.makedirs(RELOADED, exist_ok=True)
+    for unit in units:
+        with open(f"{RELOADED}/{unit}", "w", encoding="ascii"):
+            os.utime(f"{RELOADED}/{unit}", (now, now))
 
 
 def properties(units: t.Sequence[str], *names: str) -> dict[str, dict[str, str]]:
@@ -260,7 +274,10 @@ def converge_services(options: t.Mapping[str, t.Any], report: Report, *, check: 
         for unit in units:
             report.change(slug_of(unit), f"{unit}: {verb}")
         if units and not check:
+            # Timed before: what changes meanwhile is newer.
+            now = time.time()
             in_slices(units, verb)
+            note_reload(units, now)
 
 
 def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
@@ -268,7 +285,9 @@ def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: boo
     values = properties(["nginx.service"], "ActiveState", "ExecMainStartTimestamp", "ExecReload")[
         "nginx.service"
     ]
-    if values["ActiveState"] == "active" and newest(options["paths"]) <= loaded_at(values):
+    if values["ActiveState"] == "active" and newest(options["paths"]) <= loaded_at(
+        "nginx.service", values
+    ):
         return
     report.node_change("nginx reloaded" if values["ActiveState"] == "active" else "nginx started")
     if check:
@@ -278,7 +297,9 @@ def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: boo
         raise SystemdError(
             f"nginx refuses the configuration, keeps the old one: {tested.stderr.strip()[-1500:]}"
         )
+    now = time.time()
     systemctl("reload-or-restart", "nginx.service")
+    note_reload(["nginx.service"], now)
 
 
 def running_services() -> dict[str, tuple[float, float]]:
@@ -287,7 +308,7 @@ def running_services() -> dict[str, tuple[float, float]]:
         ["space-php@*.service"], "ActiveState", "ExecMainStartTimestamp", "ExecReload"
     )
     return {
-        unit: (moment(values.get("ExecMainStartTimestamp", "")), loaded_at(values))
+        unit: (moment(values.get("ExecMainStartTimestamp", "")), loaded_at(unit, values))
         for unit, values in found.items()
         if values.get("ActiveState") == "active"
     }

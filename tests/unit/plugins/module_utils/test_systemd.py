@@ -73,8 +73,18 @@ def test_a_service_read_its_configuration_at_its_start_or_its_last_reload():
         "ExecReload": "{ start_time=[Sun 2026-11-22 09:00:00.000001 UTC] ; "
         "stop_time=[Sun 2026-11-22 10:00:00.000001 UTC] }",
     }
-    loaded = _systemd.loaded_at(values)
+    loaded = _systemd.loaded_at("nginx.service", values)
     assert loaded - _systemd.moment(values["ExecMainStartTimestamp"]) == pytest.approx(3600)
+
+
+def test_a_reload_is_remembered_when_systemd_forgets_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(_systemd, "RELOADED", str(tmp_path / "reloaded"))
+    values = {"ExecMainStartTimestamp": "Sun 2026-11-22 08:00:00.000001 UTC", "ExecReload": ""}
+    started = _systemd.moment(values["ExecMainStartTimestamp"])
+    assert _systemd.loaded_at("nginx.service", values) == started
+    _systemd.note_reload(["nginx.service"], started + 60)
+    assert _systemd.loaded_at("nginx.service", values) == pytest.approx(started + 60)
+    assert _systemd.loaded_at("other.service", values) == started
 
 
 def test_the_newest_file_of_a_folder_counts_and_foreign_names_do_not(tmp_path):
