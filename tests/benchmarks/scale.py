@@ -11,7 +11,8 @@ to another machine. Writes ``build/bench.json`` and prints the same as a table.
 - ``mitogen``: the same, where the package mitogen is installed;
 - ``floor``: the bare work as a script on the node, without Ansible (``floor.py``).
 
-Nextcloud itself is not installed here: what that costs is measured by bench_install.
+Nextcloud itself is not installed here. Not part of `make bench` until it has been run whole:
+``python tests/benchmarks/scale.py --spaces 50 --runs 1``.
 """
 
 from __future__ import annotations
