@@ -316,5 +316,10 @@ class TestCommon:
         assert "DefaultLimitCORE=0" in text.splitlines()
 
     def test_kernel_settings_are_written_as_the_kernel_tools_read_them(self):
-        text = render("common", "etc/sysctl.d/60-archipel.conf.j2")
+        text = render("common", "etc/sysctl.d/60-archipel.conf.j2", __common_container={"rc": 1})
         assert "vm.overcommit_memory=1" in text.splitlines()
+
+    def test_a_container_leaves_the_settings_of_its_host_alone(self):
+        text = render("common", "etc/sysctl.d/60-archipel.conf.j2", __common_container={"rc": 0})
+        settings = [line for line in text.splitlines() if not line.startswith("#") and line]
+        assert settings == ["net.core.somaxconn=8192"]
