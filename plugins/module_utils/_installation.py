@@ -19,11 +19,12 @@ import threading
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _application_set,
     _config,
     _files,
     _golden,
@@ -41,6 +42,8 @@ LOCK = "/run/archipel/installations.lock"
 SAVING = threading.Lock()
 JOURNAL, APPLIED = ".installing", ".applied"
 
+Item = t.Mapping[str, t.Any]
+
 
 class InstallationError(Exception):
     """One space could not be installed or configured."""
@@ -56,6 +59,8 @@ class State:
     applied: str
     # Keys of config.php that are the operator's: copies Nextcloud made of ours.
     copied: tuple[str, ...] = ()
+    # What the space was told and is no longer so.
+    drift: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,11 @@ class Node:
     connect: t.Callable[[t.Mapping[str, t.Any]], t.Any]
     # What the database driver raises.
     database_error: type[Exception]
+    # Release -> applications of the set that it goes without, as the catalogue says.
+    without: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
 
 
-def digest(item: t.Mapping[str, t.Any]) -> str:
+def digest(item: Item) -> str:
     """Return what identifies the state that Nextcloud is told to have."""
     text = json.dumps(item["applied"], ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -90,7 +97,7 @@ def read_text(path: str) -> str:
     )
 
 
-def read_state(root: str, item: t.Mapping[str, t.Any]) -> State:
+def read_state(root: str, item: Item) -> State:
     """Read what is there of one space: four small files at most."""
     base = f"{root}/{item['space']}"
     config = read_text(f"{base}/config/config.php")
@@ -103,7 +110,62 @@ def read_state(root: str, item: t.Mapping[str, t.Any]) -> State:
     )
 
 
-def plan(item: t.Mapping[str, t.Any], state: State) -> list[str]:
+def told(item: Item, node: Node) -> dict[str, t.Any]:
+    """Return a space with what it is told, less what the release it runs goes without.
+
+    A space that an upgrade has not reached yet runs another release than the policy wants.
+    """
+    link = f"{node.root}/{item['space']}/release"
+    release = os.path.basename(os.readlink(link)) if os.path.islink(link) else item["release"]
+    without = node.without.get(release, ())
+    return {**item, "applied": _application_set.for_release(item["applied"], without)}
+
+
+def read_drift(items: t.Sequence[Item], node: Node) -> dict[str, tuple[str, ...]]:
+    """Return what is no longer as these installed spaces were told.
+
+    Spaces whose database is on this node are read together, others one by one.
+    """
+    local = [item for item in items if item["database"]["password"] is None]
+    distant = [[item] for item in items if item["database"]["password"] is not None]
+    found: dict[str, tuple[str, ...]] = {}
+    for group in [local, *distant]:
+        try:
+            found |= drift_of(group, node) if group else {}
+        except node.database_error:
+            # One that cannot be read must not hide the others.
+            found |= {item["space"]: drift_alone(item, node) for item in group}
+    return found
+
+
+def drift_of(items: t.Sequence[Item], node: Node) -> dict[str, tuple[str, ...]]:
+    """Return the drift of spaces on one database server."""
+    return {
+        item["space"]: tuple(_application_set.drift(item["applied"], rows))
+        for item, rows in zip(items, read_settings(items, node), strict=True)
+    }
+
+
+def drift_alone(item: Item, node: Node) -> tuple[str, ...]:
+    """Return the drift of one space; one that cannot be read is told again, and says why."""
+    try:
+        return drift_of([item], node)[item["space"]]
+    except node.database_error as error:
+        return (f"its database cannot be read: {error}",)
+
+
+def read_settings(items: t.Sequence[Item], node: Node) -> list[_application_set.Rows]:
+    """Read the settings of spaces on one database server."""
+    keys = {key for item in items for key in _application_set.keys_of(item["applied"])}
+    connection = node.connect(items[0]["database"])
+    try:
+        names = [item["database"]["name"] for item in items]
+        return _application_set.read(connection, names, keys)
+    finally:
+        connection.close()
+
+
+def plan(item: Item, state: State) -> list[str]:
     """Return the steps one space needs, in order. Pure."""
     if not item["running"]:
         return []
@@ -112,14 +174,14 @@ def plan(item: t.Mapping[str, t.Any], state: State) -> list[str]:
         steps += ["clear", "install", "apply"]
     elif not state.installed:
         steps += ["install", "apply"]
-    elif state.applied != digest(item):
+    elif state.applied != digest(item) or state.drift:
         steps += ["apply"]
     if state.copied and "install" not in steps:
         steps += ["tidy"]
     return steps
 
 
-def link(item: t.Mapping[str, t.Any], node: Node) -> None:
+def link(item: Item, node: Node) -> None:
     """Point a new space at its release; a space that has one is moved by an upgrade only."""
     target = f"{node.releases}/{item['release']}"
     if not os.path.isdir(target):
@@ -128,7 +190,7 @@ def link(item: t.Mapping[str, t.Any], node: Node) -> None:
     os.symlink(os.path.relpath(target, base), f"{base}/release")
 
 
-def tables(item: t.Mapping[str, t.Any], node: Node) -> int:
+def tables(item: Item, node: Node) -> int:
     """Return how many tables the space's database holds."""
     connection = node.connect(item["database"])
     try:
@@ -140,7 +202,7 @@ def tables(item: t.Mapping[str, t.Any], node: Node) -> int:
         connection.close()
 
 
-def clear(item: t.Mapping[str, t.Any], node: Node) -> None:
+def clear(item: Item, node: Node) -> None:
     """Remove what an interrupted installation left: its tables and its state file."""
     name = _mariadb.quote(item["database"]["name"])
     connection = node.connect(item["database"])
@@ -153,9 +215,7 @@ def clear(item: t.Mapping[str, t.Any], node: Node) -> None:
     Path(f"{node.root}/{item['space']}/config/config.php").unlink(missing_ok=True)
 
 
-def occ(
-    item: t.Mapping[str, t.Any], node: Node, arguments: t.Sequence[str], stdin: str | None = None
-) -> str:
+def occ(item: Item, node: Node, arguments: t.Sequence[str], stdin: str | None = None) -> str:
     """Run occ for a space and return what it printed.
 
     Raises:
@@ -170,7 +230,7 @@ def occ(
     return outcome.stdout
 
 
-def install(item: t.Mapping[str, t.Any], node: Node) -> None:
+def install(item: Item, node: Node) -> None:
     """Give an empty space its Nextcloud: from the release's template, or by its installer."""
     base = f"{node.root}/{item['space']}"
     journal = Path(f"{base}/{JOURNAL}")
@@ -194,7 +254,7 @@ def install(item: t.Mapping[str, t.Any], node: Node) -> None:
     journal.unlink()
 
 
-def golden_of(item: t.Mapping[str, t.Any], node: Node) -> _golden.Golden | None:
+def golden_of(item: Item, node: Node) -> _golden.Golden | None:
     """Return where a space's template is; None where there can be none.
 
     A release whose installer insists on an account has none: a template must be empty.
@@ -208,7 +268,7 @@ def golden_of(item: t.Mapping[str, t.Any], node: Node) -> _golden.Golden | None:
     return _golden.Golden(Path(node.golden, os.path.basename(release)), build)
 
 
-def keep(golden: _golden.Golden | None, item: t.Mapping[str, t.Any], node: Node) -> None:
+def keep(golden: _golden.Golden | None, item: Item, node: Node) -> None:
     """Make a space that was just installed the template of its release, if there is none yet."""
     with SAVING:
         if golden and not golden.ready:
@@ -216,7 +276,7 @@ def keep(golden: _golden.Golden | None, item: t.Mapping[str, t.Any], node: Node)
             _golden.save(golden, item["database"], config, node.database_socket)
 
 
-def run_installer(item: t.Mapping[str, t.Any], node: Node) -> None:
+def run_installer(item: Item, node: Node) -> None:
     """Run Nextcloud's own installer, and enable the application that the rest goes through."""
     base, database = f"{node.root}/{item['space']}", item["database"]
     # occ runs only as the user who owns the state file.
@@ -234,7 +294,7 @@ def run_installer(item: t.Mapping[str, t.Any], node: Node) -> None:
     occ(item, node, ["app:enable", "archipel"])
 
 
-def tidy(item: t.Mapping[str, t.Any], node: Node) -> None:
+def tidy(item: Item, node: Node) -> None:
     """Take the operator's keys out of a space's state file.
 
     Nextcloud writes all it has read back into config.php. A name that later leaves our
@@ -270,7 +330,7 @@ def mark_data(directory: str, owner: int) -> None:
         seed(f"{directory}/{name}", "# Nextcloud data directory\n", owner)
 
 
-def apply(item: t.Mapping[str, t.Any], node: Node) -> list[str]:
+def apply(item: Item, node: Node) -> list[str]:
     """Tell Nextcloud its wanted state through the application `archipel`; return what changed.
 
     Until it has succeeded once, an administrator who is there already is invited again:
@@ -329,17 +389,21 @@ WORDS = {
 }
 
 
-def carry_out(
-    item: t.Mapping[str, t.Any], steps: t.Sequence[str], node: Node
-) -> tuple[list[str], str]:
-    """Do the steps of one space; return what was done and, if it failed, why."""
+def words(step: str, item: Item, state: State) -> str:
+    """Return what a step is called in the report. Pure."""
+    why = f" ({', '.join(state.drift)})" if step == "apply" and state.drift else ""
+    return WORDS[step].format(**item) + why
+
+
+def carry_out(item: Item, steps: t.Mapping[str, str], node: Node) -> tuple[list[str], str]:
+    """Do the steps of one space; return what was done, in words, and, if it failed, why."""
     done: list[str] = []
-    for step in steps:
+    for step, what in steps.items():
         try:
             STEPS[step](item, node)
         except (InstallationError, _golden.GoldenError, OSError, node.database_error) as error:
             return done, str(error)
-        done.append(WORDS[step].format(**item))
+        done.append(what)
     return done, ""
 
 
@@ -360,26 +424,41 @@ def exclusive(path: str) -> t.Iterator[None]:
         yield
 
 
-def converge(
-    wanted: t.Sequence[t.Mapping[str, t.Any]], node: Node, parallel: int, *, check: bool
-) -> Report:
+def plans(wanted: t.Sequence[Item], node: Node) -> list[tuple[Item, dict[str, str]]]:
+    """Read what is there of all spaces; return each with its steps, and those in words."""
+    states = {item["space"]: read_state(node.root, item) for item in wanted}
+    settled = [
+        item
+        for item in wanted
+        if item["running"] and plan(item, states[item["space"]]) in ([], ["tidy"])
+    ]
+    for space, found in read_drift(settled, node).items():
+        states[space] = replace(states[space], drift=found)
+    return [
+        (item, {step: words(step, item, state) for step in plan(item, state)})
+        for item, state in ((item, states[item["space"]]) for item in wanted)
+    ]
+
+
+def converge(wanted: t.Sequence[Item], node: Node, parallel: int, *, check: bool) -> Report:
     """Install and configure the spaces that need it, a bounded number at a time."""
     report = Report()
-    steps = {item["space"]: plan(item, read_state(node.root, item)) for item in wanted}
-    todo = [item for item in wanted if steps[item["space"]]]
+    todo = [
+        (item, steps) for item, steps in plans([told(item, node) for item in wanted], node) if steps
+    ]
     if todo:
         # Units that changed in this run are needed below, not only when the doors open.
         _systemd.daemon_reload(report, check=check)
     if check:
-        for item in todo:
-            for step in steps[item["space"]]:
-                report.change(item["space"], WORDS[step].format(**item))
+        for item, steps in todo:
+            for what in steps.values():
+                report.change(item["space"], what)
         return report
     if not todo:
         return report
     with exclusive(LOCK), ThreadPoolExecutor(max_workers=parallel) as pool:
-        results = pool.map(lambda item: carry_out(item, steps[item["space"]], node), todo)
-        for item, (done, why) in zip(todo, results, strict=True):
+        results = pool.map(lambda one: carry_out(one[0], one[1], node), todo)
+        for (item, _steps), (done, why) in zip(todo, results, strict=True):
             for what in done:
                 report.change(item["space"], what)
             if why:

@@ -15,7 +15,9 @@ description:
   - The first space of a release is installed by Nextcloud's own installer, later ones start
     from a copy of it, with an identity and secrets of their own.
   - A space whose configuration is lost is refused, never installed anew.
-  - A digest of the applied state keeps the ordinary run free of PHP.
+  - A digest of the applied state, and one query for what each space's Nextcloud holds of it now,
+    keep the ordinary run free of PHP. An application that was turned off by hand or by an upgrade
+    is found and turned on again.
 extends_documentation_fragment:
   - archipel.spaces.spaces
 requirements: [python3-pymysql, systemd >= 252]
@@ -91,6 +93,7 @@ def node_of(settings: dict[str, t.Any]) -> _installation.Node:
         database_socket=settings["database_socket"],
         connect=lambda database: connect(database, settings["database_socket"]),
         database_error=pymysql.Error,
+        without=settings["without"],
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications
 from ansible_collections.archipel.spaces.plugins.plugin_utils._secrets import derive
 
 Space = t.Mapping[str, t.Any]
@@ -25,6 +26,8 @@ Settings = t.Mapping[str, t.Any]
 HOSTNAME = re.compile(
     r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$"
 )
+# A gigabyte as Nextcloud counts it.
+GIGABYTE = 1024**3
 MANAGED = "Ansible managed by Archipel: changes made here are overwritten"
 
 # What a status asks of the node. A suspended space keeps everything and runs nothing;
@@ -346,22 +349,46 @@ def theme(space: Space) -> dict[str, t.Any]:
 
 def applied_state(space: Space, settings: Settings) -> dict[str, t.Any]:
     """Return what only Nextcloud itself can be told, as `occ archipel:apply` takes it."""
-    language = space["locale"].split("_")[0]
-    policy = settings["applied_state"]
-    theming = {"name": space["name"], "url": space["url"], **theme(space)}
+    policy, applications = settings["applied_state"], settings["applications"]
     return {
         **policy,
-        "app_config": {**policy["app_config"], "theming": theming},
-        "admin": {
-            "uid": settings["administrator"],
-            "display_name": space["contact"]["name"],
-            "email": space["contact"]["email"],
-            "language": language,
-            "locale": space["locale"],
-            "groups": ["members", "space-admins"],
-            "subadmin_of": ["members"],
+        "apps": {
+            "enable": list(applications.get("enabled", ())),
+            "disable": list(applications.get("disabled", ())),
         },
+        "app_config": _applications.merged(
+            policy["app_config"],
+            applications.get("settings", {}),
+            {"archipel": about(space, settings)},
+        ),
+        # Given, not imposed: the space's administrators may change their theme.
+        "app_defaults": {
+            "theming": {"name": space["name"], "url": space["url"], **theme(space)},
+        },
+        "office": _applications.office(space, settings["office_suites"], settings["offices"]),
+        "admin": administrator(space, settings),
         "invite_by_mail": bool(settings["mail_relay"]),
+    }
+
+
+def about(space: Space, settings: Settings) -> dict[str, t.Any]:
+    """Return what the page "My space" shows and the warnings compare with."""
+    return {
+        "operator": dict(settings["operator"]),
+        "storage": space["storage_gb"] * GIGABYTE,
+    }
+
+
+def administrator(space: Space, settings: Settings) -> dict[str, t.Any]:
+    """Return the first administrator of a space: who runs its accounts, never the server."""
+    return {
+        "uid": settings["administrator"],
+        "display_name": space["contact"]["name"],
+        "email": space["contact"]["email"],
+        "language": space["locale"].split("_")[0],
+        "locale": space["locale"],
+        "groups": ["members", "space-admins"],
+        "subadmin_of": ["members"],
     }
 
 

@@ -145,6 +145,105 @@ class TestApply:
         assert occ("archipel:status").json["accounts"] == {"used": before + 1, "limit": 8}
 
 
+GIVEN = {"app_defaults": {"theming": {"slogan": "Together"}}}
+
+
+class TestDefaults:
+    """What is given, not imposed."""
+
+    @pytest.fixture
+    def slogan(self, occ: Occ):
+        def read() -> str:
+            return occ("config:app:get", "theming", "slogan").out.strip()
+
+        yield read
+        occ("config:app:delete", "theming", "slogan")
+        occ("config:app:delete", "archipel", "given")
+
+    def test_is_given_once_and_then_left_to_people(
+        self, occ: Occ, apply: Apply, slogan: Callable[[], str]
+    ):
+        assert apply(GIVEN).json["changes"] == ["give theming/slogan"]
+        occ("config:app:set", "theming", "slogan", "--value=Ours")
+        assert apply(GIVEN).json["changed"] is False
+        assert slogan() == "Ours"
+
+    def test_a_new_word_of_the_registry_counts_again(
+        self, occ: Occ, apply: Apply, slogan: Callable[[], str]
+    ):
+        apply(GIVEN)
+        occ("config:app:set", "theming", "slogan", "--value=Ours")
+        apply({"app_defaults": {"theming": {"slogan": "Stronger"}}})
+        assert slogan() == "Stronger"
+
+    def test_is_taken_back_unless_people_have_changed_it(
+        self, occ: Occ, apply: Apply, slogan: Callable[[], str]
+    ):
+        nothing = {"app_defaults": {"theming": {"slogan": None}}}
+        apply(GIVEN)
+        assert apply(nothing).json["changes"] == ["take back theming/slogan"]
+        apply(GIVEN)
+        occ("config:app:set", "theming", "slogan", "--value=Ours")
+        assert apply(nothing).json["changed"] is False
+        assert slogan() == "Ours"
+
+
+# Any two applications do: what matters is which of them is on.
+SUITES = {
+    "first": {"name": "First Suite", "application": "federation"},
+    "second": {"name": "Second Suite", "application": "admin_audit"},
+}
+OFFICE = {"office": {"suites": SUITES, "default": "first", "pinned": False}}
+
+
+class TestOffice:
+    @pytest.fixture(autouse=True)
+    def as_before(self, occ: Occ):
+        yield
+        occ("config:app:delete", "archipel", "office")
+        occ("config:app:delete", "archipel", "office_policy")
+        occ("app:disable", "admin_audit")
+        occ("app:enable", "federation")
+
+    def on(self, occ: Occ) -> set[str]:
+        return {"federation", "admin_audit"} & set(occ("app:list", "--output=json").json["enabled"])
+
+    def test_exactly_the_chosen_connector_is_on(self, occ: Occ, apply: Apply):
+        occ("app:enable", "admin_audit")
+        assert apply(OFFICE).json["changed"] is True
+        assert self.on(occ) == {"federation"}
+        assert apply(OFFICE).json["changed"] is False
+        occ("config:app:set", "archipel", "office", "--value=second")
+        assert apply(OFFICE).json["changes"] == [
+            "disable application federation",
+            "enable application admin_audit",
+        ]
+        assert self.on(occ) == {"admin_audit"}
+
+    def test_a_pinned_suite_overrules_the_choice(self, occ: Occ, apply: Apply):
+        occ("config:app:set", "archipel", "office", "--value=second")
+        apply({"office": {**OFFICE["office"], "pinned": True}})
+        assert self.on(occ) == {"federation"}
+
+    def test_a_choice_that_is_gone_falls_back_to_the_default(self, occ: Occ, apply: Apply):
+        occ("config:app:set", "archipel", "office", "--value=abacus")
+        apply(OFFICE)
+        assert self.on(occ) == {"federation"}
+
+    def test_a_release_without_connectors_is_said(self, apply: Apply):
+        answer = apply({"office": {"suites": {}, "default": "first"}})
+        assert answer.code == 0
+        assert "first" in answer.json["skipped"][0]
+
+    def test_many_switches_leave_a_healthy_space(self, occ: Occ, apply: Apply):
+        for turn in range(10):
+            suite = "second" if turn % 2 else "first"
+            occ("config:app:set", "archipel", "office", f"--value={suite}")
+            assert apply(OFFICE).code == 0
+        assert self.on(occ) == {"admin_audit"}
+        assert occ("status", "--output=json").json["needsDbUpgrade"] is False
+
+
 PASSWORD = "A-g00d-passphrase!"
 
 
@@ -211,6 +310,13 @@ REFUSED = {
     "nobody to invite": {"invite": True},
     "invite is a word": {**DESIRED, "invite": "maybe"},
     "delegation of a path": {"delegations": {"../../x": []}},
+    "suite without application": {"office": {"suites": {"a": {"name": "A"}}, "default": "a"}},
+    "unknown key of office": {"office": {"suites": {}, "default": "first", "pin": True}},
+    "connector in the set too": {**OFFICE, "apps": {"enable": ["federation"]}},
+    "imposed and given": {
+        "app_config": {"theming": {"slogan": "a"}},
+        "app_defaults": {"theming": {"slogan": "b"}},
+    },
 }
 
 

@@ -32,6 +32,18 @@ SETTINGS = {
     "nextcloud_config": {"appstoreenabled": False},
     "mail_relay": {},
     "applied_state": {"app_config": {"core": {"backgroundjobs_mode": "cron"}}},
+    "applications": {
+        "enabled": ["calendar"],
+        "disabled": ["survey_client"],
+        "settings": {"core": {"shareapi_allow_links": "yes"}},
+    },
+    "office_suites": {
+        "collabora": {"name": "Collabora Online", "application": "richdocuments"},
+        "onlyoffice": {"name": "ONLYOFFICE Docs", "application": "onlyoffice"},
+        "other": {"name": "Other", "application": "other"},
+    },
+    "offices": ["collabora", "onlyoffice"],
+    "operator": {"name": "Us", "url": "https://us.example", "email": "us@us.example"},
     "administrator": "administration",
     "retention": {"trash_days": 30, "versions_days": 90},
 }
@@ -42,6 +54,7 @@ SPACE = {
     "status": "approved",
     "contact": {"name": HOSTILE, "email": "bureau@velo-ecole.example"},
     "office": "collabora",
+    "office_pinned": False,
     "ring": "stable",
     "release": "33.0.9",
     "accounts": 50,
@@ -165,10 +178,21 @@ def test_closed_spaces_have_no_user_and_no_directories():
 
 def test_what_nextcloud_is_told_carries_the_name_and_never_a_password():
     told = _render.applied_state(SPACE, SETTINGS)
-    assert told["app_config"]["theming"]["name"] == HOSTILE
-    assert told["app_config"]["core"] == {"backgroundjobs_mode": "cron"}
+    assert told["app_defaults"]["theming"]["name"] == HOSTILE
+    assert told["app_config"]["core"] == {
+        "backgroundjobs_mode": "cron",
+        "shareapi_allow_links": "yes",
+    }
     assert "admin" not in told["admin"]["groups"]
     assert "password" not in str(told)
+
+
+def test_every_space_is_told_the_same_applications_and_its_own_suite():
+    told = _render.applied_state(SPACE, SETTINGS)
+    assert told["apps"] == {"enable": ["calendar"], "disable": ["survey_client"]}
+    assert list(told["office"]["suites"]) == ["collabora", "onlyoffice"]
+    assert (told["office"]["default"], told["office"]["pinned"]) == ("collabora", False)
+    assert told["app_config"]["archipel"]["storage"] == 40 * 1024**3
 
 
 def test_the_journey_to_the_node_changes_nothing():

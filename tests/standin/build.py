@@ -54,11 +54,13 @@ ALWAYS_ENABLED = [
 ]
 DEFAULT_ENABLED = [
     "activity",
+    "bruteforcesettings",
     "circles",
     "comments",
     "contactsinteraction",
     "dashboard",
     "federation",
+    "files_reminders",
     "files_sharing",
     "files_trashbin",
     "files_versions",
@@ -66,6 +68,7 @@ DEFAULT_ENABLED = [
     "notifications",
     "password_policy",
     "photos",
+    "privacy",
     "recommendations",
     "serverinfo",
     "sharebymail",

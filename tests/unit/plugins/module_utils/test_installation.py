@@ -110,7 +110,7 @@ def test_the_digest_changes_with_the_wanted_state_alone():
 def test_a_space_whose_configuration_is_lost_is_never_installed_anew(tmp_path):
     (tmp_path / "spaces" / "amap").mkdir(parents=True)
     place, connection = node(tmp_path, tables=120)
-    done, why = _installation.carry_out(ITEM, ["install", "apply"], place)
+    done, why = _installation.carry_out(ITEM, dict.fromkeys(["install", "apply"], ""), place)
     assert done == []
     assert "120 tables" in why
     assert "restore config.php" in why
@@ -129,7 +129,9 @@ def test_remains_are_cleared_only_for_an_interrupted_installation(tmp_path):
 
 def test_a_release_that_is_not_built_fails_the_space(tmp_path):
     (tmp_path / "spaces" / "amap").mkdir(parents=True)
-    done, why = _installation.carry_out(ITEM, ["link", "install"], node(tmp_path)[0])
+    done, why = _installation.carry_out(
+        ITEM, dict.fromkeys(["link", "install"], ""), node(tmp_path)[0]
+    )
     assert (done, why) == ([], "release 33.0.9 is not built on this node")
 
 
@@ -137,7 +139,7 @@ def test_a_new_space_points_at_its_release_relatively(tmp_path):
     (tmp_path / "releases" / "33.0.9").mkdir(parents=True)
     (tmp_path / "spaces" / "amap").mkdir(parents=True)
     place, _ = node(tmp_path)
-    assert _installation.carry_out(ITEM, ["link"], place) == (["release 33.0.9"], "")
+    assert _installation.carry_out(ITEM, {"link": "linked"}, place) == (["linked"], "")
     link = tmp_path / "spaces" / "amap" / "release"
     assert str(link.readlink()) == "../../releases/33.0.9"
 
@@ -149,7 +151,7 @@ def test_a_failing_database_fails_the_space_not_the_run(tmp_path):
     (tmp_path / "spaces" / "amap").mkdir(parents=True)
     place, _ = node(tmp_path)
     broken = Node(**{**place.__dict__, "connect": refuse})
-    assert "gone" in _installation.carry_out(ITEM, ["install"], broken)[1]
+    assert "gone" in _installation.carry_out(ITEM, {"install": ""}, broken)[1]
 
 
 def test_a_second_run_is_kept_out_until_the_first_has_ended(tmp_path):

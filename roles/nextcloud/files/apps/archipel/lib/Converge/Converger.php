@@ -39,6 +39,8 @@ final class Converger
         $this->refuseTheImpossible($desired);
         $this->applications($desired);
         $this->settings($desired);
+        $this->defaults($desired);
+        $this->office($desired);
         $this->groups($desired);
         if ($desired->admin !== null) {
             $this->administrator($desired->admin);
@@ -62,7 +64,8 @@ final class Converger
     private function refuseTheImpossible(DesiredState $desired): void
     {
         $problems = [];
-        foreach ($desired->enable as $app) {
+        $connectors = array_column($desired->office?->suites ?? [], 'application');
+        foreach ([...$desired->enable, ...$connectors] as $app) {
             $obstacle = $this->space->isEnabled($app) ? null : $this->space->obstacle($app);
             if ($obstacle !== null) {
                 $problems[] = "apps.enable: $app cannot be enabled: $obstacle";
@@ -103,6 +106,41 @@ final class Converger
                     $this->step("$what $app/$key", fn () => $this->space->saveSetting($app, $key, $value));
                 }
             }
+        }
+    }
+
+    /** The registry's word is given once; what people changed since then is theirs. */
+    private function defaults(DesiredState $desired): void
+    {
+        $defaults = new Defaults($this->space);
+        foreach ($defaults->due($desired->appDefaults) as [$app, $key, $value]) {
+            $what = $value === null ? 'take back' : 'give';
+            $this->step("$what $app/$key", fn () => $this->space->saveSetting($app, $key, $value));
+        }
+        if (!$this->dryRun && $desired->appDefaults !== [] && $this->errors === []) {
+            $defaults->remember($desired->appDefaults);
+        }
+    }
+
+    private function office(DesiredState $desired): void
+    {
+        $office = $desired->office;
+        if ($office === null) {
+            return;
+        }
+        $policy = json_decode(json_encode($office, JSON_THROW_ON_ERROR), true, 32, JSON_THROW_ON_ERROR);
+        if ($this->space->setting('archipel', Office::POLICY) !== self::stored($policy)) {
+            $this->step('set the office suites', fn () => $this->space->saveSetting('archipel', Office::POLICY, $policy));
+        }
+        if ($office->chosen($this->space) === null) {
+            $this->skipped[] = "office: this release holds no connector of the suite {$office->default}";
+        }
+        $plan = $office->plan($this->space);
+        foreach ($plan['disable'] as $app) {
+            $this->step("disable application $app", fn () => $this->space->disable($app));
+        }
+        foreach ($plan['enable'] as $app) {
+            $this->step("enable application $app", fn () => $this->space->enable($app));
         }
     }
 
@@ -200,7 +238,7 @@ final class Converger
     }
 
     /** How Nextcloud writes a value of each type into its database. */
-    private static function stored(string|int|float|bool|array|null $value): ?string
+    public static function stored(string|int|float|bool|array|null $value): ?string
     {
         return match (true) {
             $value === null => null,

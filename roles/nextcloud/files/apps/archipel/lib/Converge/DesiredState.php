@@ -18,6 +18,7 @@ final class DesiredState
      * @param list<string> $enable
      * @param list<string> $disable
      * @param array<string, array<string, string|int|float|bool|array|null>> $appConfig null removes a key
+     * @param array<string, array<string, string|int|float|bool|array|null>> $appDefaults given when new; null: nothing
      * @param list<string> $groups
      * @param array<string, list<string>> $delegations settings class => groups
      * @param list<string> $removeUsers
@@ -26,6 +27,8 @@ final class DesiredState
         public readonly array $enable,
         public readonly array $disable,
         public readonly array $appConfig,
+        public readonly array $appDefaults,
+        public readonly ?Office $office,
         public readonly array $groups,
         public readonly ?Administrator $admin,
         public readonly array $delegations,
@@ -46,13 +49,16 @@ final class DesiredState
         }
         $read = new Reader();
         $root = $read->object($document, 'desired state', [
-            'apps', 'app_config', 'groups', 'admin', 'delegations', 'remove_users', 'invite', 'invite_by_mail',
+            'apps', 'app_config', 'app_defaults', 'office', 'groups', 'admin', 'delegations', 'remove_users',
+            'invite', 'invite_by_mail',
         ]);
         $apps = $read->object($root['apps'] ?? new \stdClass(), 'apps', ['enable', 'disable']);
         $state = new self(
             $read->names($apps['enable'] ?? [], 'apps.enable', Reader::APPLICATION),
             $read->names($apps['disable'] ?? [], 'apps.disable', Reader::APPLICATION),
-            $read->appConfig($root['app_config'] ?? new \stdClass()),
+            $read->appConfig($root['app_config'] ?? new \stdClass(), 'app_config'),
+            $read->appConfig($root['app_defaults'] ?? new \stdClass(), 'app_defaults'),
+            isset($root['office']) ? $read->office($root['office']) : null,
             $read->names($root['groups'] ?? [], 'groups', Reader::GROUP),
             isset($root['admin']) ? $read->administrator($root['admin']) : null,
             $read->delegations($root['delegations'] ?? new \stdClass()),
@@ -73,6 +79,16 @@ final class DesiredState
         $problems = [];
         foreach (array_intersect($this->enable, $this->disable) as $app) {
             $problems[] = "apps: $app is both enabled and disabled; keep one";
+        }
+        foreach ($this->appDefaults as $app => $settings) {
+            foreach (array_keys(array_intersect_key($settings, $this->appConfig[$app] ?? [])) as $key) {
+                $problems[] = "app_defaults.$app.$key: app_config imposes it already; keep one";
+            }
+        }
+        foreach ($this->office?->suites ?? [] as $suite => ['application' => $app]) {
+            if (in_array($app, [...$this->enable, ...$this->disable], true)) {
+                $problems[] = "office.suites.$suite: $app is in apps too; the choice of the suite decides about it";
+            }
         }
         foreach ($this->delegations as $class => $groups) {
             foreach (array_diff($groups, $this->groups) as $group) {

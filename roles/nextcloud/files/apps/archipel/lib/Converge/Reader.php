@@ -81,11 +81,11 @@ final class Reader
     }
 
     /** @return array<string, array<string, string|int|float|bool|array|null>> */
-    public function appConfig(mixed $value): array
+    public function appConfig(mixed $value, string $name): array
     {
         $config = [];
-        foreach ($this->object($value, 'app_config', $this->keysOf($value)) as $app => $settings) {
-            $where = "app_config.$app";
+        foreach ($this->object($value, $name, $this->keysOf($value)) as $app => $settings) {
+            $where = "$name.$app";
             if (preg_match(self::APPLICATION, (string)$app) !== 1) {
                 $this->problem($where, $app, 'an application id');
             }
@@ -101,6 +101,26 @@ final class Reader
             }
         }
         return $config;
+    }
+
+    public function office(mixed $value): Office
+    {
+        $office = $this->object($value, 'office', ['suites', 'default', 'pinned']);
+        $suites = [];
+        $found = $office['suites'] ?? null;
+        foreach ($this->object($found, 'office.suites', $this->keysOf($found)) as $suite => $details) {
+            $where = "office.suites.$suite";
+            $details = $this->object($details, $where, ['name', 'application']);
+            $suites[(string)$suite] = [
+                'name' => $this->word($details['name'] ?? null, "$where.name", '/^.{1,100}$/Du', 'a name'),
+                'application' => $this->word($details['application'] ?? null, "$where.application", self::APPLICATION, 'an id'),
+            ];
+        }
+        return new Office(
+            $suites,
+            $this->word($office['default'] ?? null, 'office.default', '/^[a-z][a-z0-9]{1,31}$/D', 'the id of a suite'),
+            $this->flag($office['pinned'] ?? false, 'office.pinned'),
+        );
     }
 
     /** @return array<string, list<string>> */
@@ -145,8 +165,13 @@ final class Reader
         if ($value === $default && $default !== null) {
             return $default;
         }
+        return $this->word($value, "admin.$key", $pattern, $allowed);
+    }
+
+    private function word(mixed $value, string $where, string $pattern, string $allowed): string
+    {
         if (!is_string($value) || preg_match($pattern, $value) !== 1) {
-            $this->problem("admin.$key", $value, $allowed);
+            $this->problem($where, $value, $allowed);
             return '';
         }
         return $value;

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""The application set on a node: does a release hold it, and does each space still have it?
+
+Nextcloud keeps both answers in plain sight: the manifest of a release lists its
+applications, and the table `appconfig` of a space says which are on and how they are set.
+Reading those for all spaces costs one query for a hundred of them, and no PHP.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+OWN = "archipel"
+# What the operator tells, and what the space's own administrators chose.
+CHOICE = (OWN, "office")
+# Nextcloud encrypts some values itself; only Nextcloud can compare those.
+ENCRYPTED = "$AppConfigEncryption$"
+CHUNK = 100
+
+Rows = dict[tuple[str, str], str]
+
+
+def holds(manifest: Mapping[str, t.Any]) -> set[str]:
+    """Return the applications in a release. Pure."""
+    return {*manifest["capabilities"]["apps"], *manifest["applications"]}
+
+
+def missing(
+    needed: Iterable[str], manifest: Mapping[str, t.Any], without: Sequence[str]
+) -> list[str]:
+    """Return the applications a release should hold and neither holds nor goes without. Pure."""
+    return sorted(set(needed) - holds(manifest) - set(without))
+
+
+def for_release(applied: Mapping[str, t.Any], without: Sequence[str]) -> dict[str, t.Any]:
+    """Return what a space is told, less what its release goes without. Pure."""
+    result = dict(applied)
+    if apps := applied.get("apps"):
+        enable = [one for one in apps["enable"] if one not in without]
+        result["apps"] = {**apps, "enable": enable}
+    if office := applied.get("office"):
+        suites = {
+            name: suite
+            for name, suite in office["suites"].items()
+            if suite["application"] not in without
+        }
+        result["office"] = {**office, "suites": suites}
+    return result
+
+
+def stored(value: t.Any) -> str | None:
+    """Return how Nextcloud writes a value into its database; None for "not set". Pure."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, (list, dict)):
+        # As PHP's json_encode writes it.
+        return json.dumps(value, separators=(",", ":")).replace("/", "\\/")
+    return str(value)
+
+
+def is_on(rows: Mapping[tuple[str, str], str], application: str) -> bool:
+    """Tell whether an application is on. Pure."""
+    return rows.get((application, "enabled"), "no") != "no"
+
+
+def connectors(office: Mapping[str, t.Any], chosen: str | None) -> dict[str, bool]:
+    """Return which office connectors are to be on, as the application decides it. Pure."""
+    suites = office["suites"]
+    wanted = office["default"] if office["pinned"] or chosen not in suites else chosen
+    return {suite["application"]: name == wanted for name, suite in suites.items()}
+
+
+def drift(applied: Mapping[str, t.Any], rows: Rows) -> list[str]:
+    """Return what is no longer as the space was told. Pure."""
+    found = []
+    apps = applied.get("apps", {"enable": (), "disable": ()})
+    wanted = dict.fromkeys(apps["enable"], True) | dict.fromkeys(apps["disable"], False)
+    if office := applied.get("office"):
+        wanted |= connectors(office, rows.get(CHOICE))
+    for application, on in {OWN: True, **wanted}.items():
+        if is_on(rows, application) != on:
+            found.append(f"{application} is {'off' if on else 'on'}")
+    for application, settings in applied.get("app_config", {}).items():
+        for key, value in settings.items():
+            current = rows.get((application, key))
+            if current != stored(value) and not str(current).startswith(ENCRYPTED):
+                found.append(f"{application}/{key} was changed")
+    return found
+
+
+def query(databases: Sequence[str], keys: Iterable[tuple[str, str]]) -> tuple[str, list[str]]:
+    """Return one query for the settings of many spaces, with its values. Pure.
+
+    Names of databases follow from checked slugs; they are quoted all the same.
+    """
+    pairs = sorted({CHOICE, *keys})
+    places = ", ".join(["(%s, %s)"] * len(pairs))
+    values = [text for pair in pairs for text in pair]
+    selects = []
+    for index, database in enumerate(databases):
+        table = f"`{database.replace('`', '``')}`.`oc_appconfig`"
+        selects.append(
+            f"SELECT {index}, appid, configkey, configvalue FROM {table} "
+            f"WHERE configkey = 'enabled' OR (appid, configkey) IN ({places})"
+        )
+    return " UNION ALL ".join(selects), values * len(databases)
+
+
+def keys_of(applied: Mapping[str, t.Any]) -> set[tuple[str, str]]:
+    """Return the settings that a space was told. Pure."""
+    config = applied.get("app_config", {})
+    return {(application, key) for application, settings in config.items() for key in settings}
+
+
+def chunks(items: Sequence[t.Any], size: int = CHUNK) -> Iterator[Sequence[t.Any]]:
+    """Return items in slices of at most this many. Pure."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def read(connection: t.Any, databases: Sequence[str], keys: set[tuple[str, str]]) -> list[Rows]:
+    """Read the settings of these spaces from one server, in as few queries as possible."""
+    result: list[Rows] = []
+    for some in chunks(databases):
+        found: list[Rows] = [{} for _ in some]
+        sql, values = query(some, keys)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, values)
+            for index, application, key, value in cursor.fetchall():
+                found[int(index)][application, key] = value or ""
+        result += found
+    return result
+
+
+def releases_in_use(root: str, spaces: Mapping[str, str]) -> list[str]:
+    """Return the releases that spaces run or, being new, are to run."""
+    return sorted({release_of(f"{root}/{slug}", wanted) for slug, wanted in spaces.items()})
+
+
+def release_of(base: str, wanted: str) -> str:
+    """Return the release a space runs: its own link, once it has one."""
+    try:
+        return os.path.basename(os.readlink(f"{base}/release"))
+    except OSError:
+        return wanted
+
+
+def check(
+    *,
+    root: str,
+    releases: str,
+    spaces: Mapping[str, str],
+    needed: Sequence[str],
+    without: Mapping[str, Sequence[str]],
+) -> tuple[list[str], dict[str, list[str]]]:
+    """Return what is wrong with the releases in use, and what each goes without.
+
+    A release that is not built yet (in check mode) cannot be asked and is passed over.
+    """
+    problems, found = [], {}
+    for release in releases_in_use(root, spaces):
+        try:
+            with open(f"{releases}/{release}.json", encoding="utf-8") as file:
+                manifest = json.load(file)
+        except FileNotFoundError:
+            continue
+        left_out = without.get(release, ())
+        lacking = missing(needed, manifest, left_out)
+        if lacking:
+            problems.append(sentence(release, lacking))
+        found[release] = sorted(set(left_out) & set(needed))
+    return problems, found
+
+
+def sentence(release: str, lacking: Sequence[str]) -> str:
+    """Return what to do about applications that a release lacks. Pure."""
+    return (
+        f"release {release} lacks {', '.join(lacking)}, which archipel_applications and "
+        "archipel_offices promise to every space. Add them under "
+        f"archipel_releases['{release}'].applications (`make catalogue` proposes them) and give "
+        "that release a new id, name them under its `without`, or take them off the set"
+    )

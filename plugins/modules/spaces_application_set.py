@@ -1,0 +1,59 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Ansible module spaces_application_set."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: spaces_application_set
+short_description: Refuse to touch a space before its release holds the application set
+version_added: 0.1.0
+description:
+  - Checks the application set of the policy, then whether each release that spaces of this node
+    run or are to run holds all of it. An application that a release is to go without must be named
+    in the catalogue.
+  - Everything that is wrong is said at once, and the run ends before any space was touched.
+  - Changes nothing.
+extends_documentation_fragment:
+  - archipel.spaces.spaces
+attributes:
+  diff_mode:
+    support: none
+    description: Nothing is ever changed.
+    details: There is nothing to show.
+"""
+
+EXAMPLES = r"""
+- name: Check the application set
+  archipel.spaces.spaces_application_set:
+    spaces: "{{ archipel_spaces }}"
+    settings: "{{ __spaces_settings }}"
+"""
+
+RETURN = r"""
+without:
+  description: Applications of the set that a release goes without, by release.
+  returned: success
+  type: dict
+  sample: {"33.0.9": ["calendar"]}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _application_set
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+
+
+def main() -> None:
+    """Compare the application set with the releases of this node."""
+    module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
+    order = unpack(module.params["payload"])
+    problems, without = _application_set.check(**order)
+    if problems:
+        module.fail_json(msg="\n".join(problems))
+    module.exit_json(changed=False, without=without)
+
+
+if __name__ == "__main__":
+    main()

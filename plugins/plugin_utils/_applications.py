@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""The application set of the policy: what is wrong with it, and what it asks of a space. Pure."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import did_you_mean, quoted
+
+Policy = t.Mapping[str, t.Any]
+Suites = t.Mapping[str, t.Mapping[str, str]]
+
+ID = re.compile(r"[a-z][a-z0-9_]{1,63}")
+KEYS = ("enabled", "disabled", "settings")
+SUITE_KEYS = ("name", "application")
+# Nextcloud's own record of what is installed.
+PROTECTED = frozenset({"enabled", "installed_version", "types"})
+# Ours: it is how everything else gets into a space.
+OWN = "archipel"
+
+
+def check(policy: t.Any, suites: t.Any, offices: t.Sequence[str]) -> list[str]:
+    """Return everything that is wrong with the application set, in sentences."""
+    if not isinstance(policy, t.Mapping):
+        return [f"archipel_applications: found {quoted(policy)}; allowed: a mapping"]
+    problems = [
+        f"archipel_applications.{key}: unknown key; allowed: {', '.join(KEYS)}."
+        f"{did_you_mean(str(key), KEYS)}"
+        for key in policy
+        if key not in KEYS
+    ]
+    for key in ("enabled", "disabled"):
+        problems += check_ids(policy.get(key, []), f"archipel_applications.{key}")
+    if not problems:
+        problems += check_lists(policy)
+    problems += check_settings(policy.get("settings", {}))
+    return problems + check_suites(suites, offices, policy)
+
+
+def check_ids(value: t.Any, where: str) -> list[str]:
+    """Return what is wrong with a list of applications."""
+    if not isinstance(value, list):
+        return [f"{where}: found {quoted(value)}; allowed: a list of application ids"]
+    problems = [
+        f"{where}: found {quoted(one)}; allowed: an id such as calendar or files_sharing"
+        for one in value
+        if not isinstance(one, str) or not ID.fullmatch(one)
+    ]
+    twice = sorted({str(one) for one in value if value.count(one) > 1})
+    return problems + [f"{where}: {one} comes twice; remove one of the two" for one in twice]
+
+
+def check_lists(policy: Policy) -> list[str]:
+    """Return what contradicts itself."""
+    enabled, disabled = policy.get("enabled", []), policy.get("disabled", [])
+    problems = [
+        f"archipel_applications: {one} is both enabled and disabled; keep one of the two"
+        for one in sorted(set(enabled) & set(disabled))
+    ]
+    if OWN in disabled:
+        problems.append(f"archipel_applications.disabled: {OWN} converges the space; remove it")
+    return problems
+
+
+def check_settings(settings: t.Any) -> list[str]:
+    """Return what is wrong with the settings of the applications."""
+    where = "archipel_applications.settings"
+    if not isinstance(settings, t.Mapping):
+        return [f"{where}: found {quoted(settings)}; allowed: application -> key -> value"]
+    problems = []
+    for app, values in settings.items():
+        if not isinstance(app, str) or not ID.fullmatch(app):
+            problems.append(f"{where}: found {quoted(app)}; allowed: an application's id")
+        elif not isinstance(values, t.Mapping):
+            problems.append(f"{where}.{app}: found {quoted(values)}; allowed: key -> value")
+        else:
+            problems += [
+                f"{where}.{app}.{key}: belongs to Nextcloud itself; "
+                "use archipel_applications.enabled and disabled"
+                for key in sorted(PROTECTED & set(values))
+            ]
+            problems += [
+                f"{where}.{app}: found the key {quoted(key)}; allowed: a text of 1 to 64 characters"
+                for key in values
+                if not isinstance(key, str) or not 1 <= len(key) <= 64
+            ]
+    return problems
+
+
+def check_suites(suites: t.Any, offices: t.Sequence[str], policy: Policy) -> list[str]:
+    """Return what is wrong with the office suites."""
+    where = "archipel_office_suites"
+    if not isinstance(suites, t.Mapping):
+        return [f"{where}: found {quoted(suites)}; allowed: suite -> {{name, application}}"]
+    problems = [
+        f"{where}: archipel_offices names {one}, which is not described here; "
+        f"allowed: {', '.join(map(str, suites))}.{did_you_mean(one, suites)}"
+        for one in offices
+        if one not in suites
+    ]
+    lists = [policy.get(key) for key in ("enabled", "disabled")]
+    taken = [one for some in lists if isinstance(some, list) for one in some]
+    for suite, details in suites.items():
+        if not isinstance(details, t.Mapping) or set(details) != set(SUITE_KEYS):
+            problems.append(
+                f"{where}.{suite}: found {quoted(details)}; allowed: name and application"
+            )
+        elif not ID.fullmatch(str(details["application"])):
+            problems.append(
+                f"{where}.{suite}.application: found {quoted(details['application'])}; "
+                "allowed: an id such as richdocuments"
+            )
+        elif details["application"] in taken:
+            problems.append(
+                f"{where}.{suite}: {details['application']} is in archipel_applications too; "
+                "remove it there, the choice of the suite decides about it"
+            )
+    return problems
+
+
+def required(policy: Policy, suites: Suites, offices: t.Sequence[str]) -> list[str]:
+    """Return the applications a release must hold."""
+    connectors = [suites[office]["application"] for office in offices]
+    return sorted({*policy.get("enabled", ()), *connectors})
+
+
+def office(space: t.Mapping[str, t.Any], suites: Suites, offices: t.Sequence[str]) -> Policy:
+    """Return what `occ archipel:apply` is told about a space's office suites."""
+    return {
+        "suites": {one: dict(suites[one]) for one in offices},
+        "default": space["office"],
+        "pinned": space["office_pinned"],
+    }
+
+
+def merged(*settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
+    """Return settings of applications, key by key; later ones win."""
+    result: dict[str, dict[str, t.Any]] = {}
+    for some in settings:
+        for app, values in some.items():
+            result.setdefault(app, {}).update(values)
+    return result

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Whether releases hold the application set, and whether spaces still have it."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _application_set
+
+SUITES = {
+    "collabora": {"name": "Collabora Online", "application": "richdocuments"},
+    "onlyoffice": {"name": "ONLYOFFICE Docs", "application": "onlyoffice"},
+}
+APPLIED: dict[str, Any] = {
+    "apps": {"enable": ["calendar"], "disable": ["survey_client"]},
+    "app_config": {"core": {"flag": True, "number": 7, "gone": None}, "files": {"list": ["a/b"]}},
+    "office": {"suites": SUITES, "default": "collabora", "pinned": False},
+}
+SETTLED = {
+    ("archipel", "enabled"): "yes",
+    ("calendar", "enabled"): "yes",
+    ("survey_client", "enabled"): "no",
+    ("richdocuments", "enabled"): "yes",
+    ("onlyoffice", "enabled"): "no",
+    ("core", "flag"): "1",
+    ("core", "number"): "7",
+    ("files", "list"): '["a\\/b"]',
+}
+MANIFEST = {"capabilities": {"apps": {"files": "1"}}, "applications": {"calendar": {}}}
+
+
+def test_a_space_as_it_was_told_has_not_drifted():
+    assert _application_set.drift(APPLIED, SETTLED) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({("calendar", "enabled"): "no"}, ["calendar is off"]),
+        ({("survey_client", "enabled"): "yes"}, ["survey_client is on"]),
+        ({("archipel", "enabled"): "no"}, ["archipel is off"]),
+        ({("core", "number"): "8"}, ["core/number was changed"]),
+        ({("core", "gone"): "x"}, ["core/gone was changed"]),
+        ({("richdocuments", "enabled"): "no"}, ["richdocuments is off"]),
+        ({("onlyoffice", "enabled"): "yes"}, ["onlyoffice is on"]),
+        # Nextcloud alone can read what it has encrypted.
+        ({("core", "number"): "$AppConfigEncryption$x"}, []),
+        # One's own choice is no drift; half of it is.
+        ({("archipel", "office"): "onlyoffice"}, ["richdocuments is on", "onlyoffice is off"]),
+        ({("archipel", "office"): "abacus"}, []),
+    ],
+)
+def test_what_drifted_is_named(rows, said):
+    assert _application_set.drift(APPLIED, {**SETTLED, **rows}) == said
+
+
+def test_a_pinned_suite_leaves_no_choice():
+    pinned = {**APPLIED, "office": {**APPLIED["office"], "pinned": True}}
+    rows = {**SETTLED, ("archipel", "office"): "onlyoffice"}
+    assert _application_set.drift(pinned, rows) == []
+
+
+def test_a_release_may_go_without_applications_and_connectors():
+    told = _application_set.for_release(APPLIED, ["calendar", "onlyoffice"])
+    assert told["apps"]["enable"] == []
+    assert list(told["office"]["suites"]) == ["collabora"]
+    assert APPLIED["apps"]["enable"] == ["calendar"]
+
+
+@pytest.mark.parametrize("spaces", [1, 100, 101, 250])
+def test_many_spaces_are_read_in_few_queries(spaces):
+    class Cursor:
+        def __init__(self):
+            self.asked = []
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def execute(self, sql, values):
+            assert sql.count("%s") == len(values)
+            self.asked.append(sql)
+
+        def fetchall(self):
+            count = self.asked[-1].count("SELECT")
+            return [(index, "calendar", "enabled", "yes") for index in range(count)]
+
+    class Connection:
+        def cursor(self):
+            return cursor
+
+    cursor = Cursor()
+    names = [f"space_s{number}" for number in range(spaces)]
+    rows = _application_set.read(Connection(), names, {("core", "flag")})
+    assert rows == [{("calendar", "enabled"): "yes"}] * spaces
+    assert len(cursor.asked) == -(-spaces // 100)
+    assert all(f"`{name}`.`oc_appconfig`" in "".join(cursor.asked) for name in names)
+
+
+def test_a_release_that_lacks_something_is_named_once_with_the_remedy(tmp_path):
+    (tmp_path / "33.json").write_text(json.dumps(MANIFEST))
+    check = partial(
+        _application_set.check,
+        root=str(tmp_path / "spaces"),
+        releases=str(tmp_path),
+        spaces={"amap": "33", "chorale": "33", "club": "34"},
+        needed=["calendar", "deck"],
+    )
+    problems, _ = check(without={})
+    assert len(problems) == 1
+    assert problems[0].startswith("release 33 lacks deck,")
+    assert "`without`" in problems[0]
+    assert check(without={"33": ["deck"]}) == ([], {"33": ["deck"]})
+
+
+def test_a_space_not_upgraded_yet_is_asked_about_the_release_it_runs(tmp_path):
+    (tmp_path / "spaces" / "amap").mkdir(parents=True)
+    (tmp_path / "spaces" / "amap" / "release").symlink_to("../../releases/32")
+    spaces = {"amap": "33", "new": "33"}
+    root = str(tmp_path / "spaces")
+    assert _application_set.releases_in_use(root, spaces) == ["32", "33"]
