@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _build, _render
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import COLLECTION
+from ansible_collections.archipel.spaces.plugins.plugin_utils._action import COLLECTION, named
 
 SHOWN = 100
 
@@ -28,18 +28,24 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         _, options = self.validate_argument_spec(
             argument_spec={
-                "spaces": {"type": "list", "elements": "dict", "required": True},
-                "databases": {"type": "list", "elements": "dict", "required": True},
+                "spaces": {"type": "raw", "required": True},
+                "databases": {"type": "raw", "required": True},
                 "settings": {"type": "dict", "required": True},
                 "directory": {"type": "path", "required": True},
             }
         )
+        spaces, databases = (
+            named(options[key], task_vars or {}, self._templar) for key in ("spaces", "databases")
+        )
         environment = _render.templates(_render.template_directory(COLLECTION))
         try:
-            wanted = _build.documents(
-                options["spaces"], options["databases"], options["settings"], environment
-            )
+            wanted = _build.documents(spaces, databases, options["settings"], environment)
             changes = _build.write(Path(options["directory"]), wanted, check=self._task.check_mode)
         except (KeyError, ValueError, TypeError, OSError) as error:
             raise AnsibleActionFail(f"spaces_build: {type(error).__name__}: {error}") from error
-        return {"changed": bool(changes), "files": len(wanted), "changes": changes[:SHOWN]}
+        return {
+            "changed": bool(changes),
+            "known": len(spaces),
+            "files": len(wanted),
+            "changes": changes[:SHOWN],
+        }

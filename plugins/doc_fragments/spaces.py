@@ -12,11 +12,12 @@ class ModuleDocFragment:
 options:
   spaces:
     description:
-      - The spaces of this node, C(archipel_spaces) of the inventory plugin
-        P(archipel.spaces.registry#inventory).
+      - The spaces of this node, as a list or as the name of the variable that holds them, usually
+        V(archipel_spaces) of the inventory plugin P(archipel.spaces.registry#inventory).
+      - A variable that is named is read as it is, which spares Ansible a walk through thousands of
+        values; what people wrote into a registry is no template anyway.
       - Spaces on hold are left alone.
-    type: list
-    elements: dict
+    type: raw
     required: true
   settings:
     description:

@@ -17,13 +17,12 @@ description:
 options:
   spaces:
     description: The spaces of the node, C(archipel_spaces).
-    type: list
-    elements: dict
+    type: raw
     required: true
   databases:
-    description: The spaces whose database is on the node, C(archipel_databases).
-    type: list
-    elements: dict
+    description: >-
+      The spaces whose database is on the node, in the same way, usually V(archipel_databases).
+    type: raw
     required: true
   settings:
     description:
@@ -53,13 +52,18 @@ author:
 EXAMPLES = r"""
 - name: Render what this node would hold
   archipel.spaces.spaces_build:
-    spaces: "{{ archipel_spaces }}"
-    databases: "{{ archipel_databases }}"
+    spaces: archipel_spaces
+    databases: archipel_databases
     settings: "{{ __spaces_settings }}"
     directory: build/demo/node1
 """
 
 RETURN = r"""
+known:
+  description: Number of spaces in O(spaces), whether this run converges them or not.
+  returned: always
+  type: int
+  sample: 8
 files:
   description: Number of files in the folder.
   returned: always

@@ -26,11 +26,16 @@ attributes:
 EXAMPLES = r"""
 - name: Converge the databases of all the spaces of this node
   archipel.spaces.spaces_databases:
-    spaces: "{{ archipel_spaces }}"
+    spaces: archipel_spaces
     settings: "{{ __spaces_settings }}"
 """
 
 RETURN = r"""
+known:
+  description: Number of spaces in O(spaces), whether this run converges them or not.
+  returned: always
+  type: int
+  sample: 8
 spaces:
   description: What was changed (in check mode, would be), by slug. Only changed spaces are listed.
   returned: always

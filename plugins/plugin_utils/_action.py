@@ -9,12 +9,35 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.template import Templar
 
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
 from ansible_collections.archipel.spaces.plugins.plugin_utils._selection import select
 
 Spaces = list[dict[str, t.Any]]
 COLLECTION = Path(__file__).resolve().parents[2]
+
+
+def named(value: t.Any, variables: t.Mapping[str, t.Any], templar: Templar) -> Spaces:
+    """Return the spaces of an option: a list, or the name of the variable that holds them.
+
+    A variable named is read as it is. Walking through thousands of values in search of
+    templates costs Ansible half a second per thousand spaces in every task that mentions
+    them, and what strangers wrote must not be templated anyway.
+
+    Raises:
+        AnsibleActionFail: it is neither.
+    """
+    found = variables.get(value) if isinstance(value, str) else value
+    if isinstance(found, str):
+        found = templar.template(found)
+    if not isinstance(found, list):
+        raise AnsibleActionFail(
+            f"spaces: found {value!r}, which is neither a list of spaces nor the name of a "
+            "variable that holds one; with an inventory of archipel.spaces.registry it is "
+            "archipel_spaces"
+        )
+    return found
 
 
 class SpacesAction(ActionBase):
@@ -45,7 +68,8 @@ class SpacesAction(ActionBase):
         for name in ("spaces", "settings"):
             if name not in arguments:
                 raise AnsibleActionFail(f"archipel.spaces.{self.module} needs the option {name}")
-        known, left_out = arguments["spaces"], set(arguments.get("exclude", ()))
+        known = named(arguments["spaces"], task_vars or {}, self._templar)
+        left_out = set(arguments.get("exclude", ()))
         # A space whose file has errors is left as it is: its user and folders stay declared.
         skipped = [{**s, "status": "suspended"} for s in arguments.get("skipped", ())]
         chosen = [
@@ -60,6 +84,7 @@ class SpacesAction(ActionBase):
                 f"archipel.spaces.{self.module}: {type(error).__name__}: {error}"
             ) from error
         name = f"archipel.spaces.{self.module}"
-        return self._execute_module(
+        result: dict[str, t.Any] = self._execute_module(
             module_name=name, module_args={"payload": pack(desired)}, task_vars=task_vars
         )
+        return {**result, "known": len(known)}

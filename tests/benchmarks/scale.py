@@ -97,13 +97,13 @@ class Nodes:
         images = run([*podman(), "images", "--format", "{{.Repository}}:{{.Tag}}"]).split()
         first = self.machines[0]
         if SNAPSHOT not in images:
-            first.up("trixie", ["0:22"])
+            first.up("trixie", [":22"])
             environment = Environment(BUILD / "bench/platform", 1, [first])
             environment.play("playbooks/platform.yml", "--skip-tags", "nextcloud")
             first.commit(SNAPSHOT)
             first.down()
         for machine in self.machines:
-            machine.up("trixie", ["0:22"], snapshot=SNAPSHOT)
+            machine.up("trixie", [":22"], snapshot=SNAPSHOT)
 
     def down(self) -> None:
         """Remove the machines; the image stays for the next time."""

@@ -1,0 +1,98 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Ansible module nextcloud_opcache."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nextcloud_opcache
+short_description: Keep the compiled code of releases, for spaces to wake quickly
+version_added: 0.2.0
+description:
+  - Compiles the PHP files of all releases that are built on the node into O(folder), in the form
+    PHP's own file cache has, and makes the result readable by all and writable by root alone.
+    Nothing of a release is run.
+  - The cache belongs to one build of PHP. After an update of PHP the next run compiles anew and
+    removes what was there for the earlier build.
+  - It is compiled beside its place and renamed, so that it is whole or absent.
+author: The Archipel contributors
+options:
+  folder:
+    description: Where the cache is.
+    type: path
+    default: /srv/nextcloud/opcache
+  releases_folder:
+    description: Where releases are, each with its manifest beside it.
+    type: path
+    default: /srv/nextcloud/releases
+  php:
+    description: The PHP that will run them.
+    type: path
+    default: /usr/bin/php
+attributes:
+  check_mode:
+    description: Can run in check mode and tell what a real run would change.
+    support: full
+  diff_mode:
+    description: Shows what would change.
+    support: none
+    details: A release is compiled or it is not.
+  idempotent:
+    description: A second run changes nothing.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Have the releases compiled
+  archipel.spaces.nextcloud_opcache:
+    php: /usr/bin/php8.4
+  register: opcache
+"""
+
+RETURN = r"""
+system_id:
+  description:
+    - Name of the cache's folder below O(folder), as this build of PHP wants it.
+    - Empty in check mode on a machine without PHP.
+  returned: success
+  type: str
+  sample: 8eb4ae17292dc2972c4f3426e77c4206
+compiled:
+  description: Number of files compiled, by release; 0 in check mode.
+  returned: success
+  type: dict
+  sample: {"33.0.9": 9782}
+removed:
+  description: What was removed, caches of earlier builds of PHP and of releases that are gone.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _opcache
+
+SPEC = {
+    "folder": {"type": "path", "default": "/srv/nextcloud/opcache"},
+    "releases_folder": {"type": "path", "default": "/srv/nextcloud/releases"},
+    "php": {"type": "path", "default": "/usr/bin/php"},
+}
+
+
+def main() -> None:
+    """Compile the releases that are not."""
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    options = module.params
+    try:
+        result = _opcache.converge(
+            options["php"], options["folder"], options["releases_folder"], check=module.check_mode
+        )
+    except (_opcache.OpcacheError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
