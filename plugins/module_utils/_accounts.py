@@ -107,6 +107,8 @@ def directory_differences(item: t.Mapping[str, t.Any]) -> list[str]:
         found.append(f"owner {info.st_uid}:{info.st_gid} → {item['uid']}:{item['gid']}")
     if stat.S_IMODE(info.st_mode) != item["mode"]:
         found.append(f"mode {stat.S_IMODE(info.st_mode):04o} → {item['mode']:04o}")
+    if _files.access_lists(item["path"]):
+        found.append("access list removed")
     return found
 
 
@@ -128,6 +130,10 @@ def converge_directories(
     if declare(path, content, check=check):
         report.node_change(path)
     if wrong and not check:
+        # First: while there is a list, the bits of the group are the list's mask.
+        for item in wrong:
+            for name in _files.access_lists(item["path"]):
+                os.removexattr(item["path"], name)
         code, said = run(["systemd-tmpfiles", "--create", path])
         for item in wrong:
             if directory_differences(item):

@@ -18,6 +18,8 @@ SECRET = re.compile(
     r"^(\s*'(?:[a-z_.]*(?:password|secret|key|salt|token)[a-z_.]*)' => ).*$", re.MULTILINE
 )
 LARGEST = 1 << 20
+# Further rights that somebody gave beside owner and mode (setfacl).
+ACCESS_LISTS = ("system.posix_acl_access", "system.posix_acl_default")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,19 @@ class State:
     uid: int
     gid: int
     mode: int
+    access_list: bool = False
+
+
+def access_lists(path: str | int, names: t.Sequence[str] = ACCESS_LISTS) -> list[str]:
+    """Return which access lists a file or directory has; none where the file system knows none."""
+    found = []
+    for name in names:
+        try:
+            os.getxattr(path, name)
+        except OSError:
+            continue
+        found.append(name)
+    return found
 
 
 def masked(text: str) -> str:
@@ -48,9 +63,10 @@ def read_file(path: str) -> State | None:
         info = os.fstat(descriptor)
         regular = stat.S_ISREG(info.st_mode) and info.st_size <= LARGEST
         content = os.read(descriptor, LARGEST + 1) if regular else None
+        lists = access_lists(descriptor, ACCESS_LISTS[:1])
     finally:
         os.close(descriptor)
-    return State(content, info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode))
+    return State(content, info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode), bool(lists))
 
 
 def differences(wanted: t.Mapping[str, t.Any], state: State | None) -> list[str]:
@@ -64,6 +80,8 @@ def differences(wanted: t.Mapping[str, t.Any], state: State | None) -> list[str]
         found.append(f"owner {state.uid}:{state.gid} → {wanted['uid']}:{wanted['gid']}")
     if state.mode != wanted["mode"]:
         found.append(f"mode {state.mode:04o} → {wanted['mode']:04o}")
+    if state.access_list:
+        found.append("access list removed")
     return found
 
 

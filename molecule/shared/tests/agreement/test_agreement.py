@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 import pytest
@@ -15,6 +16,20 @@ from tests.support.scenario import Change, Scenario
 
 def test_a_check_run_of_what_is_converged_reports_nothing(scenario: Scenario):
     assert scenario.converge("site.yml", "--check", "--diff") == []
+
+
+# A vhost, a PHP service, a configuration, a unit.
+EDITED = (
+    "/etc/nginx/archipel/velo-ecole.conf",
+    "/etc/archipel/php/velo-ecole.conf",
+    "/srv/spaces/velo-ecole/config/managed.config.php",
+    "/etc/systemd/system/space-cron@.timer",
+)
+
+
+DATA = "/srv/spaces/velo-ecole/data"
+ACCESS_LIST = "system.posix_acl_access"
+LIST = "import os; print(os.listxattr"
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,8 @@ class TestChange:
         assert "velo-ecole" in text
         assert "amap-du-val" in text
         assert "theatre-du-quai" not in text
+        assert "access list" in text
+        assert "grant" in text.lower()
 
     def test_the_node_is_whole_again(self, node: Host, runs: Runs):
         assert node.file("/etc/nginx/archipel/amap-du-val.conf").exists
@@ -51,6 +68,22 @@ class TestChange:
         managed = node.file("/srv/spaces/velo-ecole/config/managed.config.php")
         assert oct(managed.mode) == oct(0o640)
         assert f"'one-click-instance.user-limit' => {runs.accounts}" in managed.content_string
+
+    def test_what_was_edited_by_hand_is_as_rendered_again(self, node: Host, runs: Runs):
+        assert runs.done
+        for path in EDITED:
+            assert "by hand" not in node.file(path).content_string
+        assert node.run("systemctl cat space-cron@.timer").stdout.count("by hand") == 0
+
+    def test_what_was_granted_by_hand_is_taken_back(
+        self, scenario: Scenario, node: Host, runs: Runs
+    ):
+        assert runs.done
+        shown = scenario.sql("SHOW GRANTS FOR `space-velo-ecole`@localhost")
+        text = " ".join(cell for row in shown for cell in row)
+        assert "amap" not in text
+        assert "GRANT ALL PRIVILEGES ON `space\\_velo-ecole`" in text
+        assert ACCESS_LIST not in node.check_output("python3 -c %s", f"{LIST}({DATA!r}))")
 
     def test_a_further_run_changes_nothing(self, scenario: Scenario, runs: Runs):
         assert runs.done
@@ -70,6 +103,19 @@ def grow(scenario: Scenario) -> int:
 
 def damage(node: Host) -> None:
     """What a hurried hand leaves behind on a server."""
+    for path in EDITED:
+        node.check_output("echo '# by hand' >> %s", path)
+    # What `setfacl -m u:33:rx` does.
+    entries = [(1, 7, -1), (2, 5, 33), (4, 5, -1), (0x10, 5, -1), (0x20, 0, -1)]
+    value = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+    node.check_output(
+        "python3 -c %s", f"import os; os.setxattr({DATA!r}, {ACCESS_LIST!r}, {value!r})"
+    )
+    node.check_output(
+        "mariadb -e %s",
+        "REVOKE ALL ON `space\\_velo-ecole`.* FROM `space-velo-ecole`@localhost;"
+        "GRANT SELECT ON `space\\_amap-du-val`.* TO `space-velo-ecole`@localhost",
+    )
     node.check_output("rm /etc/nginx/archipel/amap-du-val.conf")
     node.check_output("chmod 0666 /srv/spaces/velo-ecole/config/managed.config.php")
     node.check_output("systemctl disable --now space-cron@amap-du-val.timer")

@@ -11,8 +11,8 @@ to another machine. Writes ``build/bench.json`` and prints the same as a table.
 - ``mitogen``: the same, where the package mitogen is installed;
 - ``floor``: the bare work as a script on the node, without Ansible (``floor.py``).
 
-Nextcloud itself is not installed here. Not part of `make bench` until it has been run whole:
-``python tests/benchmarks/scale.py --spaces 50 --runs 1``.
+Nextcloud itself is not installed here: files, users, databases, doors and clocks are. From a
+thousand spaces on, each thousand has a node of its own; all nodes share this machine.
 """
 
 from __future__ import annotations
@@ -20,14 +20,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
-import re
-import resource
-import shutil
 import statistics
-import subprocess
-import sys
-import time
 import typing as t
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -36,25 +29,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from tools.lab.host import podman, run  # noqa: E402
-from tools.lab.machine import Machine  # noqa: E402
+from tests.benchmarks.nodes import BUILD, Environment, Nodes, Sample
 
 HERE = Path(__file__).resolve().parent
-BUILD = ROOT / "build"
-SNAPSHOT = "localhost/archipel-lab:bench"
-KEY = "benchmark-benchmark-benchmark-benchmark"
-SPACE = """\
-name: L'association n° {number}
-status: approved
-contact: {{name: Camille Petit, email: bureau@{slug}.example}}
-decision: {{by: moderation, on: 2024-05-30}}
-office: {office}
-limits: {{accounts: {accounts}, storage_gb: 40}}
-theme: {{color: "#00679e", slogan: Ensemble}}
-"""
 CASES = ("first", "no-change", "one-added", "one-changed", "all-changed", "check")
 
 
@@ -71,144 +48,6 @@ class Result:
     controller_cpu: float
     node_cpu: float
     tasks: int
-
-
-@dataclass
-class Sample:
-    """One run."""
-
-    seconds: float
-    peak_mib: float = 0.0
-    controller_cpu: float = 0.0
-    node_cpu: float = 0.0
-    tasks: int = 0
-
-
-class Nodes:
-    """The machines that are converged: as many as there are thousands of spaces."""
-
-    def __init__(self, number: int) -> None:
-        self.machines = [
-            Machine(f"archipel-bench{n}", BUILD / f"lab/archipel-bench{n}") for n in range(number)
-        ]
-
-    def up(self) -> None:
-        """Make the first with all packages, keep it as an image, make the others from it."""
-        images = run([*podman(), "images", "--format", "{{.Repository}}:{{.Tag}}"]).split()
-        first = self.machines[0]
-        if SNAPSHOT not in images:
-            first.up("trixie", [":22"])
-            environment = Environment(BUILD / "bench/platform", 1, [first])
-            environment.play("playbooks/platform.yml", "--skip-tags", "nextcloud")
-            first.commit(SNAPSHOT)
-            first.down()
-        for machine in self.machines:
-            machine.up("trixie", [":22"], snapshot=SNAPSHOT)
-
-    def down(self) -> None:
-        """Remove the machines; the image stays for the next time."""
-        for machine in self.machines:
-            machine.down()
-
-    def cpu(self) -> float:
-        """Return the processor seconds the machines have used."""
-        return sum(cpu_seconds(machine) for machine in self.machines)
-
-    def reset(self) -> None:
-        """Make the machines anew: no space was ever there."""
-        self.down()
-        self.up()
-
-
-def cpu_seconds(machine: Machine) -> float:
-    """Return the processor time of all that runs or ran in a machine's processes, in seconds."""
-    text = machine.execute("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null; true")
-    ticks = 0
-    for line in text.splitlines():
-        fields = line.rpartition(")")[2].split()
-        ticks += sum(int(value) for value in fields[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-class Environment:
-    """An environment of its own with generated associations."""
-
-    def __init__(self, path: Path, spaces: int, machines: t.Sequence[Machine]) -> None:
-        self.path, self.machines = path, machines
-        shutil.rmtree(path, ignore_errors=True)
-        (path / "spaces").mkdir(parents=True)
-        (path / "group_vars/all").mkdir(parents=True)
-        (path / "group_vars/all/00-baseline").symlink_to(ROOT / "group_vars/all")
-        (path / "spaces.yml").write_text("plugin: archipel.spaces.registry\n")
-        hosts = {f"node{n}": connection(machine) for n, machine in enumerate(machines)}
-        nodes = {"web": {"hosts": hosts}, "db": {"hosts": {name: {} for name in hosts}}}
-        (path / "nodes.yml").write_text(json.dumps(nodes))
-        self.policy(40)
-        for number in range(spaces):
-            self.add(number)
-
-    def policy(self, trash_days: int) -> None:
-        """Set the policy; another number of days changes every space's configuration."""
-        values = {
-            "archipel_environment": self.path.name,
-            "archipel_base_domain": "bench.localhost",
-            "archipel_master_key": KEY,
-            "spaces_install_enabled": False,
-            "spaces_cron_calendar": "*-01-01 00:00:00",
-            "spaces_trash_days": trash_days,
-        }
-        (self.path / "group_vars/all/10-environment.yml").write_text(json.dumps(values))
-
-    def add(self, number: int, accounts: int = 50) -> None:
-        """Write one association's file."""
-        slug = f"asso-{number}"
-        office = ("collabora", "onlyoffice")[number % 2]
-        text = SPACE.format(number=number, slug=slug, office=office, accounts=accounts)
-        (self.path / f"spaces/{slug}.yml").write_text(text)
-
-    def play(self, playbook: str, *options: str, **environment: str) -> Sample:
-        """Run a playbook on this environment and measure it."""
-        command = ["ansible-playbook", "-i", str(self.path), str(playbook), *options]
-        return measured(command, {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), **environment})
-
-    def spaces(self) -> list[dict[str, t.Any]]:
-        """Return the entries of the first node, as the inventory gives them."""
-        command = ["ansible-inventory", "-i", str(self.path), "--host", "node0"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        return t.cast("list[dict[str, t.Any]]", json.loads(done.stdout)["archipel_spaces"])
-
-
-def connection(machine: Machine) -> dict[str, t.Any]:
-    """Return how Ansible reaches a machine."""
-    return {
-        "ansible_host": "127.0.0.1",
-        "ansible_port": machine.port(22) if machine.exists() else 22,
-        "ansible_user": "root",
-        "ansible_ssh_private_key_file": str(machine.key),
-        "ansible_ssh_common_args": f"-o UserKnownHostsFile={machine.known_hosts}",
-        "ansible_python_interpreter": "/usr/bin/python3",
-    }
-
-
-def measured(command: t.Sequence[str], environment: t.Mapping[str, str]) -> Sample:
-    """Run a command to its end; return what it cost. A failure ends the benchmark."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.perf_counter()
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    seconds = time.perf_counter() - start
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-3000:]}\n{done.stderr[-2000:]}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    tasks = len(re.findall(r"^TASK \[", done.stdout, re.MULTILINE))
-    return Sample(seconds, after.ru_maxrss / 1024, cpu, 0.0, tasks)
 
 
 def median(variant: str, case: str, spaces: int, samples: t.Sequence[Sample]) -> Result:
@@ -241,7 +80,7 @@ def ours(number: int, runs: int, nodes: Nodes) -> t.Iterator[Result]:
         return environment.play(playbook)
 
     def all_changed(turn: int) -> Sample:
-        environment.policy(10 + turn)
+        environment.policy(spaces_trash_days=10 + turn)
         return environment.play(playbook)
 
     for case, action in (

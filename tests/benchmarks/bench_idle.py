@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What spaces cost a node while nobody uses them, and how long they take to wake.
+
+Installs many spaces on one node, with the real Nextcloud where artifacts/ has one and the
+stand-in otherwise (it says which), and prints
+
+- the time of installing one more space, and the same without the release's template;
+- the memory of the node's processes (PSS: shared pages are counted once): all asleep, some
+  awake, asleep again;
+- the time of the login page of a space that sleeps, its Redis too, with and without the
+  release's compiled code; and of one that is awake.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import typing as t
+from collections import defaultdict
+from dataclasses import dataclass
+
+from tests.benchmarks.nodes import BUILD, Environment, Nodes
+from tools import release
+from tools.lab.machine import Machine
+
+SITE = ("playbooks/platform.yml", "--tags", "nextcloud")
+# /proc/<pid>/smaps_rollup of every process, after its name.
+MEMORY = (
+    'for p in /proc/[0-9]*; do n=$(cat "$p/comm" 2>/dev/null) && '
+    's=$(sed -n "s/^Pss: *//p" "$p/smaps_rollup" 2>/dev/null) && echo "$n ${s:-0 kB}"; done; true'
+)
+LOGIN = (
+    "curl --silent --show-error --insecure --max-time 60 --output /dev/null"
+    " --write-out '%{{http_code}} %{{time_total}}' --resolve '{host}:443:127.0.0.1'"
+    " https://{host}/index.php/login"
+)
+
+
+@dataclass(frozen=True)
+class Room:
+    """The node and what is installed on it."""
+
+    machine: Machine
+    environment: Environment
+    spaces: int
+
+    def shell(self, command: str) -> str:
+        """Run a command on the node."""
+        return self.machine.execute("sh", "-c", command)
+
+    def login(self, number: int) -> float:
+        """Return the seconds a space's login page takes.
+
+        Raises:
+            RuntimeError: it did not answer with the page.
+        """
+        host = f"asso-{number}.bench.localhost"
+        code, _, seconds = self.shell(LOGIN.format(host=host)).partition(" ")
+        if code != "200":
+            raise RuntimeError(f"https://{host}/index.php/login answers {code}")
+        return float(seconds)
+
+    def sleep(self) -> None:
+        """Stop the PHP of all spaces, as the clock for idle ones does, and await their Redis."""
+        self.shell("systemctl stop 'space-php@*.service'")
+        for _ in range(60):
+            if not self.shell("pgrep -c redis-server || true").strip().strip("0"):
+                return
+            time.sleep(0.5)
+
+    def memory(self) -> dict[str, float]:
+        """Return the memory of the node's processes in MiB, by name of program."""
+        found: defaultdict[str, float] = defaultdict(float)
+        for line in self.shell(MEMORY).splitlines():
+            name, _, size = line.removesuffix(" kB").rpartition(" ")
+            found[name.strip()] += float(size) / 1024
+        return found
+
+
+def memory_row(title: str, memory: dict[str, float]) -> str:
+    """Return a line of the table of memory: the sum, and who has most of it."""
+    largest = sorted(memory.items(), key=lambda item: -item[1])[:5]
+    most = ", ".join(f"{name} {size:.0f}" for name, size in largest)
+    return f"  {title:<28}{sum(memory.values()):8.0f} MiB   {most}"
+
+
+def install(room: Room) -> None:
+    """Print what installing costs: with the release's template, and without it."""
+    base, more = room.spaces, 4
+    rows = []
+    for title, template in (
+        ("from the release's template", True),
+        ("each by its installer", False),
+    ):
+        room.environment.policy(spaces_install_from_template=template)
+        unchanged = room.environment.play("playbooks/spaces.yml").seconds
+        for number in range(base, base + more):
+            room.environment.add(number)
+        added = room.environment.play("playbooks/spaces.yml").seconds
+        rows.append((title, (added - unchanged) / more))
+        base += more
+    print(f"One more space, {more} at once, two in parallel, all its files and units included")
+    for title, seconds in rows:
+        print(f"  {title:<28}{seconds:8.2f} s     {seconds / rows[0][1]:5.1f} x")
+
+
+def wake(room: Room, runs: int) -> dict[str, float]:
+    """Return the median seconds of the login page: asleep, and awake."""
+    asleep, awake = [], []
+    for turn in range(runs):
+        number = turn % room.spaces
+        room.sleep()
+        asleep.append(room.login(number))
+        room.login(number)
+        awake.append(room.login(number))
+    return {"asleep": statistics.median(asleep), "awake": statistics.median(awake)}
+
+
+def waking(room: Room, runs: int) -> None:
+    """Print how long sleeping spaces take to answer, with and without compiled code."""
+    times = {}
+    for title, folder in (("without", ""), ("with", "/srv/nextcloud/opcache")):
+        room.environment.policy(spaces_opcache=folder)
+        room.environment.play("playbooks/spaces.yml")
+        times[title] = wake(room, runs)
+    print(f"Login page, median of {runs}")
+    for title in ("with", "without"):
+        row = times[title]
+        ratio = row["asleep"] / times["with"]["asleep"]
+        print(
+            f"  {title + ' compiled code':<28}{row['asleep'] * 1000:6.0f} ms asleep"
+            f"{row['awake'] * 1000:7.0f} ms awake   {ratio:5.1f} x"
+        )
+
+
+def remembering(room: Room, active: int) -> None:
+    """Print the memory of the node: asleep, some awake, asleep again."""
+    room.sleep()
+    rows = [("all asleep", room.memory())]
+    for number in range(active):
+        room.login(number)
+    rows.append((f"{active} awake", room.memory()))
+    room.sleep()
+    rows.append(("all asleep again", room.memory()))
+    print(f"Memory of a node with {room.spaces} spaces (PSS)")
+    for title, memory in rows:
+        print(memory_row(title, memory))
+
+
+def main() -> None:
+    """Install, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="12 spaces instead of 300")
+    parser.add_argument("--spaces", type=int)
+    parser.add_argument("--release", help="a release in artifacts/, such as 35.0.0")
+    options = parser.parse_args()
+    number = options.spaces or (12 if options.quick else 300)
+    nodes = Nodes(1)
+    try:
+        nodes.up()
+        measure(nodes, number, options.release)
+    finally:
+        nodes.down()
+
+
+def measure(nodes: Nodes, number: int, version: str | None) -> None:
+    """Measure everything on a node that is up."""
+    policy: dict[str, t.Any] = {"spaces_install_enabled": True, **release.variables()}
+    if version:
+        entry = {"version": version, "php": {"min": "8.2", "max": "8.5"}}
+        policy |= {
+            "archipel_releases": {version: {**entry, "archive": {}, "applications": {}}},
+            "archipel_release": version,
+        }
+    environment = Environment(BUILD / "bench/idle", number, nodes.machines, **policy)
+    environment.play(*SITE)
+    print(f"{number} spaces, {release.running(nodes.machines[0])}")
+    environment.play("playbooks/spaces.yml")
+    room = Room(nodes.machines[0], environment, number)
+    remembering(room, max(number // 10, 1))
+    waking(room, 5)
+    install(room)
+
+
+if __name__ == "__main__":
+    main()

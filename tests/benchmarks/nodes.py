@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Machines and registries for benchmarks, and what a run of a playbook on them costs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.lab.host import podman, run
+from tools.lab.machine import Machine
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+BUILD = ROOT / "build"
+# What a node is made of before it has spaces: a change of it needs a new snapshot.
+PLATFORM = (
+    "playbooks/platform.yml",
+    "group_vars",
+    *(f"roles/{name}" for name in ("common", "certificates", "nginx", "php", "redis", "mariadb")),
+    "tools/lab",
+)
+KEY = "benchmark-benchmark-benchmark-benchmark"
+SPACE = """\
+name: L'association n° {number}
+status: approved
+contact: {{name: Camille Petit, email: bureau@{slug}.example}}
+decision: {{by: moderation, on: 2024-05-30}}
+office: {office}
+limits: {{accounts: {accounts}, storage_gb: 40}}
+theme: {{color: "#00679e", slogan: Ensemble}}
+"""
+
+
+@dataclass
+class Sample:
+    """One run."""
+
+    seconds: float
+    peak_mib: float = 0.0
+    controller_cpu: float = 0.0
+    node_cpu: float = 0.0
+    tasks: int = 0
+
+
+class Nodes:
+    """The machines that are converged: as many as there are thousands of spaces."""
+
+    def __init__(self, number: int) -> None:
+        self.machines = [
+            Machine(f"archipel-bench{n}", BUILD / f"lab/archipel-bench{n}") for n in range(number)
+        ]
+
+    def up(self) -> None:
+        """Make the first with all packages, keep it as an image, make the others from it."""
+        images = run([*podman(), "images", "--format", "{{.Repository}}:{{.Tag}}"]).split()
+        first, snapshot = self.machines[0], snapshot_name()
+        if snapshot not in images:
+            first.up("trixie", [":22"])
+            environment = Environment(BUILD / "bench/platform", 1, [first])
+            environment.play("playbooks/platform.yml", "--skip-tags", "nextcloud")
+            first.commit(snapshot)
+            first.down()
+        for machine in self.machines:
+            machine.up("trixie", [":22"], snapshot=snapshot)
+
+    def down(self) -> None:
+        """Remove the machines; the image stays for the next time."""
+        for machine in self.machines:
+            machine.down()
+
+    def cpu(self) -> float:
+        """Return the processor seconds the machines have used."""
+        return sum(cpu_seconds(machine) for machine in self.machines)
+
+    def reset(self) -> None:
+        """Make the machines anew: no space was ever there."""
+        self.down()
+        self.up()
+
+
+def snapshot_name() -> str:
+    """Return the name of the image of a node without spaces, for the roles as they are now."""
+    digest = hashlib.sha256()
+    for part in PLATFORM:
+        path = ROOT / part
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and file.suffix != ".pyc":
+                digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    return f"localhost/archipel-lab:bench-{digest.hexdigest()[:12]}"
+
+
+def cpu_seconds(machine: Machine) -> float:
+    """Return the processor time of all that runs or ran in a machine's processes, in seconds."""
+    text = machine.execute("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null; true")
+    ticks = 0
+    for line in text.splitlines():
+        fields = line.rpartition(")")[2].split()
+        ticks += sum(int(value) for value in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Environment:
+    """An environment of its own with generated associations."""
+
+    def __init__(
+        self, path: Path, spaces: int, machines: t.Sequence[Machine], **policy: t.Any
+    ) -> None:
+        self.path, self.machines = path, machines
+        self._policy = {
+            "archipel_environment": path.name,
+            "archipel_base_domain": "bench.localhost",
+            "archipel_master_key": KEY,
+            "spaces_install_enabled": False,
+            "spaces_cron_calendar": "*-01-01 00:00:00",
+            **policy,
+        }
+        shutil.rmtree(path, ignore_errors=True)
+        (path / "spaces").mkdir(parents=True)
+        (path / "group_vars/all").mkdir(parents=True)
+        (path / "group_vars/all/00-baseline").symlink_to(ROOT / "group_vars/all")
+        (path / "spaces.yml").write_text("plugin: archipel.spaces.registry\n")
+        hosts = {f"node{n}": connection(machine) for n, machine in enumerate(machines)}
+        nodes = {"web": {"hosts": hosts}, "db": {"hosts": {name: {} for name in hosts}}}
+        (path / "nodes.yml").write_text(json.dumps(nodes))
+        self.policy()
+        for number in range(spaces):
+            self.add(number)
+
+    def policy(self, **changes: t.Any) -> None:
+        """Change the policy that all the spaces have in common."""
+        self._policy |= changes
+        (self.path / "group_vars/all/10-environment.yml").write_text(json.dumps(self._policy))
+
+    def add(self, number: int, accounts: int = 50) -> None:
+        """Write one association's file."""
+        slug = f"asso-{number}"
+        office = ("collabora", "onlyoffice")[number % 2]
+        text = SPACE.format(number=number, slug=slug, office=office, accounts=accounts)
+        (self.path / f"spaces/{slug}.yml").write_text(text)
+
+    def play(self, playbook: str, *options: str, **environment: str) -> Sample:
+        """Run a playbook on this environment and measure it."""
+        command = ["ansible-playbook", "-i", str(self.path), str(playbook), *options]
+        return measured(command, {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), **environment})
+
+    def spaces(self) -> list[dict[str, t.Any]]:
+        """Return the entries of the first node, as the inventory gives them."""
+        command = ["ansible-inventory", "-i", str(self.path), "--host", "node0"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return t.cast("list[dict[str, t.Any]]", json.loads(done.stdout)["archipel_spaces"])
+
+
+def connection(machine: Machine) -> dict[str, t.Any]:
+    """Return how Ansible reaches a machine."""
+    return {
+        "ansible_host": "127.0.0.1",
+        "ansible_port": machine.port(22) if machine.exists() else 22,
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(machine.key),
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={machine.known_hosts}",
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+
+
+def measured(command: t.Sequence[str], environment: t.Mapping[str, str]) -> Sample:
+    """Run a command to its end; return what it cost. A failure ends the benchmark."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        _pid, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read()
+    if process.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed:\n{text[-5000:]}")
+    tasks = len(re.findall(r"^TASK \[", text, re.MULTILINE))
+    return Sample(seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime, 0.0, tasks)
