@@ -30,9 +30,9 @@ def sql_text(statement: Statement) -> str:
     return (sql % tuple(shown) if shown else sql) + ";\n"
 
 
-def quota_line(space: _render.Space) -> str:
+def quota_line(wanted: t.Mapping[str, t.Any]) -> str:
     """Return a space's limit as `setquota -b` reads it: id, then soft and hard KiB and files."""
-    return f"{space['id']} 0 {space['storage_gb'] * 1024 * 1024} 0 0\n"
+    return f"{wanted['id']} 0 {wanted['bytes'] // 1024} 0 {wanted['files']}\n"
 
 
 def documents(
@@ -55,7 +55,7 @@ def documents(
             )
     present = [s for s in spaces if s["status"] in _render.PRESENT]
     if present:
-        found["quota.txt"] = "".join(quota_line(space) for space in present)
+        found["quota.txt"] = "".join(map(quota_line, _render.quotas(present, settings)))
         found["tmpfiles.conf"] = _render.tmpfiles_conf(_render.directories(present, settings))
         found["sysusers.conf"] = (
             "\n".join(_render.sysusers_lines(present, settings).values()) + "\n"

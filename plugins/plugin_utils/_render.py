@@ -310,6 +310,28 @@ def php_key(key: str) -> str:
     return php_literal(key)
 
 
+def quotas(spaces: t.Iterable[Space], settings: Settings) -> list[dict[str, t.Any]]:
+    """Return the storage limits of the spaces that are present on the node.
+
+    Files are limited with the bytes: an ext4 file system has a fixed number of them, and a
+    space could use them up, empty, and leave the others without any.
+    """
+    wanted = []
+    for space in spaces:
+        if space["status"] in PRESENT:
+            limit = space["storage_gb"] * GIGABYTE
+            wanted.append(
+                {
+                    "space": space["slug"],
+                    "id": space["id"],
+                    "path": f"{home(space, settings)}/data",
+                    "bytes": limit,
+                    "files": limit // settings["quotas"]["bytes_per_file"],
+                }
+            )
+    return wanted
+
+
 def files(spaces: t.Iterable[Space], settings: Settings, environment: Environment) -> list[File]:
     """Return the files of all the spaces of a node; held spaces are left alone."""
     vhost, php = environment.get_template("vhost.conf.j2"), environment.get_template("php.conf.j2")
@@ -347,6 +369,21 @@ def theme(space: Space) -> dict[str, t.Any]:
     return {"color": color, "primary_color": color, "slogan": wanted.get("slogan")}
 
 
+def storage_config(space: Space, settings: Settings) -> dict[str, dict[str, t.Any]]:
+    """Return what makes Nextcloud and its clients show a space's limit, and give room back.
+
+    The limit holds without it. An account's own quota is the whole space's storage: desktop
+    clients then show what is left of it, and Nextcloud the lesser of that and what the file
+    system has left.
+    """
+    percent = settings["retention"]["trash_percent"]
+    trash = str(space["storage_gb"] * GIGABYTE * percent // 100) if percent else None
+    return {
+        "files": {"default_quota": f"{space['storage_gb']} GB"},
+        "files_trashbin": {"trashbin_size": trash},
+    }
+
+
 def applied_state(space: Space, settings: Settings) -> dict[str, t.Any]:
     """Return what only Nextcloud itself can be told, as `occ archipel:apply` takes it."""
     policy, applications = settings["applied_state"], settings["applications"]
@@ -359,6 +396,7 @@ def applied_state(space: Space, settings: Settings) -> dict[str, t.Any]:
         "app_config": _applications.merged(
             policy["app_config"],
             applications.get("settings", {}),
+            storage_config(space, settings),
             {"archipel": about(space, settings)},
         ),
         # Given, not imposed: the space's administrators may change their theme.

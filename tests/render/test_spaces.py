@@ -45,7 +45,8 @@ SETTINGS = {
     "offices": ["collabora", "onlyoffice"],
     "operator": {"name": "Us", "url": "https://us.example", "email": "us@us.example"},
     "administrator": "administration",
-    "retention": {"trash_days": 30, "versions_days": 90},
+    "quotas": {"backend": "auto", "bytes_per_file": 16384, "allow_over": False, "verify": False},
+    "retention": {"trash_days": 30, "versions_days": 90, "trash_percent": 25},
 }
 SPACE = {
     "slug": "velo-ecole",
@@ -232,7 +233,7 @@ def test_the_build_holds_statements_quotas_and_no_secret():
         r"ON `space\_velo-ecole`.* TO 'space-velo-ecole'@'192.0.2.10'"
         in documents["database/velo-ecole.sql"]
     )
-    assert documents["quota.txt"] == f"100003 0 {40 * 1024 * 1024} 0 0\n"
+    assert documents["quota.txt"] == f"100003 0 {40 * 1024**2} 0 {40 * 1024**3 // 16384}\n"
 
 
 def test_the_build_folder_ends_up_holding_exactly_the_documents(tmp_path):
@@ -256,3 +257,48 @@ def test_every_page_for_people_is_there_in_both_languages():
         text = (ROOT / f"roles/spaces/templates/srv/www/{page}.html.j2").read_text()
         assert "'en': {" in text
         assert "'fr': {" in text
+
+
+class TestStorage:
+    def test_a_limit_is_in_bytes_and_files_on_the_data_alone(self):
+        assert _render.quotas([SPACE], SETTINGS) == [
+            {
+                "space": "velo-ecole",
+                "id": 100003,
+                "path": "/srv/spaces/velo-ecole/data",
+                "bytes": 42949672960,
+                "files": 2621440,
+            }
+        ]
+
+    @pytest.mark.parametrize(
+        ("status", "limited"), [("approved", True), ("suspended", True), ("closed", False)]
+    )
+    def test_a_suspended_space_keeps_its_limit(self, status, limited):
+        assert bool(_render.quotas([{**SPACE, "status": status}], SETTINGS)) is limited
+
+    def test_nothing_that_nextcloud_writes_for_itself_is_under_the_limit(self):
+        """A full space must still log in, log, and keep its configuration."""
+        config = _render.managed_config(SPACE, SETTINGS)
+        data = config["datadirectory"]
+        php = files()["php"].content
+        inside = [line for line in php.splitlines() if f"{data}/" in line or line.endswith(data)]
+        assert inside == []
+        assert not config["logfile"].startswith(data)
+        assert not config["tempdirectory"].startswith(data)
+
+    def test_clients_are_shown_the_storage_of_the_space(self):
+        config = _render.applied_state(SPACE, SETTINGS)["app_config"]
+        assert config["files"] == {"default_quota": "40 GB"}
+        assert config["files_trashbin"] == {"trashbin_size": str(10 * 1024**3)}
+
+    def test_without_a_share_nextcloud_bounds_the_trash_itself(self):
+        retention = {"trash_days": 30, "versions_days": 90, "trash_percent": 0}
+        settings = {**SETTINGS, "retention": retention}
+        config = _render.applied_state(SPACE, settings)["app_config"]
+        assert config["files_trashbin"] == {"trashbin_size": None}
+
+    def test_the_policy_may_say_more_about_the_same_application(self):
+        policy = {"app_config": {"files": {"default_quota": "1 GB", "other": "x"}}}
+        config = _render.applied_state(SPACE, {**SETTINGS, "applied_state": policy})["app_config"]
+        assert config["files"] == {"default_quota": "40 GB", "other": "x"}

@@ -1,0 +1,174 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Report what each space of this machine uses of its storage, for people and for Prometheus.
+
+The kernel knows both use and limit: nothing is searched, whatever the spaces hold. A
+space is a folder of the spaces' root with a unix user of its name; its project has the
+user's number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pwd
+import re
+import sys
+import tempfile
+import time
+import typing as t
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import _quotactl
+
+SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,25}")
+REPORT, METRICS = "usage.json", "archipel_usage.prom"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one space uses and may use; a limit of 0 is none."""
+
+    used_bytes: int
+    limit_bytes: int
+    files: int
+    limit_files: int
+
+    @property
+    def percent(self) -> float:
+        """How full the space is: of bytes or of files, whichever is more."""
+        pairs = ((self.used_bytes, self.limit_bytes), (self.files, self.limit_files))
+        return round(max((100 * used / most for used, most in pairs if most), default=0.0), 2)
+
+
+def projects(root: Path) -> dict[str, int]:
+    """Return slug → project of the spaces that are on this machine."""
+    users = {user.pw_name: user.pw_uid for user in pwd.getpwall()}
+    slugs = [entry.name for entry in root.iterdir()] if root.is_dir() else []
+    return {
+        slug: users[f"space-{slug}"]
+        for slug in sorted(slugs)
+        if SLUG.fullmatch(slug) and f"space-{slug}" in users
+    }
+
+
+def read(root: Path) -> tuple[bool, dict[str, Usage]]:
+    """Return whether limits hold here, and each space's use and limit."""
+    found: dict[str, Usage] = {}
+    if not root.is_dir():
+        return False, found
+    with _quotactl.opened(str(root.resolve())) as descriptor:
+        counted, enforced = _quotactl.state(descriptor)
+        for slug, project in projects(root).items() if counted else ():
+            quota = _quotactl.read(descriptor, project)
+            found[slug] = Usage(quota.used_bytes, quota.limit_bytes, quota.files, quota.limit_files)
+    return enforced, found
+
+
+def report(
+    enforced: bool, spaces: t.Mapping[str, Usage], percents: t.Sequence[int], now: float
+) -> dict[str, t.Any]:
+    """Return the report as programs read it. Pure."""
+    return {
+        "version": 1,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+        "enforced": enforced,
+        "spaces": {
+            slug: {
+                **asdict(usage),
+                "percent": usage.percent,
+                "above": [percent for percent in percents if usage.percent >= percent],
+            }
+            for slug, usage in spaces.items()
+        },
+    }
+
+
+def family(name: str, text: str, samples: t.Iterable[tuple[str, float]]) -> str:
+    """Return one metric in Prometheus' text format; labels are slugs and numbers. Pure."""
+    rows = [f"{name}{labels} {value}" for labels, value in samples]
+    return "\n".join([f"# HELP {name} {text}", f"# TYPE {name} gauge", *rows]) + "\n"
+
+
+def metrics(
+    enforced: bool, spaces: t.Mapping[str, Usage], percents: t.Sequence[int], now: float
+) -> str:
+    """Return the report as Prometheus reads it. Pure."""
+    label = '{{space="{}"}}'.format
+    each = [(label(slug), usage) for slug, usage in spaces.items()]
+    above = [
+        (f'{{space="{slug}",percent="{percent}"}}', int(usage.percent >= percent))
+        for slug, usage in spaces.items()
+        for percent in percents
+    ]
+    name = "archipel_space_storage"
+    return "".join(
+        [
+            family(
+                "archipel_storage_limits_enforced", "Whether limits hold.", [("", int(enforced))]
+            ),
+            family("archipel_usage_timestamp_seconds", "When this was read.", [("", int(now))]),
+            family(f"{name}_used_bytes", "Storage used.", [(n, u.used_bytes) for n, u in each]),
+            family(
+                f"{name}_limit_bytes",
+                "Storage allowed; 0 is no limit.",
+                [(n, u.limit_bytes) for n, u in each],
+            ),
+            family(f"{name}_files", "Files and folders.", [(n, u.files) for n, u in each]),
+            family(
+                f"{name}_limit_files",
+                "Files and folders allowed; 0 is no limit.",
+                [(n, u.limit_files) for n, u in each],
+            ),
+            family(f"{name}_above", "Whether a share of a limit is used.", above),
+        ]
+    )
+
+
+def table(spaces: t.Mapping[str, Usage]) -> str:
+    """Return the report as people read it, the fullest space first. Pure."""
+    rows = [f"{'space':26} {'used':>10} {'limit':>10} {'files':>10} {'full':>7}"]
+    for slug, usage in sorted(spaces.items(), key=lambda pair: (-pair[1].percent, pair[0])):
+        used, limit = (
+            f"{number / 2**30:.2f} GB" for number in (usage.used_bytes, usage.limit_bytes)
+        )
+        rows.append(f"{slug:26} {used:>10} {limit:>10} {usage.files:>10} {usage.percent:>6.1f}%")
+    return "\n".join(rows)
+
+
+def write(path: Path, text: str) -> None:
+    """Put a file in place, whole or not at all: others read it at any moment."""
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(text)
+        Path(file.name).chmod(0o644)
+    Path(file.name).replace(path)
+
+
+def main() -> int:
+    """Read once; write what was asked for, or print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, default=Path("/srv/spaces"), help="the spaces' folder")
+    parser.add_argument("--report", type=Path, help=f"folder for {REPORT}")
+    parser.add_argument("--metrics", type=Path, help=f"folder for {METRICS}")
+    parser.add_argument(
+        "--percent", type=int, action="append", default=[], help="warn from here on"
+    )
+    arguments = parser.parse_args()
+    enforced, spaces = read(arguments.root)
+    now, percents = time.time(), sorted(arguments.percent)
+    if arguments.report is None and arguments.metrics is None:
+        print(table(spaces))
+    if arguments.report is not None:
+        text = json.dumps(report(enforced, spaces, percents, now), indent=1)
+        write(arguments.report / REPORT, f"{text}\n")
+    if arguments.metrics is not None:
+        write(arguments.metrics / METRICS, metrics(enforced, spaces, percents, now))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
