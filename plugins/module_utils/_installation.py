@@ -84,8 +84,12 @@ class Node:
 
 
 def digest(item: Item) -> str:
-    """Return what identifies the state that Nextcloud is told to have."""
-    text = json.dumps(item["applied"], ensure_ascii=False, sort_keys=True)
+    """Return what identifies the state that Nextcloud is told to have.
+
+    Another release may know things the last one did not: it is told everything anew.
+    """
+    told_by = {"applied": item["applied"], "release": item["release"]}
+    text = json.dumps(told_by, ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -111,14 +115,13 @@ def read_state(root: str, item: Item) -> State:
 
 
 def told(item: Item, node: Node) -> dict[str, t.Any]:
-    """Return a space with what it is told, less what the release it runs goes without.
+    """Return a space with the release it runs, and what it is told less what that goes without.
 
     A space that an upgrade has not reached yet runs another release than the policy wants.
     """
-    link = f"{node.root}/{item['space']}/release"
-    release = os.path.basename(os.readlink(link)) if os.path.islink(link) else item["release"]
-    without = node.without.get(release, ())
-    return {**item, "applied": _application_set.for_release(item["applied"], without)}
+    release = _application_set.release_of(f"{node.root}/{item['space']}", item["release"])
+    applied = _application_set.for_release(item["applied"], node.without.get(release, ()))
+    return {**item, "release": release, "applied": applied}
 
 
 def read_drift(items: t.Sequence[Item], node: Node) -> dict[str, tuple[str, ...]]:

@@ -29,8 +29,8 @@ OWN_UNITS = ("space-", "archipel-")
 RELOAD_STAMP = "/run/archipel/daemon-reload"
 RELOADED = "/run/archipel/reloaded"
 PATTERNS = ("space-php@*", "space-cron@*", "space-redis@*", "archipel-*.timer")
-# The clock that puts idle spaces to sleep.
-NODE_UNITS = ("archipel-idle.timer",)
+# The clocks that put idle spaces to sleep, and run jobs that spaces ask for.
+NODE_UNITS = ("archipel-idle.timer", "archipel-jobs.timer")
 WANTS = {".socket": "sockets.target.wants", ".timer": "timers.target.wants"}
 
 

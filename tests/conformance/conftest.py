@@ -43,16 +43,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "real: about parts of Nextcloud that no stand-in has")
     missing = [name for name in ("--url", "--occ", "--cron") if not config.getoption(name)]
     if missing:
         raise pytest.UsageError(f"{', '.join(missing)} missing; see tests/conformance/README.md")
 
 
+def tested(config: pytest.Config) -> dict[str, Any]:
+    """Ask the instance what it is."""
+    status: dict[str, Any] = (
+        Client(config.getoption("--url"), config.getoption("--ca")).get("/status.php").json
+    )
+    return status
+
+
 def pytest_report_header(config: pytest.Config) -> str:
-    client = Client(config.getoption("--url"), config.getoption("--ca"))
-    status = client.get("/status.php").json
+    status = tested(config)
     kind = "STAND-IN" if status["productname"] == STANDIN else "real"
     return f"Nextcloud under test: {status['productname']} {status['versionstring']} ({kind})"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out of a stand-in's run what is about pages and rights that it has none of."""
+    if tested(config)["productname"] == STANDIN:
+        real = [item for item in items if item.get_closest_marker("real")]
+        config.hook.pytest_deselected(items=real)
+        items[:] = [item for item in items if item not in real]
 
 
 @pytest.fixture(scope="session")

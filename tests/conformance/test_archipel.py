@@ -342,7 +342,15 @@ def test_all_problems_come_at_once(apply: Apply):
 def test_status_says_what_an_operator_wants_to_know(occ: Occ, anonymous: Client):
     status = occ("archipel:status")
     assert status.code == 0
-    assert set(status.json) == {"version", "accounts", "admins", "apps", "last_cron"}
+    assert set(status.json) == {
+        "version",
+        "accounts",
+        "storage",
+        "office",
+        "admins",
+        "apps",
+        "last_cron",
+    }
     assert status.json["version"] == anonymous.get("/status.php").json["version"]
     assert status.json["apps"]["archipel"]
     assert status.json["apps"] == occ("app:list", "--output=json").json["enabled"]

@@ -167,6 +167,9 @@ class TestAccounts:
         assert "limit" in refused.out + refused.err
         occ("user:disable", clients[0].account)
         new_account()
+        # Nor by taking turns: the disabled one stays so.
+        assert occ("user:enable", clients[0].account).code != 0
+        assert occ("user:info", clients[0].account, "--output=json").json["enabled"] is False
 
 
 class TestMaintenance:

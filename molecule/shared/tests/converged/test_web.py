@@ -32,6 +32,18 @@ PRIVATE = (
     "/README.md",
 )
 
+# Managing applications is the operator's, by page and by OCS, in old and new releases.
+CLOSED = (
+    "/settings/apps",
+    "/index.php/settings/apps/list",
+    "/index.php/settings/apps/enable/files",
+    "/index.php/apps/appstore",
+    "/ocs/v1.php/cloud/apps",
+    "/ocs/v2.php/cloud/apps/files",
+    "/ocs/v2.php/apps/appstore/api/v1/apps",
+    "/index.php//settings/./apps",
+)
+
 
 def test_status_says_installed_and_up_to_date(
     browser: Browser, spaces: dict[str, Space], approved_slug: str
@@ -75,6 +87,13 @@ def test_every_answer_has_the_security_headers_once(
         answer = browser.get(spaces[approved_slug]["domains"][0], path)
         assert {name: answer.header(name) for name in HEADERS} == HEADERS
         assert "x-powered-by" not in answer.headers
+
+
+@pytest.mark.parametrize("path", CLOSED)
+def test_nobody_manages_applications(browser: Browser, spaces: dict[str, Space], path: str):
+    """A belt: Nextcloud's own roles forbid it too."""
+    space = next(space for space in spaces.values() if space["status"] == "approved")
+    assert browser.get(space["domains"][0], path).status == 403
 
 
 @pytest.mark.parametrize("path", PRIVATE)

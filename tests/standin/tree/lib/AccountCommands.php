@@ -7,6 +7,8 @@ declare(strict_types=1);
 
 namespace Standin;
 
+use OCA\Archipel\Converge\AccountLimit;
+
 /** user:* and group:*. */
 final class AccountCommands extends Command
 {
@@ -54,7 +56,14 @@ final class AccountCommands extends Command
 
     public function enable(): int
     {
-        $this->server->accounts->setEnabled($this->uid(), true);
+        $uid = $this->uid();
+        $wasEnabled = $this->server->accounts->isEnabled($uid);
+        $this->server->accounts->setEnabled($uid, true);
+        $space = new ArchipelSpace($this->server);
+        if (!$wasEnabled && isset($this->server->apps->enabled()['archipel']) && AccountLimit::exceeded($space)) {
+            $this->server->accounts->setEnabled($uid, false);
+            throw new HintException(AccountLimit::refusal($space));
+        }
         return $this->say('The specified account is enabled');
     }
 

@@ -180,4 +180,19 @@ final class ArchipelSpace implements Space
     {
         return (int)$this->setting('core', 'lastcron');
     }
+
+    public function disk(): array
+    {
+        $data = $this->server->config->text('datadirectory');
+        return ['size' => (int)disk_total_space($data), 'free' => (int)disk_free_space($data)];
+    }
+
+    public function indexed(): int
+    {
+        $used = 0;
+        foreach (array_keys($this->server->accounts->all()) as $uid) {
+            $used += (new Files($this->server, (string)$uid))->used();
+        }
+        return $used;
+    }
 }

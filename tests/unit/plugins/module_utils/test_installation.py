@@ -102,9 +102,10 @@ def test_a_suspended_space_is_not_installed():
     assert _installation.plan({**ITEM, "running": False}, state) == []
 
 
-def test_the_digest_changes_with_the_wanted_state_alone():
+def test_the_digest_changes_with_the_wanted_state_and_the_release():
     assert _installation.digest({**ITEM, "url": "https://other"}) == DIGEST
     assert _installation.digest({**ITEM, "applied": {"groups": []}}) != DIGEST
+    assert _installation.digest({**ITEM, "release": "34.0.1"}) != DIGEST
 
 
 def test_a_space_whose_configuration_is_lost_is_never_installed_anew(tmp_path):

@@ -13,6 +13,7 @@ use OCA\Archipel\Converge\Invitation;
 use OCA\Archipel\Converge\Space;
 use OCA\Settings\Service\AuthorizedGroupService;
 use OCP\App\IAppManager;
+use OCP\DB\QueryBuilder\IQueryBuilder;
 use OCP\Defaults;
 use OCP\Group\ISubAdmin;
 use OCP\IConfig;
@@ -109,12 +110,21 @@ final class NextcloudSpace implements Space
             ->where($query->expr()->eq('appid', $query->createNamedParameter($app)))
             ->andWhere($query->expr()->eq('configkey', $query->createNamedParameter($key)));
         $value = $query->executeQuery()->fetchOne();
-        return $value === false || $value === null ? null : (string)$value;
+        if ($value === false || $value === null) {
+            return null;
+        }
+        // Nextcloud encrypts what it holds for a secret.
+        return str_starts_with((string)$value, '$AppConfigEncryption$')
+            ? Server::get(\OCP\IAppConfig::class)->getValueString($app, $key, '', Server::get(\OCP\IAppConfig::class)->isLazy($app, $key))
+            : (string)$value;
     }
 
     public function saveSetting(string $app, string $key, string|int|float|bool|array|null $value): void
     {
         $settings = Server::get(\OCP\IAppConfig::class);
+        // Another process may have changed it meanwhile; a value that is still the same in a
+        // stale cache would not be written.
+        $settings->clearCache();
         $lazy = $this->setting($app, $key) !== null && $settings->isLazy($app, $key);
         match (true) {
             $value === null => $settings->deleteKey($app, $key),
@@ -243,8 +253,8 @@ final class NextcloudSpace implements Space
 
     public function translate(string $language, string $text, array $parameters): string
     {
-        $language = $language === '' ? (string)$this->config->getSystemValue('default_language', 'en') : $language;
-        return $this->languages->get('archipel', $language)->t($text, $parameters);
+        // Without a language: the reader's own, and from a command the space's.
+        return $this->languages->get('archipel', $language === '' ? null : $language)->t($text, $parameters);
     }
 
     public function mail(Invitation $invitation): void
@@ -284,6 +294,46 @@ final class NextcloudSpace implements Space
     public function lastCron(): int
     {
         return (int)$this->setting('core', 'lastcron');
+    }
+
+    public function disk(): array
+    {
+        $data = $this->config->getSystemValueString('datadirectory');
+        return ['size' => (int)@disk_total_space($data), 'free' => (int)@disk_free_space($data)];
+    }
+
+    public function indexed(): int
+    {
+        // The folders right below the root of each storage know what is in them; the root does not.
+        $query = $this->database->getQueryBuilder();
+        $query->select('fileid')->from('filecache')
+            ->where($query->expr()->eq('path_hash', $query->createNamedParameter(md5(''))));
+        $roots = $query->executeQuery()->fetchAll(\PDO::FETCH_COLUMN);
+        $bytes = 0;
+        foreach (array_chunk($roots, 500) as $some) {
+            $query = $this->database->getQueryBuilder();
+            $query->select($query->func()->sum('size'))->from('filecache')
+                ->where($query->expr()->in('parent', $query->createNamedParameter($some, IQueryBuilder::PARAM_INT_ARRAY)))
+                // -1 is "not yet known".
+                ->andWhere($query->expr()->gt('size', $query->createNamedParameter(0, IQueryBuilder::PARAM_INT)));
+            $bytes += (int)$query->executeQuery()->fetchOne();
+        }
+        return $bytes;
+    }
+
+    /** The numbers of the release, as people know them. */
+    public function release(): string
+    {
+        return implode('.', array_slice(\OCP\Util::getVersion(), 0, 3));
+    }
+
+    /** Asks the node to run this space's jobs soon, instead of at their next turn. */
+    public function askForJobs(): void
+    {
+        $folder = $this->config->getSystemValueString('tempdirectory');
+        if ($folder !== '') {
+            @touch("$folder/jobs-wanted");
+        }
     }
 
     private function user(string $uid): IUser

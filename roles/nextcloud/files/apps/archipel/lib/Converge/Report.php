@@ -38,9 +38,13 @@ final class Report
 
     public static function status(Space $space): self
     {
+        $office = Office::of($space);
+        $storage = Storage::of($space);
         return new self(self::DONE, self::json([
             'version' => $space->version(),
             'accounts' => $space->accounts(),
+            'storage' => ['used' => $storage->used, 'limit' => $storage->limit, 'counted' => $storage->counted],
+            'office' => ['chosen' => $office->chosen($space), 'enabled' => $office->enabled($space), 'pinned' => $office->pinned],
             'admins' => $space->subadmins(),
             'apps' => (object)$space->applications(),
             'last_cron' => $space->lastCron(),

@@ -86,4 +86,10 @@ interface Space
     public function subadmins(): array;
 
     public function lastCron(): int;
+
+    /** @return array{size: int, free: int} bytes of the file system, as seen from the data */
+    public function disk(): array;
+
+    /** Bytes of all files in Nextcloud's own index. */
+    public function indexed(): int;
 }

@@ -1,0 +1,16 @@
+<?php
+
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Copyright: The Archipel contributors
+
+declare(strict_types=1);
+
+return [
+    'routes' => [
+        ['name' => 'office#choose', 'url' => '/office', 'verb' => 'POST'],
+    ],
+    'ocs' => [
+        ['name' => 'office_api#show', 'url' => '/api/v1/office', 'verb' => 'GET'],
+        ['name' => 'office_api#choose', 'url' => '/api/v1/office', 'verb' => 'PUT'],
+    ],
+];

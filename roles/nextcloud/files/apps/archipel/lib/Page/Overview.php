@@ -1,0 +1,57 @@
+<?php
+
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Copyright: The Archipel contributors
+
+declare(strict_types=1);
+
+namespace OCA\Archipel\Page;
+
+use OCA\Archipel\Converge\Office;
+use OCA\Archipel\Converge\Storage;
+use OCA\Archipel\NextcloudSpace;
+use OCP\IRequest;
+use OCP\IURLGenerator;
+use OCP\Util;
+
+/** What the page "My space" shows, gathered once. */
+final class Overview
+{
+    public function __construct(
+        private NextcloudSpace $space,
+        private IURLGenerator $urls,
+        private IRequest $request,
+    ) {
+    }
+
+    /** @return array<string, mixed> */
+    public function values(): array
+    {
+        $office = Office::of($this->space);
+        $storage = Storage::of($this->space);
+        return [
+            'accounts' => $this->space->accounts(),
+            'storage' => [
+                'used' => Util::humanFileSize($storage->used),
+                'limit' => $storage->limit === null ? null : Util::humanFileSize($storage->limit),
+                'percent' => $storage->percent(),
+                'counted' => $storage->counted,
+            ],
+            'release' => $this->space->release(),
+            'operator' => $this->operator(),
+            'suites' => $office->suites,
+            'chosen' => $office->chosen($this->space),
+            'enabled' => $office->enabled($this->space),
+            'pinned' => $office->pinned,
+            'action' => $this->urls->linkToRoute('archipel.office.choose'),
+            'refused' => $this->request->getParam('office') === 'refused',
+        ];
+    }
+
+    /** @return array{name: string, url: string, email: string, help_url: string} */
+    private function operator(): array
+    {
+        $given = json_decode($this->space->setting('archipel', 'operator') ?? '{}', true) ?: [];
+        return $given + ['name' => '', 'url' => '', 'email' => '', 'help_url' => ''];
+    }
+}

@@ -1,0 +1,101 @@
+<?php
+
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Copyright: The Archipel contributors
+
+declare(strict_types=1);
+
+/** @var \OCP\IL10N $l */
+/** @var array<string, mixed> $_ */
+\OCP\Util::addStyle('archipel', 'my-space');
+$pending = $_['chosen'] !== $_['enabled'];
+if ($pending) {
+    // Without JavaScript the page says what to do.
+    \OCP\Util::addScript('archipel', 'my-space');
+}
+$accounts = $_['accounts'];
+$storage = $_['storage'];
+$operator = $_['operator'];
+?>
+<div class="section archipel" id="archipel-my-space">
+    <h2><?php p($l->t('My space')); ?></h2>
+
+    <section class="archipel-use" aria-label="<?php p($l->t('Use')); ?>">
+        <div>
+            <h3 id="archipel-accounts"><?php p($l->t('Accounts')); ?></h3>
+<?php if ($accounts['limit'] !== null) { ?>
+            <p><?php p($l->t('%1$s of %2$s', [(string)$accounts['used'], (string)$accounts['limit']])); ?></p>
+            <meter aria-labelledby="archipel-accounts" min="0" max="<?php p($accounts['limit']); ?>" high="<?php p((int)($accounts['limit'] * 0.8)); ?>" value="<?php p($accounts['used']); ?>"></meter>
+<?php } else { ?>
+            <p><?php p((string)$accounts['used']); ?></p>
+<?php } ?>
+            <p class="archipel-note"><?php p($l->t('Disabled accounts do not count.')); ?></p>
+        </div>
+        <div>
+            <h3 id="archipel-storage"><?php p($l->t('Storage')); ?></h3>
+<?php if ($storage['limit'] !== null) { ?>
+            <p><?php p($l->t('%1$s of %2$s', [$storage['used'], $storage['limit']])); ?></p>
+            <meter aria-labelledby="archipel-storage" min="0" max="100" high="80" value="<?php p($storage['percent']); ?>"></meter>
+<?php } else { ?>
+            <p><?php p($storage['used']); ?></p>
+<?php } ?>
+            <p class="archipel-note"><?php p($l->t('Shared by everybody in this space, with trash and old versions.')); ?>
+<?php if ($storage['counted'] === 'index') { ?>
+                <?php p($l->t('As far as Nextcloud has indexed it.')); ?>
+<?php } ?>
+            </p>
+        </div>
+        <div>
+            <h3><?php p($l->t('Release')); ?></h3>
+            <p>Nextcloud <?php p($_['release']); ?></p>
+            <p class="archipel-note"><?php p($l->t('Kept up to date for you.')); ?></p>
+        </div>
+    </section>
+
+    <section id="archipel-office">
+        <h3><?php p($l->t('Office suite')); ?></h3>
+<?php if ($_['refused']) { ?>
+        <p role="alert"><?php p($l->t('This suite cannot be chosen. Nothing was changed.')); ?></p>
+<?php } ?>
+<?php if ($_['suites'] === []) { ?>
+        <p><?php p($l->t('There is no office suite in this space.')); ?></p>
+<?php } else { ?>
+        <form method="post" action="<?php p($_['action']); ?>"<?php if ($pending) { ?> data-archipel-pending<?php } ?>>
+            <input type="hidden" name="requesttoken" value="<?php p($_['requesttoken']); ?>">
+            <fieldset<?php if ($_['pinned']) { ?> disabled<?php } ?>>
+                <legend><?php p($l->t('Everybody in this space edits documents with:')); ?></legend>
+<?php foreach ($_['suites'] as $id => $suite) { ?>
+                <p>
+                    <input type="radio" class="radio" name="suite" id="archipel-suite-<?php p($id); ?>" value="<?php p($id); ?>"<?php if ($id === $_['chosen']) { ?> checked<?php } ?>>
+                    <label for="archipel-suite-<?php p($id); ?>"><?php p($suite['name']); ?><?php if ($id === $_['enabled']) { ?> <em><?php p($l->t('(in use)')); ?></em><?php } ?></label>
+                </p>
+<?php } ?>
+            </fieldset>
+<?php if ($_['pinned']) { ?>
+            <p class="archipel-note"><?php p($l->t('The operator has chosen the office suite of this space.')); ?></p>
+<?php } else { ?>
+            <button type="submit" class="primary"><?php p($l->t('Use this suite')); ?></button>
+            <p class="archipel-note"><?php p($l->t('Close documents that are being edited first. You may change your mind as often as you like.')); ?></p>
+<?php } ?>
+<?php if ($pending) { ?>
+            <p role="status"><?php p($l->t('The change is on its way: it takes effect within a minute. Load this page again to see it.')); ?></p>
+<?php } ?>
+        </form>
+<?php } ?>
+    </section>
+
+    <section>
+        <h3><?php p($l->t('Help')); ?></h3>
+        <ul>
+<?php if ($operator['name'] !== '') { ?>
+            <li><?php p($l->t('This space is run by:')); ?> <a href="<?php p($operator['url']); ?>" rel="noreferrer noopener"><?php p($operator['name']); ?></a></li>
+<?php } ?>
+<?php if ($operator['help_url'] !== '') { ?>
+            <li><a href="<?php p($operator['help_url']); ?>" rel="noreferrer noopener"><?php p($l->t('Help and documentation')); ?></a></li>
+<?php } ?>
+<?php if ($operator['email'] !== '') { ?>
+            <li><a href="mailto:<?php p($operator['email']); ?>"><?php p($operator['email']); ?></a></li>
+<?php } ?>
+        </ul>
+    </section>
+</div>

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""The program that runs the jobs of spaces that ask for it: whose, and when not."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PROGRAM = Path(__file__).resolve().parents[3] / "roles/spaces/files/jobs.py"
+
+
+@pytest.fixture
+def jobs() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("jobs", PROGRAM)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def units(
+    clock: str = "active", state: str = "inactive", ended: int = 0
+) -> dict[str, dict[str, str]]:
+    return {
+        "space-cron@amap.timer": {"ActiveState": clock},
+        "space-cron@amap.service": {
+            "ActiveState": state,
+            "InactiveEnterTimestampMonotonic": str(ended * 1_000_000),
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("known", "due"),
+    [
+        (units(), True),
+        (units(ended=70), True),
+        (units(ended=71), False),
+        (units(state="failed", ended=10), True),
+        (units(state="activating"), False),
+        # A suspended space has no clock.
+        (units(clock="inactive"), False),
+        ({}, False),
+    ],
+)
+def test_jobs_run_when_they_do_not_run_already_and_did_not_lately(jobs, known, due):
+    assert jobs.due(known, "amap", now=100.0, pause=30.0) is due
+
+
+@pytest.fixture
+def look(jobs, tmp_path, monkeypatch):
+    """Look once; return what systemctl was told."""
+
+    def look(known):
+        told: list[list[str]] = []
+        monkeypatch.setattr(jobs, "show", lambda _units: known)
+        monkeypatch.setattr(jobs.subprocess, "run", lambda command, **_: told.append(command))
+        monkeypatch.setattr(sys, "argv", ["jobs", "--root", str(tmp_path), "--pause", "0"])
+        jobs.main()
+        return told
+
+    return look
+
+
+def test_a_wish_is_granted_once(look, tmp_path):
+    wish = tmp_path / "amap/tmp/jobs-wanted"
+    wish.parent.mkdir(parents=True)
+    wish.touch()
+    (tmp_path / "chorale/tmp").mkdir(parents=True)
+    assert look(units()) == [["systemctl", "start", "--no-block", "space-cron@amap.service"]]
+    assert not wish.exists()
+    assert look(units()) == []
+
+
+def test_a_wish_waits_while_the_jobs_run(look, tmp_path):
+    wish = tmp_path / "amap/tmp/jobs-wanted"
+    wish.parent.mkdir(parents=True)
+    wish.touch()
+    assert look(units(state="activating")) == []
+    assert wish.exists()
+
+
+def test_a_link_left_for_a_wish_leads_nowhere(look, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("x")
+    wish = tmp_path / "amap/tmp/jobs-wanted"
+    wish.parent.mkdir(parents=True)
+    wish.symlink_to(precious)
+    look(units())
+    assert precious.read_text() == "x"
+    assert not wish.is_symlink()
