@@ -142,11 +142,15 @@ class TestMay:
         assert member not in occ("user:list", "--output=json").json
 
     def test_change_the_theme(self, occ: Occ, administrator: Person):
+        page = administrator.client.get("/index.php/settings/admin/theming")
+        token = re.search(r'data-requesttoken="([^"]+)"', page.text)
+        assert token
         answer = administrator.client.request(
             "POST",
             "/index.php/apps/theming/ajax/updateStylesheet",
             urlencode({"setting": "slogan", "value": "Ensemble"}).encode(),
-            OCS_APIRequest="true",
+            Cookie=page.cookies,
+            requesttoken=token.group(1),
             Content_Type=FORM,
         )
         assert answer.status == 200
