@@ -4,10 +4,17 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
+
+from ansible.utils.display import Display
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
+from ansible_collections.archipel.spaces.plugins.plugin_utils._progress import merged, sentence
+
+# Seconds between two lines about how far it is.
+TURN = 30
 
 
 class ActionModule(SpacesAction):
@@ -23,4 +30,27 @@ class ActionModule(SpacesAction):
             "installations": _render.installations(spaces, settings),
             "parallel": settings["install_parallel"],
             "node": settings["installer"],
+            "seconds": TURN,
         }
+
+    def converge(self, desired: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Call the module until no space is left, and say in between how far it is."""
+        start = time.monotonic()
+        result = super().converge(desired, task_vars)
+        # A turn that began nothing would be followed by others like it.
+        while result.get("remaining") and result.get("begun") and not result.get("failed"):
+            left = set(result["remaining"])
+            self._say(task_vars, result, time.monotonic() - start)
+            rest = [item for item in desired["installations"] if item["space"] in left]
+            turn = super().converge({**desired, "installations": rest}, task_vars)
+            if not turn.get("begun"):
+                return merged(result, turn)
+            result = merged(result, turn)
+        return result
+
+    def _say(
+        self, task_vars: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any], seconds: float
+    ) -> None:
+        counts = (result["begun"], len(result["remaining"]), len(result["failed_spaces"]))
+        line = sentence("installed or configured", *counts, seconds)
+        Display().display(f"{task_vars.get('inventory_hostname', '')}: {line}")

@@ -112,7 +112,8 @@ def save(golden: Golden, database: t.Mapping[str, t.Any], config: str, socket: s
     beside.chmod(0o600)
     beside.rename(golden.directory / DUMP)
     kept = {key: value for key, value in state_of(config).items() if key in KEPT}
-    text = json.dumps({"build": golden.build, "state": kept}) + "\n"
+    note = {"build": golden.build, "database": database["name"], "state": kept}
+    text = json.dumps(note) + "\n"
     item = {"path": str(golden.directory / MANIFEST), "content": text, "mode": 0o600}
     _files.write_file({**item, "uid": 0, "gid": 0})
 

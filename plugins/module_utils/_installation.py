@@ -12,10 +12,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
 import threading
+import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -443,9 +445,28 @@ def plans(wanted: t.Sequence[Item], node: Node) -> list[tuple[Item, dict[str, st
     ]
 
 
-def converge(wanted: t.Sequence[Item], node: Node, parallel: int, *, check: bool) -> Report:
-    """Install and configure the spaces that need it, a bounded number at a time."""
+def carry_out_all(
+    todo: t.Sequence[tuple[Item, dict[str, str]]], node: Node, parallel: int, seconds: float
+) -> list[tuple[list[str], str] | None]:
+    """Do the steps of spaces side by side; None for those not begun before the time was up."""
+    start = time.monotonic()
+
+    def one(pair: tuple[Item, dict[str, str]]) -> tuple[list[str], str] | None:
+        return None if time.monotonic() - start > seconds else carry_out(*pair, node)
+
+    with exclusive(LOCK), ThreadPoolExecutor(max_workers=parallel) as pool:
+        return list(pool.map(one, todo))
+
+
+def converge(
+    wanted: t.Sequence[Item], node: Node, parallel: int, *, check: bool, seconds: float = math.inf
+) -> Report:
+    """Install and configure the spaces that need it, a bounded number at a time.
+
+    After so many seconds no further space is begun. The fact `remaining` names those left.
+    """
     report = Report()
+    report.facts |= {"begun": 0, "remaining": []}
     todo = [
         (item, steps) for item, steps in plans([told(item, node) for item in wanted], node) if steps
     ]
@@ -459,11 +480,15 @@ def converge(wanted: t.Sequence[Item], node: Node, parallel: int, *, check: bool
         return report
     if not todo:
         return report
-    with exclusive(LOCK), ThreadPoolExecutor(max_workers=parallel) as pool:
-        results = pool.map(lambda one: carry_out(one[0], one[1], node), todo)
-        for (item, _steps), (done, why) in zip(todo, results, strict=True):
-            for what in done:
-                report.change(item["space"], what)
-            if why:
-                report.fail(item["space"], why)
+    results = carry_out_all(todo, node, parallel, seconds)
+    for (item, _steps), outcome in zip(todo, results, strict=True):
+        if outcome is None:
+            report.facts["remaining"].append(item["space"])
+            continue
+        report.facts["begun"] += 1
+        done, why = outcome
+        for what in done:
+            report.change(item["space"], what)
+        if why:
+            report.fail(item["space"], why)
     return report

@@ -14,6 +14,8 @@ description:
     interrupted installation is cleared first.
   - The first space of a release is installed by Nextcloud's own installer, later ones start
     from a copy of it, with an identity and secrets of their own.
+  - While many are installed, a line per half minute says how many are done and how long the others
+    will take.
   - A space whose configuration is lost is refused, never installed anew.
   - A digest of the applied state, and one query for what each space's Nextcloud holds of it now,
     keep the ordinary run free of PHP. An application that was turned off by hand or by an upgrade
@@ -110,7 +112,13 @@ def main() -> None:
     wanted = unpack(module.params["payload"])
     node, spaces = node_of(wanted["node"]), wanted["installations"]
     try:
-        report = _installation.converge(spaces, node, wanted["parallel"], check=module.check_mode)
+        report = _installation.converge(
+            spaces,
+            node,
+            wanted["parallel"],
+            check=module.check_mode,
+            seconds=wanted["seconds"],
+        )
     except _installation.InstallationError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**report.result())

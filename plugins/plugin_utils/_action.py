@@ -83,8 +83,13 @@ class SpacesAction(ActionBase):
             raise AnsibleActionFail(
                 f"archipel.spaces.{self.module}: {type(error).__name__}: {error}"
             ) from error
-        name = f"archipel.spaces.{self.module}"
+        return {**self.converge(desired, task_vars or {}), "known": len(known)}
+
+    def converge(self, desired: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Run the module of the same name on the node, and return what it says."""
         result: dict[str, t.Any] = self._execute_module(
-            module_name=name, module_args={"payload": pack(desired)}, task_vars=task_vars
+            module_name=f"archipel.spaces.{self.module}",
+            module_args={"payload": pack(desired)},
+            task_vars=task_vars,
         )
-        return {**result, "known": len(known)}
+        return result

@@ -202,3 +202,13 @@ def test_occ_reads_compiled_code_where_the_sandbox_shows_some():
     cached = _occ.interpreter("php", ["TemporaryFileSystem=/run/opcache:mode=1777,size=1m"])
     assert "opcache.file_cache=/run/opcache" not in without
     assert "opcache.file_cache=/run/opcache" in cached
+
+
+def test_when_the_time_is_up_no_further_space_is_begun(tmp_path, monkeypatch):
+    monkeypatch.setattr(_installation, "LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(_installation, "carry_out", lambda item, steps, node: ([item], ""))
+    clock = iter([0.0, 1.0, 2.0, 31.0, 32.0])
+    monkeypatch.setattr(_installation.time, "monotonic", lambda: next(clock))
+    todo = [(name, {}) for name in ("amap", "chorale", "fanfare", "velo")]
+    outcomes = _installation.carry_out_all(todo, None, 1, 30)
+    assert outcomes == [(["amap"], ""), (["chorale"], ""), None, None]

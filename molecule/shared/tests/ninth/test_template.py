@@ -1,0 +1,99 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""A space made from the release's template is the space the installer would have made."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from testinfra.host import Host
+
+from tests.support.scenario import Scenario
+
+SLUG = "chorale-des-halles"
+TEMPLATE = "/srv/nextcloud/golden/{release}/manifest.json"
+# What two spaces of one release do not have in common: (application, key).
+OF_ONE_SPACE = {
+    # Who they are.
+    ("core", "oc_id"),
+    ("theming", "*"),
+    # When things were done first, and since.
+    ("core", "installedat"),
+    ("core", "lastupdatedat"),
+    ("core", "lastcron"),
+    ("core", "vendor"),
+    ("core", "theming.variables"),
+    ("backgroundjob", "lastjob"),
+    # What was looked up or generated when somebody used the space.
+    ("*", "public_key"),
+    ("*", "private_key"),
+}
+READ = 'require "/srv/spaces/$argv[1]/config/config.php"; echo json_encode($CONFIG);'
+
+
+@pytest.fixture(scope="module")
+def pair(scenario: Scenario, node: Host) -> tuple[str, str]:
+    """The databases of the space the template was taken from, and of one made from it."""
+    release = scenario.spaces[SLUG]["release"]
+    manifest = node.file(TEMPLATE.format(release=release))
+    # Only a release whose installer insists on an account (before 30) has none.
+    assert manifest.exists
+    return str(json.loads(manifest.content_string)["database"]), f"space_{SLUG}"
+
+
+def both(scenario: Scenario, pair: tuple[str, str], statement: str) -> list[set[tuple[str, ...]]]:
+    """Return the rows of the same question to both databases."""
+    return [{tuple(row) for row in scenario.sql(statement.format(database=name))} for name in pair]
+
+
+def test_the_tables_are_the_same(scenario: Scenario, pair: tuple[str, str]):
+    installed, copied = both(
+        scenario,
+        pair,
+        "SELECT table_name, column_name, column_type, is_nullable, column_default, extra,"
+        " collation_name FROM information_schema.columns WHERE table_schema = '{database}'",
+    )
+    assert installed
+    assert copied == installed
+
+
+def test_the_indexes_are_the_same(scenario: Scenario, pair: tuple[str, str]):
+    installed, copied = both(
+        scenario,
+        pair,
+        "SELECT table_name, index_name, seq_in_index, column_name, non_unique"
+        " FROM information_schema.statistics WHERE table_schema = '{database}'",
+    )
+    assert installed
+    assert copied == installed
+
+
+def test_the_settings_of_applications_are_the_same(scenario: Scenario, pair: tuple[str, str]):
+    installed, copied = both(
+        scenario, pair, "SELECT appid, configkey, configvalue FROM `{database}`.oc_appconfig"
+    )
+    assert installed
+    differing = {(row[0], row[1]) for row in installed ^ copied}
+    expected = {
+        (app, key) for app, key in differing if {(app, key), (app, "*"), ("*", key)} & OF_ONE_SPACE
+    }
+    assert differing - expected == set()
+
+
+def test_the_jobs_are_the_same(scenario: Scenario, pair: tuple[str, str]):
+    installed, copied = both(scenario, pair, "SELECT class FROM `{database}`.oc_jobs")
+    assert copied == installed
+
+
+def test_the_keys_of_the_state_file_are_the_same_and_its_secrets_are_not(
+    node: Host, pair: tuple[str, str]
+):
+    slugs = [name.removeprefix("space_") for name in pair]
+    states = [json.loads(node.check_output("php -r %s %s", READ, slug)) for slug in slugs]
+    assert set(states[0]) == set(states[1])
+    for key in ("instanceid", "passwordsalt", "secret"):
+        assert len(states[0][key]) == len(states[1][key])
+        assert states[0][key] != states[1][key]
+    assert states[0]["version"] == states[1]["version"]
