@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Action plugin of spaces_files: render the desired files of a node's spaces."""
+"""Action plugin of spaces_files: render the users, directories and files of a node's spaces."""
 
 from __future__ import annotations
 
@@ -15,13 +15,26 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._action import (
 
 
 class ActionModule(SpacesAction):
-    """Desired state of the files."""
+    """Desired state of the unix users, the directories and the files."""
 
     module = "spaces_files"
 
     def desired(
         self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
     ) -> dict[str, t.Any]:
-        """Return the files the node must have."""
+        """Return the users, directories and files the node must have."""
         environment = _render.templates(_render.template_directory(COLLECTION))
-        return {"files": _render.plain(_render.files(spaces, settings, environment))}
+        return {
+            "users": {
+                "wanted": _render.users(spaces),
+                "path": f"{settings['sysusers_directory']}/archipel-spaces.conf",
+                "declared": _render.sysusers_lines(known, settings),
+                "header": f"# {_render.MANAGED}",
+            },
+            "directories": {
+                "wanted": _render.plain(_render.directories(spaces, settings)),
+                "path": f"{settings['tmpfiles_directory']}/archipel-spaces.conf",
+                "content": _render.tmpfiles_conf(_render.directories(known, settings)),
+            },
+            "files": _render.plain(_render.files(spaces, settings, environment)),
+        }

@@ -51,6 +51,15 @@ class Report:
             {"before_header": header, "after_header": header, "before": before, "after": after}
         )
 
+    def add(self, other: Report) -> None:
+        """Take over what another report says, after what this one does."""
+        for space, changes in other.changes.items():
+            self.changes.setdefault(space, []).extend(changes)
+        self.node_changes += other.node_changes
+        self.failures = {**other.failures, **self.failures}
+        self.diffs += other.diffs
+        self.facts |= other.facts
+
     def result(self) -> dict[str, t.Any]:
         """Return what the module hands to Ansible."""
         return {

@@ -7,23 +7,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: spaces_files
-short_description: Bring the configuration files of all the spaces of a node to their wanted state
+short_description: Bring users, directories and files of all spaces of a node to their wanted state
 version_added: 0.1.0
 description:
+  - Unix users are declared in one file and made by one call of systemd-sysusers, directories in
+    another by one call of systemd-tmpfiles. Nothing is ever removed.
   - Vhosts, PHP services and managed configurations are rendered on the controller, travel as
     one compressed value and are compared on the node in one pass.
-  - Content, owner and mode are compared with what is there, each time. A change made by hand
-    is found.
+  - Content, owner, mode and access lists are compared with what is there, each time. A change made
+    by hand is found.
+  - A space whose user or directories fail is left out of what follows.
 extends_documentation_fragment:
   - archipel.spaces.spaces
 attributes:
   diff_mode:
     support: full
     description: One entry per file; the values of secret keys are left out.
+requirements: [systemd >= 252]
 """
 
 EXAMPLES = r"""
-- name: Converge the files of all the spaces of this node
+- name: Converge users, directories and files of all the spaces of this node
   archipel.spaces.spaces_files:
     spaces: archipel_spaces
     settings: "{{ __spaces_settings }}"
@@ -61,7 +65,7 @@ kinds:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _files
+from ansible_collections.archipel.spaces.plugins.module_utils import _tree
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
 
 
@@ -69,7 +73,7 @@ def main() -> None:
     """Converge what the payload asks for."""
     module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
     wanted = unpack(module.params["payload"])
-    report = _files.converge(wanted["files"], check=module.check_mode, diff=module._diff)
+    report = _tree.converge(wanted, check=module.check_mode, diff=module._diff)
     module.exit_json(**report.result())
 
 

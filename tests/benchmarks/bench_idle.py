@@ -17,12 +17,16 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import tarfile
 import time
 import typing as t
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
-from tests.benchmarks.nodes import BUILD, Environment, Nodes
+import yaml
+
+from tests.benchmarks.nodes import BUILD, ROOT, Environment, Nodes
 from tools import release
 from tools.lab.machine import Machine
 
@@ -32,11 +36,19 @@ MEMORY = (
     'for p in /proc/[0-9]*; do n=$(cat "$p/comm" 2>/dev/null) && '
     's=$(sed -n "s/^Pss: *//p" "$p/smaps_rollup" 2>/dev/null) && echo "$n ${s:-0 kB}"; done; true'
 )
-LOGIN = (
-    "curl --silent --show-error --insecure --max-time 60 --output /dev/null"
-    " --write-out '%{{http_code}} %{{time_total}}' --resolve '{host}:443:127.0.0.1'"
-    " https://{host}/index.php/login"
-)
+# Prints the status of a login page and the seconds until all of it was there.
+LOGIN = """\
+import http.client, socket, ssl, sys, time
+context = ssl._create_unverified_context()
+start = time.perf_counter()
+plain = socket.create_connection(("127.0.0.1", 443), timeout=60)
+connection = http.client.HTTPConnection(sys.argv[1])
+connection.sock = context.wrap_socket(plain, server_hostname=sys.argv[1])
+connection.request("GET", "/index.php/login")
+answer = connection.getresponse()
+answer.read()
+print(answer.status, time.perf_counter() - start)
+"""
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,8 @@ class Room:
             RuntimeError: it did not answer with the page.
         """
         host = f"asso-{number}.bench.localhost"
-        code, _, seconds = self.shell(LOGIN.format(host=host)).partition(" ")
+        answer = self.machine.execute("python3", "-", host, stdin=LOGIN)
+        code, _, seconds = answer.partition(" ")
         if code != "200":
             raise RuntimeError(f"https://{host}/index.php/login answers {code}")
         return float(seconds)
@@ -166,15 +179,28 @@ def main() -> None:
         nodes.down()
 
 
+def entry(version: str) -> dict[str, t.Any]:
+    """Return a catalogue entry for an archive in artifacts/, whatever applications it has."""
+    (archive,) = (ROOT / "artifacts").glob(f"nextcloud-{version}.tar.*")
+    with tarfile.open(archive) as file:
+        found = {Path(name).parts[2] for name in file.getnames() if "/apps/" in name}
+    policy = yaml.safe_load((ROOT / "group_vars/all/applications.yml").read_text(encoding="utf-8"))
+    wanted = policy["archipel_applications"]["enabled"]
+    connectors = [suite["application"] for suite in policy["archipel_office_suites"].values()]
+    return {
+        "version": version,
+        "php": {"min": "8.2", "max": "8.5"},
+        "archive": {},
+        "applications": {},
+        "without": sorted({*wanted, *connectors} - found),
+    }
+
+
 def measure(nodes: Nodes, number: int, version: str | None) -> None:
     """Measure everything on a node that is up."""
     policy: dict[str, t.Any] = {"spaces_install_enabled": True, **release.variables()}
     if version:
-        entry = {"version": version, "php": {"min": "8.2", "max": "8.5"}}
-        policy |= {
-            "archipel_releases": {version: {**entry, "archive": {}, "applications": {}}},
-            "archipel_release": version,
-        }
+        policy |= {"archipel_releases": {version: entry(version)}, "archipel_release": version}
     environment = Environment(BUILD / "bench/idle", number, nodes.machines, **policy)
     environment.play(*SITE)
     print(f"{number} spaces, {release.running(nodes.machines[0])}")

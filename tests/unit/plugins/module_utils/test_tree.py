@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Users, directories, files: what fails early is left out later."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _accounts, _files, _tree
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
+
+WANTED = {
+    "users": {"wanted": []},
+    "directories": {"wanted": [{"space": "amap"}, {"space": "velo"}]},
+    "files": [{"space": "amap"}, {"space": "velo"}, {"space": "fanfare"}],
+}
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Which spaces each part was asked for; the first fails amap, the second velo."""
+    asked = {}
+
+    def part(name, failing):
+        def converge(*arguments, check, **options):
+            items = options["wanted"] if "wanted" in options else arguments[0]
+            asked[name] = [item["space"] for item in items]
+            report = Report()
+            report.fail(failing, f"its {name}")
+            report.change("fanfare", name)
+            report.facts[name] = True
+            return report
+
+        return converge
+
+    monkeypatch.setattr(_accounts, "converge_users", part("users", "amap"))
+    monkeypatch.setattr(_accounts, "converge_directories", part("directories", "velo"))
+    monkeypatch.setattr(_files, "converge", part("files", "nobody"))
+    return asked
+
+
+def test_a_space_that_failed_is_left_out_of_what_follows(seen):
+    _tree.converge(WANTED, check=False, diff=False)
+    assert seen["directories"] == ["velo"]
+    assert seen["files"] == ["fanfare"]
+
+
+@pytest.mark.usefixtures("seen")
+def test_the_reports_become_one():
+    result = _tree.converge(WANTED, check=False, diff=False).result()
+    assert result["spaces"] == {"fanfare": ["users", "directories", "files"]}
+    assert result["failed_spaces"] == {
+        "amap": "its users",
+        "nobody": "its files",
+        "velo": "its directories",
+    }
+    assert result["files"]
