@@ -2,34 +2,69 @@
 # Copyright: The Archipel contributors
 """The compiled code of releases, kept on disk for every space's PHP to start from.
 
-PHP's file cache lies in a folder named after the very build of PHP (its system id). A space
-that wakes reads compiled code from there instead of compiling it. Only root writes there;
-what a space's PHP may read it cannot change.
+PHP's file cache lies in a folder named after the very build of PHP, its extensions and the
+program they are loaded into: its system id. php and php-fpm have different ones, and each
+can only compile for itself. A space that wakes reads compiled code instead of compiling it.
+Only root writes there; what a space's PHP may read it cannot change.
 """
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Compiles the files whose names come on standard input, and runs none of them.
-COMPILER = r"""
+from ansible_collections.archipel.spaces.plugins.module_utils import _fastcgi
+
+# Compiles the files named in a file, and runs none of them.
+COMPILER = r"""<?php
 error_reporting(0);
 $done = 0;
-while (($name = fgets(STDIN)) !== false) {
-    try { $done += (int)@opcache_compile_file(rtrim($name, "\n")); } catch (Throwable) { }
+foreach (file($_SERVER['ARCHIPEL_FILES'], FILE_IGNORE_NEW_LINES) as $name) {
+    try { $done += (int)opcache_compile_file($name); } catch (Throwable) { }
 }
 echo $done;
 """
 # Code that no request of a space runs.
 LEFT_OUT = {"tests", "Tests", "test", "node_modules", "l10n", ".git"}
+SETTINGS = {
+    "opcache.enable_cli": "1",
+    "opcache.file_cache_only": "1",
+    "opcache.validate_timestamps": "0",
+    # PHP leaves files of the last two seconds alone; these are complete.
+    "opcache.file_update_protection": "0",
+    "opcache.max_file_size": "0",
+    "opcache.restrict_api": "",
+    "memory_limit": "1G",
+    "max_execution_time": "0",
+}
+POOL = """\
+[global]
+error_log = {folder}/fpm.log
+daemonize = no
+[compile]
+user = {user}
+listen = {folder}/socket
+pm = static
+pm.max_children = {workers}
+"""
+# The account that compiles: it may write its own folder and nothing else.
+ACCOUNT = "nobody"
+START_SECONDS, COMPILE_SECONDS = 30.0, 900.0
+INDEX = "index.json"
+# Has a program compile, into a cache folder, the files that lists name.
+Compile = t.Callable[[str, str, t.Sequence[str]], int]
 
 
 class OpcacheError(Exception):
@@ -37,93 +72,169 @@ class OpcacheError(Exception):
 
 
 @dataclass(frozen=True)
-class World:
-    """What is there: the id of this PHP, the ids that have a cache, and this id's releases."""
+class Program:
+    """A program of PHP, and what its system id depends on."""
 
-    system_id: str
-    known: frozenset[str] = frozenset()
-    # Release → digest of the build it was compiled from.
-    compiled: t.Mapping[str, str] = field(default_factory=dict)
-
-
-def command(php: str, cache: str) -> list[str]:
-    """Return PHP's command line for compiling into a folder."""
-    settings = {
-        "opcache.enable_cli": "1",
-        "opcache.file_cache": cache,
-        "opcache.file_cache_only": "1",
-        "opcache.validate_timestamps": "0",
-        # PHP leaves files of the last two seconds alone; these are complete.
-        "opcache.file_update_protection": "0",
-        "opcache.max_file_size": "0",
-        "memory_limit": "1G",
-    }
-    options = [part for key, value in settings.items() for part in ("-d", f"{key}={value}")]
-    return [php, *options, "-r", COMPILER]
+    name: str
+    path: str
+    sources: tuple[str, ...]
+    compile: Compile
 
 
-def compile_files(php: str, cache: str, files: t.Sequence[str]) -> int:
-    """Compile files into a cache folder; return how many PHP accepted.
+@dataclass(frozen=True)
+class Kept:
+    """What the index says of one program: its state then, its id, and release → build."""
+
+    fingerprint: str = ""
+    system_id: str = ""
+    releases: t.Mapping[str, str] = field(default_factory=dict)
+
+
+def options(cache: str) -> list[str]:
+    """Return the options of PHP that make it compile into a folder. Pure."""
+    values = {**SETTINGS, "opcache.file_cache": cache}
+    return [part for key, value in values.items() for part in ("-d", f"{key}={value}")]
+
+
+def programs(version: str) -> list[Program]:
+    """Return the programs of one version of PHP, as Debian places them."""
+    extensions = "/usr/lib/php/*/*.so"
+    found = []
+    for name, path, compiled in (
+        ("fpm", f"/usr/sbin/php-fpm{version}", compile_with_fpm),
+        ("cli", f"/usr/bin/php{version}", compile_with_cli),
+    ):
+        settings = (f"/etc/php/{version}/{name}/php.ini", f"/etc/php/{version}/{name}/conf.d/*")
+        found.append(Program(name, path, (path, extensions, *settings), compiled))
+    return found
+
+
+def fingerprint(program: Program) -> str:
+    """Return what changes whenever a program's system id may have.
+
+    A file's change time cannot be set back: neither an update nor a hand escapes it.
+    """
+    digest = hashlib.sha256()
+    for pattern in program.sources:
+        for path in sorted(glob.glob(pattern)):
+            info = os.stat(path)
+            digest.update(f"{path} {info.st_ctime_ns} {info.st_size} {info.st_ino}\n".encode())
+    return digest.hexdigest()
+
+
+def answer_of(program: str, text: str, said: str) -> int:
+    """Return how many files were compiled.
 
     Raises:
-        OpcacheError: PHP could not be run, or has no opcache.
+        OpcacheError: that is not what the program said.
     """
-    done = subprocess.run(
-        command(php, cache), input="\n".join(files), capture_output=True, text=True, check=False
+    if not text.strip().isdigit():
+        why = (said or text).strip()[-500:]
+        raise OpcacheError(f"{program} could not compile into its file cache: {why}")
+    return int(text)
+
+
+def compile_with_cli(program: str, cache: str, lists: t.Sequence[str]) -> int:
+    """Have php compile the files that lists name; return how many it accepted.
+
+    Raises:
+        OpcacheError: it could not be run, or has no opcache.
+    """
+    user = pwd.getpwnam(ACCOUNT)
+
+    def one(names: str) -> int:
+        done = subprocess.run(
+            [program, *options(cache), "-f", f"{os.path.dirname(names)}/compile.php"],
+            env={"PATH": "/usr/bin:/bin", "ARCHIPEL_FILES": names},
+            capture_output=True,
+            text=True,
+            check=False,
+            **identity(user),
+        )
+        return answer_of(program, done.stdout, done.stderr)
+
+    with ThreadPoolExecutor(max_workers=len(lists)) as pool:
+        return sum(pool.map(one, lists))
+
+
+def identity(user: pwd.struct_passwd) -> dict[str, t.Any]:
+    """Return what makes subprocess run as somebody else; root only can."""
+    if os.geteuid() != 0:
+        return {}
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def compile_with_fpm(program: str, cache: str, lists: t.Sequence[str]) -> int:
+    """Have php-fpm compile the files that lists name; return how many it accepted.
+
+    Raises:
+        OpcacheError: it could not be run, or has no opcache.
+    """
+    folder = os.path.dirname(lists[0])
+    with fpm(program, cache, folder, len(lists)), ThreadPoolExecutor(len(lists)) as pool:
+
+        def one(names: str) -> int:
+            try:
+                text = _fastcgi.run(
+                    f"{folder}/socket",
+                    f"{folder}/compile.php",
+                    {"ARCHIPEL_FILES": names},
+                    COMPILE_SECONDS,
+                )
+            except (_fastcgi.FastCgiError, OSError) as error:
+                raise OpcacheError(f"{program}: {error}") from error
+            return answer_of(program, text, "")
+
+        return sum(pool.map(one, lists))
+
+
+@contextmanager
+def fpm(program: str, cache: str, folder: str, workers: int) -> t.Iterator[None]:
+    """Run a php-fpm of our own meanwhile, with the machine's settings and extensions.
+
+    Raises:
+        OpcacheError: it did not start.
+    """
+    pool = Path(folder, "pool.conf")
+    pool.write_text(POOL.format(folder=folder, user=ACCOUNT, workers=workers), encoding="utf-8")
+    process = subprocess.Popen(
+        [program, "--nodaemonize", "--fpm-config", str(pool), *options(cache)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    if done.returncode != 0 or not done.stdout.strip().isdigit():
-        why = (done.stderr or done.stdout).strip()[-500:]
-        raise OpcacheError(f"{php} could not compile into its file cache: {why}")
-    return int(done.stdout)
-
-
-def system_id(php: str) -> str:
-    """Ask a PHP for the name of its cache folder, by having it compile a file of one line.
-
-    Raises:
-        OpcacheError: PHP could not be run, or has no opcache.
-    """
-    with tempfile.TemporaryDirectory(prefix="archipel-opcache-") as folder:
-        cache, probe = Path(folder, "cache"), Path(folder, "probe.php")
-        cache.mkdir()
-        probe.write_text("<?php return 1;\n", encoding="ascii")
-        compile_files(php, str(cache), [str(probe)])
-        found = os.listdir(cache)
-    if len(found) != 1:
-        raise OpcacheError(f"{php} wrote nothing into its file cache: is opcache installed?")
-    return found[0]
-
-
-def builds_of(releases: str) -> dict[str, str]:
-    """Return the releases that are built, each with what identifies its build: its manifest."""
-    found = Path(releases).glob("*.json")
-    return {p.stem: p.read_text(encoding="utf-8") for p in found if p.with_suffix("").is_dir()}
-
-
-def read_world(php: str, folder: str) -> World:
-    """Read what the cache holds for the PHP of today."""
-    current = system_id(php)
     try:
-        known = frozenset(os.listdir(folder))
-    except FileNotFoundError:
-        return World(current)
-    compiled = {}
-    for path in Path(folder, current).glob("*.json"):
-        compiled[path.stem] = json.loads(path.read_text(encoding="utf-8"))["build"]
-    return World(current, known, compiled)
+        limit = time.monotonic() + START_SECONDS
+        while not os.path.exists(f"{folder}/socket"):
+            if process.poll() is not None or time.monotonic() > limit:
+                process.kill()
+                said = process.communicate()[1]
+                raise OpcacheError(f"{program} did not start: {said.strip()[-500:]}")
+            time.sleep(0.02)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=START_SECONDS)
 
 
-def plan(world: World, builds: t.Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Return the releases to compile, and the entries of the cache folder to remove. Pure.
-
-    Args:
-        world: what is there.
-        builds: release → what identifies its build.
-
-    """
-    wanted = [name for name, build in sorted(builds.items()) if world.compiled.get(name) != build]
-    gone = [f"{world.system_id}/{name}" for name in sorted(set(world.compiled) - set(builds))]
-    return wanted, sorted(world.known - {world.system_id}) + gone
+@contextmanager
+def workplace(
+    folder: str, shares: t.Sequence[t.Sequence[str]]
+) -> t.Iterator[tuple[str, list[str]]]:
+    """Make a cache folder and lists of files that the compiling account may use; yield both."""
+    user = pwd.getpwnam(ACCOUNT)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as place:
+        os.chmod(place, 0o755)
+        cache, lists = Path(place, "cache"), []
+        cache.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(cache, user.pw_uid, user.pw_gid)
+        Path(place, "compile.php").write_text(COMPILER, encoding="utf-8")
+        for number, names in enumerate(shares):
+            path = Path(place, f"files-{number}")
+            path.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+            lists.append(str(path))
+        yield str(cache), lists
 
 
 def sources(release: str) -> list[str]:
@@ -135,89 +246,140 @@ def sources(release: str) -> list[str]:
     return found
 
 
-def compile_release(php: str, cache: Path, release: Path) -> int:
-    """Compile a release beside its place, then put the result there; return how many files.
+def compile_release(program: Program, folder: str, release: Path) -> tuple[str, int]:
+    """Compile a release beside its place and put the result there.
 
-    Args:
-        php: the PHP that will run it.
-        cache: the cache folder of this PHP, named after its system id.
-        release: the release's own folder.
+    Returns:
+        The program's system id, and how many files it accepted.
 
     Raises:
-        OpcacheError: PHP could not compile anything.
+        OpcacheError: it accepted none.
     """
     files = sources(str(release))
-    workers = len(os.sched_getaffinity(0))
-    place = cache.joinpath(*release.parts[1:])
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=cache.parent) as beside:
-        with ThreadPoolExecutor(max_workers=workers) as pool:
-            shares = [files[n::workers] for n in range(min(workers, len(files)))]
-            number = sum(pool.map(lambda share: compile_files(php, beside, share), shares))
-        made = Path(beside, cache.name, *release.parts[1:])
-        if not made.is_dir():
-            raise OpcacheError(f"{php} compiled nothing of {release}")
+    workers = max(1, min(len(os.sched_getaffinity(0)), len(files)))
+    with workplace(folder, [files[n::workers] for n in range(workers)]) as (cache, lists):
+        number = program.compile(program.path, cache, lists)
+        found = os.listdir(cache)
+        if len(found) != 1:
+            raise OpcacheError(f"{program.path} compiled nothing of {release}: is opcache on?")
+        made = Path(cache, found[0], *release.parts[1:])
         open_for_reading(made)
+        place = Path(folder, found[0], *release.parts[1:])
         place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         shutil.rmtree(place, ignore_errors=True)
         made.rename(place)
-    return number
-
-
-def remove(cache: Path, releases: str, release: str) -> None:
-    """Forget the compiled code of a release: the note first, so that half of it counts for none."""
-    (cache / f"{release}.json").unlink(missing_ok=True)
-    shutil.rmtree(cache.joinpath(*Path(releases, release).parts[1:]), ignore_errors=True)
+    return found[0], number
 
 
 def open_for_reading(folder: Path) -> None:
-    """Let everybody read what PHP wrote for itself alone."""
-    folder.chmod(0o755)
-    for path in folder.rglob("*"):
+    """Take over what PHP wrote for itself alone, and let everybody read it."""
+    for path in (folder, *folder.rglob("*")):
+        if os.geteuid() == 0:
+            os.chown(path, 0, 0)
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def apply(
-    php: str, folder: str, releases: str, wanted: t.Mapping[str, str], system: str
-) -> dict[str, int]:
-    """Compile releases; return the number of files of each.
+def builds_of(releases: str) -> dict[str, str]:
+    """Return the releases that are built, each with a digest of its manifest."""
+    return {
+        path.stem: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in Path(releases).glob("*.json")
+        if path.with_suffix("").is_dir()
+    }
+
+
+def read_index(folder: str) -> dict[str, Kept]:
+    """Return what was compiled, by program; nothing if that cannot be read."""
+    try:
+        entries = json.loads(Path(folder, INDEX).read_text(encoding="utf-8"))
+        return {name: Kept(**entry) for name, entry in entries.items()}
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}
+
+
+def write_index(folder: str, index: t.Mapping[str, Kept]) -> None:
+    """Note what is compiled, whole or not at all."""
+    beside = Path(folder, f"{INDEX}.new")
+    entries = {name: vars(kept) for name, kept in index.items()}
+    beside.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+    beside.rename(Path(folder, INDEX))
+
+
+def plan(
+    kept: Kept, now: str, builds: t.Mapping[str, str], folders: t.Collection[str]
+) -> tuple[list[str], list[str]]:
+    """Return the releases to compile and those to forget, for one program. Pure.
+
+    Args:
+        kept: what the index says.
+        now: the program's fingerprint.
+        builds: release → what identifies its build.
+        folders: entries of the cache folder.
+
+    """
+    if kept.fingerprint != now or kept.system_id not in folders:
+        return sorted(builds), sorted(kept.releases)
+    wanted = [name for name in sorted(builds) if kept.releases.get(name) != builds[name]]
+    return wanted, sorted(set(kept.releases) - set(builds))
+
+
+def converge_program(
+    program: Program, folder: str, releases: str, kept: Kept, builds: t.Mapping[str, str]
+) -> tuple[Kept, dict[str, int]]:
+    """Compile what one program lacks; return what it has then, and how many files were compiled.
 
     Raises:
-        OpcacheError: PHP could not compile anything.
+        OpcacheError: it could not compile.
     """
-    cache, numbers = Path(folder, system), {}
-    cache.mkdir(mode=0o755, parents=True, exist_ok=True)
-    for name, build in wanted.items():
-        remove(cache, releases, name)
-        numbers[name] = compile_release(php, cache, Path(releases, name))
-        note = json.dumps({"build": build, "files": numbers[name]})
-        (cache / f"{name}.json").write_text(note, encoding="utf-8")
-    return numbers
+    now = fingerprint(program)
+    wanted, gone = plan(kept, now, builds, os.listdir(folder))
+    have = {name: build for name, build in kept.releases.items() if name not in {*wanted, *gone}}
+    system, numbers = kept.system_id, {}
+    for name in gone:
+        shutil.rmtree(Path(folder, system, *Path(releases, name).parts[1:]), ignore_errors=True)
+    for name in wanted:
+        system, numbers[name] = compile_release(program, folder, Path(releases, name))
+        have[name] = builds[name]
+    return Kept(now, system, have), numbers
 
 
-def converge(php: str, folder: str, releases: str, *, check: bool) -> dict[str, t.Any]:
+def foresee(
+    todo: t.Sequence[Program], index: t.Mapping[str, Kept], builds: t.Mapping[str, str], folder: str
+) -> dict[str, t.Any]:
+    """Return what `converge` would: all it can know without compiling."""
+    folders = os.listdir(folder) if os.path.isdir(folder) else []
+    compiled: dict[str, dict[str, int]] = {}
+    changed = False
+    for program in todo:
+        kept = index.get(program.name, Kept())
+        wanted, gone = plan(kept, fingerprint(program), builds, folders)
+        compiled[program.name] = dict.fromkeys(wanted, 0)
+        changed = changed or bool(wanted or gone)
+    used = {kept.system_id for kept in index.values()}
+    old = sorted(set(folders) - used - {INDEX})
+    return {"changed": changed or bool(old), "compiled": compiled, "removed": old}
+
+
+def converge(version: str, folder: str, releases: str, *, check: bool) -> dict[str, t.Any]:
     """Have all releases compiled for the PHP of today, and drop what is for others.
 
     Raises:
         OpcacheError: PHP could not be run or compile.
     """
-    if check and not os.path.exists(php):
-        return {"changed": True, "system_id": "", "compiled": {}, "removed": []}
-    world, builds = read_world(php, folder), builds_of(releases)
-    wanted, old = plan(world, builds)
-    result: dict[str, t.Any] = {
-        "changed": bool(wanted or old),
-        "system_id": world.system_id,
-        "compiled": dict.fromkeys(wanted, 0),
-        "removed": old,
-    }
-    if check:
-        return result
-    for entry in old:
-        system, _, release = entry.partition("/")
-        if release:
-            remove(Path(folder, system), releases, release)
-        else:
-            shutil.rmtree(Path(folder, entry))
-    order = {name: builds[name] for name in wanted}
-    result["compiled"] = apply(php, folder, releases, order, world.system_id)
-    return result
+    todo, builds, index = programs(version), builds_of(releases), read_index(folder)
+    result = foresee(todo, index, builds, folder)
+    if not check and result["changed"]:
+        os.makedirs(folder, mode=0o755, exist_ok=True)
+        for program in todo:
+            kept, numbers = converge_program(
+                program, folder, releases, index.get(program.name, Kept()), builds
+            )
+            index[program.name], result["compiled"][program.name] = kept, numbers
+        write_index(folder, index)
+        used = {kept.system_id for kept in index.values()} | {INDEX}
+        result["removed"] = sorted(set(os.listdir(folder)) - used)
+        for name in result["removed"]:
+            path = Path(folder, name)
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    ids = {name: kept.system_id for name, kept in index.items() if kept.releases}
+    return {**result, "system_ids": ids}

@@ -13,8 +13,9 @@ description:
   - Compiles the PHP files of all releases that are built on the node into O(folder), in the form
     PHP's own file cache has, and makes the result readable by all and writable by root alone.
     Nothing of a release is run.
-  - The cache belongs to one build of PHP. After an update of PHP the next run compiles anew and
-    removes what was there for the earlier build.
+  - A cache belongs to one build of PHP with its extensions, and C(php) and C(php-fpm) have one
+    each. After an update of PHP the next run compiles anew and removes what was there for the
+    earlier build. Whether there was one is seen by the change times of its files.
   - It is compiled beside its place and renamed, so that it is whole or absent.
 author: The Archipel contributors
 options:
@@ -26,10 +27,10 @@ options:
     description: Where releases are, each with its manifest beside it.
     type: path
     default: /srv/nextcloud/releases
-  php:
-    description: The PHP that will run them.
-    type: path
-    default: /usr/bin/php
+  php_version:
+    description: The version of PHP that will run them, as Debian names its programs.
+    type: str
+    required: true
 attributes:
   check_mode:
     description: Can run in check mode and tell what a real run would change.
@@ -46,23 +47,23 @@ attributes:
 EXAMPLES = r"""
 - name: Have the releases compiled
   archipel.spaces.nextcloud_opcache:
-    php: /usr/bin/php8.4
+    php_version: "8.4"
   register: opcache
 """
 
 RETURN = r"""
-system_id:
+system_ids:
   description:
-    - Name of the cache's folder below O(folder), as this build of PHP wants it.
-    - Empty in check mode on a machine without PHP.
-  returned: success
-  type: str
-  sample: 8eb4ae17292dc2972c4f3426e77c4206
-compiled:
-  description: Number of files compiled, by release; 0 in check mode.
+    - Names of the caches' folders below O(folder), by program.
+    - A program for which nothing is compiled is left out.
   returned: success
   type: dict
-  sample: {"33.0.9": 9782}
+  sample: {"fpm": "b9653cf5b0e8f4529ef95f9b41181428", "cli": "8eb4ae17292dc2972c4f3426e77c4206"}
+compiled:
+  description: Number of files compiled, by program and release; 0 in check mode.
+  returned: success
+  type: dict
+  sample: {"fpm": {"33.0.9": 9782}, "cli": {}}
 removed:
   description: What was removed, caches of earlier builds of PHP and of releases that are gone.
   returned: success
@@ -77,7 +78,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import _opcache
 SPEC = {
     "folder": {"type": "path", "default": "/srv/nextcloud/opcache"},
     "releases_folder": {"type": "path", "default": "/srv/nextcloud/releases"},
-    "php": {"type": "path", "default": "/usr/bin/php"},
+    "php_version": {"type": "str", "required": True},
 }
 
 
@@ -87,7 +88,10 @@ def main() -> None:
     options = module.params
     try:
         result = _opcache.converge(
-            options["php"], options["folder"], options["releases_folder"], check=module.check_mode
+            options["php_version"],
+            options["folder"],
+            options["releases_folder"],
+            check=module.check_mode,
         )
     except (_opcache.OpcacheError, OSError) as error:
         module.fail_json(msg=str(error))

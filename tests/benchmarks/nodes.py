@@ -41,6 +41,17 @@ limits: {{accounts: {accounts}, storage_gb: 40}}
 theme: {{color: "#00679e", slogan: Ensemble}}
 """
 
+# A Python that notes the memory of what it ran.
+WATCHED, PEAKS = "/usr/local/bin/watched-python3", "/tmp/peaks"
+WATCHER = f"""\
+#!/usr/bin/python3
+import resource, subprocess, sys
+code = subprocess.call(["/usr/bin/python3", *sys.argv[1:]])
+with open("{PEAKS}", "a") as file:
+    file.write(f"{{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}}\\n")
+sys.exit(code)
+"""
+
 
 @dataclass
 class Sample:
@@ -130,12 +141,29 @@ class Environment:
         (path / "group_vars/all").mkdir(parents=True)
         (path / "group_vars/all/00-baseline").symlink_to(ROOT / "group_vars/all")
         (path / "spaces.yml").write_text("plugin: archipel.spaces.registry\n")
-        hosts = {f"node{n}": connection(machine) for n, machine in enumerate(machines)}
-        nodes = {"web": {"hosts": hosts}, "db": {"hosts": {name: {} for name in hosts}}}
-        (path / "nodes.yml").write_text(json.dumps(nodes))
+        self.reach()
         self.policy()
         for number in range(spaces):
             self.add(number)
+
+    def reach(self, interpreter: str = "/usr/bin/python3") -> None:
+        """Write how Ansible reaches the machines, and with which Python it works there."""
+        hosts = {
+            f"node{n}": {**connection(machine), "ansible_python_interpreter": interpreter}
+            for n, machine in enumerate(self.machines)
+        }
+        nodes = {"web": {"hosts": hosts}, "db": {"hosts": {name: {} for name in hosts}}}
+        (self.path / "nodes.yml").write_text(json.dumps(nodes))
+
+    def node_peak(self, playbook: str) -> float:
+        """Return the MiB of the largest module on a node in a run of a playbook."""
+        for machine in self.machines:
+            machine.execute("sh", "-c", f"cat > {WATCHED} && chmod +x {WATCHED}", stdin=WATCHER)
+        self.reach(WATCHED)
+        self.play(playbook)
+        self.reach()
+        peaks = [m.execute("cat", PEAKS).split() for m in self.machines]
+        return max(int(kib) for node in peaks for kib in node) / 1024
 
     def policy(self, **changes: t.Any) -> None:
         """Change the policy that all the spaces have in common."""
@@ -169,7 +197,6 @@ def connection(machine: Machine) -> dict[str, t.Any]:
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(machine.key),
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={machine.known_hosts}",
-        "ansible_python_interpreter": "/usr/bin/python3",
     }
 
 

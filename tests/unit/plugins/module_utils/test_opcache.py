@@ -4,40 +4,47 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _opcache
-from ansible_collections.archipel.spaces.plugins.module_utils._opcache import World
+from ansible_collections.archipel.spaces.plugins.module_utils._opcache import Kept, Program
 
-# Writes beside each name what PHP would: <cache>/<system id>/<path>.bin, for the owner alone.
-PHP = """\
-#!/usr/bin/python3
-import os, sys
-os.umask(0o077)
-cache = next(a.split("=", 1)[1] for a in sys.argv if a.startswith("opcache.file_cache="))
-names = sys.stdin.read().split()
-for name in names:
-    path = f"{cache}/SYSTEM{name}.bin"
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    open(path, "w").close()
-print(len(names))
-"""
+
+def compiler(system: str):
+    """Return what writes, like PHP, a file for its owner alone beside each name it is given."""
+
+    def run(_program: str, cache: str, lists) -> int:
+        names = [name for path in lists for name in Path(path).read_text().splitlines()]
+        for name in names:
+            path = Path(f"{cache}/{system}{name}.bin")
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+        return len(names)
+
+    return run
 
 
 @pytest.fixture
-def node(tmp_path):
-    """A node with one release and a PHP."""
+def node(tmp_path, monkeypatch):
+    """A node with one release and two programs of PHP."""
     release(tmp_path, "33.0.9")
-    php(tmp_path, "one")
+    php(tmp_path, monkeypatch, fpm="one", cli="uno")
     return tmp_path
 
 
-def php(node: Path, system: str) -> None:
-    path = node / "php"
-    path.write_text(PHP.replace("SYSTEM", system))
-    path.chmod(0o755)
+def php(node: Path, monkeypatch, **systems: str) -> None:
+    """Install a PHP: a file that changes, and the system ids of its programs."""
+    binary = node / "php"
+    binary.unlink(missing_ok=True)
+    binary.write_text(f"{systems}")
+    made = [
+        Program(name, str(binary), (str(binary),), compiler(system))
+        for name, system in systems.items()
+    ]
+    monkeypatch.setattr(_opcache, "programs", lambda _version: made)
 
 
 def release(node: Path, name: str, build: str = "{}") -> None:
@@ -49,9 +56,7 @@ def release(node: Path, name: str, build: str = "{}") -> None:
 
 
 def converge(node: Path, *, check: bool = False):
-    return _opcache.converge(
-        str(node / "php"), str(node / "opcache"), str(node / "releases"), check=check
-    )
+    return _opcache.converge("8.4", str(node / "opcache"), str(node / "releases"), check=check)
 
 
 def compiled(node: Path, system: str = "one") -> set[str]:
@@ -60,72 +65,100 @@ def compiled(node: Path, system: str = "one") -> set[str]:
     return {str(path.relative_to(base)) for path in base.rglob("*.bin")}
 
 
-def test_code_is_compiled_once(node):
+def test_code_is_compiled_once_for_each_program(node):
     first, second = converge(node), converge(node)
     assert first["changed"]
-    assert first["compiled"] == {"33.0.9": 1}
-    assert compiled(node) == {"33.0.9/lib/base.php.bin"}
+    assert first["compiled"] == {"fpm": {"33.0.9": 1}, "cli": {"33.0.9": 1}}
+    assert compiled(node) == compiled(node, "uno") == {"33.0.9/lib/base.php.bin"}
     assert not second["changed"]
-    assert second["system_id"] == "one"
+    assert second["system_ids"] == {"fpm": "one", "cli": "uno"}
 
 
 def test_everybody_may_read_it_and_only_its_owner_write(node):
     converge(node)
-    for path in (node / "opcache").rglob("*"):
+    for path in (node / "opcache" / "one").rglob("*"):
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
 
 
 def test_check_mode_says_so_and_writes_nothing(node):
     result = converge(node, check=True)
     assert result["changed"]
-    assert list(result["compiled"]) == ["33.0.9"]
+    assert result["compiled"] == {"fpm": {"33.0.9": 0}, "cli": {"33.0.9": 0}}
+    assert result["system_ids"] == {}
     assert not (node / "opcache").exists()
 
 
-def test_another_php_gets_a_cache_of_its_own_and_the_old_one_goes(node):
+def test_another_php_gets_a_cache_of_its_own_and_the_old_one_goes(node, monkeypatch):
     converge(node)
-    php(node, "two")
+    php(node, monkeypatch, fpm="two", cli="uno")
     result = converge(node)
-    assert (result["system_id"], result["removed"]) == ("two", ["one"])
+    assert (result["system_ids"]["fpm"], result["removed"]) == ("two", ["one"])
     assert compiled(node, "two") == {"33.0.9/lib/base.php.bin"}
     assert not (node / "opcache" / "one").exists()
+
+
+def test_a_change_of_php_by_hand_is_noticed(node):
+    converge(node)
+    # A program of the same size and time, in another place on the disk.
+    info = (node / "php").stat()
+    text = (node / "php").read_text()
+    (node / "php").unlink()
+    (node / "php").write_text(text)
+    os.utime(node / "php", ns=(info.st_atime_ns, info.st_mtime_ns))
+    assert converge(node, check=True)["changed"]
 
 
 def test_a_release_built_anew_is_compiled_anew(node):
     converge(node)
     release(node, "33.0.9", build='{"again": true}')
-    assert converge(node)["compiled"] == {"33.0.9": 1}
+    assert converge(node)["compiled"] == {"fpm": {"33.0.9": 1}, "cli": {"33.0.9": 1}}
 
 
 def test_the_code_of_a_release_that_is_gone_goes(node):
     release(node, "32.0.1")
     converge(node)
     (node / "releases" / "32.0.1.json").unlink()
-    assert converge(node)["removed"] == ["one/32.0.1"]
+    assert converge(node)["changed"]
     assert compiled(node) == {"33.0.9/lib/base.php.bin"}
+    assert not converge(node)["changed"]
 
 
 def test_a_release_that_is_being_built_is_left_alone(node):
     (node / "releases" / "34.0.0").mkdir()
-    assert list(converge(node)["compiled"]) == ["33.0.9"]
+    assert list(converge(node)["compiled"]["fpm"]) == ["33.0.9"]
 
 
-def test_a_php_without_opcache_is_named(node):
-    (node / "php").write_text("#!/bin/sh\necho 'no such function' >&2\nexit 255\n")
-    with pytest.raises(_opcache.OpcacheError, match="no such function"):
+def test_a_cache_that_somebody_removed_is_made_again(node):
+    converge(node)
+    os.rename(node / "opcache" / "one", node / "gone")
+    assert converge(node)["compiled"] == {"fpm": {"33.0.9": 1}, "cli": {}}
+
+
+def test_an_index_that_cannot_be_read_counts_for_nothing(node):
+    converge(node)
+    (node / "opcache" / "index.json").write_text("{")
+    assert converge(node)["compiled"]["fpm"] == {"33.0.9": 1}
+
+
+def test_what_an_interrupted_run_left_goes(node):
+    converge(node)
+    (node / "opcache" / ".new-x").mkdir()
+    assert converge(node)["removed"] == [".new-x"]
+
+
+def test_a_php_that_compiles_nothing_is_named(node, monkeypatch):
+    made = [Program("fpm", "/usr/sbin/php-fpm8.4", (), lambda *_: 0)]
+    monkeypatch.setattr(_opcache, "programs", lambda _version: made)
+    with pytest.raises(_opcache.OpcacheError, match="is opcache on"):
         converge(node)
 
 
-def test_a_machine_without_php_is_no_error_in_check_mode(node):
-    (node / "php").unlink()
-    assert converge(node, check=True) == {
-        "changed": True,
-        "system_id": "",
-        "compiled": {},
-        "removed": [],
-    }
+def test_what_php_says_instead_of_a_number_is_passed_on():
+    with pytest.raises(_opcache.OpcacheError, match="no such function"):
+        _opcache.answer_of("php8.4", "", "Fatal error: no such function")
 
 
-def test_an_interrupted_compilation_is_done_again():
-    world = World("one", frozenset({"one", ".new-x"}), {})
-    assert _opcache.plan(world, {"33.0.9": "{}"}) == (["33.0.9"], [".new-x"])
+def test_the_index_decides_only_for_the_php_it_was_made_with():
+    kept = Kept("then", "one", {"33.0.9": "a"})
+    assert _opcache.plan(kept, "then", {"33.0.9": "a"}, ["one"]) == ([], [])
+    assert _opcache.plan(kept, "now", {"33.0.9": "a"}, ["one"]) == (["33.0.9"], ["33.0.9"])
