@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import subprocess
+import typing as t
 from types import SimpleNamespace
 
 import pytest
@@ -208,7 +209,8 @@ def test_when_the_time_is_up_no_further_space_is_begun(tmp_path, monkeypatch):
     monkeypatch.setattr(_installation, "LOCK", str(tmp_path / "lock"))
     monkeypatch.setattr(_installation, "carry_out", lambda item, steps, node: ([item], ""))
     clock = iter([0.0, 1.0, 2.0, 31.0, 32.0])
-    monkeypatch.setattr(_installation.time, "monotonic", lambda: next(clock))
-    todo = [(name, {}) for name in ("amap", "chorale", "fanfare", "velo")]
-    outcomes = _installation.carry_out_all(todo, None, 1, 30)
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    todo: list[t.Any] = [(name, {}) for name in ("amap", "chorale", "fanfare", "velo")]
+    node = t.cast("_installation.Node", None)
+    outcomes = _installation.carry_out_all(todo, node, 1, 30)
     assert outcomes == [(["amap"], ""), (["chorale"], ""), None, None]
