@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from testinfra.host import Host
 
@@ -148,6 +150,23 @@ def test_an_idle_space_costs_nothing_and_wakes(
     assert wake(browser, spaces[slug]) == 200
     assert node.service(f"space-php@{slug}").is_running
     assert node.service(f"space-redis@{slug}").is_running
+
+
+def test_php_starts_from_code_compiled_for_it_and_cannot_change_it(
+    node: Host, browser: Browser, spaces: dict[str, Space], approved_slug: str
+):
+    """A cache for another build of PHP would be left aside, and one of its own begun."""
+    assert wake(browser, spaces[approved_slug]) == 200
+    index = json.loads(node.file("/srv/nextcloud/opcache/index.json").content_string)
+    process = node.check_output(
+        "systemctl show --property=MainPID --value space-php@%s.service", approved_slug
+    )
+    seen = node.check_output("nsenter --target %s --mount ls /run/opcache", process).split()
+    assert sorted(seen) == sorted(program["system_id"] for program in index.values())
+    mounts = node.file(f"/proc/{process}/mountinfo").content_string.splitlines()
+    options = [line.split()[5] for line in mounts if line.split()[4].startswith("/run/opcache/")]
+    assert len(options) == len(seen)
+    assert all("ro" in option.split(",") for option in options)
 
 
 def test_jobs_have_a_clock_and_run(node: Host, approved_slug: str):
