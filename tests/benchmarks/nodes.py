@@ -133,6 +133,8 @@ class Environment:
             "archipel_base_domain": "bench.localhost",
             "archipel_master_key": KEY,
             "spaces_install_enabled": False,
+            # A container has no project quotas.
+            "archipel_quota_backend": "none",
             "spaces_cron_calendar": "*-01-01 00:00:00",
             **policy,
         }
