@@ -16,9 +16,14 @@ SLUG = "chorale-des-halles"
 TEMPLATE = "/srv/nextcloud/golden/{release}/manifest.json"
 # What two spaces of one release do not have in common: (application, key).
 OF_ONE_SPACE = {
-    # Who they are.
+    # Who they are, and how much they may hold.
     ("core", "oc_id"),
     ("theming", "*"),
+    ("archipel", "given"),
+    ("archipel", "office_policy"),
+    ("archipel", "storage"),
+    ("files", "default_quota"),
+    ("files_trashbin", "trashbin_size"),
     # When things were done first, and since.
     ("core", "installedat"),
     ("core", "lastupdatedat"),
