@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tempfile
 import typing as t
@@ -14,6 +15,12 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _application_source as application_source,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _code_signature as code_signature,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source as source
 
 MODULE = "archipel.spaces.nextcloud_release"
@@ -30,8 +37,11 @@ class ActionModule(ActionBase):
         order = self._order()
         applications = self._applications()
         order["wanted"]["applications"] = [
-            {"id": name, "sha256": hashlib.sha256(data).hexdigest()}
+            {"id": name, "sha256": hashlib.sha256(data).hexdigest(), "own": True}
             for name, data in applications.items()
+        ] + [
+            {"id": name, "sha256": entry["sha256"].lower(), "version": entry["version"]}
+            for name, entry in self._pinned().items()
         ]
         asked = self._ask(order, task_vars)
         sources = self._sources()
@@ -44,11 +54,13 @@ class ActionModule(ActionBase):
             archive = source.obtain(
                 order["wanted"]["version"], release.get("archive") or {}, sources
             )
+            found = self._obtain(archive, sources)
         except source.SourceError as error:
             raise AnsibleActionFail(f"release {order['wanted']['id']}: {error}") from error
-        if archive.warning:
-            Display().warning(archive.warning)
-        return self._build(order, archive, applications, task_vars)
+        for warning in filter(None, [archive.warning, *(one.warning for one in found.values())]):
+            Display().warning(warning)
+        packed: dict[str, bytes | application_source.Found] = {**applications, **found}
+        return self._build(order, archive, packed, task_vars)
 
     def _order(self) -> dict[str, t.Any]:
         """Return what the module is told, but for the archives."""
@@ -89,6 +101,30 @@ class ActionModule(ActionBase):
                 raise AnsibleActionFail(f"{folder} has no appinfo/info.xml")
         return {folder.name: source.pack_application(folder) for folder in folders}
 
+    def _pinned(self) -> dict[str, dict[str, t.Any]]:
+        """Return the applications that the catalogue pins, once they are found right."""
+        arguments = self._task.args
+        entries = arguments["release"].get("applications") or {}
+        problems = application_source.check(str(arguments["id"]), entries)
+        if problems:
+            raise AnsibleActionFail("\n".join(problems))
+        return dict(entries)
+
+    def _obtain(
+        self, archive: source.Archive, sources: source.Sources
+    ) -> dict[str, application_source.Found]:
+        """Return the verified archives of the catalogue's applications; all problems at once."""
+        trusted = functools.cache(lambda: code_signature.authority_of(str(archive.path)))
+        found, problems = {}, []
+        for name, entry in self._pinned().items():
+            try:
+                found[name] = application_source.obtain(name, entry, sources, trusted)
+            except source.SourceError as error:
+                problems.append(str(error))
+        if problems:
+            raise source.SourceError("\n".join(["cannot be built", *problems]))
+        return found
+
     def _sources(self) -> source.Sources:
         """Return where archives may come from."""
         try:
@@ -118,7 +154,7 @@ class ActionModule(ActionBase):
         self,
         order: dict[str, t.Any],
         archive: source.Archive,
-        applications: dict[str, bytes],
+        applications: dict[str, bytes | application_source.Found],
         task_vars: Vars,
     ) -> dict[str, t.Any]:
         """Copy the archives to the node and build the release from them."""
@@ -133,9 +169,13 @@ class ActionModule(ActionBase):
             }
             with tempfile.TemporaryDirectory() as local:
                 for application in order["wanted"]["applications"]:
-                    packed = Path(local, f"{application['id']}.tar.gz")
-                    packed.write_bytes(applications[application["id"]])
-                    application["archive"] = self._send(packed, folder)
+                    one = applications[application["id"]]
+                    path = Path(local, f"{application['id']}.tar.gz")
+                    if isinstance(one, bytes):
+                        path.write_bytes(one)
+                    else:
+                        path, application["signed"] = one.path, one.signed
+                    application["archive"] = self._send(path, folder)
             return self._module(order, task_vars)
         finally:
             self._remove_tmp_path(folder)

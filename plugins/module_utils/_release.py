@@ -44,6 +44,22 @@ class Application:
     sha256: str
     # On this node; empty until the release is built.
     archive: str = ""
+    # As the catalogue pins it; empty for those of this collection.
+    version: str = ""
+    # Whether its author's signature was checked.
+    signed: bool = False
+    # Comes with this collection, and moves with it.
+    own: bool = False
+
+
+@dataclass(frozen=True)
+class Running:
+    """What an application will find on this node."""
+
+    nextcloud: str
+    php: str
+    # Names of PHP's extensions, in lower case.
+    extensions: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -107,6 +123,7 @@ def plan(wanted: Wanted, manifest: dict[str, t.Any] | None) -> Plan:
     built_from = manifest["archive"]["sha256"]
     if wanted.sha256 and built_from != wanted.sha256:
         differences.append(f"archive sha256 {built_from}, wanted {wanted.sha256}")
+    differences += application_differences(wanted, manifest["applications"])
     if differences:
         raise ReleaseError(
             f"release {wanted.id} is built already and a release is never modified: it has "
@@ -117,13 +134,31 @@ def plan(wanted: Wanted, manifest: dict[str, t.Any] | None) -> Plan:
     return Plan(build=False, warnings=application_warnings(wanted, manifest["applications"]))
 
 
-def application_warnings(wanted: Wanted, built: dict[str, dict[str, str]]) -> list[str]:
-    """Return what to say about applications that have moved on since the release was built."""
+def application_differences(wanted: Wanted, built: dict[str, dict[str, t.Any]]) -> list[str]:
+    """Return how the catalogue's applications differ from those of a built release. Pure."""
+    pinned = {one.id: one for one in wanted.applications if not one.own}
+    own = {one.id for one in wanted.applications if one.own}
+    differences = []
+    for name in sorted(set(pinned) | (set(built) - own)):
+        if name not in built:
+            differences.append(f"no application {name}, wanted {pinned[name].version}")
+        elif name not in pinned:
+            differences.append(f"application {name}, not wanted any more")
+        elif built[name]["sha256"] != pinned[name].sha256:
+            differences.append(
+                f"application {name} from another archive than the one pinned for "
+                f"{pinned[name].version}"
+            )
+    return differences
+
+
+def application_warnings(wanted: Wanted, built: dict[str, dict[str, t.Any]]) -> list[str]:
+    """Return what to say about our own applications that have moved on since then. Pure."""
     return [
         f"release {wanted.id} was built with another {application.id} than the one at hand; "
         "spaces get the new one with a new release id in archipel_releases"
         for application in wanted.applications
-        if built.get(application.id, {}).get("sha256") != application.sha256
+        if application.own and built.get(application.id, {}).get("sha256") != application.sha256
     ]
 
 
@@ -153,6 +188,22 @@ def php_version(binary: str) -> str | None:
     except (OSError, subprocess.SubprocessError) as error:
         raise ReleaseError(f"{binary} does not tell its version: {error}") from error
     return done.stdout.strip()
+
+
+def php_extensions(binary: str) -> frozenset[str]:
+    """Ask PHP for its extensions.
+
+    Raises:
+        ReleaseError: it does not answer.
+
+    """
+    try:
+        done = subprocess.run(
+            [binary, "-m"], capture_output=True, text=True, check=True, timeout=30
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ReleaseError(f"{binary} does not name its extensions: {error}") from error
+    return frozenset(line.strip().lower() for line in done.stdout.splitlines() if line.strip())
 
 
 def digest_of(path: str) -> str:
@@ -191,13 +242,23 @@ def read_application(folder: str) -> dict[str, t.Any]:
         root = ElementTree.parse(f"{folder}/appinfo/info.xml").getroot()
     except (OSError, ElementTree.ParseError) as error:
         raise ReleaseError(f"{folder}/appinfo/info.xml cannot be read: {error}") from error
-    limits = root.find("dependencies/nextcloud")
+    php = root.find("dependencies/php")
+    nextcloud = root.find("dependencies/nextcloud")
     return {
         "id": (root.findtext("id") or "").strip(),
         "version": (root.findtext("version") or "").strip(),
-        "min": limits.get("min-version", "") if limits is not None else "",
-        "max": limits.get("max-version", "") if limits is not None else "",
+        "nextcloud": limits(nextcloud),
+        "php": limits(php),
+        "extensions": [(lib.text or "").strip() for lib in root.findall("dependencies/lib")],
+        "databases": [(one.text or "").strip() for one in root.findall("dependencies/database")],
     }
+
+
+def limits(element: ElementTree.Element | None) -> tuple[str, str]:
+    """Return the lowest and the highest version an application names, empty where it names none."""
+    if element is None:
+        return "", ""
+    return element.get("min-version", ""), element.get("max-version", "")
 
 
 def capabilities(tree: str) -> dict[str, t.Any]:
@@ -224,23 +285,69 @@ def capabilities(tree: str) -> dict[str, t.Any]:
     }
 
 
-def add_application(tree: str, application: Application, version: str) -> dict[str, str]:
-    """Unpack one application into the release and check that it belongs there."""
+def within(version: str, low: str, high: str) -> bool:
+    """Tell whether a version is in a range, both ends as exact as they are written. Pure."""
+    found = numbers(version)
+    lowest, highest = numbers(low), numbers(high)
+    return found[: len(lowest)] >= lowest and (not highest or found[: len(highest)] <= highest)
+
+
+def obstacles(info: dict[str, t.Any], wanted: Application, running: Running) -> list[str]:
+    """Return why an application cannot run here. Pure."""
+    name = f"application {wanted.id} {info['version']}"
+    found = []
+    if info["id"] != wanted.id:
+        found.append(f"application {wanted.id} calls itself {info['id']!r}")
+    if wanted.version and info["version"] != wanted.version:
+        found.append(f"{name} is in the archive pinned as {wanted.version}")
+    for what, version in (("nextcloud", running.nextcloud), ("php", running.php)):
+        low, high = info[what]
+        if not within(version, low, high):
+            called = {"nextcloud": "Nextcloud", "php": "PHP"}[what]
+            found.append(
+                f"{name} is made for {called} {low or '…'} to {high or '…'}, not for {version}; "
+                "take another version of it"
+            )
+    lacking = [one for one in info["extensions"] if one.lower() not in running.extensions]
+    if lacking:
+        found.append(f"{name} needs the PHP extensions {', '.join(lacking)}; install them")
+    if info["databases"] and "mysql" not in info["databases"]:
+        found.append(f"{name} works with {', '.join(info['databases'])} only, not with MariaDB")
+    return found
+
+
+def add_application(tree: str, application: Application) -> dict[str, t.Any]:
+    """Unpack one application into the release and return what it says of itself."""
     if digest_of(application.archive) != application.sha256:
         raise ReleaseError(f"the archive of application {application.id} changed on its way here")
     target = f"{tree}/{EXTRA}/{application.id}"
     unpack(application.archive, application.id, target)
-    info = read_application(target)
-    if info["id"] != application.id:
-        raise ReleaseError(f"application {application.id} calls itself {info['id']!r}")
-    major = numbers(version)[0]
-    low, high = numbers(info["min"] or "0"), numbers(info["max"] or "999")
-    if not low[0] <= major <= high[0]:
-        raise ReleaseError(
-            f"application {application.id} {info['version']} is made for Nextcloud {info['min']} "
-            f"to {info['max']}, not for {version}; take another version of it"
-        )
-    return {"version": info["version"], "sha256": application.sha256}
+    return read_application(target)
+
+
+def add_applications(tree: str, wanted: Wanted, running: Running) -> dict[str, dict[str, t.Any]]:
+    """Unpack all applications, and check them together: everything wrong is said at once.
+
+    Raises:
+        ReleaseError: one of them cannot be had here.
+
+    """
+    added, problems = {}, []
+    for application in wanted.applications:
+        if os.path.isdir(f"{tree}/apps/{application.id}"):
+            problems.append(f"application {application.id} is part of Nextcloud {wanted.version}")
+            continue
+        info = add_application(tree, application)
+        problems += obstacles(info, application, running)
+        added[application.id] = {
+            "version": info["version"],
+            "sha256": application.sha256,
+            "signed": application.signed,
+            "own": application.own,
+        }
+    if problems:
+        raise ReleaseError("\n".join([f"release {wanted.id} cannot be built", *problems]))
+    return added
 
 
 def unpack(archive: str, top: str, target: str) -> None:
@@ -251,15 +358,15 @@ def unpack(archive: str, top: str, target: str) -> None:
         raise ReleaseError(f"{os.path.basename(archive)}: {error}") from error
 
 
-def build(folder: str, wanted: Wanted, source: Source) -> dict[str, t.Any]:
-    """Make the release and return its manifest."""
+def build(folder: str, wanted: Wanted, source: Source, running: Running) -> dict[str, t.Any]:
+    """Make the release for what runs on this node and return its manifest."""
     if digest_of(source.path) != source.sha256:
         raise ReleaseError(f"{source.name} changed on its way to this node; run again")
     os.makedirs(folder, mode=0o755, exist_ok=True)
     sweep(folder)
     place = f"{folder}/.building-{wanted.id}-{secrets.token_hex(4)}"
     try:
-        manifest = assemble(place, wanted, source)
+        manifest = assemble(place, wanted, source, running)
         os.sync()
         write_manifest(folder, wanted.id, manifest)
         os.rename(place, f"{folder}/{wanted.id}")
@@ -269,7 +376,7 @@ def build(folder: str, wanted: Wanted, source: Source) -> dict[str, t.Any]:
     return manifest
 
 
-def assemble(place: str, wanted: Wanted, source: Source) -> dict[str, t.Any]:
+def assemble(place: str, wanted: Wanted, source: Source, running: Running) -> dict[str, t.Any]:
     """Unpack and check everything at a place nobody uses yet."""
     unpack(source.path, TOP, place)
     version = read_version(place)
@@ -280,10 +387,7 @@ def assemble(place: str, wanted: Wanted, source: Source) -> dict[str, t.Any]:
         )
     able = capabilities(place)
     os.makedirs(f"{place}/{EXTRA}", mode=0o755, exist_ok=True)
-    applications = {
-        application.id: add_application(place, application, wanted.version)
-        for application in wanted.applications
-    }
+    applications = add_applications(place, wanted, running)
     return {
         "id": wanted.id,
         **version,
@@ -374,5 +478,6 @@ def converge(
     elif not check:
         if source is None:
             raise ReleaseError(f"release {release.id} is absent and no archive was given")
-        manifest = build(folder, release, Source(**source))
+        running = Running(release.version, found or "", php_extensions(php))
+        manifest = build(folder, release, Source(**source), running)
     return {"changed": todo.build, "manifest": manifest or {}, "warnings": todo.warnings}

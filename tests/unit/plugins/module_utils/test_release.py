@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_so
 from tests.standin import build as standin
 
 PHP = "/usr/bin/php"
+DECK = _release.Application("deck", "a" * 64, version="1.2.3")
+RUNNING = _release.Running("33.0.9", "8.4.21", frozenset({"core", "gd", "intl"}))
 ROOT = Path(__file__).resolve().parents[4]
 APPLICATION = ROOT / "roles/nextcloud/files/apps/archipel"
 
@@ -60,7 +63,7 @@ class TestBuild:
     def test_release_and_manifest_are_there(
         self, folder: Path, wanted: _release.Wanted, source: _release.Source
     ):
-        manifest = _release.build(str(folder), wanted, source)
+        manifest = _release.build(str(folder), wanted, source, RUNNING)
         assert sorted(path.name for path in folder.iterdir()) == ["33.0.9", "33.0.9.json"]
         assert manifest == json.loads((folder / "33.0.9.json").read_text())
         assert _release.read_manifest(str(folder), "33.0.9") == manifest
@@ -73,7 +76,7 @@ class TestBuild:
     def test_nobody_but_the_owner_may_write(
         self, folder: Path, wanted: _release.Wanted, source: _release.Source
     ):
-        _release.build(str(folder), wanted, source)
+        _release.build(str(folder), wanted, source, RUNNING)
         modes = {path.lstat().st_mode & 0o7777 for path in folder.rglob("*")}
         assert modes == {0o755, 0o644}
 
@@ -83,7 +86,7 @@ class TestBuild:
     ):
         wanted = _release.Wanted("x", version, "8.2", "8.5")
         archive = source_of(archives / f"nextcloud-{version}.tar.bz2")
-        able = _release.build(str(folder), wanted, archive)["capabilities"]
+        able = _release.build(str(folder), wanted, archive, RUNNING)["capabilities"]
         assert able["install_without_admin"] is True
         assert able["merges_config_lists"] is deep
         assert "files" in able["always_enabled"]
@@ -96,14 +99,14 @@ class TestBuild:
         with pytest.raises(
             _release.ReleaseError, match=r"holds Nextcloud 33\.0\.8.*wants 33\.0\.9"
         ):
-            _release.build(str(folder), wanted, other)
+            _release.build(str(folder), wanted, other, RUNNING)
         assert list(folder.iterdir()) == []
 
     def test_archive_that_changed_on_its_way(
         self, folder: Path, wanted: _release.Wanted, source: _release.Source
     ):
         with pytest.raises(_release.ReleaseError, match="changed on its way"):
-            _release.build(str(folder), wanted, replace(source, sha256="0" * 64))
+            _release.build(str(folder), wanted, replace(source, sha256="0" * 64), RUNNING)
 
     def test_application_of_another_nextcloud(
         self, folder: Path, source: _release.Source, tmp_path: Path
@@ -119,7 +122,7 @@ class TestBuild:
         application = _release.Application("old", _release.digest_of(str(packed)), str(packed))
         wanted = _release.Wanted("x", "33.0.9", "8.2", "8.5", applications=[application])
         with pytest.raises(_release.ReleaseError, match="made for Nextcloud 20 to 21"):
-            _release.build(str(folder), wanted, source)
+            _release.build(str(folder), wanted, source, RUNNING)
         assert list(folder.iterdir()) == []
 
     def test_interrupted_build_leaves_nothing_that_counts(
@@ -137,9 +140,9 @@ class TestBuild:
         with monkeypatch.context() as patch:
             patch.setattr(os, "rename", killed)
             with pytest.raises(KeyboardInterrupt):
-                _release.build(str(folder), wanted, source)
+                _release.build(str(folder), wanted, source, RUNNING)
         assert _release.read_manifest(str(folder), "33.0.9") is None
-        _release.build(str(folder), wanted, source)
+        _release.build(str(folder), wanted, source, RUNNING)
         assert _release.read_manifest(str(folder), "33.0.9") is not None
 
     def test_old_remains_are_swept(
@@ -149,7 +152,7 @@ class TestBuild:
         for path in (old, recent):
             path.mkdir(parents=True)
         os.utime(old, (0, 0))
-        _release.build(str(folder), wanted, source)
+        _release.build(str(folder), wanted, source, RUNNING)
         assert not old.exists()
         assert recent.exists()
 
@@ -179,14 +182,104 @@ class TestPlan:
             _release.plan(self.plain(**wanted), self.manifest(**found))
 
     def test_newer_application_is_a_warning(self):
-        wanted = self.plain(applications=[_release.Application("archipel", "b" * 64)])
+        wanted = self.plain(applications=[_release.Application("archipel", "b" * 64, own=True)])
         built = self.manifest(applications={"archipel": {"sha256": "a" * 64}})
         plan = _release.plan(wanted, built)
         assert plan.build is False
         assert "new release id" in plan.warnings[0]
 
+    @pytest.mark.parametrize(
+        ("applications", "built", "said"),
+        [
+            ([DECK], {}, r"no application deck, wanted 1\.2\.3"),
+            ([], {"deck": {"sha256": "a" * 64}}, "application deck, not wanted any more"),
+            ([DECK], {"deck": {"sha256": "b" * 64}}, "deck from another archive"),
+        ],
+    )
+    def test_other_applications_under_the_same_id_are_refused(
+        self, applications: list[_release.Application], built: dict[str, Any], said: str
+    ):
+        own = _release.Application("archipel", "c" * 64, own=True)
+        found = {"archipel": {"sha256": "c" * 64}, **built}
+        with pytest.raises(_release.ReleaseError, match=rf"{said}.*new release id"):
+            _release.plan(
+                self.plain(applications=[own, *applications]), self.manifest(applications=found)
+            )
+
+
+class TestObstacles:
+    """Whether an application can run here: said before any space sees the release."""
+
+    INFO: Mapping[str, Any] = {
+        "id": "deck",
+        "version": "1.2.3",
+        "nextcloud": ("32", "33"),
+        "php": ("8.2", "8.4"),
+        "extensions": ["GD", "intl"],
+        "databases": ["mysql", "pgsql"],
+    }
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"id": "duck"}, "calls itself 'duck'"),
+            ({"version": "1.2.4"}, "1.2.4 is in the archive pinned as 1.2.3"),
+            ({"nextcloud": ("34", "35")}, "made for Nextcloud 34 to 35, not for 33.0.9"),
+            ({"nextcloud": ("29", "32")}, "made for Nextcloud 29 to 32"),
+            ({"php": ("8.5", "")}, "made for PHP 8.5 to …, not for 8.4.21"),
+            ({"php": ("8.1", "8.3")}, "made for PHP 8.1 to 8.3"),
+            ({"extensions": ["gd", "zip", "imagick"]}, "needs the PHP extensions zip, imagick"),
+            ({"databases": ["pgsql"]}, "works with pgsql only"),
+        ],
+    )
+    def test_each_is_named(self, change: dict[str, Any], said: str):
+        found = _release.obstacles({**self.INFO, **change}, DECK, RUNNING)
+        assert len(found) == 1
+        assert said in found[0]
+
+    def test_no_limits_are_none(self):
+        open_to_all = {"nextcloud": ("", ""), "php": ("", ""), "extensions": [], "databases": []}
+        assert _release.obstacles({**self.INFO, **open_to_all}, DECK, RUNNING) == []
+        assert _release.obstacles(dict(self.INFO), DECK, RUNNING) == []
+
+    def test_a_range_is_as_exact_as_it_is_written(self):
+        assert _release.within("33.0.9", "33.0.9", "33")
+        assert not _release.within("33.0.8", "33.0.9", "33")
+        assert not _release.within("34.0.0", "33", "33")
+
+    def test_everything_wrong_is_said_at_once(
+        self, folder: Path, source: _release.Source, tmp_path: Path
+    ):
+        made = []
+        for name in ("one", "two", "files"):
+            place = tmp_path / name
+            (place / "appinfo").mkdir(parents=True)
+            (place / "appinfo/info.xml").write_text(
+                f"<info><id>{name}</id><version>1</version><dependencies>"
+                "<lib>no_such_extension</lib></dependencies></info>"
+            )
+            packed = tmp_path / f"{name}.tar.gz"
+            packed.write_bytes(_release_source.pack_application(place))
+            digest = _release.digest_of(str(packed))
+            made.append(_release.Application(name, digest, str(packed), "1"))
+        wanted = _release.Wanted("x", "33.0.9", "8.2", "8.5", applications=made)
+        with pytest.raises(_release.ReleaseError) as caught:
+            _release.build(str(folder), wanted, source, RUNNING)
+        lines = str(caught.value).splitlines()
+        assert lines[0] == "release x cannot be built"
+        assert [line.split()[1] for line in lines[1:]] == ["one", "two", "files"]
+        assert list(folder.iterdir()) == []
+
 
 class TestPhp:
+    def test_extensions_are_asked_for(self, tmp_path: Path):
+        program = tmp_path / "php"
+        program.write_text("#!/bin/sh\nprintf '[PHP Modules]\\nGD\\nZend OPcache\\n\\n'\n")
+        program.chmod(0o755)
+        assert {"gd", "zend opcache"} <= _release.php_extensions(str(program))
+        with pytest.raises(_release.ReleaseError, match="does not name its extensions"):
+            _release.php_extensions("/bin/false")
+
     @pytest.mark.parametrize("found", ["8.2.0", "8.4.21-1+deb13u1", "8.5.9"])
     def test_inside_the_range(self, found: str):
         _release.check_php(_release.Wanted("x", "33.0.9", "8.2", "8.5"), found)

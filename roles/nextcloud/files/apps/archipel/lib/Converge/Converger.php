@@ -162,17 +162,18 @@ final class Converger
         if (!$this->space->hasAccount($admin->uid)) {
             $this->step("create account {$admin->uid}", fn () => $this->space->addAccount($admin));
         }
-        foreach ($admin->groups as $group) {
-            if (!$this->space->isMember($admin->uid, $group)) {
-                $this->step("add {$admin->uid} to $group", fn () => $this->space->addMember($admin->uid, $group));
-            }
-        }
         foreach ($admin->subadminOf as $group) {
             if (!$this->space->isSubadmin($admin->uid, $group)) {
                 $this->step(
                     "let {$admin->uid} administer $group",
                     fn () => $this->space->addSubadmin($admin->uid, $group),
                 );
+            }
+        }
+        // Joining the administrators would do the above by itself, unreported.
+        foreach ($admin->groups as $group) {
+            if (!$this->space->isMember($admin->uid, $group)) {
+                $this->step("add {$admin->uid} to $group", fn () => $this->space->addMember($admin->uid, $group));
             }
         }
     }

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Find and verify the archives of a release's applications, on the controller."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _archive
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _applications,
+    _code_signature,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source as source
+from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import did_you_mean, quoted
+
+KEYS = ("version", "url", "sha256", "unsigned")
+VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
+SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+ADDRESS = re.compile(r"https?://[^\s]+")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A verified archive of an application on the controller."""
+
+    path: Path
+    signed: bool
+    origin: str
+    warning: str = ""
+
+
+def check(release: str, entries: t.Any) -> list[str]:
+    """Return what is wrong with the applications of a release in the catalogue. Pure."""
+    where = f"archipel_releases['{release}'].applications"
+    if not isinstance(entries, t.Mapping):
+        return [
+            f"{where}: found {quoted(entries)}; allowed: application -> {{version, url, sha256}}"
+        ]
+    return [
+        problem for name, entry in entries.items() for problem in check_entry(where, name, entry)
+    ]
+
+
+def check_entry(where: str, name: t.Any, entry: t.Any) -> list[str]:
+    """Return what is wrong with one application. Pure."""
+    if not isinstance(name, str) or not _applications.ID.fullmatch(name):
+        return [f"{where}: found {quoted(name)}; allowed: an id such as calendar"]
+    where = f"{where}.{name}"
+    if name == _applications.OWN:
+        return [f"{where}: it comes with this collection; remove it"]
+    if not isinstance(entry, t.Mapping):
+        return [f"{where}: found {quoted(entry)}; allowed: version, url, sha256"]
+    problems = [
+        f"{where}.{key}: unknown key; allowed: {', '.join(KEYS)}.{did_you_mean(str(key), KEYS)}"
+        for key in entry
+        if key not in KEYS
+    ]
+    patterns = (
+        ("version", VERSION, 'the exact version, in quotes, such as "5.0.2"'),
+        ("sha256", SHA256, "64 hexadecimal digits in quotes"),
+        ("url", ADDRESS, "the address of its archive"),
+    )
+    for key, pattern, allowed in patterns:
+        value = entry.get(key, "" if key != "url" else "https://local")
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            problems.append(f"{where}.{key}: found {quoted(value)}; allowed: {allowed}")
+    if not isinstance(entry.get("unsigned", False), bool):
+        problems.append(
+            f"{where}.unsigned: found {quoted(entry['unsigned'])}; allowed: true or false"
+        )
+    return problems
+
+
+def file_name(name: str, entry: t.Mapping[str, t.Any]) -> str:
+    """Return what an application's archive is called in local folders and on mirrors. Pure."""
+    return f"{name}-{entry['version']}.tar.gz"
+
+
+def obtain(
+    name: str,
+    entry: t.Mapping[str, t.Any],
+    sources: source.Sources,
+    trusted: t.Callable[[], _code_signature.Authority],
+) -> Found:
+    """Return an application's archive: a local file, else from the mirror or its address.
+
+    Raises:
+        source.SourceError: it cannot be had, or must not be trusted.
+
+    """
+    path, origin = find(name, entry, sources)
+    digest, pinned = source.sha256_of(path), entry["sha256"].lower()
+    if digest != pinned:
+        raise source.SourceError(
+            f"application {name}: {path} has the SHA-256 {digest}, the catalogue pins {pinned}; "
+            "replace the file, or correct the catalogue if the new one is right"
+        )
+    if entry.get("unsigned", False):
+        warning = (
+            f"application {name} {entry['version']} is taken without its author's signature: "
+            "archipel_releases says unsigned: true"
+        )
+        return Found(path, signed=False, origin=origin, warning=warning)
+    try:
+        _code_signature.verify(str(path), name, trusted())
+    except (_code_signature.SignatureError, _archive.ArchiveError) as error:
+        raise source.SourceError(
+            f"application {name}: {path}: {error}. Take the archive that its author published; "
+            "only where you trust it otherwise, say unsigned: true in archipel_releases"
+        ) from error
+    return Found(path, signed=True, origin=origin)
+
+
+def find(name: str, entry: t.Mapping[str, t.Any], sources: source.Sources) -> tuple[Path, str]:
+    """Return where an application's archive is, fetched if need be, and where it came from."""
+    called = file_name(name, entry)
+    for folder in sources.local_folders:
+        path = Path(folder).expanduser() / called
+        if path.is_file():
+            return path.resolve(), "local file"
+    url = f"{sources.mirror_url.rstrip('/')}/{called}" if sources.mirror_url else entry.get("url")
+    if not url:
+        raise source.SourceError(
+            f"application {name}: no {called} in {', '.join(sources.local_folders) or 'any folder'}"
+            ", and the catalogue names no url; put it there, or name one"
+        )
+    path = source.cache_folder(sources) / called
+    with source.locked(path):
+        if not path.is_file() or source.sha256_of(path) != entry["sha256"].lower():
+            source.fetch(url, path, entry["sha256"].lower())
+    return path, url
