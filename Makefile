@@ -57,6 +57,12 @@ molecule: host venv ## Run scenarios on machines of their own: make molecule SCE
 bench: host venv ## Print how long things take (QUICK=1: with fewer spaces)
 	@for program in tests/benchmarks/bench_*.py; do python "$$program" $(if $(QUICK),--quick); done
 
+##### Keeping it up to date
+
+.PHONY: catalogue
+catalogue: venv ## Propose newer applications for a release as a diff: make catalogue RELEASE=33.0.9
+	@python -m tools.catalogue $(if $(RELEASE),--release $(RELEASE)) $(if $(FEED),--feed $(FEED))
+
 ##### Parts of check
 
 .PHONY: lint

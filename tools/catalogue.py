@@ -1,0 +1,309 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""Propose newer applications for the release catalogue, as a diff for a human to commit.
+
+    python -m tools.catalogue                      # what archipel_release could have
+    python -m tools.catalogue --release 33.0.9 | git apply
+
+The application store's feed says which versions run on which Nextcloud and PHP. Each
+archive that is proposed was fetched, checked against its author's signature in the feed,
+and its SHA-256 is what the catalogue pins. Whether Nextcloud's authority vouches for that
+author is checked when a release is built.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import hashlib
+import io
+import json
+import os
+import re
+import sys
+import tarfile
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tools import ROOT
+
+os.environ["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
+
+from ansible.plugins.loader import init_plugin_loader
+
+# A test that imports this has done it already.
+if not any(type(finder).__name__ == "_AnsibleCollectionFinder" for finder in sys.meta_path):
+    init_plugin_loader([str(ROOT / "collections")])
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (  # noqa: E402
+    _code_signature,
+)
+
+FEED = "https://apps.nextcloud.com/api/v1/apps.json"
+CATALOGUE = ROOT / "group_vars/all/releases.yml"
+LARGEST = 512 * 1024 * 1024
+# Keys of a release start here, those of its parts two further in.
+RELEASE_KEY, PART_KEY = re.compile(r"  \S"), re.compile(r"    (\w+):")
+
+Entry = dict[str, Any]
+
+
+class CatalogueError(Exception):
+    """No proposal can be made; the message says why."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What one release could be made of."""
+
+    applications: dict[str, Entry]
+    without: list[str]
+    # Why an application is not among them.
+    reasons: dict[str, str]
+
+
+def read(address: str) -> bytes:
+    """Return what is at an address, or in a file."""
+    try:
+        if "://" not in address:
+            return Path(address).read_bytes()
+        request = urllib.request.Request(address, headers={"User-Agent": "archipel"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return bytes(answer.read(LARGEST))
+    except (OSError, ValueError) as error:
+        raise CatalogueError(f"{address} cannot be read: {error}") from error
+
+
+def read_feed(address: str) -> dict[str, Entry]:
+    """Return the applications of the store's feed, by id."""
+    try:
+        feed = json.loads(read(address))
+        return {str(entry["id"]): entry for entry in feed}
+    except (ValueError, TypeError, KeyError) as error:
+        raise CatalogueError(f"{address} is no feed of the application store: {error!r}") from error
+
+
+def numbers(version: str) -> list[int]:
+    """Return the numbers of a version."""
+    return [int(part) for part in re.findall(r"\d+", version)]
+
+
+def admits(spec: str, version: str) -> bool:
+    """Tell whether ">=30 <=33" admits a version; each end is as exact as it is written."""
+    for part in spec.split():
+        match = re.fullmatch(r"(>=|<=|>|<|=)(\d[\d.]*)", part)
+        if part == "*":
+            continue
+        if match is None:
+            return False
+        bound = numbers(match.group(2))
+        found = numbers(version)[: len(bound)]
+        verdicts = {
+            ">=": found >= bound,
+            "<=": found <= bound,
+            ">": found > bound,
+            "<": found < bound,
+            "=": found == bound,
+        }
+        if not verdicts[match.group(1)]:
+            return False
+    return True
+
+
+def choose(entry: Mapping[str, Any], release: Mapping[str, Any]) -> Entry | None:
+    """Return the newest finished version of an application that a release can have."""
+    candidates = [
+        one
+        for one in entry.get("releases", [])
+        if not one.get("isNightly")
+        and "-" not in one["version"]
+        and admits(one.get("rawPlatformVersionSpec", "*"), release["version"])
+        # Nodes differ in their PHP: it must run on the oldest or the newest of the range.
+        and any(
+            admits(one.get("rawPhpVersionSpec", "*"), release["php"][end]) for end in ("min", "max")
+        )
+    ]
+    return max(candidates, key=lambda one: numbers(one["version"]), default=None)
+
+
+def pin(name: str, found: Mapping[str, Any], certificate: str) -> Entry:
+    """Fetch an archive, check it, and return its entry of the catalogue."""
+    data = read(found["download"])
+    try:
+        _code_signature.verify_download(data, found["signature"], certificate, name)
+    except (_code_signature.SignatureError, ValueError, KeyError) as error:
+        raise CatalogueError(f"{found['download']}: {error}") from error
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            tops = {member.name.split("/", 1)[0] for member in archive}
+    except tarfile.TarError as error:
+        raise CatalogueError(f"{found['download']} is no archive: {error}") from error
+    if tops != {name}:
+        raise CatalogueError(
+            f"{found['download']} holds {sorted(tops)}, expected the folder {name}"
+        )
+    digest = hashlib.sha256(data).hexdigest()
+    return {"version": found["version"], "url": found["download"], "sha256": digest}
+
+
+def propose(release: Mapping[str, Any], feed: Mapping[str, Entry]) -> Proposal:
+    """Return what a release could be made of: its applications, and those it is without."""
+    current: dict[str, Entry] = release.get("applications") or {}
+    wanted = sorted({*current, *release.get("without", ())})
+    applications, without, reasons = {}, [], {}
+    for name in wanted:
+        entry = feed.get(name)
+        found = choose(entry, release) if entry else None
+        if found is None:
+            reasons[name] = (
+                "the store has no build of it for this release"
+                if entry
+                else "the store does not know it"
+            )
+        elif name in current and current[name]["version"] == found["version"]:
+            applications[name] = current[name]
+            continue
+        else:
+            assert entry is not None
+            try:
+                applications[name] = pin(name, found, entry["certificate"])
+                continue
+            except CatalogueError as error:
+                reasons[name] = str(error)
+        if name in current:
+            applications[name] = current[name]
+        else:
+            without.append(name)
+    return Proposal(applications, without, reasons)
+
+
+def next_id(release: str, version: str, taken: Sequence[str]) -> str:
+    """Return a free id: a release that may be built somewhere is never changed."""
+    number = 2
+    while f"{version}-{number}" in taken or f"{version}-{number}" == release:
+        number += 1
+    return f"{version}-{number}"
+
+
+def parts(lines: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Split the lines of a release into its keys; a comment belongs to the key below it."""
+    found: list[tuple[str, list[str]]] = []
+    waiting: list[str] = []
+    for line in lines:
+        match = PART_KEY.match(line)
+        if match:
+            found.append((match.group(1), [*waiting, line]))
+            waiting = []
+        elif line.strip().startswith("#") or not line.strip():
+            waiting.append(line)
+        else:
+            found[-1][1].extend([*waiting, line])
+            waiting = []
+    return [*found, ("", waiting)]
+
+
+def block_of(lines: Sequence[str], release: str) -> tuple[int, int]:
+    """Return where a release begins and ends in the catalogue's file."""
+    heads = (f'  "{release}":', f"  '{release}':", f"  {release}:")
+    for start, line in enumerate(lines):
+        if line.rstrip() in heads:
+            end = start + 1
+            while end < len(lines) and not (
+                RELEASE_KEY.match(lines[end]) or lines[end][:1].strip()
+            ):
+                end += 1
+            while not lines[end - 1].strip():
+                end -= 1
+            return start, end
+    raise CatalogueError(f"{CATALOGUE.name} has no release {release!r} written as a block")
+
+
+def written(proposal: Proposal) -> dict[str, list[str]]:
+    """Return the two parts of a release that change, as lines of YAML."""
+    applications = ["    applications: {}\n"]
+    if proposal.applications:
+        applications = ["    applications:\n"]
+    for name, entry in sorted(proposal.applications.items()):
+        applications.append(f"      {name}:\n")
+        applications += [
+            f"        {key}: {json.dumps(value) if key != 'url' else value}\n"
+            for key, value in entry.items()
+        ]
+    without = [f"      - {name}\n" for name in proposal.without]
+    return {
+        "applications": applications,
+        "without": ["    without:\n", *without] if without else [],
+    }
+
+
+def edited(text: str, release: str, new: str, proposal: Proposal) -> str:
+    """Return the catalogue's file with the proposal in it, everything else as it was."""
+    lines = text.splitlines(keepends=True)
+    start, end = block_of(lines, release)
+    changed, made = written(proposal), []
+    for key, some in parts(lines[start + 1 : end]):
+        comments = [line for line in some if line.strip().startswith("#")]
+        if key in changed:
+            made += [*comments, *changed[key]] if changed[key] else []
+        else:
+            made += some
+    block = [f'  "{new}":\n', *made]
+    if new != release:
+        return "".join([*lines[:end], *block, *lines[end:]])
+    return "".join([*lines[:start], *block, *lines[end:]])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the proposal as a diff, and what stays open on standard error."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--release", help="its id in archipel_releases; default: archipel_release")
+    parser.add_argument("--feed", default=FEED, help="address or file of the store's feed")
+    parser.add_argument("--catalogue", type=Path, default=CATALOGUE, help="the catalogue's file")
+    options = parser.parse_args(arguments)
+    try:
+        return run(options.catalogue, options.release, options.feed)
+    except CatalogueError as error:
+        print(f"catalogue: {error}", file=sys.stderr)
+        return 1
+
+
+def run(catalogue: Path, release: str | None, feed: str) -> int:
+    """Do what the command line asks for."""
+    text = catalogue.read_text(encoding="utf-8")
+    document = yaml.safe_load(text)
+    releases = document["archipel_releases"]
+    release = release or document["archipel_release"]
+    if release not in releases:
+        raise CatalogueError(f"unknown release {release!r}; known: {', '.join(releases)}")
+    entry = releases[release]
+    proposal = propose(entry, read_feed(feed))
+    for name, reason in proposal.reasons.items():
+        print(f"{name}: {reason}", file=sys.stderr)
+    if proposal.applications == (entry.get("applications") or {}):
+        print(f"Release {release} has the newest applications there are.", file=sys.stderr)
+        return 0
+    new = release
+    if entry.get("applications"):
+        new = next_id(release, entry["version"], list(releases))
+        print(
+            f"Release {release} may be built somewhere and is left as it is; the proposal is "
+            f"{new}. Make it archipel_release, or that of a ring, when it is committed.",
+            file=sys.stderr,
+        )
+    after = edited(text, release, new, proposal)
+    name = os.path.relpath(catalogue, ROOT)
+    before, now = text.splitlines(keepends=True), after.splitlines(keepends=True)
+    sys.stdout.writelines(difflib.unified_diff(before, now, f"a/{name}", f"b/{name}"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
