@@ -41,7 +41,7 @@ from ansible.plugins.loader import init_plugin_loader
 if not any(type(finder).__name__ == "_AnsibleCollectionFinder" for finder in sys.meta_path):
     init_plugin_loader([str(ROOT / "collections")])
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import (  # noqa: E402
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _code_signature,
 )
 
