@@ -30,4 +30,9 @@ class ActionModule(SpacesAction):
             "without": settings["installer"]["without"],
             "needed": needed,
             "spaces": {space["slug"]: space["release"] for space in spaces},
+            "wishes": {
+                space["slug"]: _applications.wishes(space, settings["registration"])
+                for space in spaces
+                if space["registration"]
+            },
         }

@@ -157,6 +157,7 @@ def check(
     spaces: Mapping[str, str],
     needed: Sequence[str],
     without: Mapping[str, Sequence[str]],
+    wishes: Mapping[str, Sequence[str]],
 ) -> tuple[list[str], dict[str, list[str]]]:
     """Return what is wrong with the releases in use, and what each goes without.
 
@@ -174,7 +175,26 @@ def check(
         if lacking:
             problems.append(sentence(release, lacking))
         found[release] = sorted(set(left_out) & set(needed))
+        problems += unfulfilled(release, manifest, root, spaces, wishes)
     return problems, found
+
+
+def unfulfilled(
+    release: str,
+    manifest: Mapping[str, t.Any],
+    root: str,
+    spaces: Mapping[str, str],
+    wishes: Mapping[str, Sequence[str]],
+) -> list[str]:
+    """Return what spaces ask for in their own files and their release does not hold."""
+    return [
+        f"{slug}: its file asks for registration, and release {release} holds no application "
+        f"{', '.join(lacking)}. Add it to a release under archipel_releases, or take "
+        "`registration: true` out of the file"
+        for slug, wanted in sorted(wishes.items())
+        if release_of(f"{root}/{slug}", spaces[slug]) == release
+        and (lacking := sorted(set(wanted) - holds(manifest)))
+    ]
 
 
 def sentence(release: str, lacking: Sequence[str]) -> str:

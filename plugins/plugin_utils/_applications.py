@@ -135,6 +135,25 @@ def office(space: t.Mapping[str, t.Any], suites: Suites, offices: t.Sequence[str
     }
 
 
+def registration(space: t.Mapping[str, t.Any], policy: Policy) -> dict[str, t.Any]:
+    """Return what makes visitors able to ask a space for an account, or unable."""
+    application = policy.get("application")
+    if not application:
+        return {"enable": [], "disable": [], "settings": {}}
+    if not space["registration"]:
+        return {"enable": [], "disable": [application], "settings": {}}
+    return {
+        "enable": [application],
+        "disable": [],
+        "settings": {application: dict(policy.get("settings", {}))},
+    }
+
+
+def wishes(space: t.Mapping[str, t.Any], policy: Policy) -> list[str]:
+    """Return the applications that a space's own file asks for, beside the set."""
+    return list(registration(space, policy)["enable"])
+
+
 def merged(*settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
     """Return settings of applications, key by key; later ones win."""
     result: dict[str, dict[str, t.Any]] = {}

@@ -148,6 +148,7 @@ def entry(record: Record, place: Place, policy: Policy, folder: str) -> Entry:
         "locale": data.get("locale", policy.locale),
         "timezone": data.get("timezone", policy.timezone),
         "theme": {"color": theme.get("color"), "slogan": theme.get("slogan")},
+        "registration": data.get("registration", False),
         "closed_on": data.get("closed_on"),
         "hold": data.get("hold", False),
         "web": place.web,

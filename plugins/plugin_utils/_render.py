@@ -30,6 +30,9 @@ HOSTNAME = re.compile(
 GIGABYTE = 1024**3
 MANAGED = "Ansible managed by Archipel: changes made here are overwritten"
 
+# Languages in which new accounts find a first file: folders of the application archipel.
+SKELETONS = ("en", "fr")
+
 # What a status asks of the node. A suspended space keeps everything and runs nothing;
 # a closed one only keeps what it has.
 RUNNING = frozenset({"approved"})
@@ -211,6 +214,13 @@ def managed_config(space: Space, settings: Settings) -> dict[str, t.Any]:
     }
 
 
+def skeleton(space: Space) -> Expression:
+    """Return where the first files of new accounts are, in the space's language."""
+    language = space["locale"].split("_")[0]
+    folder = language if language in SKELETONS else SKELETONS[0]
+    return Expression(f"OC::$SERVERROOT . '/apps-extra/archipel/skeleton/{folder}'")
+
+
 def place_config(space: Space, settings: Settings) -> dict[str, t.Any]:
     """Return where a space's files and applications are."""
     base = home(space, settings)
@@ -218,6 +228,7 @@ def place_config(space: Space, settings: Settings) -> dict[str, t.Any]:
         "datadirectory": f"{base}/data",
         "tempdirectory": f"{base}/tmp",
         "logfile": f"{base}/log/nextcloud.log",
+        "skeletondirectory": skeleton(space),
         "serverid": space["id"] % 512,
         # Nextcloud sets the mode of each file by its own mask, not by the process's.
         "localstorage.umask": 0o027,
@@ -280,7 +291,9 @@ def mail_config(relay: t.Mapping[str, t.Any], space: Space) -> dict[str, t.Any]:
     """Return the keys of outgoing mail; without a relay nothing is ever sent."""
     if not relay:
         return {"mail_smtpmode": "null"}
-    local, _, domain = str(relay["from"]).partition("@")
+    # Each space may have an address of its own: the operator's {slug}@spaces.example.org.
+    sender = str(relay["from"]).replace("{slug}", space["slug"])
+    local, _, domain = sender.partition("@")
     config: dict[str, t.Any] = {
         "mail_smtpmode": "smtp",
         "mail_smtphost": relay["host"],
@@ -387,15 +400,17 @@ def storage_config(space: Space, settings: Settings) -> dict[str, dict[str, t.An
 def applied_state(space: Space, settings: Settings) -> dict[str, t.Any]:
     """Return what only Nextcloud itself can be told, as `occ archipel:apply` takes it."""
     policy, applications = settings["applied_state"], settings["applications"]
+    registration = _applications.registration(space, settings["registration"])
     return {
         **policy,
         "apps": {
-            "enable": list(applications.get("enabled", ())),
-            "disable": list(applications.get("disabled", ())),
+            "enable": [*applications.get("enabled", ()), *registration["enable"]],
+            "disable": [*applications.get("disabled", ()), *registration["disable"]],
         },
         "app_config": _applications.merged(
             policy["app_config"],
             applications.get("settings", {}),
+            registration["settings"],
             storage_config(space, settings),
             {"archipel": about(space, settings)},
         ),

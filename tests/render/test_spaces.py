@@ -43,6 +43,7 @@ SETTINGS = {
         "other": {"name": "Other", "application": "other"},
     },
     "offices": ["collabora", "onlyoffice"],
+    "registration": {"application": "registration", "settings": {"approval": True}},
     "operator": {"name": "Us", "url": "https://us.example", "email": "us@us.example"},
     "administrator": "administration",
     "quotas": {"backend": "auto", "bytes_per_file": 16384, "allow_over": False, "verify": False},
@@ -56,6 +57,7 @@ SPACE = {
     "contact": {"name": HOSTILE, "email": "bureau@velo-ecole.example"},
     "office": "collabora",
     "office_pinned": False,
+    "registration": False,
     "ring": "stable",
     "release": "33.0.9",
     "accounts": 50,
@@ -190,10 +192,37 @@ def test_what_nextcloud_is_told_carries_the_name_and_never_a_password():
 
 def test_every_space_is_told_the_same_applications_and_its_own_suite():
     told = _render.applied_state(SPACE, SETTINGS)
-    assert told["apps"] == {"enable": ["calendar"], "disable": ["survey_client"]}
+    assert told["apps"] == {"enable": ["calendar"], "disable": ["survey_client", "registration"]}
     assert list(told["office"]["suites"]) == ["collabora", "onlyoffice"]
     assert (told["office"]["default"], told["office"]["pinned"]) == ("collabora", False)
     assert told["app_config"]["archipel"]["storage"] == 40 * 1024**3
+
+
+def test_visitors_may_ask_for_an_account_where_the_file_says_so():
+    told = _render.applied_state({**SPACE, "registration": True}, SETTINGS)
+    assert told["apps"]["enable"] == ["calendar", "registration"]
+    assert told["app_config"]["registration"] == {"approval": True}
+    told = _render.applied_state(SPACE, {**SETTINGS, "registration": {}})
+    assert told["apps"]["disable"] == ["survey_client"]
+
+
+@pytest.mark.parametrize(
+    ("locale", "folder"), [("fr", "fr"), ("fr_CA", "fr"), ("en", "en"), ("br", "en")]
+)
+def test_new_accounts_find_first_files_in_the_language_of_the_space(locale, folder):
+    text = _render.managed_config_file({**SPACE, "locale": locale}, SETTINGS)
+    assert f"OC::$SERVERROOT . '/apps-extra/archipel/skeleton/{folder}'" in text
+    skeleton = ROOT / "roles/nextcloud/files/apps/archipel/skeleton" / folder
+    assert list(skeleton.iterdir())
+
+
+def test_mail_may_come_from_an_address_of_the_space():
+    relay = {"host": "mail.example.org", "from": "{slug}@spaces.example.org"}
+    config = _render.mail_config(relay, SPACE)
+    assert (config["mail_from_address"], config["mail_domain"]) == (
+        "velo-ecole",
+        "spaces.example.org",
+    )
 
 
 def test_the_journey_to_the_node_changes_nothing():

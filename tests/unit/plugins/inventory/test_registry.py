@@ -128,6 +128,7 @@ def test_a_space_is_resolved_with_the_policy(environment: Environment):
         "locale": "fr",
         "timezone": "Europe/Paris",
         "theme": {"color": None, "slogan": None},
+        "registration": False,
         "closed_on": None,
         "hold": False,
         "web": "node1",

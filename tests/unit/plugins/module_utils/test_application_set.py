@@ -112,12 +112,28 @@ def test_a_release_that_lacks_something_is_named_once_with_the_remedy(tmp_path):
         releases=str(tmp_path),
         spaces={"amap": "33", "chorale": "33", "club": "34"},
         needed=["calendar", "deck"],
+        wishes={},
     )
     problems, _ = check(without={})
     assert len(problems) == 1
     assert problems[0].startswith("release 33 lacks deck,")
     assert "`without`" in problems[0]
     assert check(without={"33": ["deck"]}) == ([], {"33": ["deck"]})
+
+
+def test_a_wish_of_one_space_that_its_release_cannot_fulfil_is_named(tmp_path):
+    (tmp_path / "33.json").write_text(json.dumps(MANIFEST))
+    problems, _ = _application_set.check(
+        root=str(tmp_path / "spaces"),
+        releases=str(tmp_path),
+        spaces={"amap": "33", "chorale": "33"},
+        needed=["calendar"],
+        # Going without it is no answer to who asks for it.
+        without={"33": ["registration"]},
+        wishes={"amap": ["registration"], "chorale": ["calendar"]},
+    )
+    assert len(problems) == 1
+    assert problems[0].startswith("amap: its file asks for registration, and release 33 holds no")
 
 
 def test_a_space_not_upgraded_yet_is_asked_about_the_release_it_runs(tmp_path):
