@@ -49,6 +49,7 @@ def make(scenario: str) -> Path:
     # scenario changes is a copy.
     shutil.copytree(DEMO, env, ignore=shutil.ignore_patterns("private", "placement.yml"))
     shutil.copytree(ADDITIONS, env, dirs_exist_ok=True)
+    _keep_closed(env, f"molecule-{scenario}")
     _write(
         env / "group_vars/all/zz-scenario.yml",
         {
@@ -57,9 +58,21 @@ def make(scenario: str) -> Path:
             **release.variables(),
         },
     )
-    for node in _nodes(yaml.safe_load((env / "nodes.yml").read_text(encoding="utf-8"))):
+    for node in _nodes(_yaml(env / "nodes.yml")):
         _write(env / f"host_vars/{node}.yml", _connection(lab))
     return env
+
+
+def _keep_closed(env: Path, name: str) -> None:
+    """Take over where closed spaces were: one that never was cannot be closed."""
+    lock = _yaml(DEMO / "placement.yml")
+    files = {path.stem: _yaml(path) for path in env.glob("spaces/*.yml")}
+    closed = {s: p for s, p in lock["spaces"].items() if files[s]["status"] == "closed"}
+    _write(env / "placement.yml", {**lock, "environment": name, "spaces": closed})
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def _connection(lab: Machine) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.module_utils._drift import state_of
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
 
@@ -23,4 +24,5 @@ class ActionModule(SpacesAction):
         return {
             "databases": [_render.database(space, settings) for space in present],
             "socket": settings["database_socket"],
+            "known": {space["slug"]: state_of(space) for space in known},
         }

@@ -23,4 +23,5 @@ class ActionModule(SpacesAction):
             "units": _render.units(spaces),
             "php": settings["services"],
             "nginx": settings["nginx"],
+            "drift": _render.expected(known, settings),
         }

@@ -92,6 +92,7 @@ from ansible.template import trust_as_template
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _entries,
+    _ledger,
     _machines,
     _placement,
     _policy,
@@ -211,6 +212,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             db=machines.nodes("db"),
             names=names,
             today=datetime.datetime.now(tz=datetime.UTC).date(),
+            purged=_ledger.purged(_ledger.read(machines.root / _ledger.NAME)),
         )
 
     # --- machines --------------------------------------------------------------------

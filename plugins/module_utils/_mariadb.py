@@ -13,6 +13,7 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.archipel.spaces.plugins.module_utils import _drift
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 CHARACTER_SET, COLLATION = "utf8mb4", "utf8mb4_bin"
@@ -177,8 +178,27 @@ def plan_grants(item: t.Mapping[str, t.Any], account: Account) -> list[tuple[str
     return steps
 
 
+def drift(state: State, made: t.Iterable[str], known: t.Mapping[str, str]) -> list[str]:
+    """Return in words what is on the server and in no file, and the other way round. Pure.
+
+    Args:
+        state: what was there before this run.
+        made: the spaces whose database this run has made sure of.
+        known: slug → state of all spaces whose database is on this node.
+
+    """
+    found = _drift.read_databases(state.databases, {user for user, _ in state.accounts})
+    found = {kind: names.union(made) for kind, names in found.items()}
+    return _drift.sentences(_drift.compare(found, known))
+
+
 def converge(
-    wanted: t.Sequence[t.Mapping[str, t.Any]], connection: t.Any, *, check: bool, diff: bool
+    wanted: t.Sequence[t.Mapping[str, t.Any]],
+    connection: t.Any,
+    known: t.Mapping[str, str],
+    *,
+    check: bool,
+    diff: bool,
 ) -> Report:
     """Bring all databases, accounts and grants to their wanted state over one connection."""
     report = Report()
@@ -195,4 +215,5 @@ def converge(
                 report.change(item["space"], what)
                 if diff:
                     report.diff(f"MariaDB, space {item['space']}", "", f"{what}\n")
+    report.facts["drift"] = drift(state, [item["space"] for item in wanted], known)
     return report

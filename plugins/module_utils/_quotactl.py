@@ -21,9 +21,11 @@ from dataclasses import dataclass
 # quotactl_fd(2): the same number on every architecture since it came, in Linux 5.14.
 SYS_QUOTACTL_FD = 443
 PROJECT = 2
-Q_GETQUOTA, Q_SETQUOTA, Q_XGETQSTATV = 0x800007, 0x800008, 0x5808
+Q_GETQUOTA, Q_SETQUOTA, Q_GETNEXTQUOTA, Q_XGETQSTATV = 0x800007, 0x800008, 0x800009, 0x5808
 # struct if_dqblk: limits of blocks in KiB, hard then soft; use in bytes; the same for files.
 DQBLK = struct.Struct("=8QI4x")
+# struct if_nextdqblk: the same, and in the last place whose it is.
+NEXT_DQBLK = struct.Struct("=8QII")
 BLOCK = 1024
 # Which fields of it count: both kinds of limits.
 QIF_LIMITS = 0b101
@@ -109,6 +111,24 @@ def read(descriptor: int, project: int) -> Quota:
         raise
     hard, soft, used, files_hard, files_soft, files, *_ = DQBLK.unpack(buffer)
     return Quota(used, files, hard * BLOCK, files_hard, bool(soft or files_soft))
+
+
+def limited(descriptor: int, projects: range) -> list[int]:
+    """Return the projects of a range that have a limit or files: one call for each of them."""
+    found, number = [], projects.start
+    while number in projects:
+        buffer = ctypes.create_string_buffer(NEXT_DQBLK.size)
+        try:
+            _call(descriptor, Q_GETNEXTQUOTA, number, buffer)
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ESRCH}:
+                break
+            raise
+        hard, _, used, files_hard, _, files, _, _, _, number = NEXT_DQBLK.unpack(buffer)
+        if number in projects and any((hard, used, files_hard, files)):
+            found.append(number)
+        number += 1
+    return found
 
 
 def limit(descriptor: int, project: int, limit_bytes: int, limit_files: int) -> None:

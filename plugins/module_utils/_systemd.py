@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from ansible_collections.archipel.spaces.plugins.module_utils import _drift
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC")
@@ -324,6 +325,23 @@ def slug_of(unit: str) -> str:
     return unit.partition("@")[2].rpartition(".")[0]
 
 
+def drift(
+    wanted: t.Mapping[str, t.Any], world: World, *, check: bool
+) -> dict[str, dict[str, list[str]]]:
+    """Return what is on the node and in no file, and the other way round.
+
+    The units of the spaces of this run are what they shall be: what did not start has failed
+    and is named as such. What a check run would make is not missing.
+    """
+    chosen = {item["space"]: item["running"] for item in wanted["units"]}
+    running = {slug for slug, runs in chosen.items() if runs}
+    running |= _drift.units(world.active, world.enabled) - set(chosen)
+    known = wanted["drift"]["known"]
+    found = _drift.read_web(wanted["drift"]["places"], running, wanted["drift"]["ids"])
+    result = _drift.compare(found, known)
+    return {**result, "missing": {}} if check else result
+
+
 def converge(wanted: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
     """Bring units, PHP services and nginx in line with what is configured."""
     daemon_reload(report, check=check)
@@ -334,3 +352,4 @@ def converge(wanted: t.Mapping[str, t.Any], report: Report, *, check: bool) -> N
         apply(steps, report)
     converge_services(wanted["php"], report, check=check)
     converge_nginx(wanted["nginx"], report, check=check)
+    report.facts["drift"] = _drift.sentences(drift(wanted, world, check=check))

@@ -53,6 +53,13 @@ node:
   returned: always
   type: list
   elements: str
+drift:
+  description:
+    - What is on the node and in no file of the registry, and the other way round, in words.
+  returned: always
+  type: list
+  elements: str
+  sample: ["chorale: database, account too many"]
 """
 
 import traceback
@@ -79,7 +86,11 @@ def main() -> None:
     try:
         connection = pymysql.connect(unix_socket=wanted["socket"], user="root", autocommit=True)
         report = _mariadb.converge(
-            wanted["databases"], connection, check=module.check_mode, diff=module._diff
+            wanted["databases"],
+            connection,
+            wanted["known"],
+            check=module.check_mode,
+            diff=module._diff,
         )
         connection.close()
     except pymysql.Error as error:

@@ -56,6 +56,13 @@ node:
   returned: always
   type: list
   elements: str
+drift:
+  description:
+    - What is on the node and in no file of the registry, and the other way round, in words.
+  returned: always
+  type: list
+  elements: str
+  sample: ["chorale: vhost, php, user, directory too many"]
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -74,7 +74,7 @@ def resolve(options: Options, world: _rules.World) -> Result:
         raise RegistryError([*problems, *fatal])
     faulty = {problem.slug for problem in problems}
     records = [record for record in registry.records if record.slug not in faulty]
-    living = [record for record in records if record.data["status"] in _rules.LIVING]
+    living = [record for record in records if _rules.exists(record, world)]
     pending = _plan([record.slug for record in living], world)
     places = {**world.lock.spaces, **pending}
     return Result(
@@ -196,7 +196,9 @@ def _report(
         "counts": {status: len(group) for status, group in by_status.items()},
         "requested": [_summary(record, folder) for record in by_status["requested"]],
         "refused": [_summary(record, folder) for record in by_status["refused"]],
-        "closed": [record.slug for record in by_status["closed"]],
+        "closed": [r.slug for r in by_status["closed"] if _rules.exists(r, world)],
+        # Gone for good; their files only remember them.
+        "purged": [r.slug for r in by_status["closed"] if not _rules.exists(r, world)],
         "held": [record.slug for record in records if record.data.get("hold")],
         "skipped": skipped,
         # Placed, but their file is gone: nothing is deleted for that.

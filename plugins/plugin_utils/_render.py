@@ -17,6 +17,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ansible_collections.archipel.spaces.plugins.module_utils import _drift
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications
 from ansible_collections.archipel.spaces.plugins.plugin_utils._secrets import derive
 
@@ -372,6 +373,20 @@ def files(spaces: t.Iterable[Space], settings: Settings, environment: Environmen
 def units(spaces: t.Iterable[Space]) -> list[dict[str, t.Any]]:
     """Return which units of each space are enabled and which must be stopped."""
     return [{"space": s["slug"], "running": s["status"] in RUNNING} for s in spaces]
+
+
+def expected(known: t.Iterable[Space], settings: Settings) -> dict[str, t.Any]:
+    """Return what the node is compared with, to find what is in no file."""
+    spaces = list(known)
+    return {
+        "known": {space["slug"]: _drift.state_of(space) for space in spaces},
+        "ids": {space["slug"]: space["id"] for space in spaces},
+        "places": {
+            "root": settings["root"],
+            "vhosts": settings["vhost_directory"],
+            "php": settings["php_directory"],
+        },
+    }
 
 
 def theme(space: Space) -> dict[str, t.Any]:

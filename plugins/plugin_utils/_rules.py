@@ -10,7 +10,7 @@ import hashlib
 import json
 import typing as t
 import zoneinfo
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 try:
@@ -126,6 +126,12 @@ def _at(path: Sequence[str | int]) -> Schema:
     return t.cast("Schema", node)
 
 
+def exists(record: Record, world: World) -> bool:
+    """Whether its space is, or shall be, on a machine: not if it was purged."""
+    status = record.data["status"]
+    return status in LIVING and (status != "closed" or record.slug in world.lock.spaces)
+
+
 # --- across files --------------------------------------------------------------------
 
 
@@ -141,6 +147,8 @@ class World:
     # Names of the inventory that no space may take, and what each is.
     names: Mapping[str, str]
     today: datetime.date
+    # Slug → when it was purged, from the ledger.
+    purged: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_all(records: Sequence[Record], world: World) -> Iterator[Problem]:
@@ -215,6 +223,10 @@ def _check_status(record: Record, world: World) -> Iterator[Problem]:
         where = f"{shown(world.lock_path)}:{world.lock.lines.get(record.slug)}"
         text = f'found "{status}", but the space exists on {place.web} ({where})'
         yield record.problem(f"{text}; allowed: approved, suspended or closed", "status")
+    elif place is None and status == "closed" and record.slug not in world.purged:
+        text = f'found "closed", but {shown(world.lock_path)} knows no such space: nothing to close'
+        remedy = "if that file was lost, take it from git"
+        yield record.problem(f"{text}; allowed: requested, refused or approved; {remedy}", "status")
 
 
 class _Claim(t.NamedTuple):
@@ -232,7 +244,7 @@ def _check_domains(records: Iterable[Record], world: World) -> Iterator[Problem]
                 text = f'found "{domain}"; allowed: names outside {base}'
                 remedy = "inside it the name of a file is the name of its space"
                 yield record.problem(f"{text}; {remedy}", "domains", number)
-            elif record.data["status"] != "refused":
+            elif record.data["status"] == "requested" or exists(record, world):
                 claims.setdefault(domain, []).append(_Claim(record, number))
     for domain, claimants in claims.items():
         if len(claimants) > 1:

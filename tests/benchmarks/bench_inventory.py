@@ -97,9 +97,13 @@ def make_registry(folder: Path, number: int) -> None:
     (folder / "group_vars" / "all.yml").write_text(POLICY)
     (folder / "nodes.yml").write_text(NODES)
     (folder / "spaces.yml").write_text("plugin: archipel.spaces.registry\n")
+    closed: list[str] = []
     for index in range(number):
         slug = f"{WORDS[index % 10]}-{WORDS[index // 10 % 10]}-{index}"
         status = STATUSES[index % len(STATUSES)]
+        if status == "closed":
+            # What was never placed cannot be closed.
+            closed.append(f"  {slug}: {{id: {70_000 + len(closed)}, web: node1, db: node1}}\n")
         (folder / "spaces" / f"{slug}.yml").write_text(
             SPACE.format(
                 number=index,
@@ -111,6 +115,9 @@ def make_registry(folder: Path, number: int) -> None:
                 more="closed_on: 2024-09-01\n" if status == "closed" else "",
             )
         )
+    head = f"environment: bench\nnext_id: {70_000 + len(closed)}\n"
+    spaces = "".join(["spaces:\n", *closed]) if closed else "spaces: {}\n"
+    (folder / "placement.yml").write_text(f"---\n{head}{spaces}")
 
 
 def environment_of(cache: Path | None) -> dict[str, str]:

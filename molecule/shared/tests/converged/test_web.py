@@ -32,6 +32,8 @@ PRIVATE = (
     "/README.md",
 )
 
+METHODS = ("GET", "HEAD", "OPTIONS", "PROPFIND", "PUT", "DELETE", "MKCOL", "MOVE", "REPORT", "POST")
+
 # Managing applications is the operator's, by page and by OCS, in old and new releases.
 CLOSED = (
     "/settings/apps",
@@ -128,6 +130,24 @@ def test_a_suspended_space_says_so(browser: Browser, spaces: dict[str, Space], s
         assert answer.status == 503
         assert int(answer.header("retry-after")) > 0
         assert "suspend" in answer.text.lower()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sync_clients_of_a_suspended_space_are_told_to_wait(
+    browser: Browser, spaces: dict[str, Space], suspended_slug: str, method: str
+):
+    """An answer such as 404 or 410 would make them delete, and 405 is no "later"."""
+    host = spaces[suspended_slug]["domains"][0]
+    answer = browser.request(method, host, "/remote.php/dav/files/x/")
+    assert (answer.status, answer.header("retry-after")) == (503, "3600")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sync_clients_of_a_closed_space_are_told_so(
+    browser: Browser, spaces: dict[str, Space], closed_slug: str, method: str
+):
+    host = spaces[closed_slug]["domains"][0]
+    assert browser.request(method, host, "/remote.php/dav/files/x/").status == 410
 
 
 def test_a_closed_space_is_gone(browser: Browser, spaces: dict[str, Space], closed_slug: str):

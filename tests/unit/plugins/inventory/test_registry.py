@@ -142,6 +142,7 @@ def test_statuses_decide_what_a_machine_hears_of(environment: Environment):
     environment.space("cine", status="refused", decision=DECIDED)
     environment.space("quai", status="suspended", decision=DECIDED, hold=True)
     environment.space("zoo", status="closed", closed_on="2024-06-01")
+    environment.placement("zoo: {id: 70000, web: node1, db: node1}")
     inventory = environment.load()
     entries = own(inventory, "node1", "archipel_spaces")
     assert [entry["slug"] for entry in entries] == ["quai", "velo-ecole", "zoo"]

@@ -135,14 +135,14 @@ ROWS = {
 def test_everything_is_read_in_six_queries_whatever_the_number_of_spaces():
     connection = Connection(ROWS)
     many = [{**WANTED, "space": str(n)} for n in range(500)]
-    report = _mariadb.converge(many, connection, check=False, diff=False)
+    report = _mariadb.converge(many, connection, {}, check=False, diff=False)
     assert report.changes == {}
     assert len(connection.made.executed) == 6
 
 
 def test_check_mode_reports_and_sends_nothing():
     connection = Connection({**ROWS, "mysql.db": []})
-    report = _mariadb.converge([WANTED], connection, check=True, diff=True)
+    report = _mariadb.converge([WANTED], connection, {}, check=True, diff=True)
     assert report.changes == {"velo-ecole": ["rights on space_velo-ecole"]}
     assert len(connection.made.executed) == 6
     assert len(report.diffs) == 1

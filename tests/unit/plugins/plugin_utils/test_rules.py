@@ -27,7 +27,6 @@ REFUSED = {**SPACE["decision"], "reason": "no association"}
         {"status": "requested", "decision": None},
         {"status": "refused", "decision": REFUSED},
         {"status": "suspended", "decision": REFUSED},
-        {"status": "closed", "closed_on": "2024-05-30"},
         {"name": "« L'Œuvre » 🚲 {{ name }} '; DROP DATABASE"},
         {"name": "\u202eright to left"},
         {"office": "onlyoffice", "office_pinned": True, "ring": "canary", "hold": True},
@@ -222,6 +221,19 @@ class TestPlaced:
         assert environment.problems() == [
             f'spaces/velo-ecole.yml:3: status: found "{status}", but the space exists on node1 '
             "(placement.yml:5); allowed: approved, suspended or closed"
+        ]
+
+    def test_a_space_that_exists_can_be_closed(self, environment: Environment):
+        environment.placement("velo-ecole: {id: 70000, web: node1, db: node1}")
+        environment.space("velo-ecole", status="closed", closed_on="2024-05-30")
+        assert environment.problems() == []
+
+    def test_what_never_was_cannot_be_closed(self, environment: Environment):
+        environment.space("velo-ecole", status="closed", closed_on="2024-05-30")
+        assert environment.problems() == [
+            'spaces/velo-ecole.yml:3: status: found "closed", but placement.yml knows no such '
+            "space: nothing to close; allowed: requested, refused or approved; if that file was "
+            "lost, take it from git"
         ]
 
     @pytest.mark.parametrize("status", ["approved", "suspended"])

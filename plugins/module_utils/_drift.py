@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What is on a node and in no file of the registry, and the other way round.
+
+Only names are read: a few folders, the user list, the units, the schemata. Nothing is ever
+deleted for it: what is unknown is adopted by a file, or closed and purged, by name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _quotactl
+
+# Ids of spaces: from here up to where the ranges of login users begin.
+IDS = range(70_000, 100_000)
+WEB = ("vhost", "php", "user", "directory", "unit", "quota")
+DATABASE = ("database", "account")
+EVERY = frozenset((*WEB, *DATABASE))
+# State of a space → what it must have. What is kept of a closed space is there or was never
+# made; one that is held or whose file is wrong is left as it is.
+MUST = {
+    "approved": EVERY - {"quota"},
+    "suspended": EVERY - {"quota", "unit"},
+    "closed": frozenset({"vhost"}),
+    "kept": frozenset[str](),
+}
+MAY = {
+    "approved": EVERY,
+    "suspended": EVERY - {"unit"},
+    "closed": EVERY - {"unit"},
+    "kept": EVERY,
+}
+UNIT = re.compile(r"space-[a-z]+@(.+)\.[a-z]+")
+ACTIVE = frozenset({"active", "activating", "reloading"})
+
+Found = dict[str, set[str]]
+
+
+def state_of(space: t.Mapping[str, t.Any]) -> str:
+    """Return the state that says what a space must and may have. Pure.
+
+    A space that was left out because its file is wrong has no status to rely on.
+    """
+    return str(space["status"]) if "hold" in space and not space["hold"] else "kept"
+
+
+def named(folder: str, suffix: str) -> set[str]:
+    """Return the names of a folder's files of one suffix, without it."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return set()
+    return {n.removesuffix(suffix) for n in names if n.endswith(suffix) and not n.startswith(".")}
+
+
+def directories(root: str) -> set[str]:
+    """Return the folders of spaces; what begins with a dot is ours for a moment."""
+    try:
+        with os.scandir(root) as entries:
+            folders = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+    except FileNotFoundError:
+        return set()
+    return {name for name in folders if not name.startswith(".") and name != "lost+found"}
+
+
+def users(lines: t.Iterable[str]) -> dict[str, int]:
+    """Return name → id of the users that spaces have, or whose id is a space's. Pure."""
+    found = {}
+    for line in lines:
+        name, _, rest = line.partition(":")
+        number = rest.split(":")[1] if rest.count(":") >= 2 else ""
+        if number.isdigit() and (name.startswith("space-") or int(number) in IDS):
+            found[name.removeprefix("space-")] = int(number)
+    return found
+
+
+def units(active: t.Mapping[str, str], enabled: t.Iterable[str]) -> set[str]:
+    """Return the spaces of which a unit runs or will after a reboot. Pure."""
+    names = {*enabled, *(name for name, state in active.items() if state in ACTIVE)}
+    return {match[1] for match in map(UNIT.fullmatch, names) if match}
+
+
+def limits(root: str, owners: t.Mapping[int, str]) -> set[str]:
+    """Return the owners of the limits of the file system; a number where nobody owns it."""
+    try:
+        with _quotactl.opened(root) as descriptor:
+            if not _quotactl.state(descriptor)[0]:
+                return set()
+            limited = _quotactl.limited(descriptor, IDS)
+    except OSError:
+        return set()
+    return {owners.get(number, f"project {number}") for number in limited}
+
+
+def read_web(places: t.Mapping[str, str], running: set[str], ids: t.Mapping[str, int]) -> Found:
+    """Return kind → names of what a web node holds.
+
+    Args:
+        places: the folders `root`, `vhosts` and `php`.
+        running: what `units` gave.
+        ids: slug → id of the spaces that the registry knows.
+
+    """
+    with open("/etc/passwd", encoding="utf-8", errors="replace") as file:
+        people = users(file)
+    owners = {number: name for name, number in (people | dict(ids)).items()}
+    return {
+        "vhost": named(places["vhosts"], ".conf"),
+        "php": named(places["php"], ".conf"),
+        "user": set(people),
+        "directory": directories(places["root"]),
+        "unit": running,
+        "quota": limits(places["root"], owners),
+    }
+
+
+def read_databases(schemata: t.Iterable[str], accounts: t.Iterable[str]) -> Found:
+    """Return kind → names of what a database node holds. Pure."""
+    return {
+        "database": {n.removeprefix("space_") for n in schemata if n.startswith("space_")},
+        "account": {n.removeprefix("space-") for n in accounts if n.startswith("space-")},
+    }
+
+
+def compare(found: Found, known: t.Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
+    """Return what is unknown and what is missing: name → kinds. Pure.
+
+    Args:
+        found: kind → names of what is there; kinds that are not in it were not looked at.
+        known: slug → state of the spaces of the registry on this node.
+
+    """
+    unknown: dict[str, list[str]] = {}
+    missing: dict[str, list[str]] = {}
+    for kind in (one for one in (*WEB, *DATABASE) if one in found):
+        for name in found[kind]:
+            if name not in known or kind not in MAY[known[name]]:
+                unknown.setdefault(name, []).append(kind)
+        for slug, state in known.items():
+            if kind in MUST[state] and slug not in found[kind]:
+                missing.setdefault(slug, []).append(kind)
+    return {"unknown": dict(sorted(unknown.items())), "missing": dict(sorted(missing.items()))}
+
+
+def sentences(drift: t.Mapping[str, t.Mapping[str, list[str]]]) -> list[str]:
+    """Return what people read of it. Pure."""
+    return [
+        *(f"{name}: {', '.join(kinds)} too many" for name, kinds in drift["unknown"].items()),
+        *(f"{name}: {', '.join(kinds)} missing" for name, kinds in drift["missing"].items()),
+    ]

@@ -1,0 +1,119 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Ansible module spaces_drift."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: spaces_drift
+short_description: Compare what a node holds with what the registry says, and change nothing
+version_added: 0.3.0
+description:
+  - Reads vhosts, PHP configurations, unix users, directories, units and storage limits of a web
+    node, or databases and accounts of a database node.
+  - Returns what is there and in no file of the registry, and what is in a file and not there.
+    Nothing is ever deleted for it.
+  - Each run of the role C(archipel.spaces.spaces) reports the same at its end.
+extends_documentation_fragment:
+  - archipel.spaces.spaces
+options:
+  of:
+    description: What to look at.
+    type: str
+    choices: [web, database]
+    default: web
+requirements: [python3-pymysql for databases]
+attributes:
+  diff_mode:
+    support: none
+    description: There are no differences.
+    details: Nothing is changed.
+"""
+
+EXAMPLES = r"""
+- name: Look for what no file of the registry speaks of
+  archipel.spaces.spaces_drift:
+    spaces: archipel_spaces
+    settings: "{{ __spaces_settings }}"
+"""
+
+RETURN = r"""
+unknown:
+  description: Name of what is there and in no file → what there is of it.
+  returned: always
+  type: dict
+  sample: {"chorale-des-halles": ["vhost", "user", "directory"]}
+missing:
+  description: Slug of what is in a file and not there → what there is not.
+  returned: always
+  type: dict
+  sample: {}
+drift:
+  description: Both in words, one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample: ["chorale-des-halles: vhost, user, directory too many"]
+"""
+
+import traceback
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _drift, _mariadb, _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+
+try:
+    import pymysql
+
+    MISSING = None
+except ImportError:
+    MISSING = traceback.format_exc()
+
+
+def web(wanted: dict[str, t.Any]) -> _drift.Found:
+    """Return what this web node holds."""
+    world = _systemd.read_world()
+    running = _drift.units(world.active, world.enabled)
+    return _drift.read_web(wanted["places"], running, wanted["ids"])
+
+
+def database(socket: str) -> _drift.Found:
+    """Return what this database node holds.
+
+    Raises:
+        OSError: MariaDB does not answer.
+
+    """
+    try:
+        with (
+            pymysql.connect(unix_socket=socket, user="root") as connection,
+            connection.cursor() as cursor,
+        ):
+            state = _mariadb.read_state(cursor)
+    except pymysql.Error as error:
+        raise OSError(f"MariaDB at {socket} does not answer: {error}") from error
+    return _drift.read_databases(state.databases, {user for user, _ in state.accounts})
+
+
+def main() -> None:
+    """Read, compare, tell."""
+    module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
+    wanted = unpack(module.params["payload"])
+    try:
+        if wanted["of"] == "web":
+            found = web(wanted)
+        elif MISSING:
+            module.fail_json(msg=missing_required_lib("pymysql"), exception=MISSING)
+        else:
+            found = database(wanted["socket"])
+    except (OSError, _systemd.SystemdError) as error:
+        module.fail_json(msg=f"this node cannot be read, nothing was compared: {error}")
+    drift = _drift.compare(found, wanted["known"])
+    module.exit_json(changed=False, **drift, drift=_drift.sentences(drift))
+
+
+if __name__ == "__main__":
+    main()
