@@ -1,10 +1,10 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
-"""Take a picture of a page of a space as somebody sees it, with a headless Chromium.
+r"""Take a picture of a page of a space as somebody sees it, with a headless Chromium.
 
-    ARCHIPEL_PASSWORD=… python -m tools.screenshot \\
-        https://velo-ecole.archipel.localhost:8443/settings/admin/archipel \\
+    ARCHIPEL_PASSWORD=… python -m tools.screenshot \
+        https://velo-ecole.archipel.localhost:8443/settings/admin/archipel \
         administration docs/images/my-space.png --width 390
 
 Chromium sends no password unasked, so a small proxy on this machine adds it.
@@ -24,6 +24,7 @@ import threading
 from collections.abc import Sequence
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 DROPPED = {"connection", "transfer-encoding", "content-length", "strict-transport-security"}
@@ -78,7 +79,7 @@ def chromium(url: str, picture: str, width: int, height: int) -> None:
                 f"--user-data-dir={profile}",
                 f"--window-size={width},{height}",
                 "--virtual-time-budget=8000",
-                f"--screenshot={os.path.abspath(picture)}",
+                f"--screenshot={Path(picture).resolve()}",
                 url,
             ],
             check=True,

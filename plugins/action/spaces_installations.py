@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import base64
 import time
 import typing as t
+from pathlib import Path
 
 from ansible.utils.display import Display
 
@@ -15,6 +17,14 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._progress import m
 
 # Seconds between two lines about how far it is.
 TURN = 30
+
+
+def logos(items: list[dict[str, t.Any]]) -> dict[str, str]:
+    """Return the logos of these spaces, for the journey."""
+    return {
+        item["space"]: base64.b64encode(Path(item["logo"]["path"]).read_bytes()).decode()
+        for item in items
+    }
 
 
 class ActionModule(SpacesAction):
@@ -31,12 +41,14 @@ class ActionModule(SpacesAction):
             "parallel": settings["install_parallel"],
             "node": settings["installer"],
             "seconds": TURN,
+            "logos": {},
         }
 
     def converge(self, desired: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Call the module until no space is left, and say in between how far it is."""
         start = time.monotonic()
         result = super().converge(desired, task_vars)
+        lacking = set(result.pop("wanted_logos", ()))
         # A turn that began nothing would be followed by others like it.
         while result.get("remaining") and result.get("begun") and not result.get("failed"):
             left = set(result["remaining"])
@@ -46,7 +58,11 @@ class ActionModule(SpacesAction):
             if not turn.get("begun"):
                 return merged(result, turn)
             result = merged(result, turn)
-        return result
+        if not lacking or result.get("failed"):
+            return result
+        rest = [item for item in desired["installations"] if item["space"] in lacking]
+        brought = {**desired, "installations": rest, "logos": logos(rest)}
+        return merged(result, self.converge(brought, task_vars))
 
     def _say(
         self, task_vars: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any], seconds: float

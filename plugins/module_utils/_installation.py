@@ -9,6 +9,7 @@ a live space whose configuration went missing is never taken for a new one.
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import hashlib
 import json
@@ -44,7 +45,7 @@ LOCK = "/run/archipel/installations.lock"
 SAVING = threading.Lock()
 # `{input}` stands for a private file with the wanted state.
 APPLY = ("archipel:apply", "--input={input}")
-JOURNAL, APPLIED = ".installing", ".applied"
+JOURNAL, APPLIED, LOGO = ".installing", ".applied", "logo"
 
 Item = t.Mapping[str, t.Any]
 
@@ -65,6 +66,8 @@ class State:
     copied: tuple[str, ...] = ()
     # What the space was told and is no longer so.
     drift: tuple[str, ...] = ()
+    # SHA-256 of the logo that lies there; empty: none.
+    logo: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ class Node:
     database_error: type[Exception]
     # Release -> applications of the set that it goes without, as the catalogue says.
     without: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
+    # Space -> its logo in base64, where this run brings one.
+    logos: t.Mapping[str, str] = field(default_factory=dict)
 
 
 def digest(item: Item) -> str:
@@ -105,6 +110,34 @@ def read_text(path: str) -> str:
     )
 
 
+def read_logo(path: str) -> str:
+    """Return the SHA-256 of a logo that lies on the node; empty if there is none."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def logo_of(item: Item) -> str:
+    """Return the SHA-256 of the logo a space is to have; empty: none. Pure."""
+    return str((item["logo"] or {}).get("sha256", ""))
+
+
+def put_logo(item: Item, node: Node) -> None:
+    """Put a space's logo where its Nextcloud is told to find it, or take it away."""
+    path = Path(f"{node.root}/{item['space']}/{LOGO}")
+    if not item["logo"]:
+        path.unlink()
+        return
+    data = base64.b64decode(node.logos[item["space"]])
+    if hashlib.sha256(data).hexdigest() != logo_of(item):
+        raise InstallationError(f"its {path.name} changed while it was read: run again")
+    beside = path.with_suffix(".new")
+    beside.write_bytes(data)
+    beside.chmod(0o644)
+    beside.replace(path)
+
+
 def read_state(root: str, item: Item) -> State:
     """Read what is there of one space: four small files at most."""
     base = f"{root}/{item['space']}"
@@ -115,6 +148,7 @@ def read_state(root: str, item: Item) -> State:
         copied=tuple(sorted(_config.keys(config) & set(item["managed"]))),
         interrupted=os.path.exists(f"{base}/{JOURNAL}"),
         applied=read_text(f"{base}/{APPLIED}").strip(),
+        logo=read_logo(f"{base}/{LOGO}"),
     )
 
 
@@ -177,6 +211,7 @@ def plan(item: Item, state: State) -> list[str]:
     if not item["running"]:
         return []
     steps = [] if state.linked else ["link"]
+    steps += ["logo"] if state.logo != logo_of(item) else []
     if state.interrupted:
         steps += ["clear", "install", "apply"]
     elif not state.installed:
@@ -386,6 +421,7 @@ def spool(invitation: t.Mapping[str, str], path: str) -> None:
 
 STEPS: dict[str, t.Callable[[t.Mapping[str, t.Any], Node], t.Any]] = {
     "link": link,
+    "logo": put_logo,
     "clear": clear,
     "install": install,
     "apply": apply,
@@ -393,6 +429,7 @@ STEPS: dict[str, t.Callable[[t.Mapping[str, t.Any], Node], t.Any]] = {
 }
 WORDS = {
     "link": "release {release}",
+    "logo": "logo",
     "clear": "remains of an interrupted installation cleared",
     "install": "Nextcloud installed",
     "apply": "Nextcloud's settings applied",
@@ -464,6 +501,22 @@ def carry_out_all(
         return list(pool.map(one, todo))
 
 
+def set_aside(
+    todo: list[tuple[Item, dict[str, str]]], node: Node, report: Report
+) -> list[tuple[Item, dict[str, str]]]:
+    """Set spaces aside whose new logo this call does not bring, and name them.
+
+    Logos travel only when they are needed: the controller then calls again with those.
+    """
+    lacking = [
+        item["space"]
+        for item, steps in todo
+        if "logo" in steps and item["logo"] and item["space"] not in node.logos
+    ]
+    report.facts["wanted_logos"] = lacking
+    return [(item, steps) for item, steps in todo if item["space"] not in lacking]
+
+
 def converge(
     wanted: t.Sequence[Item], node: Node, parallel: int, *, check: bool, seconds: float = math.inf
 ) -> Report:
@@ -484,6 +537,7 @@ def converge(
             for what in steps.values():
                 report.change(item["space"], what)
         return report
+    todo = set_aside(todo, node, report)
     if not todo:
         return report
     results = carry_out_all(todo, node, parallel, seconds)

@@ -88,7 +88,7 @@ def connect(database: t.Mapping[str, t.Any], socket: str) -> t.Any:
     )
 
 
-def node_of(settings: dict[str, t.Any]) -> _installation.Node:
+def node_of(settings: dict[str, t.Any], logos: dict[str, str]) -> _installation.Node:
     """Return where things are on this node."""
     return _installation.Node(
         root=settings["root"],
@@ -101,6 +101,7 @@ def node_of(settings: dict[str, t.Any]) -> _installation.Node:
         connect=lambda database: connect(database, settings["database_socket"]),
         database_error=pymysql.Error,
         without=settings["without"],
+        logos=logos,
     )
 
 
@@ -110,7 +111,7 @@ def main() -> None:
     if MISSING:
         module.fail_json(msg=missing_required_lib("pymysql"), exception=MISSING)
     wanted = unpack(module.params["payload"])
-    node, spaces = node_of(wanted["node"]), wanted["installations"]
+    node, spaces = node_of(wanted["node"], wanted["logos"]), wanted["installations"]
     try:
         report = _installation.converge(
             spaces,

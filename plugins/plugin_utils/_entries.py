@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 import typing as t
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _logo,
     _placement,
     _registry,
     _rules,
@@ -21,7 +23,6 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Place
     from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import Policy
@@ -147,7 +148,11 @@ def entry(record: Record, place: Place, policy: Policy, folder: str) -> Entry:
         "url": policy.url(slug),
         "locale": data.get("locale", policy.locale),
         "timezone": data.get("timezone", policy.timezone),
-        "theme": {"color": theme.get("color"), "slogan": theme.get("slogan")},
+        "theme": {
+            "color": theme.get("color"),
+            "slogan": theme.get("slogan"),
+            "logo": _logo.describe(Path(record.path).parent, theme.get("logo")),
+        },
         "registration": data.get("registration", False),
         "closed_on": data.get("closed_on"),
         "hold": data.get("hold", False),

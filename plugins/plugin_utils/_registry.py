@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _strict_yaml
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _logo, _strict_yaml
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     RegistryError,
@@ -34,6 +34,8 @@ SLUG_ALLOWED = (
 )
 
 # What editors, patch and version control leave behind, and what explains the folder.
+# Pictures that files name as their logo.
+_LOGOS = tuple(f".{suffix}" for suffix in _logo.SUFFIXES)
 _IGNORED = re.compile(r"\..*|.*~|#.*#|.*\.(swp|bak|orig|rej|tmp|md|txt)|README.*")
 # A file younger than this may change again without its time stamp moving: it is not cached.
 _RACY_NS = 2_000_000_000
@@ -132,7 +134,11 @@ def read(folder: Path, cache: Cache, check: Check) -> Registry:
 def _list(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            found = [entry for entry in entries if not _IGNORED.fullmatch(entry.name)]
+            found = [
+                entry
+                for entry in entries
+                if not _IGNORED.fullmatch(entry.name) and not entry.name.endswith(_LOGOS)
+            ]
     except OSError as error:
         text = (
             f"the registry folder cannot be read ({error.strerror}); create it, with one file "

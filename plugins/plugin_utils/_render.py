@@ -433,10 +433,19 @@ def applied_state(space: Space, settings: Settings) -> dict[str, t.Any]:
         "app_defaults": {
             "theming": {"name": space["name"], "url": space["url"], **theme(space)},
         },
+        "logo": logo(space, settings),
         "office": _applications.office(space, settings["office_suites"], settings["offices"]),
         "admin": administrator(space, settings),
         "invite_by_mail": bool(settings["mail_relay"]),
     }
+
+
+def logo(space: Space, settings: Settings) -> dict[str, str] | None:
+    """Return where a space finds its logo on the node, and which one it is."""
+    wanted = (space.get("theme") or {}).get("logo")
+    if not wanted:
+        return None
+    return {"file": f"{home(space, settings)}/logo", "sha256": wanted["sha256"]}
 
 
 def about(space: Space, settings: Settings) -> dict[str, t.Any]:
@@ -474,6 +483,7 @@ def installations(spaces: t.Iterable[Space], settings: Settings) -> list[dict[st
                 "url": space["url"],
                 "database": account,
                 "applied": applied_state(space, settings),
+                "logo": (space.get("theme") or {}).get("logo"),
                 "managed": sorted(str(key) for key in managed_config(space, settings)),
             }
         )

@@ -19,6 +19,7 @@ except ImportError as error:
     remedy = "install it where Ansible runs: pip install -r requirements.txt"
     raise ImportError(f"the Python package jsonschema-rs is missing; {remedy}") from error
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _logo
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     did_you_mean,
@@ -159,6 +160,7 @@ def check_all(records: Sequence[Record], world: World) -> Iterator[Problem]:
         yield from _check_limits(record, world.policy)
         yield from _check_dates(record, world.today)
         yield from _check_status(record, world)
+        yield from _check_logo(record)
     yield from _check_domains(records, world)
 
 
@@ -182,6 +184,12 @@ def _check_choices(record: Record, policy: Policy) -> Iterator[Problem]:
     if timezone is not None and not _is_timezone(timezone):
         text = f'found "{timezone}", which nobody knows; allowed: a name such as Europe/Paris'
         yield record.problem(text, "timezone")
+
+
+def _check_logo(record: Record) -> Iterator[Problem]:
+    name = record.data.get("theme", {}).get("logo")
+    if name is not None and (text := _logo.check(Path(record.path).parent, record.slug, name)):
+        yield record.problem(text, "theme", "logo")
 
 
 @functools.cache

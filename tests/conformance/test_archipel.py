@@ -188,6 +188,20 @@ class TestDefaults:
         assert slogan() == "Ours"
 
 
+class TestLogo:
+    def test_a_picture_that_is_not_there_is_an_error_and_nothing_is_remembered(
+        self, occ: Occ, apply: Apply
+    ):
+        logo = {"logo": {"file": "/nonexistent/logo", "sha256": "0" * 64}}
+        answer = apply(logo)
+        assert answer.code == 1
+        assert "give the logo" in answer.json["errors"][0]
+        assert occ("config:app:get", "archipel", "logo").code == 1
+
+    def test_no_logo_is_nothing_to_do(self, apply: Apply):
+        assert apply({"logo": None}).json["changed"] is False
+
+
 # Any two applications do: what matters is which of them is on.
 SUITES = {
     "first": {"name": "First Suite", "application": "federation"},
@@ -313,6 +327,8 @@ REFUSED = {
     "suite without application": {"office": {"suites": {"a": {"name": "A"}}, "default": "a"}},
     "unknown key of office": {"office": {"suites": {}, "default": "first", "pin": True}},
     "connector in the set too": {**OFFICE, "apps": {"enable": ["federation"]}},
+    "logo without a digest": {"logo": {"file": "/logo"}},
+    "logo by a relative path": {"logo": {"file": "../logo", "sha256": "0" * 64}},
     "imposed and given": {
         "app_config": {"theming": {"slogan": "a"}},
         "app_defaults": {"theming": {"slogan": "b"}},

@@ -63,6 +63,26 @@ final class ArchipelSpace implements Space
         $this->server->settings->set($app, $key, $value);
     }
 
+    public function logo(): ?string
+    {
+        return is_file($this->logoFile()) ? (string)hash_file('sha256', $this->logoFile()) : null;
+    }
+
+    public function saveLogo(string $file): void
+    {
+        copy($file, $this->logoFile());
+    }
+
+    public function removeLogo(): void
+    {
+        @unlink($this->logoFile());
+    }
+
+    private function logoFile(): string
+    {
+        return rtrim($this->server->config->text('datadirectory'), '/') . '/logo';
+    }
+
     public function hasGroup(string $group): bool
     {
         return $this->server->accounts->hasGroup($group);

@@ -127,7 +127,7 @@ def test_a_space_is_resolved_with_the_policy(environment: Environment):
         "url": "https://velo-ecole.spaces.example.org:8443",
         "locale": "fr",
         "timezone": "Europe/Paris",
-        "theme": {"color": None, "slogan": None},
+        "theme": {"color": None, "slogan": None, "logo": None},
         "registration": False,
         "closed_on": None,
         "hold": False,

@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import subprocess
 import typing as t
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _installation, _occ
 from ansible_collections.archipel.spaces.plugins.module_utils._installation import Node, State
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 ITEM = {
     "space": "amap",
@@ -27,6 +31,7 @@ ITEM = {
     },
     "applied": {"groups": ["members"]},
     "managed": ["dbname", "trusted_domains"],
+    "logo": None,
 }
 DIGEST = _installation.digest(ITEM)
 
@@ -154,6 +159,49 @@ def test_a_failing_database_fails_the_space_not_the_run(tmp_path):
     place, _ = node(tmp_path)
     broken = Node(**{**place.__dict__, "connect": refuse})
     assert "gone" in _installation.carry_out(ITEM, {"install": ""}, broken)[1]
+
+
+LOGO = b"a picture"
+WITH_LOGO: dict[str, t.Any] = {
+    **ITEM,
+    "logo": {"path": "/elsewhere", "sha256": hashlib.sha256(LOGO).hexdigest()},
+}
+
+
+def test_a_logo_is_brought_when_it_lacks_or_differs_and_taken_away_with_its_line():
+    settled = State(linked=True, installed=True, interrupted=False, applied=DIGEST)
+    there = replace(settled, logo=WITH_LOGO["logo"]["sha256"])
+    assert _installation.plan(WITH_LOGO, settled) == ["logo"]
+    assert _installation.plan(WITH_LOGO, there) == []
+    assert _installation.plan(ITEM, there) == ["logo"]
+
+
+def test_a_logo_travels_only_when_it_is_asked_for(tmp_path):
+    place, _ = node(tmp_path)
+    report = Report()
+    todo: list[tuple[_installation.Item, dict[str, str]]] = [
+        (WITH_LOGO, {"logo": "logo"}),
+        ({**ITEM, "space": "chorale"}, {"apply": ""}),
+    ]
+    left = _installation.set_aside(todo, place, report)
+    assert [item["space"] for item, _ in left] == ["chorale"]
+    assert report.facts["wanted_logos"] == ["amap"]
+    brings = replace(place, logos={"amap": base64.b64encode(LOGO).decode()})
+    assert len(_installation.set_aside(todo, brings, report)) == 2
+    (tmp_path / "spaces" / "amap").mkdir(parents=True)
+    _installation.put_logo(WITH_LOGO, brings)
+    path = tmp_path / "spaces" / "amap" / "logo"
+    assert path.read_bytes() == LOGO
+    assert path.stat().st_mode & 0o777 == 0o644
+    _installation.put_logo(ITEM, brings)
+    assert not path.exists()
+
+
+def test_a_logo_that_changed_on_its_way_is_refused(tmp_path):
+    place = replace(node(tmp_path)[0], logos={"amap": base64.b64encode(b"other").decode()})
+    done, why = _installation.carry_out(WITH_LOGO, {"logo": "logo"}, place)
+    assert done == []
+    assert "changed while it was read" in why
 
 
 def test_a_second_run_is_kept_out_until_the_first_has_ended(tmp_path):

@@ -12,9 +12,12 @@ use OCA\Archipel\Converge\Administrator;
 use OCA\Archipel\Converge\Invitation;
 use OCA\Archipel\Converge\Space;
 use OCA\Settings\Service\AuthorizedGroupService;
+use OCA\Theming\ImageManager;
+use OCA\Theming\ThemingDefaults;
 use OCP\App\IAppManager;
 use OCP\DB\QueryBuilder\IQueryBuilder;
 use OCP\Defaults;
+use OCP\Files\NotFoundException;
 use OCP\Group\ISubAdmin;
 use OCP\IConfig;
 use OCP\IDBConnection;
@@ -134,6 +137,28 @@ final class NextcloudSpace implements Space
             is_array($value) => $settings->setValueArray($app, $key, $value, $lazy),
             default => $settings->setValueString($app, $key, $value, $lazy),
         };
+    }
+
+    public function logo(): ?string
+    {
+        try {
+            return hash('sha256', Server::get(ImageManager::class)->getImage('logo', false)->getContent());
+        } catch (NotFoundException) {
+            return null;
+        }
+    }
+
+    /** What the theming page does with an uploaded picture. */
+    public function saveLogo(string $file): void
+    {
+        $type = Server::get(ImageManager::class)->updateImage('logo', $file);
+        Server::get(ThemingDefaults::class)->set('logoMime', $type);
+    }
+
+    public function removeLogo(): void
+    {
+        Server::get(ThemingDefaults::class)->undo('logo');
+        Server::get(ThemingDefaults::class)->undo('logoMime');
     }
 
     public function hasGroup(string $group): bool

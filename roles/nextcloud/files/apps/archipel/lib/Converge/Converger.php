@@ -40,6 +40,10 @@ final class Converger
         $this->applications($desired);
         $this->settings($desired);
         $this->defaults($desired);
+        if ($desired->logo?->isNews($this->space)) {
+            $what = $desired->logo->digest === '' ? 'take back the logo' : 'give the logo';
+            $this->step($what, fn () => $desired->logo->give($this->space));
+        }
         $this->office($desired);
         $this->groups($desired);
         if ($desired->admin !== null) {

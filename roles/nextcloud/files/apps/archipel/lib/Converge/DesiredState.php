@@ -28,6 +28,7 @@ final class DesiredState
         public readonly array $disable,
         public readonly array $appConfig,
         public readonly array $appDefaults,
+        public readonly ?Logo $logo,
         public readonly ?Office $office,
         public readonly array $groups,
         public readonly ?Administrator $admin,
@@ -49,7 +50,7 @@ final class DesiredState
         }
         $read = new Reader();
         $root = $read->object($document, 'desired state', [
-            'apps', 'app_config', 'app_defaults', 'office', 'groups', 'admin', 'delegations', 'remove_users',
+            'apps', 'app_config', 'app_defaults', 'logo', 'office', 'groups', 'admin', 'delegations', 'remove_users',
             'invite', 'invite_by_mail',
         ]);
         $apps = $read->object($root['apps'] ?? new \stdClass(), 'apps', ['enable', 'disable']);
@@ -58,6 +59,7 @@ final class DesiredState
             $read->names($apps['disable'] ?? [], 'apps.disable', Reader::APPLICATION),
             $read->appConfig($root['app_config'] ?? new \stdClass(), 'app_config'),
             $read->appConfig($root['app_defaults'] ?? new \stdClass(), 'app_defaults'),
+            array_key_exists('logo', $root) ? $read->logo($root['logo']) : null,
             isset($root['office']) ? $read->office($root['office']) : null,
             $read->names($root['groups'] ?? [], 'groups', Reader::GROUP),
             isset($root['admin']) ? $read->administrator($root['admin']) : null,

@@ -103,6 +103,19 @@ final class Reader
         return $config;
     }
 
+    /** null: the registry gives no logo. */
+    public function logo(mixed $value): Logo
+    {
+        if ($value === null) {
+            return new Logo('', '');
+        }
+        $logo = $this->object($value, 'logo', ['file', 'sha256']);
+        return new Logo(
+            $this->word($logo['file'] ?? null, 'logo.file', '#^/.+$#D', 'an absolute path'),
+            $this->word($logo['sha256'] ?? null, 'logo.sha256', '/^[0-9a-f]{64}$/D', '64 hexadecimal digits'),
+        );
+    }
+
     public function office(mixed $value): Office
     {
         $office = $this->object($value, 'office', ['suites', 'default', 'pinned']);

@@ -36,6 +36,13 @@ interface Space
 
     public function saveSetting(string $app, string $key, string|int|float|bool|array|null $value): void;
 
+    /** SHA-256 of the picture that is the logo now, or null where people see Nextcloud's. */
+    public function logo(): ?string;
+
+    public function saveLogo(string $file): void;
+
+    public function removeLogo(): void;
+
     public function hasGroup(string $group): bool;
 
     public function addGroup(string $group): void;
