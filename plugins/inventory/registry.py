@@ -16,7 +16,8 @@ description:
   - Reads the registry, a folder with one file per association named C(<slug>.yml), validates every
     file, places new spaces on the machines of the groups C(web) and C(db), and tells each machine
     which spaces are its own.
-  - Each machine gets C(archipel_spaces), C(archipel_databases) and C(archipel_skipped).
+  - Each machine gets C(archipel_spaces), C(archipel_databases), C(archipel_skipped) and
+    C(archipel_domains), the host names of its spaces outside the base domain.
     C(archipel_report) and C(archipel_placement) can be read from anywhere.
   - Each approved or suspended space is a host as well, in the groups C(spaces), C(status_*),
     C(ring_*), C(office_*) and C(on_<node>), with the connection variables of its machine and its
@@ -116,7 +117,7 @@ if t.TYPE_CHECKING:
 SUFFIXES = ("spaces.yml", "spaces.yaml")
 # Spaces that can be reached as hosts.
 HOST_STATUSES = ("approved", "suspended")
-OF_MACHINES = ("archipel_spaces", "archipel_databases", "archipel_skipped")
+OF_MACHINES = ("archipel_spaces", "archipel_databases", "archipel_skipped", "archipel_domains")
 SHARED = ("archipel_report", "archipel_placement")
 
 
@@ -144,7 +145,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._refuse_untold(folder, machines.sources)
             machines.check_alone()
             result, policy = self._resolve(machines, folder, cache)
-            self._add_machines(machines, result)
+            self._add_machines(machines, result, policy)
             self._add_spaces(machines, result, policy)
         except RegistryError as error:
             self._forget()
@@ -217,15 +218,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     # --- machines --------------------------------------------------------------------
 
-    def _add_machines(self, machines: _machines.Machines, result: _entries.Result) -> None:
+    def _add_machines(
+        self, machines: _machines.Machines, result: _entries.Result, policy: _policy.Policy
+    ) -> None:
         """Tell each machine which spaces are its own.
 
         Values go to the host objects directly: set_variable() of the inventory would walk
         through every text of every space to tag it. What has no tag is not trusted.
         """
         for host in machines.hosts:
-            skipped = result.skipped.get(host.name, [])
-            values = (result.on(host.name, "web"), result.on(host.name, "db"), skipped)
+            web, skipped = result.on(host.name, "web"), result.skipped.get(host.name, [])
+            domains = _entries.outside(web, policy.base_domain)
+            values = (web, result.on(host.name, "db"), skipped, domains)
             for name, value in zip(OF_MACHINES, values, strict=True):
                 host.set_variable(name, value)
         nodes = self.inventory.groups["nodes"]

@@ -63,6 +63,12 @@ class Result:
         return [entry for entry in self.entries if entry[role] == node]
 
 
+def outside(entries: Iterable[Entry], base_domain: str) -> list[str]:
+    """Return the host names of spaces that the base domain's wildcard does not cover. Pure."""
+    names = (name for entry in entries for name in entry["domains"])
+    return sorted({name for name in names if not name.endswith(f".{base_domain}")})
+
+
 def resolve(options: Options, world: _rules.World) -> Result:
     """Read, check, place, complete. Raises RegistryError with everything that is wrong."""
     registry = _registry.read(options.folder, options.cache, _rules.check_schema)

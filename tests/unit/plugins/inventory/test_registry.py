@@ -340,6 +340,11 @@ class TestPolicy:
         entry = own(environment.load(), "velo-ecole", "space")
         assert (entry["accounts"], entry["storage_gb"], entry["office"]) == (50, 40, "collabora")
 
+    def test_a_machine_knows_the_names_outside_the_base_domain(self, environment: Environment):
+        environment.space("velo-ecole", domains=["velo.example"])
+        environment.space("amap")
+        assert own(environment.load(), "node1", "archipel_domains") == ["velo.example"]
+
 
 class TestSkip:
     def test_a_wrong_file_leaves_the_others_in_peace(self, environment: Environment):
