@@ -15,11 +15,16 @@ import typing as t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 OWN = "archipel"
+# Stands for an application where a row is about a group.
+GROUP = "group/"
 # What the operator tells, and what the space's own administrators chose.
 CHOICE = (OWN, "office")
 # Nextcloud encrypts some values itself; only Nextcloud can compare those.
 ENCRYPTED = "$AppConfigEncryption$"
 CHUNK = 100
+# Keys of the document that `occ archipel:apply` takes, by the version of the application that
+# first knew them. A release keeps the application it was built with; it refuses other keys.
+SINCE = {"app_defaults": (0, 2), "logo": (0, 2), "office": (0, 2)}
 
 Rows = dict[tuple[str, str], str]
 
@@ -50,6 +55,21 @@ def for_release(applied: Mapping[str, t.Any], without: Sequence[str]) -> dict[st
         }
         result["office"] = {**office, "suites": suites}
     return result
+
+
+def understood(applied: Mapping[str, t.Any], version: str) -> dict[str, t.Any]:
+    """Return what a space is told, less what the application in its release cannot know. Pure."""
+    numbers = tuple(int(part) for part in version.split(".")[:2])
+    return {key: value for key, value in applied.items() if SINCE.get(key, numbers) <= numbers}
+
+
+def own_version(releases: str, release: str) -> str:
+    """Return the version of our application in a release; the first, where nothing says so."""
+    try:
+        with open(f"{releases}/{release}.json", encoding="utf-8") as file:
+            return str(json.load(file)["applications"][OWN]["version"])
+    except (OSError, ValueError, KeyError):
+        return "0.1.0"
 
 
 def stored(value: t.Any) -> str | None:
@@ -86,6 +106,9 @@ def drift(applied: Mapping[str, t.Any], rows: Rows) -> list[str]:
     for application, on in {OWN: True, **wanted}.items():
         if is_on(rows, application) != on:
             found.append(f"{application} is {'off' if on else 'on'}")
+    for group in applied.get("groups", ()):
+        if (GROUP, group) not in rows:
+            found.append(f"group {group} is gone")
     for application, settings in applied.get("app_config", {}).items():
         for key, value in settings.items():
             current = rows.get((application, key))
@@ -95,7 +118,7 @@ def drift(applied: Mapping[str, t.Any], rows: Rows) -> list[str]:
 
 
 def query(databases: Sequence[str], keys: Iterable[tuple[str, str]]) -> tuple[str, list[str]]:
-    """Return one query for the settings of many spaces, with its values. Pure.
+    """Return one query for the settings and groups of many spaces, with its values. Pure.
 
     Names of databases follow from checked slugs; they are quoted all the same.
     """
@@ -104,11 +127,12 @@ def query(databases: Sequence[str], keys: Iterable[tuple[str, str]]) -> tuple[st
     values = [text for pair in pairs for text in pair]
     selects = []
     for index, database in enumerate(databases):
-        table = f"`{database.replace('`', '``')}`.`oc_appconfig`"
+        quoted = f"`{database.replace('`', '``')}`"
         selects.append(
-            f"SELECT {index}, appid, configkey, configvalue FROM {table} "
+            f"SELECT {index}, appid, configkey, configvalue FROM {quoted}.`oc_appconfig` "
             f"WHERE configkey = 'enabled' OR (appid, configkey) IN ({places})"
         )
+        selects.append(f"SELECT {index}, '{GROUP}', gid, '' FROM {quoted}.`oc_groups`")
     return " UNION ALL ".join(selects), values * len(databases)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import functools
 import hashlib
 import json
 import math
@@ -152,6 +153,12 @@ def read_state(root: str, item: Item) -> State:
     )
 
 
+@functools.cache
+def own_version(releases: str, release: str) -> str:
+    """Return the version of our application in a release, asked once in a run."""
+    return _application_set.own_version(releases, release)
+
+
 def told(item: Item, node: Node) -> dict[str, t.Any]:
     """Return a space with the release it runs, and what it is told less what that goes without.
 
@@ -159,6 +166,7 @@ def told(item: Item, node: Node) -> dict[str, t.Any]:
     """
     release = _application_set.release_of(f"{node.root}/{item['space']}", item["release"])
     applied = _application_set.for_release(item["applied"], node.without.get(release, ()))
+    applied = _application_set.understood(applied, own_version(node.releases, release))
     return {**item, "release": release, "applied": applied}
 
 

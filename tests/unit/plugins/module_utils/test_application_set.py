@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _application_set
 
+ROOT = Path(__file__).resolve().parents[4]
 SUITES = {
     "collabora": {"name": "Collabora Online", "application": "richdocuments"},
     "onlyoffice": {"name": "ONLYOFFICE Docs", "application": "onlyoffice"},
@@ -20,6 +22,7 @@ APPLIED: dict[str, Any] = {
     "apps": {"enable": ["calendar"], "disable": ["survey_client"]},
     "app_config": {"core": {"flag": True, "number": 7, "gone": None}, "files": {"list": ["a/b"]}},
     "office": {"suites": SUITES, "default": "collabora", "pinned": False},
+    "groups": ["members"],
 }
 SETTLED = {
     ("archipel", "enabled"): "yes",
@@ -27,6 +30,7 @@ SETTLED = {
     ("survey_client", "enabled"): "no",
     ("richdocuments", "enabled"): "yes",
     ("onlyoffice", "enabled"): "no",
+    ("group/", "members"): "",
     ("core", "flag"): "1",
     ("core", "number"): "7",
     ("files", "list"): '["a\\/b"]',
@@ -50,13 +54,15 @@ def test_a_space_as_it_was_told_has_not_drifted():
         ({("onlyoffice", "enabled"): "yes"}, ["onlyoffice is on"]),
         # Nextcloud alone can read what it has encrypted.
         ({("core", "number"): "$AppConfigEncryption$x"}, []),
+        ({("group/", "members"): None}, ["group members is gone"]),
         # One's own choice is no drift; half of it is.
         ({("archipel", "office"): "onlyoffice"}, ["richdocuments is on", "onlyoffice is off"]),
         ({("archipel", "office"): "abacus"}, []),
     ],
 )
 def test_what_drifted_is_named(rows, said):
-    assert _application_set.drift(APPLIED, {**SETTLED, **rows}) == said
+    now = {key: value for key, value in {**SETTLED, **rows}.items() if value is not None}
+    assert _application_set.drift(APPLIED, now) == said
 
 
 def test_a_pinned_suite_leaves_no_choice():
@@ -70,6 +76,29 @@ def test_a_release_may_go_without_applications_and_connectors():
     assert told["apps"]["enable"] == []
     assert list(told["office"]["suites"]) == ["collabora"]
     assert APPLIED["apps"]["enable"] == ["calendar"]
+
+
+def test_an_older_application_is_not_told_what_it_cannot_know(tmp_path):
+    told = {**APPLIED, "logo": None, "app_defaults": {}}
+    assert set(_application_set.understood(told, "0.1.0")) == {"apps", "app_config", "groups"}
+    assert _application_set.understood(told, "0.2.0") == told
+    assert _application_set.understood(told, "1.0.0") == told
+    manifest = {**MANIFEST, "applications": {"archipel": {"version": "0.2.0"}}}
+    (tmp_path / "33.json").write_text(json.dumps(manifest))
+    assert _application_set.own_version(str(tmp_path), "33") == "0.2.0"
+    assert _application_set.own_version(str(tmp_path), "34") == "0.1.0"
+
+
+def test_every_key_of_the_document_is_known_to_the_application_of_this_collection():
+    """A key that is new here needs a new version of the application, and its line in SINCE."""
+    source = (
+        ROOT / "roles/nextcloud/files/apps/archipel/lib/Converge/DesiredState.php"
+    ).read_text()
+    assert all(f"'{key}'" in source for key in _application_set.SINCE)
+    info = (ROOT / "roles/nextcloud/files/apps/archipel/appinfo/info.xml").read_text()
+    version = info.split("<version>")[1].split("</version>")[0]
+    newest = max(_application_set.SINCE.values())
+    assert tuple(int(part) for part in version.split(".")[:2]) >= newest
 
 
 @pytest.mark.parametrize("spaces", [1, 100, 101, 250])
@@ -89,7 +118,7 @@ def test_many_spaces_are_read_in_few_queries(spaces):
             self.asked.append(sql)
 
         def fetchall(self):
-            count = self.asked[-1].count("SELECT")
+            count = self.asked[-1].count("oc_appconfig")
             return [(index, "calendar", "enabled", "yes") for index in range(count)]
 
     class Connection:
