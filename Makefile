@@ -44,6 +44,7 @@ check: lint types unit syntax docs artefact ## Everything that needs no machine 
 
 .PHONY: molecule
 molecule: host venv ## Run scenarios on machines of their own: make molecule SCENARIO=bookworm
+	@$(if $(filter quota,$(SCENARIO)),tools/host-packages --virtual)
 	@rm -rf $(SCENARIO:%=build/molecule/%/nextcloud)
 	@for scenario in $(SCENARIO); do \
 		ANSIBLE_FORCE_COLOR=0 molecule test --no-command-borders --scenario-name "$$scenario" </dev/null; \
@@ -112,7 +113,8 @@ $(READY): requirements.txt
 .PHONY: clean
 clean: ## Remove what the targets made, machines and images too
 	@for scenario in $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml))); do \
-		python3 -m tools.lab down "archipel-$$scenario" --state "build/lab/archipel-$$scenario"; \
+		python3 -m tools.lab down "archipel-$$scenario" --state "build/lab/archipel-$$scenario" \
+			$$([ "$$scenario" != quota ] || echo --virtual); \
 	done
 	@$(MAKE) demo-clean
 	@python3 -m tools.lab clean

@@ -18,6 +18,7 @@ import yaml
 
 from tools import ROOT
 from tools.lab.machine import Machine
+from tools.lab.vm import VirtualMachine
 
 CATALOGUE = ROOT / "group_vars/all/releases.yml"
 STANDIN = ROOT / "build/standin"
@@ -46,7 +47,7 @@ def variables() -> dict[str, Any]:
     }
 
 
-def running(machine: Machine) -> str:
+def running(machine: Machine | VirtualMachine) -> str:
     """Say in one line which Nextcloud a machine has: from what its roles wrote down there."""
     manifests = machine.execute("sh", "-c", "cat /srv/nextcloud/releases/*.json")
     return "; ".join(_sentence(manifest) for manifest in _documents(manifests))

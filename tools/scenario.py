@@ -20,7 +20,10 @@ import yaml
 
 from tools import ROOT, release
 from tools.lab.machine import Machine
+from tools.lab.vm import VirtualMachine
 
+# Scenarios that need a kernel of their own.
+VIRTUAL = frozenset({"quota"})
 DEMO = ROOT / "inventories/demo"
 ADDITIONS = ROOT / "molecule/shared/environment"
 
@@ -35,10 +38,11 @@ def environment(scenario: str) -> Path:
     return folder(scenario) / "env"
 
 
-def machine(scenario: str) -> Machine:
+def machine(scenario: str) -> Machine | VirtualMachine:
     """Return the scenario's machine."""
     name = f"archipel-{scenario}"
-    return Machine(name, ROOT / "build/lab" / name)
+    kind = VirtualMachine if scenario in VIRTUAL else Machine
+    return kind(name, ROOT / "build/lab" / name)
 
 
 def make(scenario: str) -> Path:
@@ -49,15 +53,14 @@ def make(scenario: str) -> Path:
     # scenario changes is a copy.
     shutil.copytree(DEMO, env, ignore=shutil.ignore_patterns("private", "placement.yml"))
     shutil.copytree(ADDITIONS, env, dirs_exist_ok=True)
+    own = ROOT / "molecule" / scenario / "environment"
+    if own.is_dir():
+        shutil.copytree(own, env, dirs_exist_ok=True)
     _keep_closed(env, f"molecule-{scenario}")
-    _write(
-        env / "group_vars/all/zz-scenario.yml",
-        {
-            "archipel_environment": f"molecule-{scenario}",
-            "archipel_https_port": lab.port(443),
-            **release.variables(),
-        },
-    )
+    variables = {"archipel_environment": f"molecule-{scenario}", **release.variables()}
+    if scenario not in VIRTUAL:
+        variables["archipel_https_port"] = lab.port(443)
+    _write(env / "group_vars/all/zz-scenario.yml", variables)
     for node in _nodes(_yaml(env / "nodes.yml")):
         _write(env / f"host_vars/{node}.yml", _connection(lab))
     return env
@@ -75,7 +78,7 @@ def _yaml(path: Path) -> dict[str, Any]:
     return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-def _connection(lab: Machine) -> dict[str, Any]:
+def _connection(lab: Machine | VirtualMachine) -> dict[str, Any]:
     return {
         "ansible_host": "127.0.0.1",
         "ansible_port": lab.port(22),

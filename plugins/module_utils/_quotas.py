@@ -13,7 +13,7 @@ import os
 import stat
 import typing as t
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
@@ -321,15 +321,22 @@ def tag_data(item: Item, device: int, *, check: bool) -> Walk:
             if check:
                 return Walk(wrong=1)
             raise
-        if not check:
+        if not check and not is_empty(data):
             begin(journal_of(item))
         try:
             walk(data, item["id"], found, check=check)
         except RecursionError as error:
             raise QuotaError(f"{item['path']}: folders are nested too deeply to mark") from error
         if not check:
-            os.unlink(journal_of(item))
+            with suppress(FileNotFoundError):
+                os.unlink(journal_of(item))
     return found
+
+
+def is_empty(directory: int) -> bool:
+    """Tell whether there is nothing to lose sight of: a new space needs no journal."""
+    with os.scandir(directory) as entries:
+        return next(entries, None) is None
 
 
 def journal_of(item: Item) -> str:
@@ -369,7 +376,8 @@ def converge_space(item: Item, run: Run, report: Report) -> _quotactl.Quota:
     state = read_state(item, run)
     steps = plan(item, state, verify=run.verify)
     unmarked = mark(item, run, state, report) if steps.tag else 0
-    quota = state.quota if run.check else _quotactl.read(run.root, item["id"])
+    marked = steps.tag and not run.check
+    quota = _quotactl.read(run.root, item["id"]) if marked else state.quota
     quota = replace(quota, used_bytes=quota.used_bytes + unmarked)
     refuse_over(item, quota, allow_over=run.allow_over or not steps.limit)
     if not steps.limit:
@@ -380,7 +388,7 @@ def converge_space(item: Item, run: Run, report: Report) -> _quotactl.Quota:
     if run.check:
         return quota
     _quotactl.limit(run.root, item["id"], item["bytes"], item["files"])
-    return _quotactl.read(run.root, item["id"])
+    return replace(quota, limit_bytes=item["bytes"], limit_files=item["files"])
 
 
 def usage(quota: _quotactl.Quota) -> dict[str, int]:

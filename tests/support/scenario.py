@@ -72,6 +72,17 @@ class Scenario:
         output = self._json("ansible-playbook", *options, str(ROOT / "playbooks" / playbook))
         return sorted(_changes(output), key=lambda change: change.task)
 
+    def attempt(self, playbook: str | Path, *options: str) -> dict[str, dict[str, Any]]:
+        """Run a playbook that may fail; return each task's result by the task's name."""
+        output = self._run("ansible-playbook", *options, str(ROOT / "playbooks" / playbook))
+        return {name.split(": ", 1)[1]: result for name, result in _results(output)}
+
+    def module(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """Run a module on the machine and return its result, failed or not."""
+        output = self._run("ansible", "web", "-m", name, "-a", json.dumps(arguments))
+        (result,) = output["plays"][0]["tasks"][0]["hosts"].values()
+        return dict(result)
+
     def occ(self, slug: str, arguments: str, **environment: str) -> str:
         """Run occ in a space the way an operator does."""
         options = {"space": slug, "args": arguments, "environment": environment}
@@ -93,6 +104,12 @@ class Scenario:
         return dict(line.split("=", 1) for line in shown.splitlines())
 
     def _json(self, program: str, *arguments: str) -> dict[str, Any]:
+        """Run Ansible and return all it did; it must have succeeded."""
+        output = self._run(program, *arguments)
+        assert _failures(output) == []
+        return output
+
+    def _run(self, program: str, *arguments: str) -> dict[str, Any]:
         """Run Ansible on this environment and return all it did, task by task."""
         done = subprocess.run(
             [program, "-i", str(self.environment), *arguments],
@@ -112,7 +129,7 @@ class Scenario:
         )
         assert done.stdout.startswith("{"), f"{program} {arguments}\n{done.stdout}{done.stderr}"
         output = dict(json.loads(done.stdout))
-        assert (done.returncode, _failures(output)) == (0, []), done.stderr
+        assert bool(done.returncode) == bool(_failures(output)), f"{done.stdout}{done.stderr}"
         return output
 
 

@@ -10,8 +10,9 @@ import json
 import sys
 from pathlib import Path
 
-from tools.lab import LabError, image
+from tools.lab import LabError, disk, image
 from tools.lab.machine import Machine
+from tools.lab.vm import VirtualMachine
 
 
 def main() -> int:
@@ -32,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     machine = argparse.ArgumentParser(add_help=False)
     machine.add_argument("name", help="name of the machine")
     machine.add_argument("--state", type=Path, required=True, help="folder for its keys")
+    machine.add_argument("--virtual", action="store_true", help="with a kernel of its own")
 
     up = verbs.add_parser("up", parents=[machine], help="make or start a machine")
     up.add_argument("--suite", default="trixie", help="Debian suite (default: trixie)")
@@ -42,6 +44,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="[PORT]:INSIDE",
         help="loopback port of this host for a port of the machine; no PORT: any free one",
     )
+    up.add_argument(
+        "--disk",
+        action="append",
+        default=[],
+        metavar="NAME=SIZE",
+        help="an empty disk beside its own (virtual machines only)",
+    )
     up.set_defaults(act=_up)
     verbs.add_parser("down", parents=[machine], help="remove it").set_defaults(act=_down)
     verbs.add_parser("reboot", parents=[machine], help="reboot it").set_defaults(act=_reboot)
@@ -49,12 +58,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _machine(arguments: argparse.Namespace) -> Machine:
-    return Machine(arguments.name, arguments.state.resolve())
+def _machine(arguments: argparse.Namespace) -> Machine | VirtualMachine:
+    kind = VirtualMachine if arguments.virtual else Machine
+    return kind(arguments.name, arguments.state.resolve())
 
 
 def _up(arguments: argparse.Namespace) -> bool:
-    return _machine(arguments).up(arguments.suite, arguments.publish)
+    machine = _machine(arguments)
+    if isinstance(machine, VirtualMachine):
+        return machine.up(arguments.suite, arguments.publish, arguments.disk)
+    if arguments.disk:
+        raise LabError("--disk: only a virtual machine has disks; add --virtual")
+    return machine.up(arguments.suite, arguments.publish)
 
 
 def _down(arguments: argparse.Namespace) -> bool:
@@ -67,7 +82,7 @@ def _reboot(arguments: argparse.Namespace) -> bool:
 
 
 def _clean(_arguments: argparse.Namespace) -> bool:
-    return bool(image.remove_all())
+    return bool([*image.remove_all(), *disk.remove_all()])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import os
 import resource
 import shutil
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -125,3 +126,12 @@ def check_id_range() -> None:
 
 def _rows(table: str) -> list[list[str]]:
     return [line.split() for line in table.splitlines() if line.strip()]
+
+
+def until(seconds: float, what: str, ready: Callable[[], bool]) -> None:
+    """Wait for something, or say in vain for what."""
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            raise LabError(f"waited {seconds:.0f} s in vain for {what}")
+        time.sleep(0.3)

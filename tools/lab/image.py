@@ -109,7 +109,7 @@ def _configured_sources() -> list[tuple[str, str]]:
     return [(uri.rstrip("/"), release) for uri, release, component in rows if component == "main"]
 
 
-def _apt_options() -> list[str]:
+def apt_options() -> list[str]:
     """Return the proxies of this host's apt: behind one, the machine needs them too."""
     try:
         dump = run(["apt-config", "dump", "Acquire::http::Proxy", "Acquire::https::Proxy"])
@@ -119,7 +119,7 @@ def _apt_options() -> list[str]:
 
 
 def _digest(sources: str) -> str:
-    parts = [sources, *_apt_options(), *PACKAGES, HOST_KEYS_UNIT, *MASKED_UNITS]
+    parts = [sources, *apt_options(), *PACKAGES, HOST_KEYS_UNIT, *MASKED_UNITS]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
@@ -131,7 +131,8 @@ def _images() -> list[str]:
 def _build(suite: str, sources: str, name: str) -> None:
     """Pipe the root file system that mmdebstrap makes into podman."""
     require("mmdebstrap")
-    print(f"Building the Debian {suite} image {name}; this is done once.", flush=True)
+    # Not among the answers: what is printed there is JSON.
+    print(f"Building the Debian {suite} image; this is done once.", file=sys.stderr, flush=True)
     with subprocess.Popen(
         _bootstrap_command(suite), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as bootstrap:
@@ -155,23 +156,27 @@ def _build(suite: str, sources: str, name: str) -> None:
         )
 
 
-def _bootstrap_command(suite: str) -> list[str]:
-    """Return mmdebstrap's command line; it reads the sources from standard input."""
+def hooks() -> list[str]:
+    """Return what makes a machine of a tree of packages: shell commands, $1 being the tree."""
     unit = "$1/etc/systemd/system/lab-host-keys.service"
-    hooks = [
+    return [
         'rm -f "$1"/etc/ssh/ssh_host_*_key*',
         f"cat > \"{unit}\" <<'UNIT'\n{HOST_KEYS_UNIT}UNIT",
         'chroot "$1" systemctl enable lab-host-keys.service ssh.service',
-        f'chroot "$1" systemctl mask {" ".join(MASKED_UNITS)}',
         'install -d -m 0700 "$1/root/.ssh"',
     ]
+
+
+def _bootstrap_command(suite: str) -> list[str]:
+    """Return mmdebstrap's command line; it reads the sources from standard input."""
+    mask = f'chroot "$1" systemctl mask {" ".join(MASKED_UNITS)}'
     return [
         "mmdebstrap",
         "--quiet",
         "--variant=minbase",
         f"--include={','.join(PACKAGES)}",
-        *_apt_options(),
-        *(f"--customize-hook={hook}" for hook in hooks),
+        *apt_options(),
+        *(f"--customize-hook={hook}" for hook in [*hooks(), mask]),
         suite,
         "-",
         "-",

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tools.lab import LabError, host, image
-from tools.lab.host import podman, run
+from tools.lab.host import podman, run, until
+from tools.lab.keys import Keys
 
 BOOT_SECONDS = 90
 STOP_SECONDS = 60
@@ -23,26 +21,8 @@ STATE_LABEL = "archipel.state"
 
 
 @dataclass(frozen=True)
-class Machine:
+class Machine(Keys):
     """A container's name, and the folder that holds its keys on this host."""
-
-    name: str
-    state: Path
-
-    @property
-    def key(self) -> Path:
-        """The private key that opens root's account on this machine alone."""
-        return self.state / "id_ed25519"
-
-    @property
-    def known_hosts(self) -> Path:
-        """The machine's own key, taken from inside it: no first connection on trust."""
-        return self.state / "known_hosts"
-
-    @property
-    def ssh_config(self) -> Path:
-        """Everything ssh needs: ``ssh -F <this file> <name>``."""
-        return self.state / "ssh_config"
 
     def up(self, suite: str, ports: list[str], snapshot: str | None = None) -> bool:
         """Make the machine, or start it again; return whether anything was done.
@@ -54,7 +34,7 @@ class Machine:
         """
         host.require("ssh", "ssh-keygen")
         host.check_id_range()
-        self._make_key()
+        self.make_key()
         found = self._inspect()
         if found is None:
             self._create(snapshot or image.ensure(suite), ports)
@@ -74,8 +54,7 @@ class Machine:
         if found is not None:
             self._refuse_foreign(found)
             run([*podman(), "rm", "--force", "--time", "5", "--volumes", self.name])
-        for path in (self.key, self.key.with_suffix(".pub"), self.known_hosts, self.ssh_config):
-            path.unlink(missing_ok=True)
+        self.remove_keys()
         return found is not None
 
     def commit(self, name: str) -> None:
@@ -121,11 +100,6 @@ class Machine:
                 f"to {owner or 'something else'}). Remove it first: podman rm -f {self.name}"
             )
 
-    def _make_key(self) -> None:
-        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self.key.exists():
-            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.name, "-f", self.key])
-
     def _create(self, image_name: str, ports: list[str]) -> None:
         run(
             [
@@ -149,7 +123,7 @@ class Machine:
 
     def _await_boot(self) -> None:
         """Wait until every unit has started; a unit that failed is named."""
-        _until(BOOT_SECONDS, f"{self.name} to boot", self._booted)
+        until(BOOT_SECONDS, f"{self.name} to boot", self._booted)
         state = self._system_state()
         if state != "running":
             failed = self.execute("systemctl", "--failed", "--no-legend", "--plain")
@@ -174,30 +148,6 @@ class Machine:
         public = self.key.with_suffix(".pub").read_text(encoding="utf-8")
         self.execute("sh", "-c", "umask 077; cat > /root/.ssh/authorized_keys", stdin=public)
         port = self.port(22)
-        host_key = self.execute("cat", "/etc/ssh/ssh_host_ed25519_key.pub").split()
-        self.known_hosts.write_text(
-            f"[127.0.0.1]:{port} {host_key[0]} {host_key[1]}\n", encoding="utf-8"
-        )
-        self.ssh_config.write_text(
-            f"Host {self.name}\n"
-            "  HostName 127.0.0.1\n"
-            f"  Port {port}\n"
-            "  User root\n"
-            f"  IdentityFile {self.key}\n"
-            "  IdentitiesOnly yes\n"
-            f"  UserKnownHostsFile {self.known_hosts}\n",
-            encoding="utf-8",
-        )
-        _until(30, f"{self.name} to answer SSH", self._answers)
-
-    def _answers(self) -> bool:
-        ssh = ["ssh", "-F", str(self.ssh_config), "-o", "ConnectTimeout=5", self.name, "true"]
-        return subprocess.run(ssh, capture_output=True, timeout=30, check=False).returncode == 0
-
-
-def _until(seconds: float, what: str, ready: Callable[[], bool]) -> None:
-    end = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > end:
-            raise LabError(f"waited {seconds:.0f} s in vain for {what}")
-        time.sleep(0.3)
+        host_key = self.execute("cat", "/etc/ssh/ssh_host_ed25519_key.pub")
+        self.write_ssh_files(port, host_key)
+        until(30, f"{self.name} to answer SSH", self.answers)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tools.lab import LabError, host, image
+from tools.lab import LabError, disk, host, image, vm
 from tools.lab.machine import STATE_LABEL, Machine
 
 
@@ -43,7 +44,7 @@ class TestAptSources:
         assert "mirror.example" not in image.apt_sources("trixie")
 
     def test_another_mirror_or_package_is_another_image(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(image, "_apt_options", list)
+        monkeypatch.setattr(image, "apt_options", list)
         one = image._digest("deb http://one.example trixie main\n")
         assert one != image._digest("deb http://two.example trixie main\n")
         monkeypatch.setattr(image, "PACKAGES", (*image.PACKAGES, "vim"))
@@ -121,3 +122,96 @@ def test_a_container_of_somebody_else_is_left_alone(
     monkeypatch.setattr(Machine, "_inspect", lambda _self: found)
     with pytest.raises(LabError, match="belongs to /elsewhere"):
         machine.down()
+
+
+class TestDisk:
+    def test_drivers_come_after_what_they_need(self):
+        dependencies = (
+            "kernel/virtio_blk.ko.xz: kernel/virtio_ring.ko.xz kernel/virtio.ko.xz\n"
+            "kernel/virtio_pci.ko.xz: kernel/modern.ko.xz kernel/virtio_ring.ko.xz\n"
+            "kernel/virtio.ko.xz:\n"
+            "kernel/other.ko.xz: kernel/virtio.ko.xz\n"
+        )
+        assert disk.drivers(dependencies) == [
+            "kernel/virtio.ko.xz",
+            "kernel/virtio_ring.ko.xz",
+            "kernel/virtio_blk.ko.xz",
+            "kernel/modern.ko.xz",
+            "kernel/virtio_pci.ko.xz",
+        ]
+
+    def test_the_first_files_are_an_archive_that_cpio_reads(self, tmp_path: Path):
+        """Read back by another implementation than the one that wrote it."""
+        files = [("bin", b"", 0o040755), ("bin/init", b"#!/bin/sh\nodd", 0o100755)]
+        data = disk.archive(files)
+        assert len(data) % 4 == 0
+        names: list[str] = []
+        place = 0
+        while not names or names[-1] != "TRAILER!!!":
+            head = data[place : place + 110]
+            assert head[:6] == b"070701"
+            fields = [int(head[6 + 8 * n : 14 + 8 * n], 16) for n in range(13)]
+            size, length = fields[6], fields[11]
+            name = data[place + 110 : place + 110 + length]
+            assert name.endswith(b"\0")
+            names.append(name[:-1].decode())
+            start = place + (110 + length + 3) // 4 * 4
+            if names[-1] == "bin/init":
+                assert (data[start : start + size], fields[1]) == (files[1][1], 0o100755)
+            place = start + (size + 3) // 4 * 4
+        assert names == ["bin", "bin/init", "TRAILER!!!"]
+        assert place == len(data)
+
+
+class TestAccelerator:
+    @pytest.fixture
+    def boot(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> disk.Disk:
+        monkeypatch.delenv(vm.ACCELERATOR, raising=False)
+        monkeypatch.setattr(os, "access", lambda *_arguments: True)
+        return disk.Disk(tmp_path)
+
+    @pytest.mark.parametrize(("works", "chosen"), [(True, "kvm"), (False, "tcg")])
+    def test_it_is_tried_once_per_boot_of_the_host(
+        self, boot: disk.Disk, monkeypatch: pytest.MonkeyPatch, works: bool, chosen: str
+    ):
+        tried: list[disk.Disk] = []
+
+        def trial(boot: disk.Disk) -> bool:
+            tried.append(boot)
+            return works
+
+        monkeypatch.setattr(vm, "_kvm_works", trial)
+        assert [vm.accelerator(boot), vm.accelerator(boot)] == [chosen, chosen]
+        assert len(tried) == 1
+
+    def test_without_the_device_nothing_is_tried(
+        self, boot: disk.Disk, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(os, "access", lambda *_arguments: False)
+        assert vm.accelerator(boot) == "tcg"
+
+    def test_a_kernel_that_hangs_under_kvm_means_software(
+        self, boot: disk.Disk, monkeypatch: pytest.MonkeyPatch
+    ):
+        def hang(command: list[str], **_options: Any) -> None:
+            raise subprocess.TimeoutExpired(command, 12)
+
+        monkeypatch.setattr(subprocess, "run", hang)
+        assert vm.accelerator(boot) == "tcg"
+
+    def test_whoever_knows_better_is_believed(
+        self, boot: disk.Disk, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv(vm.ACCELERATOR, "kvm")
+        assert vm.accelerator(boot) == "kvm"
+        monkeypatch.setenv(vm.ACCELERATOR, "fast")
+        with pytest.raises(LabError, match="allowed: kvm, tcg"):
+            vm.accelerator(boot)
+
+
+def test_a_virtual_machine_knows_its_own_process(tmp_path: Path):
+    """A number that another program has by now is left alone."""
+    machine = vm.VirtualMachine("archipel-x", tmp_path)
+    assert not machine.running()
+    machine.process.write_text(str(os.getpid()))
+    assert not machine.running()

@@ -213,6 +213,12 @@ class TestExistingData:
         assert report.changes["velo-ecole"] == ["data marked as project 70003: 0 files and folders"]
         assert converge(node, item(node)).changes == {}
 
+    def test_a_journal_beside_empty_data_is_cleared_too(self, kernel, node):
+        converge(node, item(node))
+        (node / "velo-ecole/.tagging").touch()
+        assert converge(node, item(node)).changes
+        assert converge(node, item(node)).changes == {}
+
     def test_folders_without_end_fail_that_space_alone(self, kernel, node, data, monkeypatch):
         def endless(*_arguments, **_options):
             raise RecursionError

@@ -1,0 +1,71 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""Spaces on a file system with limits: what the tests of the scenario `quota` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.sandbox import Programs
+from tests.support.scenario import Scenario
+from tools import ROOT
+
+PLAYBOOK = ROOT / "molecule/quota/limits.yml"
+TASK = "archipel.spaces.spaces : storage | Ensure the storage limits hold"
+# Fills up, grows, shrinks, and sits beside.
+FULL, LARGE, NEIGHBOUR = "velo-ecole", "amap-du-val", "piege"
+
+WRITE = """
+path = f"/srv/spaces/{slug}/data/{name}"
+os.makedirs(os.path.dirname(path), exist_ok=True)
+def write():
+    with open(path, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+        file.write(b"x" * min(size, 1 << 20))
+        file.flush()
+        os.fsync(file.fileno())
+answer = [attempt(write)]
+"""
+SHOWN = """
+info = os.statvfs(f"/srv/spaces/{slug}/data")
+print(json.dumps([*answer, info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize]))
+"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A file system that holds the spaces, and how its kernel says no."""
+
+    kind: str
+    refusal: str
+    scenario: Scenario
+    programs: Programs
+
+    def run(self, *options: str) -> dict[str, Any]:
+        """Converge the limits, and nothing before them; return what the module found and did."""
+        return self.run_all(f"--start-at-task={TASK}", *options)
+
+    def run_all(self, *options: str) -> dict[str, Any]:
+        """Converge users, directories and limits."""
+        return self.scenario.attempt(PLAYBOOK, *options)[TASK]
+
+    def written(self, slug: str, **values: Any) -> str:
+        """Write a file as a space; return what the kernel said against it."""
+        return str(self.programs.inside(slug, f"{WRITE}{SHOWN}", **values)[0])
+
+    def number(self, slug: str) -> int:
+        """Return a space's number: its user, its project."""
+        return int(self.scenario.spaces[slug]["id"])
+
+
+def give(scenario: Scenario, slug: str, storage_gb: int) -> None:
+    """Write a space's storage into its file."""
+    path = scenario.registry(slug)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = [
+        line for line in lines if not line.startswith(("limits:", "  accounts:", "  storage_gb:"))
+    ]
+    text = "\n".join([*kept, f"limits: {{storage_gb: {storage_gb}}}", ""])
+    path.write_text(text, encoding="utf-8")
