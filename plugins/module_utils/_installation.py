@@ -32,6 +32,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _config,
     _files,
     _golden,
+    _journal,
     _mariadb,
     _occ,
     _systemd,
@@ -525,6 +526,13 @@ def set_aside(
     return [(item, steps) for item, steps in todo if item["space"] not in lacking]
 
 
+def is_pending(item: Item, report: Report) -> bool:
+    """Tell whether a space is being restored or purged: then it is left alone."""
+    if pending := _journal.under_way(item["space"]):
+        report.fail(item["space"], pending)
+    return bool(pending)
+
+
 def converge(
     wanted: t.Sequence[Item], node: Node, parallel: int, *, check: bool, seconds: float = math.inf
 ) -> Report:
@@ -534,9 +542,8 @@ def converge(
     """
     report = Report()
     report.facts |= {"begun": 0, "remaining": []}
-    todo = [
-        (item, steps) for item, steps in plans([told(item, node) for item in wanted], node) if steps
-    ]
+    free = [told(item, node) for item in wanted if not is_pending(item, report)]
+    todo = [(item, steps) for item, steps in plans(free, node) if steps]
     if todo:
         # Units that changed in this run are needed below, not only when the doors open.
         _systemd.daemon_reload(report, check=check)

@@ -331,6 +331,22 @@ def record(path: Path, environment: str, pending: Mapping[str, Place], *, write:
     return Recorded(before, after, new)
 
 
+def forget(path: Path, slug: str, number: int, *, write: bool) -> bool:
+    """Take a purged space out of the lock file; tell whether it was in it. Its id stays taken."""
+    path = path.resolve()
+    with _one_operator(path.parent):
+        lock = read_lock(path)
+        place = lock.spaces.get(slug)
+        if place is None:
+            return False
+        if place.id != number:
+            raise ConflictError(f"{slug} has the id {place.id} now, not {number}")
+        spaces = {name: other for name, other in lock.spaces.items() if name != slug}
+        if write:
+            _replace(path, dump_lock(replace(lock, spaces=spaces)))
+    return True
+
+
 @contextlib.contextmanager
 def _one_operator(folder: Path) -> Iterator[None]:
     """Wait, for milliseconds, until nobody else records.

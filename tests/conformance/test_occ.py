@@ -223,6 +223,14 @@ class TestUpgrade:
         )
 
 
+def test_a_new_fingerprint_tells_clients_of_a_restore(occ: Occ):
+    """They compare anew, instead of deleting what the backup did not have yet."""
+    assert occ("maintenance:data-fingerprint").code == 0
+    first = occ("config:system:get", "data-fingerprint").out.strip()
+    assert len(first) == 32
+    assert set(first) <= set("0123456789abcdef")
+
+
 def test_cron_leaves_its_mark(occ: Occ, cron: Callable[[], Outcome]):
     before = int(time.time())
     assert cron().code == 0

@@ -77,6 +77,13 @@ class Scenario:
         output = self._run("ansible-playbook", *options, str(ROOT / "playbooks" / playbook))
         return {name.split(": ", 1)[1]: result for name, result in _results(output)}
 
+    def refusal(self, playbook: str, *options: str) -> str:
+        """Run a playbook that must fail, and return what it said, the inventory's words too."""
+        done = self._call("ansible-playbook", *options, str(ROOT / "playbooks" / playbook))
+        assert done.returncode != 0, done.stdout
+        told = _failures(json.loads(done.stdout)) if done.stdout.startswith("{") else []
+        return "\n".join([*told, done.stderr])
+
     def module(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Run a module on the machine and return its result, failed or not."""
         output = self._run("ansible", "web", "-m", name, "-a", json.dumps(arguments))
@@ -111,7 +118,15 @@ class Scenario:
 
     def _run(self, program: str, *arguments: str) -> dict[str, Any]:
         """Run Ansible on this environment and return all it did, task by task."""
-        done = subprocess.run(
+        done = self._call(program, *arguments)
+        assert done.stdout.startswith("{"), f"{program} {arguments}\n{done.stdout}{done.stderr}"
+        output = dict(json.loads(done.stdout))
+        assert bool(done.returncode) == bool(_failures(output)), f"{done.stdout}{done.stderr}"
+        return output
+
+    def _call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Ansible on this environment; what it did comes as JSON."""
+        return subprocess.run(
             [program, "-i", str(self.environment), *arguments],
             cwd=ROOT,
             env={
@@ -127,10 +142,6 @@ class Scenario:
             timeout=PLAYBOOK_SECONDS,
             check=False,
         )
-        assert done.stdout.startswith("{"), f"{program} {arguments}\n{done.stdout}{done.stderr}"
-        output = dict(json.loads(done.stdout))
-        assert bool(done.returncode) == bool(_failures(output)), f"{done.stdout}{done.stderr}"
-        return output
 
 
 def _results(output: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -16,6 +16,7 @@ final class Console
         'maintenance:install' => ['--database= --database-name= --database-host= --database-port= --database-user= --database-pass=
             --database-table-space= --disable-admin-user --admin-user= --admin-pass= --admin-email= --data-dir= --password-salt=
             --server-secret=', InstanceCommands::class, 'install'],
+        'maintenance:data-fingerprint' => ['', InstanceCommands::class, 'dataFingerprint'],
         'maintenance:mode' => ['--on --off', InstanceCommands::class, 'maintenanceMode'],
         'maintenance:repair' => ['--include-expensive', InstanceCommands::class, 'nothingToDo'],
         'upgrade' => ['', InstanceCommands::class, 'upgrade'],

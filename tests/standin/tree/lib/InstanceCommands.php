@@ -55,6 +55,12 @@ final class InstanceCommands extends Command
         return $this->say('Maintenance mode is currently ' . ($now ? 'enabled' : 'disabled'));
     }
 
+    public function dataFingerprint(): int
+    {
+        $this->server->config->set(['data-fingerprint' => md5((string)time())]);
+        return 0;
+    }
+
     public function nothingToDo(): int
     {
         return $this->say('Done.');

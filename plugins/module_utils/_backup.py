@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Backups of spaces: one snapshot per space and run, with all that makes it a space.
+
+What is backed up is what is on the machine, whatever the registry says of it: suspended,
+closed and held spaces, and those whose file was deleted by mistake.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _database,
+    _files,
+    _journal,
+    _restic,
+)
+
+CONFIGURATION = "/etc/archipel/backup/backup.json"
+SLUG = re.compile(r"(?=.{2,26}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+STATUS = re.compile(r"^\S+ ([a-z]+)/", re.MULTILINE)
+SETTING = re.compile(
+    r"^  '(dbhost|dbname|dbuser|dbpassword)' => '((?:[^'\\]|\\.)*)',$", re.MULTILINE
+)
+INSTALLED = re.compile(r"^\s*'installed'\s*=>\s*true\s*,", re.MULTILINE)
+DUMP, META = "database.sql", "space.json"
+# Of a space's folder; logs, sessions and temporary files are not worth keeping.
+PARTS = ("config", "data", "release", ".applied")
+# What a file may have done between being listed and being read.
+VANISHED = ("no such file or directory", "file does not exist")
+ROOM = 64 << 20
+
+Report = dict[str, t.Any]
+
+
+class BackupError(Exception):
+    """One space could not be backed up."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the role wrote down for this machine."""
+
+    environment: str
+    node: str
+    root: str
+    vhosts: str
+    # Staging and the record of what was done.
+    work: str
+    socket: str
+    database_ca: str
+    parallel: int
+    # keep-daily → 7, and so on.
+    retention: t.Mapping[str, int]
+    # Days that the backups of a space are kept once it is gone from this machine.
+    gone_days: int
+    # Percentage of the repository that is read and checked each time.
+    check_percent: int
+    metrics: str
+    repository: _restic.Repository
+
+
+@dataclass(frozen=True)
+class Space:
+    """A space as it is on this machine."""
+
+    slug: str
+    home: str
+    status: str
+    database: str
+    server: _database.Server
+    closed_at: float = 0.0
+
+
+@dataclass
+class Outcome:
+    """What came of a run: slug → what was done, slug → why not."""
+
+    done: dict[str, Report] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def read_settings(path: str = CONFIGURATION) -> Settings:
+    """Return what the role wrote down.
+
+    Raises:
+        BackupError: it has not run here.
+
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            values = json.load(file)
+    except FileNotFoundError as error:
+        raise BackupError(
+            f"{path} is not there: this machine keeps no backups yet. Set "
+            "archipel_backup_repository and run playbooks/platform.yml"
+        ) from error
+    where = values.pop("repository")
+    where["options"] = tuple(where["options"])
+    return Settings(**values, repository=_restic.Repository(**where))
+
+
+def now() -> str:
+    """Return the time as it is written down."""
+    return datetime.now(tz=UTC).isoformat(timespec="seconds")
+
+
+# --- what is there -------------------------------------------------------------------
+
+
+def read_space(settings: Settings, slug: str) -> Space:
+    """Return a space as it is on this machine, whole or in part."""
+    home = f"{settings.root}/{slug}"
+    vhost = f"{settings.vhosts}/{slug}.conf"
+    found = STATUS.search(text_of(vhost))
+    values = dict(SETTING.findall(text_of(f"{home}/config/managed.config.php")))
+    server = _database.local(settings.socket)
+    if values.get("dbpassword"):
+        server = distant(settings, slug, values)
+    return Space(
+        slug,
+        home,
+        found[1] if found else "unknown",
+        values.get("dbname") or f"space_{slug}",
+        server,
+        os.stat(vhost).st_mtime if found and found[1] == "closed" else 0.0,
+    )
+
+
+def text_of(path: str) -> str:
+    """Return a small file's text; empty if there is none."""
+    state = _files.read_file(path)
+    content = None if state is None else state.content
+    return (content or b"").decode("utf-8", "replace")
+
+
+def distant(settings: Settings, slug: str, values: t.Mapping[str, str]) -> _database.Server:
+    """Return how a database on another machine is reached: with the space's own account."""
+    folder = f"{settings.work}/clients"
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    host, _, port = values["dbhost"].partition(":")
+    path = f"{folder}/{slug}.cnf"
+    lines = [
+        "[client]",
+        f"host={host}",
+        f"port={port or 3306}",
+        f"user={values['dbuser']}",
+        f"password={values['dbpassword']}",
+        f"ssl-ca={settings.database_ca}",
+        "ssl-verify-server-cert",
+    ]
+    content = "\n".join(lines) + "\n"
+    _files.write_file({"path": path, "content": content, "uid": 0, "gid": 0, "mode": 0o600})
+    return _database.Server((f"--defaults-file={path}",), distant=True)
+
+
+def is_space(settings: Settings, name: str) -> bool:
+    """Tell whether a folder holds a Nextcloud that was installed."""
+    config = f"{settings.root}/{name}/config/config.php"
+    return bool(SLUG.fullmatch(name) and INSTALLED.search(text_of(config)))
+
+
+def spaces(settings: Settings) -> list[str]:
+    """Return the spaces of this machine that have something to lose."""
+    if not os.path.isdir(settings.root):
+        return []
+    return sorted(name for name in os.listdir(settings.root) if is_space(settings, name))
+
+
+# --- the record of what was done -----------------------------------------------------
+
+
+def record_path(settings: Settings) -> str:
+    """Return where it is written down."""
+    return f"{settings.work}/record.json"
+
+
+def read_record(settings: Settings) -> dict[str, Report]:
+    """Return slug → its last backup, its last proof, and what failed since."""
+    try:
+        with open(record_path(settings), encoding="utf-8") as file:
+            return dict(json.load(file))
+    except FileNotFoundError:
+        return {}
+
+
+def write_record(settings: Settings, slug: str, **changes: Report | None) -> None:
+    """Change what is known of one space; None takes a part away."""
+    with _record_lock(settings):
+        record = read_record(settings)
+        entry = {**record.get(slug, {}), **changes}
+        record[slug] = {key: value for key, value in entry.items() if value is not None}
+        if not record[slug]:
+            del record[slug]
+        _journal.save(record_path(settings), record)
+
+
+def _record_lock(settings: Settings) -> t.ContextManager[None]:
+    """Wait for others that write the same record: it takes them milliseconds."""
+    os.makedirs(settings.work, mode=0o700, exist_ok=True)
+    return _journal.waiting(f"{settings.work}/record.lock")
+
+
+# --- one space -----------------------------------------------------------------------
+
+
+def staging(settings: Settings, slug: str) -> str:
+    """Return the private folder where a space's dump is put for the time of its backup."""
+    return f"{settings.work}/staging/{slug}"
+
+
+def back_up(settings: Settings, slug: str) -> Report:
+    """Make a snapshot of a space: its database, its state file, its data.
+
+    The database comes first: what is stored meanwhile is then a file that the database does
+    not know yet, never the other way round.
+
+    Raises:
+        BackupError, DatabaseError, ResticError, OSError: there is no new snapshot.
+
+    """
+    if pending := _journal.under_way(slug):
+        raise BackupError(pending)
+    space = read_space(settings, slug)
+    folder = staging(settings, slug)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder, mode=0o700)
+    try:
+        _journal.die_here("backup:dump")
+        meta = dump(settings, space, folder)
+        _journal.die_here("backup:snapshot")
+        snapshot = take_snapshot(settings, space, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    rows = sum(meta["tables"].values())
+    report = {"at": meta["at"], **snapshot, "tables": len(meta["tables"]), "rows": rows}
+    _journal.die_here("backup:record")
+    write_record(settings, slug, backup=report, failed=None)
+    return report
+
+
+def dump(settings: Settings, space: Space, folder: str) -> Report:
+    """Write a space's database, and what one needs to know of it, into a folder."""
+    need = _database.size(space.server, space.database) + ROOM
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise BackupError(
+            f"its database needs up to {need >> 20} MB in {folder}, {free >> 20} MB are free: make "
+            "room, or set backup_work_directory to another disk"
+        )
+    counted = _database.dump(space.server, space.database, f"{folder}/{DUMP}")
+    if not counted.tables:
+        raise BackupError(f"its database {space.database} has no table: nothing was backed up")
+    meta = {
+        "version": 1,
+        "slug": space.slug,
+        "environment": settings.environment,
+        "node": settings.node,
+        "at": now(),
+        "status": space.status,
+        "release": os.path.basename(os.path.realpath(f"{space.home}/release")),
+        "tables": counted.tables,
+        "dump": {"sha256": counted.digest.hexdigest(), "bytes": counted.length},
+    }
+    _journal.save(f"{folder}/{META}", meta)
+    return meta
+
+
+def take_snapshot(settings: Settings, space: Space, folder: str) -> Report:
+    """Put a space into the repository; return the snapshot."""
+    places = [f"{space.home}/{part}" for part in PARTS if os.path.lexists(f"{space.home}/{part}")]
+    code, printed, said = _restic.run(
+        settings.repository,
+        "backup",
+        "--json",
+        f"--host={settings.node}",
+        f"--tag={_restic.SPACE_TAG}{space.slug},environment:{settings.environment}",
+        *("--", folder, *places),
+        accept=(0, 3),
+    )
+    if code and (lost := unread(said)):
+        raise BackupError(f"some files could not be read: {lost}")
+    found = _restic.summary(printed)
+    if not found.get("snapshot_id"):
+        raise BackupError(f"restic made no snapshot: {printed[-300:]}{said[-300:]}")
+    return {
+        "snapshot": found["snapshot_id"],
+        "files": found["total_files_processed"],
+        "bytes": found["total_bytes_processed"],
+    }
+
+
+def unread(said: str) -> str:
+    """Return which files could not be read, leaving out those that are just gone. Pure."""
+    told = [complaint(line) for line in said.splitlines()]
+    lost = [one for one in told if one and not any(word in one.lower() for word in VANISHED)]
+    return "; ".join(lost[:3])[:500]
+
+
+def complaint(line: str) -> str:
+    """Return what a line of restic's complains of; empty if of nothing. Pure."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return line if line.startswith("error") else ""
+    if not isinstance(row, dict) or "item" not in row:
+        return ""
+    return f"{row['item']}: {row.get('error', '')}"
+
+
+# --- all of them ---------------------------------------------------------------------
+
+
+def is_settled(space: Space, entry: Report) -> bool:
+    """Tell whether a closed space has its last backup, taken since it closed and proved. Pure."""
+    backup, proof = entry.get("backup"), entry.get("proof")
+    if space.status != "closed" or not backup or not proof:
+        return False
+    taken = datetime.fromisoformat(backup["at"]).timestamp()
+    return proof["snapshot"] == backup["snapshot"] and taken > space.closed_at
+
+
+def due(settings: Settings) -> list[str]:
+    """Return the spaces to back up, those that have waited longest first."""
+    record = read_record(settings)
+    wanted = [
+        slug
+        for slug in spaces(settings)
+        if not is_settled(read_space(settings, slug), record.get(slug, {}))
+    ]
+    return sorted(wanted, key=lambda slug: record.get(slug, {}).get("backup", {}).get("at", ""))
+
+
+def run(settings: Settings, slugs: t.Sequence[str]) -> Outcome:
+    """Back up spaces, a bounded number at a time; one that fails does not stop the others.
+
+    Raises:
+        ResticError: the repository does not open: it is said once, not for each space.
+        JournalError: another run is under way.
+
+    """
+    outcome = Outcome()
+    with _journal.exclusive("backup"):
+        _restic.check_reachable(settings.repository)
+        _restic.unlock(settings.repository)
+        with ThreadPoolExecutor(max_workers=settings.parallel) as pool:
+            for slug, result in zip(
+                slugs, pool.map(lambda s: attempt(settings, s), slugs), strict=True
+            ):
+                if isinstance(result, str):
+                    outcome.failed[slug] = result
+                else:
+                    outcome.done[slug] = result
+    return outcome
+
+
+def attempt(settings: Settings, slug: str) -> Report | str:
+    """Back up one space; return what was done, or why not."""
+    try:
+        return back_up(settings, slug)
+    except (BackupError, _database.DatabaseError, _restic.ResticError, OSError) as error:
+        write_record(settings, slug, failed={"at": now(), "why": str(error)})
+        return str(error)
+
+
+def forget(settings: Settings) -> list[str]:
+    """Let go of what the policy no longer keeps; return the snapshots of spaces that are gone."""
+    keep = [f"--{name}={number}" for name, number in settings.retention.items() if number]
+    host = f"--host={settings.node}"
+    # A space that gets no new backups keeps its last ones, however old.
+    _restic.run(settings.repository, "forget", host, "--group-by=host,tags", "--keep-last=1", *keep)
+    here = {*spaces(settings), *(n for n in os.listdir(settings.root) if SLUG.fullmatch(n))}
+    limit = datetime.now(tz=UTC) - timedelta(days=settings.gone_days)
+    gone = [
+        one.id
+        for one in _restic.snapshots(settings.repository)
+        if one.host == settings.node and one.space not in here and one.at < limit
+    ]
+    if gone:
+        _restic.run(settings.repository, "forget", *gone)
+    return gone
+
+
+def maintain(settings: Settings) -> list[str]:
+    """Let go of old snapshots, free their room, and check the repository.
+
+    Raises:
+        ResticError: something is wrong with it.
+
+    """
+    _restic.check_reachable(settings.repository)
+    _restic.unlock(settings.repository)
+    gone = forget(settings)
+    _restic.run(settings.repository, "prune")
+    _restic.run(settings.repository, "check", f"--read-data-subset={settings.check_percent}%")
+    return gone

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Journals of what is done to one space in several steps: restoring it, purging it.
+
+A journal is written before its first step and says which step comes next. Whoever finds
+one knows that a run was cut short, and where; the same verb goes on from there, and everybody
+else leaves the space alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import typing as t
+from contextlib import contextmanager
+
+FOLDER = "/var/lib/archipel/life"
+LOCKS = "/run/archipel"
+# For tests alone: `verb:step` in this file kills the process that reaches the step.
+KILL_AT = "/run/archipel/kill-at"
+
+Journal = dict[str, t.Any]
+
+
+class JournalError(Exception):
+    """Somebody else is at work on the space."""
+
+
+def path_of(slug: str, folder: str = FOLDER) -> str:
+    """Return where the journal of a space is."""
+    return f"{folder}/{slug}.json"
+
+
+def read(slug: str, folder: str = FOLDER) -> Journal | None:
+    """Return what is under way for a space, if anything is."""
+    try:
+        with open(path_of(slug, folder), encoding="utf-8") as file:
+            return dict(json.load(file))
+    except FileNotFoundError:
+        return None
+
+
+def write(slug: str, journal: t.Mapping[str, t.Any], folder: str = FOLDER) -> None:
+    """Write a journal for good: whole or not at all, also if the machine loses power."""
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    save(path_of(slug, folder), journal)
+    die_here(f"{journal['verb']}:{journal['step']}")
+
+
+def save(path: str, value: t.Mapping[str, t.Any]) -> None:
+    """Write JSON to a root-only file, and to the disk."""
+    beside = f"{path}.new"
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(beside, path)
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def remove(slug: str, folder: str = FOLDER) -> None:
+    """Say that all is done."""
+    try:
+        os.unlink(path_of(slug, folder))
+    except FileNotFoundError:
+        return
+
+
+def die_here(place: str) -> None:
+    """Be killed, without any chance to tidy up, where a test wants it."""
+    try:
+        with open(KILL_AT, encoding="ascii") as file:
+            wanted = file.read().strip()
+    except OSError:
+        return
+    if wanted == place:
+        os.unlink(KILL_AT)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def under_way(slug: str, folder: str = FOLDER) -> str:
+    """Return in words what was begun and not finished; empty if nothing was."""
+    journal = read(slug, folder)
+    if journal is None:
+        return ""
+    verb = journal["verb"]
+    playbook = "purge" if verb == "purge" else "restore"
+    return (
+        f"a {verb} of it was interrupted at the step {journal['step']!r}: finish it with "
+        f"playbooks/{playbook}.yml -e only={slug}"
+    )
+
+
+@contextmanager
+def exclusive(name: str, folder: str = LOCKS) -> t.Iterator[None]:
+    """Keep everybody else from doing the same meanwhile.
+
+    Raises:
+        JournalError: somebody does.
+
+    """
+    os.makedirs(folder, exist_ok=True)
+    with open(f"{folder}/{name}.lock", "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise JournalError(
+                f"another run holds {folder}/{name}.lock: wait for its end, and run again"
+            ) from error
+        yield
+
+
+@contextmanager
+def waiting(path: str) -> t.Iterator[None]:
+    """Wait until nobody else does the same."""
+    with open(path, "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

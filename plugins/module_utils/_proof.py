@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Prove a backup by bringing it up beside the live space.
+
+Its database is loaded under another name, its rows are counted, and its files stream by and are
+compared with the live ones. Nothing of the live space is touched, and no room for its
+files is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import stat
+import tarfile
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _backup,
+    _database,
+    _journal,
+    _restic,
+)
+
+# A folder of MariaDB that no space can have.
+PREFIX = "archipel_proof_"
+CHUNK = 1 << 20
+
+
+class ProofError(Exception):
+    """A backup is not what it should be."""
+
+
+@dataclass
+class Seen:
+    """What came out of the repository."""
+
+    files: int = 0
+    # Compared byte by byte with the live ones, and equal.
+    equal: int = 0
+    # Changed or deleted in the live space since.
+    moved_on: int = 0
+    damaged: list[str] = field(default_factory=list)
+    loaded: _database.Counted | None = None
+    meta: dict[str, t.Any] = field(default_factory=dict)
+
+
+def digest(source: t.IO[bytes]) -> str:
+    """Return the checksum of a stream."""
+    found = hashlib.sha256()
+    while chunk := source.read(CHUNK):
+        found.update(chunk)
+    return found.hexdigest()
+
+
+def same_as_live(member: tarfile.TarInfo, source: t.IO[bytes], path: str) -> bool | None:
+    """Compare a file with the live one; None if that one has changed or gone since."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as live:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            return None
+        # restic rounds times to the second in an archive.
+        if before.st_size != member.size or abs(before.st_mtime - member.mtime) >= 1:
+            return None
+        equal = digest(source) == digest(live)
+        after = os.fstat(descriptor)
+    if not equal and (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        return None
+    return equal
+
+
+def take(member: tarfile.TarInfo, source: t.IO[bytes], seen: Seen, into: Target) -> None:
+    """Look at one file of the snapshot."""
+    seen.files += 1
+    path = f"/{member.name.lstrip('/')}"
+    if path == f"{into.staging}/{_backup.DUMP}":
+        seen.loaded = _database.load(into.server, into.database, source)
+    elif path == f"{into.staging}/{_backup.META}":
+        seen.meta = json.load(source)
+    else:
+        equal = same_as_live(member, source, path)
+        if equal is None:
+            seen.moved_on += 1
+        elif equal:
+            seen.equal += 1
+        else:
+            seen.damaged.append(path)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the database is brought up, and where the dump stands in the snapshot."""
+
+    server: _database.Server
+    database: str
+    staging: str
+
+
+def read(settings: _backup.Settings, snapshot: str, into: Target) -> Seen:
+    """Let a whole snapshot stream by.
+
+    Raises:
+        ResticError, DatabaseError: it cannot be read, or its database not loaded.
+
+    """
+    seen = Seen()
+    arguments = ("dump", "--archive=tar", snapshot, "/")
+    with (
+        _restic.streamed(settings.repository, *arguments) as stream,
+        tarfile.open(fileobj=stream, mode="r|") as archive,
+    ):
+        for member in archive:
+            source = archive.extractfile(member) if member.isreg() else None
+            if source is not None:
+                take(member, source, seen, into)
+    return seen
+
+
+def judge(seen: Seen, rows: t.Mapping[str, int], files: int | None) -> list[str]:
+    """Return what is wrong with a backup. Pure.
+
+    Args:
+        seen: what came out of the repository.
+        rows: table → rows, as the database that was brought up has them.
+        files: how many files went in, where that is known.
+
+    """
+    if seen.loaded is None or not seen.meta:
+        return ["it holds no database"]
+    wrong = []
+    if seen.loaded.digest.hexdigest() != seen.meta["dump"]["sha256"]:
+        wrong.append("the checksum of its database is another one")
+    expected = seen.meta["tables"]
+    wrong += [
+        f"table {name}: {rows.get(name, 'no')} rows instead of {expected.get(name, 'none')}"
+        for name in sorted({*expected, *rows})
+        if rows.get(name) != expected.get(name)
+    ]
+    if files is not None and seen.files != files:
+        wrong.append(f"{seen.files} files instead of {files}")
+    wrong += [f"{path} differs from the live file of the same age" for path in seen.damaged]
+    return wrong
+
+
+def prove(settings: _backup.Settings, slug: str) -> _backup.Report:
+    """Prove the last backup of a space.
+
+    Raises:
+        ProofError, ResticError, DatabaseError: it proves nothing.
+
+    """
+    snapshot = _restic.choose(_restic.snapshots(settings.repository, slug), slug, "latest")
+    known = _backup.read_record(settings).get(slug, {}).get("backup", {})
+    files = known.get("files") if known.get("snapshot") == snapshot.id else None
+    server = _database.local(settings.socket)
+    into = Target(server, PREFIX + slug, _backup.staging(settings, slug))
+    try:
+        seen = read(settings, snapshot.id, into)
+        _journal.die_here("proof:loaded")
+        rows = _database.counts(server, into.database)
+    finally:
+        _database.drop(server, into.database)
+    if wrong := judge(seen, rows, files):
+        raise ProofError(f"backup {snapshot.id[:8]}: {'; '.join(wrong[:5])}")
+    return {
+        "at": _backup.now(),
+        "snapshot": snapshot.id,
+        "tables": len(rows),
+        "rows": sum(rows.values()),
+        "files": seen.files,
+        "equal": seen.equal,
+        "moved_on": seen.moved_on,
+    }
+
+
+def next_one(settings: _backup.Settings) -> str | None:
+    """Return whose turn it is: closed spaces without proof first, then who waited longest.
+
+    Among those who never had one, chance decides.
+    """
+    record = _backup.read_record(settings)
+    ranks = []
+    for slug in _backup.spaces(settings):
+        entry = record.get(slug, {})
+        if not entry.get("backup"):
+            continue
+        space = _backup.read_space(settings, slug)
+        unproved = entry.get("proof", {}).get("snapshot") != entry["backup"]["snapshot"]
+        urgent = space.status == "closed" and unproved
+        ranks.append((not urgent, entry.get("proof", {}).get("at", ""), random.random(), slug))
+    return min(ranks)[-1] if ranks else None
+
+
+def sweep(settings: _backup.Settings) -> None:
+    """Remove databases that proofs which were cut short have left."""
+    server = _database.local(settings.socket)
+    names = (row[0] for row in _database.run(server, "SHOW DATABASES"))
+    for name in names:
+        if name.startswith(PREFIX):
+            _database.drop(server, name)
+
+
+def run(settings: _backup.Settings, slugs: t.Sequence[str]) -> _backup.Outcome:
+    """Prove the backups of some spaces, one after the other."""
+    outcome = _backup.Outcome()
+    with _journal.exclusive("backup-proof"):
+        _restic.check_reachable(settings.repository)
+        sweep(settings)
+        for slug in slugs:
+            try:
+                outcome.done[slug] = prove(settings, slug)
+                _backup.write_record(settings, slug, proof=outcome.done[slug], unproved=None)
+            except (
+                *(ProofError, _restic.ResticError, _database.DatabaseError),
+                *(OSError, tarfile.TarError),
+            ) as error:
+                outcome.failed[slug] = str(error)
+                failure = {"at": _backup.now(), "why": str(error)}
+                _backup.write_record(settings, slug, unproved=failure)
+    return outcome

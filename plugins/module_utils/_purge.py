@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Delete a closed space from a machine, for good.
+
+What goes is read first, in words; a check run returns the same list. Each step removes what is
+there, so that an interrupted purge is finished by the next one.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import subprocess
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _accounts,
+    _backup,
+    _database,
+    _journal,
+    _quotactl,
+    _restic,
+    _restore,
+    _systemd,
+)
+
+VERB = "purge"
+
+
+class PurgeError(Exception):
+    """A space may not or could not be purged."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A space to delete."""
+
+    settings: _backup.Settings
+    slug: str
+    id: int
+    closed_on: str
+    php: str
+    spool: str
+
+    @property
+    def home(self) -> str:
+        """The space's folder."""
+        return f"{self.settings.root}/{self.slug}"
+
+    @property
+    def server(self) -> _database.Server:
+        """The database server of this machine."""
+        return _database.local(self.settings.socket)
+
+
+# --- what is there -------------------------------------------------------------------
+
+
+def paths(job: Job) -> list[str]:
+    """Return every file and folder of a space, data last."""
+    slug = job.slug
+    return [
+        f"{job.settings.vhosts}/{slug}.conf",
+        f"{job.php}/{slug}.conf",
+        f"{job.spool}/{slug}.eml",
+        f"/run/archipel/redis/{slug}",
+        f"/run/archipel/php/{slug}.sock",
+        f"/run/archipel/reloaded/space-php@{slug}.service",
+        f"{job.settings.work}/clients/{slug}.cnf",
+        _backup.staging(job.settings, slug),
+        f"{job.settings.root}/.restore-{slug}",
+        _restore.kept_folder(job.settings, slug),
+        job.home,
+    ]
+
+
+def units(job: Job, world: _systemd.World) -> list[str]:
+    """Return the units of a space that run, or will after a reboot."""
+    names = [name.format(job.slug) for name in _systemd.STOPPED]
+    return [
+        name
+        for name in names
+        if name in world.enabled or world.active.get(name, "inactive") not in {"inactive", "failed"}
+    ]
+
+
+def databases(job: Job) -> list[str]:
+    """Return the databases of a space."""
+    names = (f"space_{job.slug}", _restore.KEPT_DATABASE + job.slug)
+    return [name for name in names if _database.exists(job.server, name)]
+
+
+def accounts(job: Job) -> list[str]:
+    """Return the hosts that the space's database account may come from."""
+    user = _database.text(f"space-{job.slug}")
+    rows = _database.run(job.server, f"SELECT Host FROM mysql.global_priv WHERE User = {user}")
+    return [row[0] for row in rows]
+
+
+def user(job: Job) -> str:
+    """Return the unix user of a space, if it has one; it must have the space's own number."""
+    name = f"space-{job.slug}"
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        return ""
+    if found.pw_uid != job.id:
+        raise PurgeError(
+            f"user {name} has id {found.pw_uid}, placement.yml says {job.id}: is it somebody "
+            "else's? Mend one of the two first"
+        )
+    return name
+
+
+def size_of(path: str) -> str:
+    """Return a folder's size in words, as du counts it."""
+    command = ["du", "--summarize", "--human-readable", "--", path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.split("\t")[0] or "?"
+
+
+def inventory(job: Job) -> list[str]:
+    """Return everything that goes, in words; a check run and a real one say the same."""
+    world = _systemd.read_world()
+    found = [f"unit {name}" for name in units(job, world)]
+    for path in paths(job):
+        if os.path.isdir(path) and not os.path.islink(path):
+            found.append(f"folder {path} ({size_of(path)})")
+        elif os.path.lexists(path):
+            found.append(f"file {path}")
+    for name in databases(job):
+        rows = sum(_database.counts(job.server, name).values())
+        found.append(f"database {name} ({rows} rows)")
+    found += [f"database account space-{job.slug}@{host}" for host in accounts(job)]
+    if name := user(job):
+        found.append(f"user and group {name} ({job.id})")
+    return found
+
+
+# --- whether it may ------------------------------------------------------------------
+
+
+def last_backup(job: Job) -> str:
+    """Return which proved backup the space could be brought back from; make sure there is one.
+
+    Raises:
+        PurgeError: there is none that is good enough.
+
+    """
+    journal = _journal.read(job.slug)
+    if journal and journal["verb"] == VERB:
+        # It was there when the purge began.
+        return str(journal["backup"])
+    if not _backup.is_space(job.settings, job.slug) and not databases(job):
+        return ""
+    entry = _backup.read_record(job.settings).get(job.slug, {})
+    remedy = f"run playbooks/backup.yml -e only={job.slug} -e prove=true first"
+    backup, proof = entry.get("backup"), entry.get("proof")
+    if not backup:
+        raise PurgeError(f"there is no backup of it: {remedy}")
+    if backup["at"][:10] < job.closed_on:
+        when = backup["at"][:16]
+        raise PurgeError(f"its last backup, of {when}, is from before it closed: {remedy}")
+    if not proof or proof["snapshot"] != backup["snapshot"]:
+        why = entry.get("unproved", {}).get("why", "nobody has tried it")
+        raise PurgeError(f"its last backup is not proved ({why}): {remedy}")
+    if changed_since(job, datetime.fromisoformat(backup["at"]).timestamp()):
+        raise PurgeError(f"it was changed since its last backup, {backup['at'][:16]}: {remedy}")
+    known = {one.id for one in _restic.snapshots(job.settings.repository, job.slug)}
+    if backup["snapshot"] not in known:
+        raise PurgeError(f"its last backup is no longer in the repository: {remedy}")
+    return str(backup["snapshot"])
+
+
+def changed_since(job: Job, moment: float) -> bool:
+    """Tell whether a file was made, changed or removed since; folders change with entries."""
+    for folder in ("config", "data"):
+        for path, _folders, files in os.walk(f"{job.home}/{folder}"):
+            for name in [".", *files]:
+                if name != _restore.MANAGED and os.lstat(f"{path}/{name}").st_mtime > moment:
+                    return True
+    return False
+
+
+# --- steps ---------------------------------------------------------------------------
+
+
+def stop(job: Job) -> None:
+    """Stop and forget the units."""
+    _systemd.in_slices([n.format(job.slug) for n in _systemd.ENABLED], "--no-reload", "disable")
+    _restore.stop_units(job.slug)
+
+
+def close_door(job: Job) -> None:
+    """Take the name out of nginx."""
+    _restore.remove(paths(job)[0])
+    _systemd.systemctl("reload", "nginx.service")
+
+
+def drop(job: Job) -> None:
+    """Remove the databases and the account."""
+    for name in databases(job):
+        _database.drop(job.server, name)
+    for host in accounts(job):
+        account = f"{_database.text(f'space-{job.slug}')}@{_database.text(host)}"
+        _database.run(job.server, f"DROP USER {account}")
+
+
+def delete(job: Job) -> None:
+    """Remove the files, those of the configuration first."""
+    for path in paths(job):
+        _restore.remove(path)
+
+
+def unlimit(job: Job) -> None:
+    """Take the limit of the space's number away, where there are limits."""
+    try:
+        with _quotactl.opened(job.settings.root) as descriptor:
+            if _quotactl.state(descriptor)[0]:
+                _quotactl.limit(descriptor, job.id, 0, 0)
+    except FileNotFoundError:
+        return
+
+
+def dismiss(job: Job) -> None:
+    """Remove the user and its declaration."""
+    for path in ("/etc/sysusers.d/archipel-spaces.conf", "/etc/tmpfiles.d/archipel-spaces.conf"):
+        undeclare(path, job.slug)
+    if name := user(job):
+        code, said = _accounts.run(["userdel", name])
+        if code:
+            raise PurgeError(f"userdel {name} ({code}): {said}")
+
+
+def undeclare(path: str, slug: str) -> None:
+    """Take a space's lines out of a file of declarations."""
+    text = _backup.text_of(path)
+    own = re.compile(rf"(?:^u space-|/){re.escape(slug)}(?=[ /])")
+    kept = "".join(line for line in text.splitlines(keepends=True) if not own.search(line))
+    if kept != text:
+        _accounts.declare(path, kept, check=False)
+
+
+def settle(job: Job) -> None:
+    """Forget what was known of its backups; they themselves are kept for a while."""
+    parts = ("backup", "proof", "failed", "unproved")
+    _backup.write_record(job.settings, job.slug, **dict.fromkeys(parts))
+
+
+STEPS: dict[str, t.Callable[[Job], None]] = {
+    "stop": stop,
+    "door": close_door,
+    "drop": drop,
+    "delete": delete,
+    "unlimit": unlimit,
+    "dismiss": dismiss,
+    "settle": settle,
+}
+
+
+def run(job: Job, *, check: bool) -> dict[str, t.Any]:
+    """Delete a space, or say what would be deleted.
+
+    The journal stays until `finish`: what the controller still has to write down is
+    not lost with an interrupted run.
+
+    Raises:
+        PurgeError, ResticError, DatabaseError, SystemdError, OSError: it may not go, or not yet.
+
+    """
+    with _journal.exclusive(f"life-{job.slug}"):
+        journal = _journal.read(job.slug)
+        if journal and journal["verb"] != VERB:
+            raise PurgeError(_journal.under_way(job.slug))
+        backup = last_backup(job)
+        goes = inventory(job)
+        result = {"goes": goes, "backup": backup, "interrupted": journal is not None}
+        if check:
+            return result
+        for step, act in STEPS.items():
+            _journal.write(job.slug, {"verb": VERB, "step": step, "id": job.id, "backup": backup})
+            act(job)
+        _journal.write(job.slug, {"verb": VERB, "step": "ledger", "id": job.id, "backup": backup})
+    return result
+
+
+def finish(slug: str) -> bool:
+    """Say that the controller has written down what was purged."""
+    journal = _journal.read(slug)
+    if journal and journal["verb"] == VERB and journal["step"] == "ledger":
+        _journal.remove(slug)
+        return True
+    return False

@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Bring a space back from its backup; what is there is kept aside until somebody confirms.
+
+The long part, reading the backup, happens beside the live space. Only then are its doors
+closed, its present state moved aside, and the restored one put in its place: names change,
+nothing is copied. A journal says how far it came; the same playbook goes on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _backup,
+    _database,
+    _journal,
+    _restic,
+    _systemd,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import quote
+
+VERB = "restore"
+KEPT_DATABASE = "archipel_kept_"
+# What a restored configuration must not bring with it: it is written anew.
+MANAGED = "managed.config.php"
+
+
+class RestoreError(Exception):
+    """A space could not be restored; nothing of it is lost."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is restored, and where to."""
+
+    settings: _backup.Settings
+    # Whose backup.
+    source: str
+    # Which space it becomes.
+    target: str
+    snapshot: str
+
+    @property
+    def home(self) -> str:
+        """The space's folder."""
+        return f"{self.settings.root}/{self.target}"
+
+    @property
+    def stage(self) -> str:
+        """Where the backup is unpacked: on the same file system, so that it can be renamed."""
+        return f"{self.settings.root}/.restore-{self.target}"
+
+    @property
+    def unpacked(self) -> str:
+        """The restored space's folder in there."""
+        return f"{self.stage}{self.settings.root}/{self.source}"
+
+    @property
+    def staged(self) -> str:
+        """The restored dump and its description."""
+        return f"{self.stage}{_backup.staging(self.settings, self.source)}"
+
+    @property
+    def kept(self) -> str:
+        """Where the present state is kept aside."""
+        return kept_folder(self.settings, self.target)
+
+    @property
+    def server(self) -> _database.Server:
+        """The database server of this machine."""
+        return _database.local(self.settings.socket)
+
+    @property
+    def database(self) -> str:
+        """The space's database."""
+        return f"space_{self.target}"
+
+
+def kept_folder(settings: _backup.Settings, slug: str) -> str:
+    """Return where a space's state from before a restore is kept."""
+    return f"{settings.root}/.kept-{slug}"
+
+
+def has_kept(settings: _backup.Settings, slug: str) -> bool:
+    """Tell whether a state from before a restore is kept."""
+    server = _database.local(settings.socket)
+    folder = os.path.isdir(kept_folder(settings, slug))
+    return folder or _database.exists(server, KEPT_DATABASE + slug)
+
+
+# --- steps ---------------------------------------------------------------------------
+
+
+def fetch(job: Job) -> None:
+    """Unpack the backup beside the live space, and make sure that it is whole."""
+    shutil.rmtree(job.stage, ignore_errors=True)
+    os.mkdir(job.stage, 0o700)
+    repository = job.settings.repository
+    text = _restic.run(repository, "stats", "--json", "--mode=restore-size", job.snapshot)[1]
+    need = int(json.loads(text)["total_size"]) + _backup.ROOM
+    free = shutil.disk_usage(job.settings.root).free
+    if free < need:
+        raise RestoreError(
+            f"the backup needs {need >> 20} MB in {job.settings.root}, {free >> 20} MB are free: "
+            "make room there, and run again. The space was not touched"
+        )
+    _restic.run(repository, "restore", job.snapshot, f"--target={job.stage}", "--verify")
+    meta = describe(job)
+    found = hashlib.sha256()
+    with open(f"{job.staged}/{_backup.DUMP}", "rb") as file:
+        while chunk := file.read(1 << 20):
+            found.update(chunk)
+    if found.hexdigest() != meta["dump"]["sha256"]:
+        raise RestoreError(
+            f"backup {job.snapshot[:8]} is damaged: the checksum of its database is another one. "
+            "Take an earlier one with -e at=…, and run archipel-restic check. "
+            "The space was not touched"
+        )
+
+
+def describe(job: Job) -> dict[str, t.Any]:
+    """Return what a backup says of itself."""
+    try:
+        with open(f"{job.staged}/{_backup.META}", encoding="utf-8") as file:
+            return dict(json.load(file))
+    except FileNotFoundError as error:
+        raise RestoreError(
+            f"backup {job.snapshot[:8]} holds no description of the space: it is not one of ours"
+        ) from error
+
+
+def stop(job: Job) -> None:
+    """Close the doors; visitors and sync clients are told to come again."""
+    stop_units(job.target)
+
+
+def stop_units(slug: str) -> None:
+    """Stop all that runs for a space, doors and clocks first."""
+    units = [name.format(slug) for name in _systemd.STOPPED]
+    _systemd.in_slices(units, "stop")
+
+
+def aside(job: Job) -> None:
+    """Keep the present state: folders and tables get other names. Can be repeated."""
+    os.makedirs(job.kept, mode=0o700, exist_ok=True)
+    for part in _backup.PARTS:
+        if os.path.lexists(f"{job.home}/{part}") and not os.path.lexists(f"{job.kept}/{part}"):
+            os.rename(f"{job.home}/{part}", f"{job.kept}/{part}")
+    _database.move(job.server, job.database, KEPT_DATABASE + job.target)
+
+
+def load(job: Job) -> None:
+    """Fill the database, and count what has arrived."""
+    with open(f"{job.staged}/{_backup.DUMP}", "rb") as dump:
+        _database.load(job.server, job.database, dump)
+    expected, found = describe(job)["tables"], _database.counts(job.server, job.database)
+    if expected != found:
+        wrong = sorted(n for n in {*expected, *found} if expected.get(n) != found.get(n))
+        raise RestoreError(f"the loaded database has other rows in: {', '.join(wrong[:5])}")
+    if job.source != job.target:
+        rename_storages(job)
+
+
+def rename_storages(job: Job) -> None:
+    """Tell the copy where its data are now: Nextcloud keeps the path in a row of its own.
+
+    Longer names than 64 characters are kept as their MD5 (lib/private/Files/Cache/Storage.php).
+    """
+    names = [f"local::{job.settings.root}/{slug}/data/" for slug in (job.source, job.target)]
+    old, new = (n if len(n) <= 64 else hashlib.md5(n.encode()).hexdigest() for n in names)
+    for table in _database.tables(job.server, job.database):
+        if table.endswith("_storages"):
+            value, where = _database.text(new), _database.text(old)
+            sql = f"UPDATE {quote(table)} SET id = {value} WHERE id = {where}"
+            _database.run(job.server, sql, job.database)
+
+
+def place(job: Job) -> None:
+    """Put the restored files where they belong. Can be repeated."""
+    managed = f"{job.unpacked}/config/{MANAGED}"
+    if os.path.lexists(managed):
+        os.unlink(managed)
+    # What the old space was told may not be what this one must be told.
+    applied = f"{job.unpacked}/.applied"
+    if job.source != job.target and os.path.lexists(applied):
+        os.unlink(applied)
+    own(job)
+    os.makedirs(job.home, mode=0o755, exist_ok=True)
+    for part in _backup.PARTS:
+        if os.path.lexists(f"{job.unpacked}/{part}"):
+            remove(f"{job.home}/{part}")
+            os.rename(f"{job.unpacked}/{part}", f"{job.home}/{part}")
+
+
+def own(job: Job) -> None:
+    """Give the restored files to the space's user, who may have another number today."""
+    number = pwd.getpwnam(f"space-{job.target}").pw_uid
+    for folder in ("config", "data"):
+        base = f"{job.unpacked}/{folder}"
+        for path, folders, files in os.walk(base):
+            for name in [".", *folders, *files]:
+                info = os.lstat(f"{path}/{name}")
+                # What is root's stays root's.
+                user = number if info.st_uid else 0
+                if (info.st_uid, info.st_gid) != (user, number):
+                    os.lchown(f"{path}/{name}", user, number)
+
+
+def finish(job: Job) -> None:
+    """Tidy up what only the restore needed."""
+    shutil.rmtree(job.stage, ignore_errors=True)
+
+
+def remove(path: str) -> None:
+    """Remove a file, a link or a folder, if there is one."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
+STEPS: dict[str, t.Callable[[Job], None]] = {
+    "fetch": fetch,
+    "stop": stop,
+    "aside": aside,
+    "load": load,
+    "place": place,
+    "finish": finish,
+}
+# Up to here the live space is as it was.
+HARMLESS = ("fetch",)
+
+
+# --- the whole -----------------------------------------------------------------------
+
+
+def begin(settings: _backup.Settings, source: str, target: str, at: str) -> dict[str, t.Any]:
+    """Return the journal of a restore: the one that was interrupted, or a new one.
+
+    Raises:
+        RestoreError: something else is under way, or a kept state is in the way.
+
+    """
+    journal = _journal.read(target)
+    if journal and journal["verb"] != VERB:
+        raise RestoreError(_journal.under_way(target))
+    if journal and journal["step"] not in HARMLESS:
+        if journal["source"] != source:
+            raise RestoreError(
+                f"a restore from {journal['source']} was interrupted at the step "
+                f"{journal['step']!r}: finish that one first"
+            )
+        return journal
+    if has_kept(settings, target):
+        raise RestoreError(
+            f"the state of {target} from before an earlier restore is still kept. Is the restored "
+            f"space right? playbooks/restore.yml -e only={target} -e kept=discard "
+            f"-e confirm={target}. If not: kept=back puts it back"
+        )
+    found = _restic.snapshots(settings.repository, source)
+    chosen = _restic.choose(found, source, at)
+    start = {"verb": VERB, "source": source, "at": chosen.at.isoformat(), "since": _backup.now()}
+    return {**start, "snapshot": chosen.id, "step": "fetch"}
+
+
+def run(settings: _backup.Settings, source: str, target: str, at: str) -> list[str]:
+    """Restore a space, from where an interrupted run came to; return what was done.
+
+    Raises:
+        RestoreError, ResticError, DatabaseError, SystemdError, OSError: it is not done yet.
+
+    """
+    done = []
+    with _journal.exclusive(f"life-{target}"):
+        _restic.check_reachable(settings.repository)
+        journal = begin(settings, source, target, at)
+        job = Job(settings, source, target, journal["snapshot"])
+        names = list(STEPS)
+        for step in names[names.index(journal["step"]) :]:
+            _journal.write(target, {**journal, "step": step})
+            STEPS[step](job)
+            done.append(step)
+        _journal.remove(target)
+    return [f"restored from backup {job.snapshot[:8]} of {journal['at'][:16]} ({', '.join(done)})"]
+
+
+def discard(settings: _backup.Settings, slug: str) -> list[str]:
+    """Remove the state from before a restore."""
+    with _journal.exclusive(f"life-{slug}"):
+        if pending := _journal.under_way(slug):
+            raise RestoreError(pending)
+        if not has_kept(settings, slug):
+            return []
+        shutil.rmtree(kept_folder(settings, slug), ignore_errors=True)
+        _database.drop(_database.local(settings.socket), KEPT_DATABASE + slug)
+    return ["the state from before the restore was removed"]
+
+
+def put_back(settings: _backup.Settings, slug: str) -> list[str]:
+    """Undo a restore: the kept state takes its place again. Can be repeated."""
+    with _journal.exclusive(f"life-{slug}"):
+        journal = _journal.read(slug)
+        if journal and journal["verb"] != "putback":
+            raise RestoreError(_journal.under_way(slug))
+        if not journal and not has_kept(settings, slug):
+            raise RestoreError(f"no earlier state of {slug} is kept")
+        step = journal["step"] if journal else "stop"
+        names = list(BACK)
+        for one in names[names.index(step) :]:
+            _journal.write(slug, {"verb": "putback", "step": one})
+            BACK[one](settings, slug)
+        _journal.remove(slug)
+    return ["the state from before the restore was put back"]
+
+
+def clear(settings: _backup.Settings, slug: str) -> None:
+    """Remove what was restored: it is in the backup still."""
+    kept = kept_folder(settings, slug)
+    for part in _backup.PARTS:
+        if os.path.lexists(f"{kept}/{part}"):
+            remove(f"{settings.root}/{slug}/{part}")
+    server = _database.local(settings.socket)
+    if _database.tables(server, KEPT_DATABASE + slug):
+        _database.drop(server, f"space_{slug}")
+
+
+def return_kept(settings: _backup.Settings, slug: str) -> None:
+    """Give the kept state its names back."""
+    kept, home = kept_folder(settings, slug), f"{settings.root}/{slug}"
+    for part in _backup.PARTS:
+        if os.path.lexists(f"{kept}/{part}"):
+            remove(f"{home}/{part}")
+            os.rename(f"{kept}/{part}", f"{home}/{part}")
+    server = _database.local(settings.socket)
+    _database.move(server, KEPT_DATABASE + slug, f"space_{slug}")
+    _database.drop(server, KEPT_DATABASE + slug)
+    shutil.rmtree(kept, ignore_errors=True)
+
+
+BACK: dict[str, t.Callable[[_backup.Settings, str], None]] = {
+    "stop": lambda _settings, slug: stop_units(slug),
+    "clear": clear,
+    "return": return_kept,
+}

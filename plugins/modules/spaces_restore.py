@@ -1,0 +1,167 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Ansible module spaces_restore."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: spaces_restore
+short_description: Bring a space back from its backup
+version_added: 0.3.0
+description:
+  - Unpacks a backup beside the live space, then closes the space's doors, keeps its present state
+    aside, and puts the restored one in its place. A run of the role C(archipel.spaces.spaces)
+    afterwards opens it again.
+  - What is kept aside stays until O(kept=discard), and takes its place again with O(kept=back).
+  - An interrupted restore goes on where it was.
+options:
+  space:
+    description: The slug of the space that is restored.
+    type: str
+    required: true
+  source:
+    description: Whose backup it is restored from, if it is not the space's own.
+    type: str
+    default: ""
+  at:
+    description:
+      - V(latest), the beginning of a backup's id, or a time such as V(2026-05-30) or
+        V(2026-05-30T14:00), which means the last backup up to it.
+    type: str
+    default: latest
+  confirm:
+    description:
+      - The slug again. Without it, a space that holds something is not restored over, and
+        nothing that is kept is removed.
+    type: str
+    default: ""
+  kept:
+    description:
+      - What to do with the state that an earlier restore has kept aside, instead of restoring.
+    type: str
+    choices: ["", discard, back]
+    default: ""
+attributes:
+  check_mode:
+    support: full
+    description: Says which backup would be restored.
+  diff_mode:
+    support: none
+    description: There is nothing to compare.
+    details: A whole space changes.
+  idempotent:
+    support: none
+    description: Each run restores.
+author:
+  - The Archipel contributors
+"""
+
+EXAMPLES = r"""
+- name: Bring a space back as it was on a day
+  archipel.spaces.spaces_restore:
+    space: velo-ecole
+    at: "2026-05-30"
+    confirm: velo-ecole
+"""
+
+RETURN = r"""
+changed:
+  description: Whether something was done, or in check mode would be.
+  returned: always
+  type: bool
+spaces:
+  description: What was done (in check mode, would be), by slug.
+  returned: always
+  type: dict
+  sample: {"velo-ecole": ["restored from backup 1a2b3c4d of 2026-05-30T01:12"]}
+kept:
+  description: Whether a state from before the restore is kept aside.
+  returned: always
+  type: bool
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _backup,
+    _database,
+    _journal,
+    _restic,
+    _restore,
+    _systemd,
+)
+
+SPEC = {
+    "space": {"type": "str", "required": True},
+    "source": {"type": "str", "default": ""},
+    "at": {"type": "str", "default": "latest"},
+    "confirm": {"type": "str", "default": ""},
+    "kept": {"type": "str", "choices": ["", "discard", "back"], "default": ""},
+}
+ERRORS = (
+    *(_backup.BackupError, _restore.RestoreError, _restic.ResticError, _systemd.SystemdError),
+    *(_database.DatabaseError, _journal.JournalError, OSError),
+)
+
+
+def refusal(settings: _backup.Settings, options: dict[str, t.Any]) -> str:
+    """Return why a restore may not begin; empty if it may."""
+    slug = options["space"]
+    if not _backup.SLUG.fullmatch(slug):
+        return f"found the space {slug!r}; allowed: a slug"
+    if options["confirm"] == slug:
+        return ""
+    if options["kept"]:
+        what = (
+            "removes" if options["kept"] == "discard" else "removes the restored space, and returns"
+        )
+        return f"kept={options['kept']} {what} a state of {slug}: say it with -e confirm={slug}"
+    if _journal.read(slug) or not _backup.is_space(settings, slug):
+        return ""
+    return (
+        f"{slug} is there and would be replaced by its backup; its present state would be kept "
+        f"aside. If that is meant: -e confirm={slug}"
+    )
+
+
+def preview(settings: _backup.Settings, slug: str, source: str, at: str) -> list[str]:
+    """Return what a restore would do."""
+    _restic.check_reachable(settings.repository)
+    journal = _restore.begin(settings, source, slug, at)
+    when = f"{journal['snapshot'][:8]} of {journal['at'][:16]}"
+    return [f"would be restored from backup {when}, from the step {journal['step']!r} on"]
+
+
+def act(settings: _backup.Settings, options: dict[str, t.Any], *, check: bool) -> list[str]:
+    """Do what is asked; return it in words."""
+    slug, source = options["space"], options["source"] or options["space"]
+    if options["kept"]:
+        if check:
+            return [f"the state from before the restore: {options['kept']}"]
+        verb = _restore.discard if options["kept"] == "discard" else _restore.put_back
+        return verb(settings, slug)
+    if check:
+        return preview(settings, slug, source, options["at"])
+    return _restore.run(settings, source, slug, options["at"])
+
+
+def main() -> None:
+    """Do what is asked."""
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    slug = module.params["space"]
+    try:
+        settings = _backup.read_settings()
+        if why := refusal(settings, module.params):
+            module.fail_json(msg=why)
+        done = act(settings, module.params, check=module.check_mode)
+        kept = _restore.has_kept(settings, slug)
+    except ERRORS as error:
+        module.fail_json(msg=f"{slug}: {error}")
+    module.exit_json(changed=bool(done), spaces={slug: done} if done else {}, kept=kept)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Backups of this machine's spaces, for its clocks and for whoever is logged in to it.
+
+backup run [SLUG…]      back up these spaces, or all that are due
+backup prove [SLUG…]    prove these backups, or that of the space whose turn it is
+backup maintain         remove what the policy no longer keeps, and check the repository
+backup make             make the repository, if there is none
+backup restic …         restic itself, with the repository and its password
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, "/usr/local/lib/archipel")
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _backup,
+    _database,
+    _journal,
+    _proof,
+    _restic,
+)
+
+METRICS = "archipel_backup.prom"
+
+
+def say(outcome: _backup.Outcome) -> int:
+    """Print what was done, one space on a line; a failure is an error for the journal."""
+    for slug, report in outcome.done.items():
+        print(f"{slug}: {json.dumps(report, sort_keys=True)}")
+    for slug, why in outcome.failed.items():
+        print(f"<3>{slug}: {why}", file=sys.stderr)
+    return 1 if outcome.failed else 0
+
+
+def run(settings: _backup.Settings, slugs: list[str]) -> int:
+    """Back up."""
+    return say(_backup.run(settings, slugs or _backup.due(settings)))
+
+
+def prove(settings: _backup.Settings, slugs: list[str]) -> int:
+    """Prove."""
+    turn = _proof.next_one(settings)
+    return say(_proof.run(settings, slugs or ([turn] if turn else [])))
+
+
+def maintain(settings: _backup.Settings, _slugs: list[str]) -> int:
+    """Keep the repository small and whole."""
+    gone = _backup.maintain(settings)
+    print(f"{len(gone)} backups of spaces that are gone were removed")
+    return 0
+
+
+def make(settings: _backup.Settings, _slugs: list[str]) -> int:
+    """Make the repository."""
+    print("repository made" if _restic.make(settings.repository) else "the repository is there")
+    return 0
+
+
+def restic(settings: _backup.Settings, arguments: list[str]) -> int:
+    """Become restic."""
+    where = settings.repository
+    command = [part for part in where.command(*arguments) if part != "--quiet"]
+    os.execvpe(command[0], command, where.variables())
+
+
+VERBS = {"run": run, "prove": prove, "maintain": maintain, "make": make, "restic": restic}
+
+
+def metrics(settings: _backup.Settings, verb: str, code: int) -> str:
+    """Return what Prometheus reads: when each space was last backed up and proved."""
+    lines = [
+        f'archipel_backup_run_success{{verb="{verb}"}} {int(code == 0)}',
+        f'archipel_backup_run_timestamp_seconds{{verb="{verb}"}} {time.time():.0f}',
+    ]
+    for slug, entry in sorted(_backup.read_record(settings).items()):
+        for part in ("backup", "proof"):
+            at = entry.get(part, {}).get("at")
+            seconds = _backup.datetime.fromisoformat(at).timestamp() if at else 0
+            lines.append(f'archipel_{part}_timestamp_seconds{{space="{slug}"}} {seconds:.0f}')
+        failed = int("failed" in entry or "unproved" in entry)
+        lines.append(f'archipel_backup_failed{{space="{slug}"}} {failed}')
+    return "\n".join(lines) + "\n"
+
+
+def note(settings: _backup.Settings, verb: str, code: int) -> None:
+    """Leave a mark where the run failed, take it away where it did not, and write metrics."""
+    mark = Path(settings.work, f"failed-{verb}")
+    if code:
+        mark.write_text(f"{_backup.now()}\n", encoding="ascii")
+    else:
+        mark.unlink(missing_ok=True)
+    folder = Path(settings.metrics)
+    if settings.metrics and folder.is_dir():
+        beside = folder / f".{METRICS}.{verb}"
+        beside.write_text(metrics(settings, verb, code), encoding="utf-8")
+        beside.chmod(0o644)
+        beside.rename(folder / METRICS.replace("backup", f"backup_{verb}"))
+
+
+def main(arguments: list[str]) -> int:
+    """Do what is asked."""
+    if not arguments or arguments[0] not in VERBS:
+        print(__doc__, file=sys.stderr)
+        return 64
+    verb, rest = arguments[0], arguments[1:]
+    os.umask(0o077)
+    try:
+        settings = _backup.read_settings()
+    except _backup.BackupError as error:
+        print(f"<2>{error}", file=sys.stderr)
+        return 1
+    try:
+        code = VERBS[verb](settings, rest)
+    except (
+        *(_backup.BackupError, _database.DatabaseError),
+        *(_journal.JournalError, _restic.ResticError, OSError),
+    ) as error:
+        print(f"<2>{error}", file=sys.stderr)
+        code = 1
+    if verb in {"run", "prove", "maintain"}:
+        note(settings, verb, code)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

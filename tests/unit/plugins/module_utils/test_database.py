@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Rows are counted as they go by."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _database
+
+# As mariadb-dump 11.8 writes it.
+DUMP = b"""/*M!999999\\- enable the sandbox mode */
+CREATE TABLE `oc_a` (
+  `id` int(11) NOT NULL
+);
+INSERT INTO `oc_a` VALUES
+(1,'INSERT INTO `oc_b` VALUES'),
+(2,'a\\nb');
+CREATE TABLE `oc_empty` (
+  `id` int(11) NOT NULL
+);
+CREATE TABLE `oc_b` (
+  `id` int(11) NOT NULL
+);
+INSERT INTO `oc_b` VALUES
+(0x00);
+INSERT INTO `oc_b` VALUES
+(0x01);
+"""
+
+
+def test_rows_are_counted_per_table():
+    counted = _database.Counted()
+    for line in DUMP.splitlines(keepends=True):
+        counted.line(line)
+    assert counted.tables == {"oc_a": 2, "oc_empty": 0, "oc_b": 2}
+    assert counted.length == len(DUMP)
+    assert counted.digest.hexdigest() == hashlib.sha256(DUMP).hexdigest()
+
+
+def test_lines_of_a_table_s_definition_are_no_rows():
+    counted = _database.Counted()
+    for line in (b"INSERT INTO `t` VALUES\n", b"/*!40000 ALTER TABLE */;\n", b"(1)\n"):
+        counted.tables.setdefault("t", 0)
+        counted.line(line)
+    assert counted.tables == {"t": 0}
+
+
+def test_a_value_stays_a_value():
+    assert _database.text("a'b\\c") == "'a''b\\\\c'"

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""A backup proves itself, or says what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _database, _proof
+
+
+def seen(**changes: object) -> _proof.Seen:
+    loaded = _database.Counted({"oc_a": 2})
+    meta = {"dump": {"sha256": loaded.digest.hexdigest()}, "tables": {"oc_a": 2}}
+    return _proof.Seen(**{"files": 5, "equal": 3, "loaded": loaded, "meta": meta, **changes})  # type: ignore[arg-type]
+
+
+def test_a_good_backup():
+    assert _proof.judge(seen(), {"oc_a": 2}, 5) == []
+    assert _proof.judge(seen(), {"oc_a": 2}, None) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "rows", "files", "text"),
+    [
+        (seen(), {"oc_a": 1}, 5, "table oc_a: 1 rows instead of 2"),
+        (seen(), {}, 5, "table oc_a: no rows instead of 2"),
+        (seen(), {"oc_a": 2, "oc_b": 1}, 5, "table oc_b: 1 rows instead of none"),
+        (seen(), {"oc_a": 2}, 6, "5 files instead of 6"),
+        (seen(loaded=None), {}, 5, "it holds no database"),
+        (seen(meta={}), {}, 5, "it holds no database"),
+        (seen(damaged=["/x"]), {"oc_a": 2}, 5, "/x differs from the live file of the same age"),
+        (
+            seen(loaded=_database.Counted({}, 0, hashlib.sha256(b"x"))),
+            {"oc_a": 2},
+            5,
+            "the checksum of its database is another one",
+        ),
+    ],
+)
+def test_what_is_wrong(what: _proof.Seen, rows: dict[str, int], files: int, text: str):
+    assert _proof.judge(what, rows, files) == [text]
+
+
+class TestFile:
+    """Each file of a backup against the live one."""
+
+    @staticmethod
+    def compare(path: Path, content: bytes, age: float) -> bool | None:
+        member = tarfile.TarInfo(str(path).lstrip("/"))
+        member.size, member.mtime = len(content), age
+        return _proof.same_as_live(member, io.BytesIO(content), str(path))
+
+    @pytest.fixture
+    @staticmethod
+    def live(tmp_path: Path) -> Path:
+        path = tmp_path / "f"
+        path.write_bytes(b"content")
+        os.utime(path, (1000.4, 1000.4))
+        return path
+
+    def test_equal(self, live: Path):
+        assert self.compare(live, b"content", 1000) is True
+
+    def test_damaged(self, live: Path):
+        assert self.compare(live, b"CONTENT", 1000) is False
+
+    def test_changed_since(self, live: Path):
+        assert self.compare(live, b"content", 900) is None
+        assert self.compare(live, b"longer content", 1000) is None
+
+    def test_gone_since(self, live: Path):
+        live.unlink()
+        assert self.compare(live, b"content", 1000) is None
+
+    def test_a_link_in_its_place_is_not_followed(self, live: Path, tmp_path: Path):
+        (tmp_path / "link").symlink_to(live)
+        assert self.compare(tmp_path / "link", b"content", 1000) is None
