@@ -201,6 +201,7 @@ def arguments() -> argparse.Namespace:
         help="variants to measure; each variant whose package is there",
     )
     parser.add_argument("--spaces", type=int, nargs="+", help="instead of the usual numbers")
+    parser.add_argument("--looped", type=int, help="number of spaces for naive and mitogen")
     parser.add_argument("--runs", type=int, help="runs of each case")
     return parser.parse_args()
 
@@ -209,6 +210,7 @@ def everything(options: argparse.Namespace, nodes: Nodes) -> t.Iterator[Result]:
     """Measure what is asked for, one line of the table after the other."""
     numbers, few, runs = plan(options.quick)
     numbers, runs = options.spaces or numbers, options.runs or runs
+    few = options.looped or few
     wanted = [v for v in options.only if v != "mitogen" or mitogen_path()]
     for number in numbers:
         if "floor" in wanted:
@@ -219,7 +221,7 @@ def everything(options: argparse.Namespace, nodes: Nodes) -> t.Iterator[Result]:
         if variant in wanted:
             nodes.reset()
             yield from naive(variant, few, runs, nodes)
-    if "mitogen" in wanted and not options.quick:
+    if "mitogen" in wanted and not (options.quick or options.looped):
         yield from naive("mitogen", 1000, 1, nodes)
 
 
