@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--release", help="a release in artifacts/, such as 35.0.0")
     options = parser.parse_args()
     number = options.spaces or (12 if options.quick else 300)
-    nodes = Nodes(1)
+    nodes = Nodes(1, "idle")
     try:
         nodes.up()
         measure(nodes, number, options.release)

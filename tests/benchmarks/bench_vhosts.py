@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="100 and 500 spaces")
     options = parser.parse_args()
     numbers = [100, 500] if options.quick else [100, 1000, 5000]
-    nodes = Nodes(1)
+    nodes = Nodes(1, "vhosts")
     try:
         nodes.up()
         Environment(BUILD / "bench/vhosts", 1, nodes.machines).play("playbooks/spaces.yml")

@@ -67,10 +67,9 @@ class Sample:
 class Nodes:
     """The machines that are converged: as many as there are thousands of spaces."""
 
-    def __init__(self, number: int) -> None:
-        self.machines = [
-            Machine(f"archipel-bench{n}", BUILD / f"lab/archipel-bench{n}") for n in range(number)
-        ]
+    def __init__(self, number: int, name: str = "bench") -> None:
+        names = [f"archipel-{name}{n}" for n in range(number)]
+        self.machines = [Machine(name, BUILD / "lab" / name) for name in names]
 
     def up(self) -> None:
         """Make the first with all packages, keep it as an image, make the others from it."""
