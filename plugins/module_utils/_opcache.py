@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -27,15 +28,20 @@ from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _fastcgi
 
-# Compiles the files named in a file, and runs none of them.
+# Compiles the files named in a file from a place on, and runs none of them. Prints how many it
+# accepted and how far it came: PHP gives up altogether at a class that is there already, which
+# older releases of it (8.2) notice while compiling.
 COMPILER = r"""<?php
 error_reporting(0);
 $done = 0;
-foreach (file($_SERVER['ARCHIPEL_FILES'], FILE_IGNORE_NEW_LINES) as $name) {
-    try { $done += (int)opcache_compile_file($name); } catch (Throwable) { }
+$names = file($_SERVER['ARCHIPEL_FILES'], FILE_IGNORE_NEW_LINES);
+$at = (int)$_SERVER['ARCHIPEL_START'];
+register_shutdown_function(function () use (&$done, &$at) { echo "$done $at"; });
+for (; $at < count($names); $at++) {
+    try { $done += (int)opcache_compile_file($names[$at]); } catch (Throwable) { }
 }
-echo $done;
 """
+ANSWER = re.compile(r"(\d+) (\d+)")
 # Code that no request of a space runs.
 LEFT_OUT = {"tests", "Tests", "test", "node_modules", "l10n", ".git"}
 SETTINGS = {
@@ -122,16 +128,33 @@ def fingerprint(program: Program) -> str:
     return digest.hexdigest()
 
 
-def answer_of(program: str, text: str, said: str) -> int:
-    """Return how many files were compiled.
+def answer_of(program: str, text: str, said: str) -> tuple[int, int]:
+    """Return how many files were compiled, and at which one PHP stopped.
 
     Raises:
         OpcacheError: that is not what the program said.
     """
-    if not text.strip().isdigit():
+    found = ANSWER.fullmatch(text.strip())
+    if not found:
         why = (said or text).strip()[-500:]
         raise OpcacheError(f"{program} could not compile into its file cache: {why}")
-    return int(text)
+    return int(found[1]), int(found[2])
+
+
+def compile_list(names: str, ask: t.Callable[[str, int], tuple[int, int]]) -> int:
+    """Have the files compiled that a list names, without those PHP gives up at; return how many.
+
+    Args:
+        names: the file with the list.
+        ask: list and place to start → how many were compiled, and where PHP stopped.
+
+    """
+    total = len(Path(names).read_text(encoding="utf-8").splitlines())
+    number = start = 0
+    while start < total:
+        done, stopped = ask(names, start)
+        number, start = number + done, stopped + 1
+    return number
 
 
 def compile_with_cli(program: str, cache: str, lists: t.Sequence[str]) -> int:
@@ -142,10 +165,10 @@ def compile_with_cli(program: str, cache: str, lists: t.Sequence[str]) -> int:
     """
     user = pwd.getpwnam(ACCOUNT)
 
-    def one(names: str) -> int:
+    def ask(names: str, start: int) -> tuple[int, int]:
         done = subprocess.run(
             [program, *options(cache), "-f", f"{os.path.dirname(names)}/compile.php"],
-            env={"PATH": "/usr/bin:/bin", "ARCHIPEL_FILES": names},
+            env={"PATH": "/usr/bin:/bin", "ARCHIPEL_FILES": names, "ARCHIPEL_START": str(start)},
             capture_output=True,
             text=True,
             check=False,
@@ -154,7 +177,7 @@ def compile_with_cli(program: str, cache: str, lists: t.Sequence[str]) -> int:
         return answer_of(program, done.stdout, done.stderr)
 
     with ThreadPoolExecutor(max_workers=len(lists)) as pool:
-        return sum(pool.map(one, lists))
+        return sum(pool.map(lambda names: compile_list(names, ask), lists))
 
 
 def identity(user: pwd.struct_passwd) -> dict[str, t.Any]:
@@ -173,19 +196,19 @@ def compile_with_fpm(program: str, cache: str, lists: t.Sequence[str]) -> int:
     folder = os.path.dirname(lists[0])
     with fpm(program, cache, folder, len(lists)), ThreadPoolExecutor(len(lists)) as pool:
 
-        def one(names: str) -> int:
+        def ask(names: str, start: int) -> tuple[int, int]:
             try:
-                text = _fastcgi.run(
+                text, said = _fastcgi.run(
                     f"{folder}/socket",
                     f"{folder}/compile.php",
-                    {"ARCHIPEL_FILES": names},
+                    {"ARCHIPEL_FILES": names, "ARCHIPEL_START": str(start)},
                     COMPILE_SECONDS,
                 )
             except (_fastcgi.FastCgiError, OSError) as error:
                 raise OpcacheError(f"{program}: {error}") from error
-            return answer_of(program, text, "")
+            return answer_of(program, text, said)
 
-        return sum(pool.map(one, lists))
+        return sum(pool.map(lambda names: compile_list(names, ask), lists))
 
 
 @contextmanager

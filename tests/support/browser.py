@@ -10,6 +10,7 @@ import http.client
 import json
 import socket
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,9 +60,9 @@ class Browser:
         *,
         account: tuple[str, str] | None = None,
         headers: dict[str, str] | None = None,
-        body: bytes | None = None,
+        body: bytes | Iterable[bytes] | None = None,
     ) -> Answer:
-        """Send one request; no redirect is followed."""
+        """Send one request; no redirect is followed. A body in parts goes without its length."""
         sent = {"Host": f"{host}:{self.port}", **(headers or {})}
         if account is not None:
             token = base64.b64encode(":".join(account).encode()).decode()

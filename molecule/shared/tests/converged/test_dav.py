@@ -45,6 +45,15 @@ def test_what_is_put_is_what_is_got(browser: Browser, member: Member):
     assert (got.status, got.body) == (200, TEXT)
 
 
+def test_an_upload_of_unknown_length_arrives_whole(browser: Browser, member: Member):
+    """PHP reads nothing of a body whose length it is not told."""
+    parts = [TEXT[:7], TEXT[7:]]
+    put = browser.request("PUT", member.host, PATH, account=member.account, body=parts)
+    assert put.status in {201, 204}
+    got = browser.request("GET", member.host, PATH, account=member.account)
+    assert (got.status, got.body) == (200, TEXT)
+
+
 def test_the_file_belongs_to_the_space(browser: Browser, node: Host, member: Member):
     browser.request("PUT", member.host, PATH, account=member.account, body=TEXT)
     stored = node.file(f"/srv/spaces/{OWN}/data/testeur/files/réunion.txt")

@@ -42,7 +42,7 @@ def test_the_body_of_the_answer_is_returned(server):
         _fastcgi.record(_fastcgi.STDOUT, PAGE[10:]),
         _fastcgi.record(_fastcgi.END, bytes(8)),
     )
-    assert _fastcgi.run(path, "/x.php", {}, 5) == "42"
+    assert _fastcgi.run(path, "/x.php", {}, 5)[0] == "42"
 
 
 def test_an_answer_that_ends_early_is_no_answer(server):
@@ -57,8 +57,8 @@ def test_what_php_complains_about_is_passed_on(server):
         _fastcgi.record(_fastcgi.STDOUT, b"Status: 404 Not Found\r\n\r\nFile not found."),
         _fastcgi.record(_fastcgi.END, bytes(8)),
     )
-    with pytest.raises(_fastcgi.FastCgiError, match="Primary script unknown"):
-        _fastcgi.run(path, "/x.php", {}, 5)
+    body, said = _fastcgi.run(path, "/x.php", {}, 5)
+    assert (body, said) == ("File not found.", "Primary script unknown")
 
 
 def test_long_values_have_long_lengths():

@@ -158,6 +158,19 @@ def test_what_php_says_instead_of_a_number_is_passed_on():
         _opcache.answer_of("php8.4", "", "Fatal error: no such function")
 
 
+def test_a_file_that_php_gives_up_at_is_left_out(tmp_path):
+    names = tmp_path / "files-0"
+    names.write_text("a\nb\nc\nd\n")
+    asked = []
+
+    def ask(_names: str, start: int) -> tuple[int, int]:
+        asked.append(start)
+        return (1, 1) if start == 0 else (2, 4)
+
+    assert _opcache.compile_list(str(names), ask) == 3
+    assert asked == [0, 2]
+
+
 def test_the_index_decides_only_for_the_php_it_was_made_with():
     kept = Kept("then", "one", {"33.0.9": "a"})
     assert _opcache.plan(kept, "then", {"33.0.9": "a"}, ["one"]) == ([], [])
