@@ -101,7 +101,7 @@ def small(scenario: Scenario, slug: str) -> Iterator[Full]:
     client = Full(scenario.browser, host, (MEMBER, token))
     try:
         # Gives the member a home: the first question about one that is not there may fail.
-        client.put("first", 1)
+        client.put("first", MIB)
         yield client
     finally:
         scenario.machine.execute("sh", "-c", undone)

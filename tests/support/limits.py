@@ -48,7 +48,7 @@ class Limits:
         return self.run_all(f"--start-at-task={TASK}", *options)
 
     def run_all(self, *options: str) -> dict[str, Any]:
-        """Converge users, directories and limits."""
+        """Converge users, files and limits."""
         return self.scenario.attempt(PLAYBOOK, *options)[TASK]
 
     def written(self, slug: str, **values: Any) -> str:
