@@ -255,10 +255,11 @@ class Walk:
 def walk(directory: int, project: int, found: Walk, *, check: bool) -> None:
     """Give a directory and everything below it its project, or only count what lacks it.
 
-    Links are not followed. A directory gets its project before it is listed: what is made in
-    it meanwhile inherits, and nothing can be moved in from outside.
+    Project 0 is none, and is not handed down. Links are not followed. A directory gets its
+    project before it is listed: what is made in it meanwhile inherits, and nothing can be
+    moved in from outside.
     """
-    visit(directory, _quotactl.Tag(project, inherit=True), found, check=check)
+    visit(directory, _quotactl.Tag(project, inherit=bool(project)), found, check=check)
     device = os.fstat(directory).st_dev
     with os.scandir(directory) as entries:
         for entry in entries:
@@ -296,13 +297,27 @@ def visit_entry(inner: int, device: int, project: int, found: Walk, *, check: bo
 def visit(descriptor: int, wanted: _quotactl.Tag, found: Walk, *, check: bool) -> None:
     """Mend the project of one open file or directory."""
     tag = _quotactl.tag(descriptor)
-    if tag.project == wanted.project and tag.inherit >= wanted.inherit:
+    if tag == wanted:
         return
     found.wrong += 1
     if tag.project != wanted.project:
         found.bytes += os.fstat(descriptor).st_blocks * 512
     if not check:
         _quotactl.set_tag(descriptor, wanted)
+
+
+def move(path: str, project: int) -> None:
+    """Give a tree that was moved its project: 0 where data are only kept, outside any limit.
+
+    For whoever puts data in the place of others. Where nothing is counted nothing is done.
+
+    Raises:
+        OSError: the file system refused.
+
+    """
+    with _quotactl.opened(path) as directory:
+        if _quotactl.state(directory)[0]:
+            walk(directory, project, Walk(), check=False)
 
 
 def tag_data(item: Item, device: int, *, check: bool) -> Walk:

@@ -21,6 +21,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
     _database,
     _journal,
+    _quotas,
     _restic,
     _systemd,
 )
@@ -153,6 +154,7 @@ def aside(job: Job) -> None:
     for part in _backup.PARTS:
         if os.path.lexists(f"{job.home}/{part}") and not os.path.lexists(f"{job.kept}/{part}"):
             os.rename(f"{job.home}/{part}", f"{job.kept}/{part}")
+    limit(f"{job.kept}/data", 0)
     _database.move(job.server, job.database, KEPT_DATABASE + job.target)
 
 
@@ -197,6 +199,13 @@ def place(job: Job) -> None:
         if os.path.lexists(f"{job.unpacked}/{part}"):
             remove(f"{job.home}/{part}")
             os.rename(f"{job.unpacked}/{part}", f"{job.home}/{part}")
+    limit(f"{job.home}/data", pwd.getpwnam(f"space-{job.target}").pw_uid)
+
+
+def limit(data: str, project: int) -> None:
+    """Let data count for a space's storage; with 0, as what is kept aside, for nobody's."""
+    if os.path.isdir(data):
+        _quotas.move(data, project)
 
 
 def own(job: Job) -> None:
@@ -338,6 +347,7 @@ def return_kept(settings: _backup.Settings, slug: str) -> None:
         if os.path.lexists(f"{kept}/{part}"):
             remove(f"{home}/{part}")
             os.rename(f"{kept}/{part}", f"{home}/{part}")
+    limit(f"{home}/data", pwd.getpwnam(f"space-{slug}").pw_uid)
     server = _database.local(settings.socket)
     _database.move(server, KEPT_DATABASE + slug, f"space_{slug}")
     _database.drop(server, KEPT_DATABASE + slug)

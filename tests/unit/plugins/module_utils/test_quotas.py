@@ -350,6 +350,31 @@ class TestRefused:
         assert kernel.limits == {ID + 1: (40 * GIB, 2621440)}
 
 
+class TestMoved:
+    """Restoring keeps the present data aside and puts others in their place."""
+
+    def test_what_is_kept_aside_counts_for_nobody_and_its_place_is_free(self, kernel, node):
+        data = node / "velo-ecole/data"
+        (data / "alice").mkdir()
+        (data / "alice/letter.txt").write_text("x")
+        converge(node, item(node))
+        kept = node / ".kept"
+        data.rename(kept)
+        _quotas.move(str(kept), 0)
+        assert kernel.tag_of(kept / "alice/letter.txt").project == 0
+        assert kernel.tag_of(kept / "alice") == _quotactl.Tag(0, inherit=False)
+        data.mkdir()
+        (data / "restored.txt").write_text("x")
+        _quotas.move(str(data), ID)
+        assert kernel.tag_of(data / "restored.txt").project == ID
+        assert converge(node, item(node)).result()["spaces"] == {}
+
+    def test_where_nothing_is_counted_nothing_is_done(self, kernel, node, monkeypatch):
+        monkeypatch.setattr(_quotactl, "state", lambda _descriptor: (False, False))
+        _quotas.move(str(node / "velo-ecole/data"), ID)
+        assert kernel.calls == []
+
+
 def test_giving_limits_up_changes_nothing_and_is_said_each_time(kernel, node):
     report = converge(node, item(node), backend="none")
     assert (report.result()["changed"], report.facts["usage"], kernel.calls) == (False, {}, [])
