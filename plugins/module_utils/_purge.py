@@ -292,5 +292,6 @@ def finish(slug: str) -> bool:
     journal = _journal.read(slug)
     if journal and journal["verb"] == VERB and journal["step"] == "ledger":
         _journal.remove(slug)
+        _restore.remove(f"{_journal.LOCKS}/life-{slug}.lock")
         return True
     return False

@@ -86,7 +86,12 @@ class Job:
 
 def kept_folder(settings: _backup.Settings, slug: str) -> str:
     """Return where a space's state from before a restore is kept."""
-    return f"{settings.root}/.kept-{slug}"
+    return f"{settings.root}/{kept_name(slug)}"
+
+
+def kept_name(slug: str) -> str:
+    """Return the name of that folder. Pure."""
+    return f".kept-{slug}"
 
 
 def has_kept(settings: _backup.Settings, slug: str) -> bool:

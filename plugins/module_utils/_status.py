@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What the spaces of a machine are like, from a few small files and one question to systemd."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import typing as t
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _backup,
+    _journal,
+    _restore,
+    _systemd,
+)
+
+VERSION = re.compile(r"^\s*'version'\s*=>\s*'([0-9.]+)'", re.MULTILINE)
+MAINTENANCE = re.compile(r"^\s*'maintenance'\s*=>\s*true", re.MULTILINE)
+USAGE = "/var/lib/archipel/usage.json"
+
+State = dict[str, t.Any]
+
+
+def read_json(path: str) -> dict[str, t.Any]:
+    """Return a file of JSON; nothing if there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return dict(json.load(file))
+    except FileNotFoundError:
+        return {}
+
+
+def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
+    """Return what one space is like, without what others know of it."""
+    home = f"{root}/{slug}"
+    config = _backup.text_of(f"{home}/config/config.php")
+    version = VERSION.search(config)
+    release = os.path.realpath(f"{home}/release")
+    return {
+        "installed": bool(_backup.INSTALLED.search(config)),
+        "version": version[1] if version else None,
+        "release": os.path.basename(release) if os.path.lexists(f"{home}/release") else None,
+        "maintenance": bool(MAINTENANCE.search(config)),
+        "open": active.get(f"space-php@{slug}.socket") == "active",
+        "awake": active.get(f"space-php@{slug}.service") == "active",
+        "jobs": active.get(f"space-cron@{slug}.timer") == "active",
+        "pending": _journal.under_way(slug) or None,
+        "kept": os.path.isdir(f"{root}/{_restore.kept_name(slug)}"),
+    }
+
+
+def read(root: str, slugs: t.Iterable[str], record_path: str) -> dict[str, State]:
+    """Return slug → what the space is like."""
+    active = _systemd.read_world().active
+    usage = read_json(USAGE).get("spaces", {})
+    record = read_json(record_path)
+    found = {}
+    for slug in slugs:
+        known = record.get(slug, {})
+        found[slug] = {
+            **state(root, slug, active),
+            "usage": usage.get(slug),
+            "backup": known.get("backup"),
+            "proof": known.get("proof"),
+            "backup_failed": known.get("failed") or known.get("unproved"),
+        }
+    return found

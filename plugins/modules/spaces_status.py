@@ -1,0 +1,95 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Ansible module spaces_status."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: spaces_status
+short_description: Say what the spaces of a machine are like
+version_added: 0.3.0
+description:
+  - Reads which release each space runs, whether it is open and awake, what it uses, when it was
+    backed up and proved, and what was begun and not finished. No space is woken.
+options:
+  spaces:
+    description: Slugs.
+    type: list
+    elements: str
+    required: true
+  root:
+    description: Where the spaces are.
+    type: path
+    default: /srv/spaces
+  record:
+    description: What the backups have written down.
+    type: path
+    default: /var/lib/archipel/backup/record.json
+attributes:
+  check_mode:
+    support: full
+    description: It only reads.
+  diff_mode:
+    support: none
+    description: There are no differences.
+    details: Nothing is changed.
+  idempotent:
+    support: full
+    description: It only reads.
+author:
+  - The Archipel contributors
+"""
+
+EXAMPLES = r"""
+- name: Look at two spaces
+  archipel.spaces.spaces_status:
+    spaces: [velo-ecole, amap-du-val]
+"""
+
+RETURN = r"""
+states:
+  description: What each space is like, by slug.
+  returned: success
+  type: dict
+  sample:
+    velo-ecole:
+      installed: true
+      version: "33.0.9.1"
+      release: "33.0.9"
+      maintenance: false
+      open: true
+      awake: false
+      jobs: true
+      pending: null
+      kept: false
+      usage: null
+      backup: {at: "2026-05-30T01:12:00+00:00", snapshot: 1a2b3c4d}
+      proof: null
+      backup_failed: null
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _status, _systemd
+
+SPEC = {
+    "spaces": {"type": "list", "elements": "str", "required": True},
+    "root": {"type": "path", "default": "/srv/spaces"},
+    "record": {"type": "path", "default": "/var/lib/archipel/backup/record.json"},
+}
+
+
+def main() -> None:
+    """Read and tell."""
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    values = module.params
+    try:
+        states = _status.read(values["root"], values["spaces"], values["record"])
+    except (OSError, ValueError, _systemd.SystemdError) as error:
+        module.fail_json(msg=f"this machine cannot be read: {error}")
+    module.exit_json(changed=False, states=states)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The status of spaces, for people and for programs."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.archipel.spaces.plugins.filter.status import merged, table
+
+
+def space(slug: str, **changes: t.Any) -> dict[str, t.Any]:
+    known = dict.fromkeys(("name", "ring", "office", "db", "url", "storage_gb", "closed_on"), "x")
+    rest = {"slug": slug, "status": "approved", "web": "node1", "hold": False, "release": "33.0.9"}
+    return {**known, **rest, **changes}
+
+
+STATE = {"installed": True, "release": "33.0.9", "open": True, "awake": False}
+REPORT = {
+    "requested": [{"slug": "jardin", "name": "x", "file": "spaces/jardin.yml", "decision": None}],
+    "purged": ["fini"],
+    "without_file": ["perdu"],
+}
+
+
+def test_everybody_is_there_once():
+    rows = merged([space("velo"), space("amap", status="closed")], {"velo": STATE}, REPORT)
+    assert [(row["slug"], row["status"]) for row in rows] == [
+        ("amap", "closed"),
+        ("fini", "purged"),
+        ("jardin", "requested"),
+        ("perdu", "no file"),
+        ("velo", "approved"),
+    ]
+
+
+def lines(**changes: t.Any) -> str:
+    rows = merged([space("velo")], {"velo": {**STATE, **changes}}, {})
+    head, line = table(rows)
+    assert head.split()[:3] == ["space", "status", "machine"]
+    return line
+
+
+def test_a_healthy_space():
+    backup = {"at": "2026-05-30T01:12:00+00:00"}
+    line = lines(usage={"percent": 12.5}, backup=backup, proof=backup)
+    assert line.split() == ["velo", "approved", "node1", "33.0.9", "asleep", "12.5", "%",
+                            "2026-05-30T01:12", "2026-05-30T01:12"]  # fmt: skip
+
+
+def test_what_needs_somebody_is_remarked():
+    assert "awake" in lines(awake=True)
+    assert "not installed" in lines(installed=False)
+    assert "release 33.0.9 is wanted" in lines(release="32.0.1")
+    assert "a restore of it was" in lines(pending="a restore of it was interrupted")
+    assert "from before a restore is kept" in lines(kept=True)
+    assert "backup: full" in lines(backup_failed={"at": "x", "why": "full"})
+    assert "in maintenance" in lines(maintenance=True)
