@@ -228,17 +228,22 @@ def unlimit(job: Job) -> None:
 def dismiss(job: Job) -> None:
     """Remove the user and its declaration."""
     for path in ("/etc/sysusers.d/archipel-spaces.conf", "/etc/tmpfiles.d/archipel-spaces.conf"):
-        undeclare(path, job.slug)
+        undeclare(path, job.settings.root, job.slug)
     if name := user(job):
         code, said = _accounts.run(["userdel", name])
         if code:
             raise PurgeError(f"userdel {name} ({code}): {said}")
 
 
-def undeclare(path: str, slug: str) -> None:
-    """Take a space's lines out of a file of declarations."""
+def undeclare(path: str, root: str, slug: str) -> None:
+    """Take a space's lines out of a file of declarations, and nobody else's.
+
+    A slug may be the name of a folder that every space has: the whole path counts.
+    """
     text = _backup.text_of(path)
-    own = re.compile(rf"(?:^u space-|/){re.escape(slug)}(?=[ /])")
+    own = re.compile(
+        rf"^(?:u space-|d {re.escape(root)}/|d /run/archipel/redis/){re.escape(slug)}(?=[ /])"
+    )
     kept = "".join(line for line in text.splitlines(keepends=True) if not own.search(line))
     if kept != text:
         _accounts.declare(path, kept, check=False)
