@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -24,10 +25,27 @@ RUNNING = {"active", "activating", "deactivating", "reloading"}
 AT_ONCE = 20
 
 
+def is_wish(path: str) -> bool:
+    """Tell whether a space left a wish: anything that can be taken away, so no folder."""
+    try:
+        return not stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
 def asking(root: Path) -> list[str]:
     """Return the spaces that left a wish."""
     with os.scandir(root) as entries:
-        return sorted(entry.name for entry in entries if os.path.lexists(f"{entry.path}/{WISH}"))
+        return sorted(entry.name for entry in entries if is_wish(f"{entry.path}/{WISH}"))
+
+
+def take(path: Path) -> bool:
+    """Take a wish away; what a space exchanges meanwhile must not keep the others waiting."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def show(units: list[str]) -> dict[str, dict[str, str]]:
@@ -67,9 +85,8 @@ def main() -> None:
     units = show([f"space-cron@{slug}.{kind}" for slug in slugs for kind in ("timer", "service")])
     now = time.clock_gettime(time.CLOCK_MONOTONIC)
     chosen = [slug for slug in slugs if due(units, slug, now, options.pause)][:AT_ONCE]
-    for slug in chosen:
-        # Taken away first: a wish made while the jobs run is a new one.
-        Path(options.root, slug, WISH).unlink(missing_ok=True)
+    # Taken away first: a wish made while the jobs run is a new one.
+    chosen = [slug for slug in chosen if take(Path(options.root, slug, WISH))]
     if chosen:
         names = [f"space-cron@{slug}.service" for slug in chosen]
         subprocess.run(["systemctl", "start", "--no-block", *names], check=True)

@@ -94,3 +94,12 @@ def test_a_link_left_for_a_wish_leads_nowhere(look, tmp_path):
     look(units())
     assert precious.read_text() == "x"
     assert not wish.is_symlink()
+
+
+def test_a_folder_left_for_a_wish_keeps_nobody_waiting(look, tmp_path):
+    (tmp_path / "aaa/tmp/jobs-wanted").mkdir(parents=True)
+    wish = tmp_path / "amap/tmp/jobs-wanted"
+    wish.parent.mkdir(parents=True)
+    wish.touch()
+    assert look(units()) == [["systemctl", "start", "--no-block", "space-cron@amap.service"]]
+    assert (tmp_path / "aaa/tmp/jobs-wanted").is_dir()
