@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: derived
 short_description: Derive the secret of one purpose from the master key
-version_added: 0.3.0
+version_added: 0.1.0
 author:
   - The Archipel contributors
 description:

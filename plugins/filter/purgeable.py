@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: purgeable
 short_description: Return the named spaces, if all of them may be purged
-version_added: 0.3.0
+version_added: 0.1.0
 author:
   - The Archipel contributors
 description:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _config,
     _database,
     _files,
     _journal,
@@ -30,7 +31,6 @@ STATUS = re.compile(r"^\S+ ([a-z]+)/", re.MULTILINE)
 SETTING = re.compile(
     r"^  '(dbhost|dbname|dbuser|dbpassword)' => '((?:[^'\\]|\\.)*)',$", re.MULTILINE
 )
-INSTALLED = re.compile(r"^\s*'installed'\s*=>\s*true\s*,", re.MULTILINE)
 DUMP, META = "database.sql", "space.json"
 # Of a space's folder; logs, sessions and temporary files are not worth keeping.
 PARTS = ("config", "data", "release", ".applied")
@@ -120,8 +120,8 @@ def read_space(settings: Settings, slug: str) -> Space:
     """Return a space as it is on this machine, whole or in part."""
     home = f"{settings.root}/{slug}"
     vhost = f"{settings.vhosts}/{slug}.conf"
-    found = STATUS.search(text_of(vhost))
-    values = dict(SETTING.findall(text_of(f"{home}/config/managed.config.php")))
+    found = STATUS.search(_files.read_text(vhost))
+    values = dict(SETTING.findall(_files.read_text(f"{home}/config/managed.config.php")))
     server = _database.local(settings.socket)
     if values.get("dbpassword"):
         server = distant(settings, slug, values)
@@ -133,13 +133,6 @@ def read_space(settings: Settings, slug: str) -> Space:
         server,
         os.stat(vhost).st_mtime if found and found[1] == "closed" else 0.0,
     )
-
-
-def text_of(path: str) -> str:
-    """Return a small file's text; empty if there is none."""
-    state = _files.read_file(path)
-    content = None if state is None else state.content
-    return (content or b"").decode("utf-8", "replace")
 
 
 def distant(settings: Settings, slug: str, values: t.Mapping[str, str]) -> _database.Server:
@@ -165,7 +158,7 @@ def distant(settings: Settings, slug: str, values: t.Mapping[str, str]) -> _data
 def is_space(settings: Settings, name: str) -> bool:
     """Tell whether a folder holds a Nextcloud that was installed."""
     config = f"{settings.root}/{name}/config/config.php"
-    return bool(SLUG.fullmatch(name) and INSTALLED.search(text_of(config)))
+    return bool(SLUG.fullmatch(name) and _config.is_installed(_files.read_text(config)))
 
 
 def spaces(settings: Settings) -> list[str]:

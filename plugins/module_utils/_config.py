@@ -11,8 +11,14 @@ from __future__ import annotations
 import re
 
 ENTRY = re.compile(r"^(?=  '[^'\n]+' => )", re.MULTILINE)
+INSTALLED = re.compile(r"^\s*'installed'\s*=>\s*true\s*,", re.MULTILINE)
 KEY = re.compile(r"^  '([^'\n]+)' => ", re.MULTILINE)
 END = re.compile(r"^\);\s*\Z", re.MULTILINE)
+
+
+def is_installed(text: str) -> bool:
+    """Tell whether a state file is that of an installed Nextcloud."""
+    return bool(INSTALLED.search(text))
 
 
 def keys(text: str) -> set[str]:

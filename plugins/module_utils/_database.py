@@ -30,7 +30,6 @@ DUMP_OPTIONS = (
     "--skip-dump-date",
 )
 LOAD = "--init-command=SET SESSION foreign_key_checks=0, unique_checks=0, autocommit=0"
-CHUNK = 1 << 20
 
 
 class DatabaseError(Exception):

@@ -69,6 +69,13 @@ def read_file(path: str) -> State | None:
     return State(content, info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode), bool(lists))
 
 
+def read_text(path: str) -> str:
+    """Return a small file's text; empty if there is none, or none of ours."""
+    state = read_file(path)
+    content = None if state is None else state.content
+    return (content or b"").decode("utf-8", "replace")
+
+
 def differences(wanted: t.Mapping[str, t.Any], state: State | None) -> list[str]:
     """Return in words what is wrong with a file; nothing if it is as wanted. Pure."""
     if state is None:

@@ -10,19 +10,16 @@ a live space whose configuration went missing is never taken for a new one.
 from __future__ import annotations
 
 import base64
-import fcntl
 import functools
 import hashlib
 import json
 import math
 import os
-import re
 import secrets
 import threading
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from pathlib import Path
@@ -39,10 +36,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
-INSTALLED = re.compile(r"^\s*'installed'\s*=>\s*true\s*,", re.MULTILINE)
 # Created by installations that cannot do without a first administrator; removed at once.
 SETUP_ACCOUNT = "archipel-setup"
-LOCK = "/run/archipel/installations.lock"
+LOCK = "installations"
 # Two spaces installed side by side must not both write the template.
 SAVING = threading.Lock()
 # `{input}` stands for a private file with the wanted state.
@@ -104,14 +100,6 @@ def digest(item: Item) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_text(path: str) -> str:
-    """Return a file's text; empty if there is none."""
-    state = _files.read_file(path)
-    return (
-        "" if state is None or state.content is None else state.content.decode("utf-8", "replace")
-    )
-
-
 def read_logo(path: str) -> str:
     """Return the SHA-256 of a logo that lies on the node; empty if there is none."""
     try:
@@ -143,13 +131,13 @@ def put_logo(item: Item, node: Node) -> None:
 def read_state(root: str, item: Item) -> State:
     """Read what is there of one space: four small files at most."""
     base = f"{root}/{item['space']}"
-    config = read_text(f"{base}/config/config.php")
+    config = _files.read_text(f"{base}/config/config.php")
     return State(
         linked=os.path.lexists(f"{base}/release"),
-        installed=bool(INSTALLED.search(config)),
+        installed=_config.is_installed(config),
         copied=tuple(sorted(_config.keys(config) & set(item["managed"]))),
         interrupted=os.path.exists(f"{base}/{JOURNAL}"),
-        applied=read_text(f"{base}/{APPLIED}").strip(),
+        applied=_files.read_text(f"{base}/{APPLIED}").strip(),
         logo=read_logo(f"{base}/{LOGO}"),
     )
 
@@ -166,9 +154,11 @@ def told(item: Item, node: Node) -> dict[str, t.Any]:
     A space that an upgrade has not reached yet runs another release than the policy wants.
     """
     release = _application_set.release_of(f"{node.root}/{item['space']}", item["release"])
-    applied = _application_set.for_release(item["applied"], node.without.get(release, ()))
+    without = node.without.get(release, ())
+    applied = _application_set.for_release(item["applied"], without)
     applied = _application_set.understood(applied, own_version(node.releases, release))
-    return {**item, "release": release, "applied": applied}
+    template = _application_set.for_release(item["template"], without)
+    return {**item, "release": release, "applied": applied, "template": template}
 
 
 def read_drift(items: t.Sequence[Item], node: Node) -> dict[str, tuple[str, ...]]:
@@ -301,7 +291,7 @@ def install(item: Item, node: Node) -> None:
         run_installer(item, node)
         if golden and not golden.ready:
             # Enabling two dozen applications is most of the work: the template has it done.
-            occ(item, node, APPLY, stdin=json.dumps({"apps": item["applied"]["apps"]}))
+            occ(item, node, APPLY, stdin=json.dumps(item["template"]))
             keep(golden, item, node)
     tidy(item, node)
     mark_data(f"{base}/data", item["id"])
@@ -314,12 +304,12 @@ def golden_of(item: Item, node: Node) -> _golden.Golden | None:
     A release whose installer insists on an account has none: a template must be empty.
     """
     release = os.path.realpath(f"{node.root}/{item['space']}/release")
-    manifest = read_text(f"{release}.json")
+    manifest = _files.read_text(f"{release}.json")
     can = json.loads(manifest or "{}").get("capabilities", {}).get("install_without_admin")
     if not node.golden or not can or item["database"]["password"] is not None:
         return None
     # Another application set is another template: what it no longer names must not come along.
-    made_of = [manifest, item["applied"]["apps"]]
+    made_of = [manifest, item["template"]]
     build = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     return _golden.Golden(Path(node.golden, os.path.basename(release)), build)
 
@@ -328,7 +318,7 @@ def keep(golden: _golden.Golden, item: Item, node: Node) -> None:
     """Make a space that was just installed the template of its release, if there is none yet."""
     with SAVING:
         if not golden.ready:
-            config = read_text(f"{node.root}/{item['space']}/config/config.php")
+            config = _files.read_text(f"{node.root}/{item['space']}/config/config.php")
             _golden.save(golden, item["database"], config, node.database_socket)
 
 
@@ -357,7 +347,7 @@ def tidy(item: Item, node: Node) -> None:
     list would live on in that copy: newer releases merge the two lists.
     """
     path = f"{node.root}/{item['space']}/config/config.php"
-    text = _config.without(read_text(path), set(item["managed"]))
+    text = _config.without(_files.read_text(path), set(item["managed"]))
     own = item["id"]
     _files.write_file({"path": path, "content": text, "uid": own, "gid": own, "mode": 0o640})
 
@@ -374,7 +364,7 @@ def first_account(release: str) -> list[str]:
 
     What a release can do stands in the manifest beside it, written when it was built.
     """
-    manifest = json.loads(read_text(f"{release}.json") or "{}")
+    manifest = json.loads(_files.read_text(f"{release}.json") or "{}")
     if manifest.get("capabilities", {}).get("install_without_admin"):
         return ["--disable-admin-user"]
     return [f"--admin-user={SETUP_ACCOUNT}", f"--admin-pass={secrets.token_urlsafe(32)}"]
@@ -464,23 +454,6 @@ def carry_out(item: Item, steps: t.Mapping[str, str], node: Node) -> tuple[list[
     return done, ""
 
 
-@contextmanager
-def exclusive(path: str) -> t.Iterator[None]:
-    """Keep a second run from installing on this node meanwhile.
-
-    Raises:
-        InstallationError: another run holds the lock.
-    """
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            why = "another run is installing spaces on this node: wait for its end, and run again"
-            raise InstallationError(why) from error
-        yield
-
-
 def plans(wanted: t.Sequence[Item], node: Node) -> list[tuple[Item, dict[str, str]]]:
     """Read what is there of all spaces; return each with its steps, and those in words."""
     states = {item["space"]: read_state(node.root, item) for item in wanted}
@@ -506,7 +479,7 @@ def carry_out_all(
     def one(pair: tuple[Item, dict[str, str]]) -> tuple[list[str], str] | None:
         return None if time.monotonic() - start > seconds else carry_out(*pair, node)
 
-    with exclusive(LOCK), ThreadPoolExecutor(max_workers=parallel) as pool:
+    with _journal.exclusive(LOCK), ThreadPoolExecutor(max_workers=parallel) as pool:
         return list(pool.map(one, todo))
 
 

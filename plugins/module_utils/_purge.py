@@ -20,6 +20,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _accounts,
     _backup,
     _database,
+    _files,
     _journal,
     _quotactl,
     _restic,
@@ -240,7 +241,7 @@ def undeclare(path: str, root: str, slug: str) -> None:
 
     A slug may be the name of a folder that every space has: the whole path counts.
     """
-    text = _backup.text_of(path)
+    text = _files.read_text(path)
     own = re.compile(
         rf"^(?:u space-|d {re.escape(root)}/|d /run/archipel/redis/){re.escape(slug)}(?=[ /])"
     )

@@ -175,9 +175,7 @@ def claims(text: str) -> dict[int, list[str]]:
 
 def read_claims() -> dict[int, list[str]]:
     """Return what /etc/projects says, if there is one."""
-    state = _files.read_file(PROJECTS)
-    content = None if state is None else state.content
-    return claims((content or b"").decode("utf-8", "replace"))
+    return claims(_files.read_text(PROJECTS))
 
 
 def refuse_mounts(path: str, mounts: t.Iterable[str]) -> None:

@@ -10,7 +10,8 @@ import re
 import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _backup,
+    _config,
+    _files,
     _journal,
     _restore,
     _systemd,
@@ -35,11 +36,11 @@ def read_json(path: str) -> dict[str, t.Any]:
 def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
     """Return what one space is like, without what others know of it."""
     home = f"{root}/{slug}"
-    config = _backup.text_of(f"{home}/config/config.php")
+    config = _files.read_text(f"{home}/config/config.php")
     version = VERSION.search(config)
     release = os.path.realpath(f"{home}/release")
     return {
-        "installed": bool(_backup.INSTALLED.search(config)),
+        "installed": _config.is_installed(config),
         "version": version[1] if version else None,
         "release": os.path.basename(release) if os.path.lexists(f"{home}/release") else None,
         "maintenance": bool(MAINTENANCE.search(config)),

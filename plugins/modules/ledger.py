@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ledger
 short_description: Record that spaces were purged
-version_added: 0.3.0
+version_added: 0.1.0
 author:
   - The Archipel contributors
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: nextcloud_opcache
 short_description: Keep the compiled code of releases, for spaces to wake quickly
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Compiles the PHP files of all releases that are built on the node into O(folder), in the form
     PHP's own file cache has, and makes the result readable by all and writable by root alone.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: quota_filesystem
 short_description: Check that storage limits would hold on a directory's file system
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Finds what a directory is on, or will be once it is made, and asks the kernel whether project
     quotas are enforced there. To be counted is not enough.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: spaces_backup
 short_description: Back up spaces of a machine, and prove backups
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Makes one snapshot per space, with its database, its state file and its data. The role
     C(archipel.spaces.backup) must have run on the machine; its clocks do the very same.

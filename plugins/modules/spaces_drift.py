@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: spaces_drift
 short_description: Compare what a node holds with what the registry says, and change nothing
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Reads vhosts, PHP configurations, unix users, directories, units and storage limits of a web
     node, or databases and accounts of a database node.

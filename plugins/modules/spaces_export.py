@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: spaces_export
 short_description: Write everything an association has into one archive
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Writes files as they are, calendars as iCalendar, address books as vCard and the database as SQL
     into a root-only archive on the machine.

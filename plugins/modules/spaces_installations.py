@@ -67,7 +67,11 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _installation, _occ
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _installation,
+    _journal,
+    _occ,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
 
 try:
@@ -120,7 +124,7 @@ def main() -> None:
             check=module.check_mode,
             seconds=wanted["seconds"],
         )
-    except _installation.InstallationError as error:
+    except (_installation.InstallationError, _journal.JournalError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**report.result())
 

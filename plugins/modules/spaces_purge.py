@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: spaces_purge
 short_description: Delete closed spaces from a machine, for good
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Deletes units, vhost, configuration, databases, account, files, limit and user of each space.
   - Refuses a space whose last backup is missing, not proved, older than its closing or than its

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: spaces_quotas
 short_description: Keep the storage limits of all the spaces of a node
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Gives the data of each space a project of the file system, and the project a hard limit of
     bytes and of files. ext4 and XFS are told apart by the mount of the spaces.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: spaces_restore
 short_description: Bring a space back from its backup
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Unpacks a backup beside the live space, then closes the space's doors, keeps its present state
     aside, and puts the restored one in its place. A run of the role C(archipel.spaces.spaces)

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: spaces_status
 short_description: Say what the spaces of a machine are like
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Reads which release each space runs, whether it is open and awake, what it uses, when it was
     backed up and proved, and what was begun and not finished. No space is woken.

@@ -412,19 +412,28 @@ def storage_config(space: Space, settings: Settings) -> dict[str, dict[str, t.An
     }
 
 
+def application_set(settings: Settings) -> dict[str, list[str]]:
+    """Return the applications that are on and off in every space."""
+    applications = settings["applications"]
+    return {
+        "enable": list(applications.get("enabled", ())),
+        "disable": list(applications.get("disabled", ())),
+    }
+
+
 def applied_state(space: Space, settings: Settings) -> dict[str, t.Any]:
     """Return what only Nextcloud itself can be told, as `occ archipel:apply` takes it."""
-    policy, applications = settings["applied_state"], settings["applications"]
+    policy, everywhere = settings["applied_state"], application_set(settings)
     registration = _applications.registration(space, settings["registration"])
     return {
         **policy,
         "apps": {
-            "enable": [*applications.get("enabled", ()), *registration["enable"]],
-            "disable": [*applications.get("disabled", ()), *registration["disable"]],
+            "enable": [*everywhere["enable"], *registration["enable"]],
+            "disable": [*everywhere["disable"], *registration["disable"]],
         },
         "app_config": _applications.merged(
             policy["app_config"],
-            applications.get("settings", {}),
+            settings["applications"].get("settings", {}),
             registration["settings"],
             storage_config(space, settings),
             {"archipel": about(space, settings)},
@@ -483,6 +492,8 @@ def installations(spaces: t.Iterable[Space], settings: Settings) -> list[dict[st
                 "url": space["url"],
                 "database": account,
                 "applied": applied_state(space, settings),
+                # What all spaces have in common: a release's template is made of it.
+                "template": {"apps": application_set(settings)},
                 "logo": (space.get("theme") or {}).get("logo"),
                 "managed": sorted(str(key) for key in managed_config(space, settings)),
             }

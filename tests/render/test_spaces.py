@@ -206,6 +206,14 @@ def test_visitors_may_ask_for_an_account_where_the_file_says_so():
     assert told["apps"]["disable"] == ["survey_client"]
 
 
+def test_a_space_s_own_wishes_are_not_in_the_template_of_its_release():
+    """Each space would otherwise make the template of the one before it useless."""
+    rows = _render.installations([SPACE, {**SPACE, "registration": True}], SETTINGS)
+    plain, wishing = (row["template"] for row in rows)
+    assert plain == wishing == {"apps": _render.application_set(SETTINGS)}
+    assert rows[0]["applied"]["apps"] != rows[1]["applied"]["apps"]
+
+
 @pytest.mark.parametrize(
     ("locale", "folder"), [("fr", "fr"), ("fr_CA", "fr"), ("en", "en"), ("br", "en")]
 )

@@ -5,18 +5,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
-from testinfra.host import Host
 
-from tests.support.browser import Browser
-from tests.support.scenario import Scenario, Space
-from tools import release
-from tools import scenario as scenarios
+from tests.support.fixtures import SCENARIO, browser, node, pytest_report_header, scenario
+from tests.support.scenario import Space
 
-# Run by hand: ARCHIPEL_SCENARIO=default pytest molecule/shared/tests/converged
-SCENARIO = Scenario(os.environ.get("ARCHIPEL_SCENARIO", "default"))
+__all__ = ["browser", "node", "pytest_generate_tests", "pytest_report_header", "scenario"]
 # Fixture → the status whose spaces it goes through.
 PER_STATUS = {
     "approved_slug": "approved",
@@ -33,32 +27,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "absent_slug" in metafunc.fixturenames:
         files = SCENARIO.environment.glob("spaces/*.yml")
         metafunc.parametrize("absent_slug", sorted({f.stem for f in files} - set(SCENARIO.spaces)))
-
-
-def pytest_report_header() -> str:
-    """Say which Nextcloud is under test, and keep it for the end of the run."""
-    running = release.running(SCENARIO.machine)
-    kept = scenarios.folder(SCENARIO.name) / "nextcloud"
-    kept.write_text(f"{running}\n", encoding="utf-8")
-    return f"scenario {SCENARIO.name}: {running}"
-
-
-@pytest.fixture(scope="session")
-def scenario() -> Scenario:
-    """Everything about the scenario."""
-    return SCENARIO
-
-
-@pytest.fixture(scope="session")
-def node() -> Host:
-    """The machine, through testinfra."""
-    return SCENARIO.node
-
-
-@pytest.fixture(scope="session")
-def browser() -> Browser:
-    """A visitor."""
-    return SCENARIO.browser
 
 
 @pytest.fixture(scope="session")

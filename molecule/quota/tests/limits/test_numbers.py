@@ -26,7 +26,7 @@ PACKAGE = "ansible_collections/archipel/spaces/plugins/module_utils"
 MODULES = ("_files", "_filesystem", "_quotactl", "_quotas", "_spaces")
 MANY = """
 import base64, io, shutil, tarfile, time
-place = "/root/many"
+place = "/var/tmp/many"
 tarfile.open(fileobj=io.BytesIO(base64.b64decode(package))).extractall(place, filter="data")
 sys.path.insert(0, place)
 from ansible_collections.archipel.spaces.plugins.module_utils import _quotas

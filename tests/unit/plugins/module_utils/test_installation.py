@@ -9,11 +9,16 @@ import hashlib
 import subprocess
 import typing as t
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _installation, _occ
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _installation,
+    _journal,
+    _occ,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._installation import Node, State
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
@@ -30,6 +35,7 @@ ITEM = {
         "address": "localhost:/s",
     },
     "applied": {"groups": ["members"]},
+    "template": {"apps": {"enable": [], "disable": []}},
     "managed": ["dbname", "trusted_domains"],
     "logo": None,
 }
@@ -205,17 +211,17 @@ def test_a_logo_that_changed_on_its_way_is_refused(tmp_path):
 
 
 def test_a_second_run_is_kept_out_until_the_first_has_ended(tmp_path):
-    path = str(tmp_path / "run" / "lock")
-    first = _installation.exclusive(path)
+    place = str(tmp_path / "run")
+    first = _journal.exclusive(_installation.LOCK, place)
     first.__enter__()
     with (
-        pytest.raises(_installation.InstallationError, match="another run"),
-        _installation.exclusive(path),
+        pytest.raises(_journal.JournalError, match="another run"),
+        _journal.exclusive(_installation.LOCK, place),
     ):
         pytest.fail("two runs at the same time")
     first.__exit__(None, None, None)
-    with _installation.exclusive(path):
-        assert (tmp_path / "run" / "lock").exists()
+    with _journal.exclusive(_installation.LOCK, place):
+        assert (tmp_path / "run" / f"{_installation.LOCK}.lock").exists()
 
 
 def test_arguments_of_occ_never_reach_the_command_line(tmp_path, monkeypatch):
@@ -254,7 +260,8 @@ def test_occ_reads_compiled_code_where_the_sandbox_shows_some():
 
 
 def test_when_the_time_is_up_no_further_space_is_begun(tmp_path, monkeypatch):
-    monkeypatch.setattr(_installation, "LOCK", str(tmp_path / "lock"))
+    here = partial(_journal.exclusive, folder=str(tmp_path))
+    monkeypatch.setattr(_journal, "exclusive", here)
     monkeypatch.setattr(_installation, "carry_out", lambda item, steps, node: ([item], ""))
     clock = iter([0.0, 1.0, 2.0, 31.0, 32.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
