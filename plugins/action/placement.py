@@ -68,16 +68,22 @@ def _places(pending: dict[str, t.Any]) -> dict[str, Place]:
     try:
         # Plain values: what is written must not carry Ansible's tags.
         return {
-            str(slug): Place(int(place["id"]), str(place["web"]), str(place["db"]))
+            str(slug): Place(
+                int(place["id"]),
+                str(place["web"]),
+                str(place["db"]),
+                {str(suite): str(name) for suite, name in place.get("office", {}).items()},
+            )
             for slug, place in pending.items()
         }
-    except (KeyError, TypeError, ValueError) as error:
-        allowed = "{slug: {id, web, db}}, as in archipel_placement"
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        allowed = "{slug: {id, web, db, office}}, as in archipel_placement"
         raise AnsibleActionFail(f"placement.pending: allowed: {allowed} ({error})") from error
 
 
 def _sentence(place: Place) -> str:
-    return f"placed on {place.web} with id {place.id}, database on {place.db}"
+    servers = f", office on {', '.join(place.office.values())}" if place.office else ""
+    return f"placed on {place.web} with id {place.id}, database on {place.db}{servers}"
 
 
 def _explain(error: Exception, path: str) -> str:

@@ -95,6 +95,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _entries,
     _ledger,
     _machines,
+    _offices,
     _placement,
     _policy,
     _registry,
@@ -117,7 +118,14 @@ if t.TYPE_CHECKING:
 SUFFIXES = ("spaces.yml", "spaces.yaml")
 # Spaces that can be reached as hosts.
 HOST_STATUSES = ("approved", "suspended")
-OF_MACHINES = ("archipel_spaces", "archipel_databases", "archipel_skipped", "archipel_domains")
+OF_MACHINES = (
+    "archipel_spaces",
+    "archipel_databases",
+    "archipel_skipped",
+    "archipel_domains",
+    "archipel_office_servers",
+    "archipel_office_spaces",
+)
 SHARED = ("archipel_report", "archipel_placement")
 
 
@@ -204,9 +212,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         groups = {*self.inventory.groups, *_machines.GROUPS, "spaces"}
         names = {**dict.fromkeys(self.inventory.hosts, "a machine")}
         names |= {**dict.fromkeys(groups, "a group"), "localhost": "the controller"}
+        # The servers' host names are theirs alone.
+        values = machines.policy(_policy.NAMES)
+        policy = _policy.Policy.from_vars(values, str(where))
+        offices = self._offices(machines, policy, values)
+        names |= {server.name: "an office server" for server in offices.servers}
         lock_path = machines.root / self.get_option("placement")
         return _rules.World(
-            policy=_policy.Policy.from_vars(machines.policy(_policy.NAMES), str(where)),
+            policy=policy,
+            offices=offices,
             lock=_placement.read_lock(lock_path),
             lock_path=str(lock_path),
             web=machines.nodes("web"),
@@ -214,6 +228,23 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             names=names,
             today=datetime.datetime.now(tz=datetime.UTC).date(),
             purged=_ledger.purged(_ledger.read(machines.root / _ledger.NAME)),
+        )
+
+    def _offices(
+        self, machines: _machines.Machines, policy: _policy.Policy, values: Mapping[str, t.Any]
+    ) -> _offices.Offices:
+        """Read the office servers of the machines."""
+        suites = values.get("archipel_office_suites", {})
+        declared, addresses = machines.shards(), machines.addresses("office", "web")
+        found = _offices.check(declared, suites, policy.offices, addresses)
+        problems = [Problem(machines.path, text, key=key) for key, text in found]
+        if problems:
+            raise RegistryError(problems)
+        return _offices.Offices(
+            servers=tuple(_offices.servers(declared, suites)),
+            suites=suites,
+            addresses=addresses,
+            rotations=values.get("archipel_office_rotations", {}),
         )
 
     # --- machines --------------------------------------------------------------------
@@ -229,7 +260,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for host in machines.hosts:
             web, skipped = result.on(host.name, "web"), result.skipped.get(host.name, [])
             domains = _entries.outside(web, policy.base_domain)
-            values = (web, result.on(host.name, "db"), skipped, domains)
+            databases = result.on(host.name, "db")
+            servers, served = (part.get(host.name, []) for part in (result.servers, result.served))
+            values = (web, databases, skipped, domains, servers, served)
             for name, value in zip(OF_MACHINES, values, strict=True):
                 host.set_variable(name, value)
         nodes = self.inventory.groups["nodes"]

@@ -7,14 +7,16 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _offices
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import did_you_mean, quoted
 
 Policy = t.Mapping[str, t.Any]
-Suites = t.Mapping[str, t.Mapping[str, str]]
+Suites = t.Mapping[str, t.Mapping[str, t.Any]]
 
 ID = re.compile(r"[a-z][a-z0-9_]{1,63}")
 KEYS = ("enabled", "disabled", "settings")
 SUITE_KEYS = ("name", "application")
+SUITE_MORE = ("role", "host", "connections", "settings", "config", "open")
 # Nextcloud's own record of what is installed.
 PROTECTED = frozenset({"enabled", "installed_version", "types"})
 # Ours: it is how everything else gets into a space.
@@ -103,9 +105,11 @@ def check_suites(suites: t.Any, offices: t.Sequence[str], policy: Policy) -> lis
     lists = [policy.get(key) for key in ("enabled", "disabled")]
     taken = [one for some in lists if isinstance(some, list) for one in some]
     for suite, details in suites.items():
-        if not isinstance(details, t.Mapping) or set(details) != set(SUITE_KEYS):
+        allowed = {*SUITE_KEYS, *SUITE_MORE}
+        if not isinstance(details, t.Mapping) or not set(SUITE_KEYS) <= set(details) <= allowed:
             problems.append(
-                f"{where}.{suite}: found {quoted(details)}; allowed: name and application"
+                f"{where}.{suite}: found {quoted(details)}; allowed: name and application, and "
+                f"also {', '.join(SUITE_MORE)}"
             )
         elif not ID.fullmatch(str(details["application"])):
             problems.append(
@@ -117,6 +121,8 @@ def check_suites(suites: t.Any, offices: t.Sequence[str], policy: Policy) -> lis
                 f"{where}.{suite}: {details['application']} is in archipel_applications too; "
                 "remove it there, the choice of the suite decides about it"
             )
+        else:
+            problems += [f"{where}.{suite}.{text}" for text in _offices.check_suite(suite, details)]
     return problems
 
 
@@ -129,7 +135,7 @@ def required(policy: Policy, suites: Suites, offices: t.Sequence[str]) -> list[s
 def office(space: t.Mapping[str, t.Any], suites: Suites, offices: t.Sequence[str]) -> Policy:
     """Return what `occ archipel:apply` is told about a space's office suites."""
     return {
-        "suites": {one: dict(suites[one]) for one in offices},
+        "suites": {one: _offices.told(space, one, suites[one]) for one in offices},
         "default": space["office"],
         "pinned": space["office_pinned"],
     }

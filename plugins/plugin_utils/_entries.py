@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _logo,
+    _offices,
     _placement,
     _registry,
     _rules,
@@ -55,6 +56,9 @@ class Result:
     # Machine -> what is known of the spaces that are left as they are there: slug, id, web, db.
     skipped: dict[str, list[Entry]]
     report: dict[str, t.Any]
+    # Machine -> the office servers it has, and machine -> what they must know of spaces.
+    servers: dict[str, list[Entry]]
+    served: dict[str, list[Entry]]
     # archipel_placement: what the lock file lacks, for archipel.spaces.placement.
     placement: dict[str, t.Any]
 
@@ -84,10 +88,19 @@ def resolve(options: Options, world: _rules.World) -> Result:
     living = [record for record in records if _rules.exists(record, world)]
     pending = _plan([record.slug for record in living], world)
     places = {**world.lock.spaces, **pending}
+    entries = _entries(living, places, world, options)
+    offices, policy = world.offices, world.policy
+    nodes = sorted({server.node for server in offices.servers})
+    known = [*entries, *_skipped_entries(faulty, world)]
     return Result(
-        entries=_entries(living, places, world.policy, options),
+        entries=entries,
         skipped=_skipped(faulty, world),
-        report=_report(registry, records, problems, world, options),
+        report={
+            **_report(registry, records, problems, world, options),
+            "offices": _offices.report(known, offices),
+        },
+        servers={node: _offices.of_node(node, offices, policy) for node in nodes},
+        served={node: _offices.spaces_of_node(node, known, offices) for node in nodes},
         placement={
             "path": world.lock_path,
             "environment": world.policy.environment,
@@ -111,7 +124,8 @@ def _check_inventory(registry: Registry, options: Options, world: _rules.World) 
 
 def _plan(slugs: Iterable[str], world: _rules.World) -> dict[str, Place]:
     try:
-        return _placement.plan(world.lock, slugs, world.web, world.db)
+        shards = world.offices.shards(world.policy.offices)
+        return _placement.plan(world.lock, slugs, world.web, world.db, shards)
     except _placement.NoRoomError:
         full = ", ".join(f"{node.name} ({node.capacity})" for node in world.web)
         text = f"no room for new spaces, every web node is at its archipel_capacity: {full}"
@@ -120,10 +134,16 @@ def _plan(slugs: Iterable[str], world: _rules.World) -> dict[str, Place]:
 
 
 def _entries(
-    records: Iterable[Record], places: dict[str, Place], policy: Policy, options: Options
+    records: Iterable[Record], places: dict[str, Place], world: _rules.World, options: Options
 ) -> list[Entry]:
-    folder = _folder(options)
-    return [entry(record, places[record.slug], policy, folder) for record in records]
+    folder, policy, offices = _folder(options), world.policy, world.offices
+    return [
+        {
+            **entry(record, places[record.slug], policy, folder),
+            "office_servers": offices.serving(record.slug, places[record.slug].office, policy),
+        }
+        for record in records
+    ]
 
 
 def _folder(options: Options) -> str:
@@ -181,9 +201,25 @@ def _skipped(faulty: Iterable[str], world: _rules.World) -> dict[str, list[Entry
     skipped: dict[str, list[Entry]] = {}
     for slug in sorted(faulty):
         if place := world.lock.spaces.get(slug):
+            known = {"slug": slug, "id": place.id, "web": place.web, "db": place.db}
             for node in {place.web, place.db}:
-                skipped.setdefault(node, []).append({"slug": slug, **place._asdict()})
+                skipped.setdefault(node, []).append(known)
     return skipped
+
+
+def _skipped_entries(faulty: Iterable[str], world: _rules.World) -> list[Entry]:
+    """What office servers keep knowing of such a space: people may be writing in it."""
+    policy = world.policy
+    return [
+        {
+            "slug": slug,
+            "status": "approved",
+            "domains": [policy.host_name(slug)],
+            "office_servers": world.offices.serving(slug, place.office, policy),
+        }
+        for slug in sorted(faulty)
+        if (place := world.lock.spaces.get(slug))
+    ]
 
 
 def _report(

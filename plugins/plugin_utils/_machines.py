@@ -15,6 +15,7 @@ from ansible.template import Templar, trust_as_template
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _offices
 from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Node
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
@@ -107,10 +108,27 @@ class Machines:
             raise RegistryError([self._problem(f"{text}; {remedy}", "archipel_capacity")])
         return found
 
+    def shards(self) -> Vars:
+        """What the machines of the group office say they serve: archipel_office_shards."""
+        name = "archipel_office_shards"
+        return {str(host.name): self._own(host, name) or [] for host in self.members("office")}
+
+    def addresses(self, *roles: str) -> Vars:
+        """From where other machines see these come: archipel_addresses, else ansible_host."""
+        found = {}
+        for host in {host.name: host for role in roles for host in self.members(role)}.values():
+            way = self.variables(host).get("ansible_host", host.name)
+            own = [way] if _offices.is_literal(way) else []
+            found[str(host.name)] = self._own(host, "archipel_addresses") or own
+        return found
+
+    def _own(self, host: Host, name: str) -> t.Any:
+        variables = {**self.variables(host), **self._extra_vars}
+        return self._evaluate([name], variables, f"host {host.name}").get(name)
+
     def _capacity(self, host: Host) -> int | None:
         name = "archipel_capacity"
-        variables = {**self.variables(host), **self._extra_vars}
-        value = self._evaluate([name], variables, f"host {host.name}").get(name)
+        value = self._own(host, name)
         if value is None or (type(value) is int and value > 0):
             return value
         text = f"found {quoted(value)} for {host.name}; allowed: a whole number of spaces from 1"

@@ -15,6 +15,8 @@ import os
 import re
 import tempfile
 import typing as t
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 # The range of ids that belongs to spaces: unix user, group and quota project.
 FIRST_ID = 70_000
@@ -37,11 +39,14 @@ _HEADER = """\
 # Never edit it by hand: a space moves with playbooks/move.yml, and an id is never given twice.
 """
 _SPACE_LINE = re.compile(
-    r'  ([a-z][a-z0-9-]*): \{id: ([0-9]{1,9}), web: ([^\s,{}"]+), db: ([^\s,{}"]+)\}'
+    r'  ([a-z][a-z0-9-]*): \{id: ([0-9]{1,9}), web: ([^\s,{}"]+), db: ([^\s,{}"]+)'
+    r"(?:, office: \{((?:[a-z][a-z0-9]*: [a-z][a-z0-9-]*(?:, )?)+)\})?\}"
 )
 _HEAD_LINE = re.compile(r"environment: ([A-Za-z][A-Za-z0-9_.-]*)|next_id: ([0-9]{1,18})")
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})", re.MULTILINE)
 _MAX_BYTES = 64 * 1024 * 1024
+# Name of a shard: a label of its host name.
+SHARD = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _YAML_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
@@ -52,6 +57,15 @@ class Place(t.NamedTuple):
     id: int
     web: str
     db: str
+    # Office suite -> the shard that serves this space when it uses that suite.
+    office: Mapping[str, str] = {}
+
+
+class Shard(t.NamedTuple):
+    """One server of an office suite, which any number of spaces share."""
+
+    name: str
+    suite: str
 
 
 class Node(t.NamedTuple):
@@ -84,9 +98,26 @@ class ConflictError(Exception):
 
 
 def plan(
+    lock: Lock,
+    slugs: Iterable[str],
+    web: Sequence[Node],
+    db: Sequence[Node],
+    shards: Sequence[Shard] = (),
+) -> dict[str, Place]:
+    """Place the spaces that the lock does not know. What it knows never moves.
+
+    A space that is placed already is in the result where the lock names no shard for it yet.
+    """
+    slugs = sorted(set(slugs))
+    placed = _homes(lock, slugs, web, db)
+    places = {**{slug: lock.spaces[slug] for slug in slugs if slug in lock.spaces}, **placed}
+    served = _shards(lock, places, shards)
+    return {slug: place for slug, place in served.items() if lock.spaces.get(slug) != place}
+
+
+def _homes(
     lock: Lock, slugs: Iterable[str], web: Sequence[Node], db: Sequence[Node]
 ) -> dict[str, Place]:
-    """Place the spaces that the lock does not know. What it knows never moves."""
     new = sorted(set(slugs).difference(lock.spaces))
     webs = _Loads(web, (place.web for place in lock.spaces.values()))
     databases = _Loads(
@@ -100,6 +131,26 @@ def plan(
             number, home, databases.add(home) if home in beside else databases.take()
         )
     return placed
+
+
+def _shards(lock: Lock, places: Mapping[str, Place], shards: Sequence[Shard]) -> dict[str, Place]:
+    """Give each space a shard of each suite: the one with the fewest spaces, in order.
+
+    Of every suite, not only of the one in use: a space's administrators switch at any time.
+    """
+    load = Counter(name for place in lock.spaces.values() for name in place.office.values())
+    suites: dict[str, list[str]] = {}
+    for shard in shards:
+        suites.setdefault(shard.suite, []).append(shard.name)
+    served = {}
+    for slug, place in sorted(places.items()):
+        office = dict(place.office)
+        for suite, names in suites.items():
+            if suite not in office:
+                office[suite] = min(names, key=lambda name: load[name])
+                load[office[suite]] += 1
+        served[slug] = place._replace(office=office)
+    return served
 
 
 class _Loads:
@@ -163,7 +214,7 @@ def parse_lock(text: str, path: str) -> Lock:
     problems = [*_head_problems(head, path), *_row_problems(rows, head.get("next_id"), path)]
     if problems:
         raise RegistryError(problems)
-    spaces = {row.slug: Place(row.id, row.web, row.db) for row in rows}
+    spaces = {row.slug: Place(row.id, row.web, row.db, row.office) for row in rows}
     lines = {row.slug: row.line for row in rows}
     return Lock(head.get("environment"), head["next_id"], spaces, lines)
 
@@ -174,6 +225,7 @@ class _Row(t.NamedTuple):
     web: str
     db: str
     line: int
+    office: Mapping[str, str] = {}
 
 
 def _read_own_format(text: str) -> tuple[dict[str, t.Any], list[_Row]] | None:
@@ -182,8 +234,9 @@ def _read_own_format(text: str) -> tuple[dict[str, t.Any], list[_Row]] | None:
     rows = []
     for line, content in enumerate(text.splitlines(), start=1):
         if match := _SPACE_LINE.fullmatch(content):
-            slug, number, web, db = match.groups()
-            rows.append(_Row(slug, int(number), web, db, line))
+            slug, number, web, db, office = match.groups()
+            shards = dict(pair.split(": ") for pair in office.split(", ")) if office else {}
+            rows.append(_Row(slug, int(number), web, db, line, shards))
         elif rows or not _read_head_line(content, head):
             return None
     return head, rows
@@ -214,7 +267,8 @@ def _read_any_yaml(text: str, path: str) -> tuple[dict[str, t.Any], list[_Row]]:
         raise RegistryError(
             Problem(
                 path,
-                f"found {quoted(place)}; allowed: {{id: number, web: node, db: node}}",
+                f"found {quoted(place)}; allowed: {{id: number, web: node, db: node}}, and "
+                "office: {suite: shard}",
                 lines["spaces", slug],
                 slug,
             )
@@ -227,9 +281,16 @@ def _read_any_yaml(text: str, path: str) -> tuple[dict[str, t.Any], list[_Row]]:
 def _is_place(place: object) -> bool:
     return (
         isinstance(place, dict)
-        and set(place) == {"id", "web", "db"}
+        and set(place) - {"office"} == {"id", "web", "db"}
         and type(place["id"]) is int
         and all(isinstance(place[role], str) and place[role] for role in ("web", "db"))
+        and _is_office(place.get("office", {}))
+    )
+
+
+def _is_office(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(word, str) and SHARD.fullmatch(word) for pair in value.items() for word in pair
     )
 
 
@@ -266,12 +327,15 @@ def _row_problems(rows: Iterable[_Row], next_id: object, path: str) -> Iterator[
 
 def dump_lock(lock: Lock) -> str:
     """The lock as text."""
-    lines = [
-        f"  {slug}: {{id: {place.id}, web: {_scalar(place.web)}, db: {_scalar(place.db)}}}"
-        for slug, place in sorted(lock.spaces.items())
-    ]
+    lines = [f"  {slug}: {_line(place)}" for slug, place in sorted(lock.spaces.items())]
     head = f"environment: {_scalar(lock.environment or '')}\nnext_id: {lock.next_id}\n"
     return _HEADER + head + "\n".join(["spaces:", *lines] if lines else ["spaces: {}"]) + "\n"
+
+
+def _line(place: Place) -> str:
+    pairs = ", ".join(f"{suite}: {name}" for suite, name in sorted(place.office.items()))
+    office = f", office: {{{pairs}}}" if pairs else ""
+    return f"{{id: {place.id}, web: {_scalar(place.web)}, db: {_scalar(place.db)}{office}}}"
 
 
 def _scalar(name: str) -> str:
@@ -291,8 +355,9 @@ def merge(lock: Lock, environment: str, pending: Mapping[str, Place]) -> Lock:
     taken = {place.id: slug for slug, place in lock.spaces.items()}
     for slug, place in new.items():
         plan_ = f"id {place.id}, planned for {slug},"
-        if slug in lock.spaces:
-            raise ConflictError(f"{slug} is now on {lock.spaces[slug].web}")
+        if known := lock.spaces.get(slug):
+            _check_addition(slug, known, place)
+            continue
         if place.id in taken:
             raise ConflictError(f"{plan_} is now that of {taken[place.id]}")
         if place.id < lock.next_id:
@@ -300,6 +365,15 @@ def merge(lock: Lock, environment: str, pending: Mapping[str, Place]) -> Lock:
     next_id = max([lock.next_id, *(place.id + 1 for place in new.values())])
     spaces = {**lock.spaces, **new}
     return replace(lock, environment=environment, next_id=next_id, spaces=spaces)
+
+
+def _check_addition(slug: str, known: Place, place: Place) -> None:
+    """A placed space may be given shards of suites it has none of; nothing else of it changes."""
+    if (known.id, known.web, known.db) != (place.id, place.web, place.db):
+        raise ConflictError(f"{slug} is now on {known.web}")
+    for suite, name in known.office.items():
+        if place.office.get(suite) != name:
+            raise ConflictError(f"{slug} is now served by {name}")
 
 
 def unrecorded(lock: Lock, pending: Mapping[str, Place]) -> dict[str, Place]:

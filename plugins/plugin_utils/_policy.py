@@ -61,6 +61,12 @@ def _is_limits(value: object) -> bool:
     return known and all(map(_is_count, t.cast("dict[str, object]", value).values()))
 
 
+def _is_rotations(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        type(number) is int and number >= 0 for number in value.values()
+    )
+
+
 def _is_rings(value: object) -> bool:
     return isinstance(value, dict) and all(map(_is_text, value.values()))
 
@@ -82,6 +88,14 @@ _KINDS = {
     "archipel_offices": _Kind("a list such as [collabora, onlyoffice]", _is_offices),
     "archipel_office_pinned": _Kind(
         "true or false", lambda value: isinstance(value, bool), required=False
+    ),
+    "archipel_office_suites": _Kind(
+        "a mapping from a suite to what it is, as in group_vars/all/applications.yml",
+        lambda value: isinstance(value, dict),
+        required=False,
+    ),
+    "archipel_office_rotations": _Kind(
+        "a mapping from a slug to a whole number", _is_rotations, required=False
     ),
     "archipel_default_locale": _Kind("a language code such as fr", _is_text),
     "archipel_default_timezone": _Kind("a time zone such as Europe/Paris", _is_text),
@@ -134,14 +148,18 @@ class Policy:
             releases={ring: rings.get(ring, values["archipel_release"]) for ring in RINGS},
         )
 
+    @property
+    def port_suffix(self) -> str:
+        """What an address ends with where people use another port than 443."""
+        return "" if self.https_port == HTTPS else f":{self.https_port}"
+
     def host_name(self, slug: str) -> str:
         """The name under which a space answers."""
         return f"{slug}.{self.base_domain}"
 
     def url(self, slug: str) -> str:
         """The address that people type."""
-        port = "" if self.https_port == HTTPS else f":{self.https_port}"
-        return f"https://{self.host_name(slug)}{port}"
+        return f"https://{self.host_name(slug)}{self.port_suffix}"
 
 
 def _check(values: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _drift
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications, _offices
 from ansible_collections.archipel.spaces.plugins.plugin_utils._secrets import derive
 
 Space = t.Mapping[str, t.Any]
@@ -212,7 +212,13 @@ def managed_config(space: Space, settings: Settings) -> dict[str, t.Any]:
         **people_config(space, settings),
         **cache_config(space, settings),
         **mail_config(settings["mail_relay"], space),
+        **office_wiring(space, settings)[0],
     }
+
+
+def office_wiring(space: Space, settings: Settings) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+    """Return the keys of config.php and the settings of applications for the office suites."""
+    return _offices.wiring(space, settings["office_suites"], settings["master_key"])
 
 
 def skeleton(space: Space) -> Expression:
@@ -436,6 +442,7 @@ def applied_state(space: Space, settings: Settings) -> dict[str, t.Any]:
             settings["applications"].get("settings", {}),
             registration["settings"],
             storage_config(space, settings),
+            office_wiring(space, settings)[1],
             {"archipel": about(space, settings)},
         ),
         # Given, not imposed: the space's administrators may change their theme.

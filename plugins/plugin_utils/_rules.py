@@ -19,7 +19,7 @@ except ImportError as error:
     remedy = "install it where Ansible runs: pip install -r requirements.txt"
     raise ImportError(f"the Python package jsonschema-rs is missing; {remedy}") from error
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _logo
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _logo, _offices
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     did_you_mean,
@@ -148,6 +148,7 @@ class World:
     # Names of the inventory that no space may take, and what each is.
     names: Mapping[str, str]
     today: datetime.date
+    offices: _offices.Offices = field(default_factory=_offices.Offices)
     # Slug → when it was purged, from the ledger.
     purged: Mapping[str, str] = field(default_factory=dict)
 
@@ -270,18 +271,30 @@ def _disputed(domain: str, claimants: Sequence[_Claim], world: World) -> Iterato
             yield claim.record.problem(text, "domains", claim.number)
 
 
-def check_lock(records: Iterable[Record], world: World) -> Iterator[Problem]:
+def check_lock(records: Sequence[Record], world: World) -> Iterator[Problem]:
     """The lock file against the environment and its machines."""
     environment = world.lock.environment
     if environment not in {None, world.policy.environment}:
         text = f'found "{environment}", but archipel_environment is "{world.policy.environment}"'
         remedy = "two environments are mixed: take this one's placement.yml from git"
         yield Problem(world.lock_path, f"{text}; {remedy}", key="environment")
+    yield from _check_offices(records, world)
     homes = {"web": {node.name for node in world.web}, "db": {node.name for node in world.db}}
     for record in records:
         place = world.lock.spaces.get(record.slug)
         if place is not None and record.data["status"] in LIVING:
             yield from _check_homes(record.slug, place, homes, world)
+
+
+def _check_offices(records: Sequence[Record], world: World) -> Iterator[Problem]:
+    """The office servers of the lock file, and secrets that were changed."""
+    slugs = {record.slug for record in records}
+    alive = sorted(record.slug for record in records if exists(record, world))
+    for slug, text in _offices.check_lock(world.lock, alive, world.offices):
+        yield Problem(world.lock_path, text, world.lock.lines.get(slug), slug)
+    for slug in sorted(set(world.offices.rotations) - slugs):
+        text = f"there is no file of a space {slug}.{did_you_mean(slug, slugs)}"
+        yield Problem("group_vars/all", text, key="archipel_office_rotations")
 
 
 def _check_homes(

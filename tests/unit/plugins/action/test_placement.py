@@ -119,4 +119,4 @@ def test_arguments_are_checked(environment: Environment):
         json.dumps({"placement": {"path": "x", "environment": "lab", "pending": {"velo": 1}}}),
     )  # fmt: skip
     assert done.returncode != 0
-    assert "placement.pending: allowed: {slug: {id, web, db}}" in done.stdout + done.stderr
+    assert "placement.pending: allowed: {slug: {id, web, db, office}}" in done.stdout + done.stderr

@@ -134,6 +134,7 @@ def test_a_space_is_resolved_with_the_policy(environment: Environment):
         "web": "node1",
         "db": "node1",
         "file": "spaces/velo-ecole.yml",
+        "office_servers": {},
     }
 
 
@@ -188,7 +189,12 @@ class TestMachines:
         for host in ("office1", "amap", "localhost"):
             placement = seen(inventory, host, "archipel_placement")
             assert placement["recorded"] is False
-            assert placement["pending"]["amap"] == {"id": 70_000, "web": "node-1", "db": "node-1"}
+            assert placement["pending"]["amap"] == {
+                "id": 70_000,
+                "web": "node-1",
+                "db": "node-1",
+                "office": {},
+            }
 
 
 class TestConnection:

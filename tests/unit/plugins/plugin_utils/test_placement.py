@@ -22,6 +22,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import 
     Node,
     NoRoomError,
     Place,
+    Shard,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import RegistryError
 
@@ -134,7 +135,8 @@ def test_plan(
     db: list[Node],
     expected: dict[str, tuple[int, str, str]],
 ):
-    assert _placement.plan(known, slugs, web, db) == expected
+    planned = _placement.plan(known, slugs, web, db)
+    assert {slug: place[:3] for slug, place in planned.items()} == expected
 
 
 def test_a_full_machine_takes_nothing_more():
@@ -194,7 +196,10 @@ class TestLockFile:
         assert yaml.safe_load(self.TEXT) == {
             "environment": "lab",
             "next_id": 70_002,
-            "spaces": {slug: place._asdict() for slug, place in self.LOCK.spaces.items()},
+            "spaces": {
+                slug: {"id": place.id, "web": place.web, "db": place.db}
+                for slug, place in self.LOCK.spaces.items()
+            },
         }
 
     @pytest.mark.parametrize(
@@ -266,6 +271,43 @@ class TestLockFile:
             _placement.parse_lock(result.stdout, "placement.yml")
 
 
+class TestShards:
+    ONE: t.ClassVar = [Shard("c1", "collabora"), Shard("o1", "onlyoffice")]
+    TWO: t.ClassVar = [*ONE, Shard("o2", "onlyoffice")]
+
+    def test_a_space_has_one_of_each_suite(self):
+        placed = _placement.plan(Lock(), ["a"], ONE, ONE, self.ONE)
+        assert placed["a"].office == {"collabora": "c1", "onlyoffice": "o1"}
+
+    def test_the_emptiest_is_taken(self):
+        placed = _placement.plan(Lock(), ["a", "b", "c"], ONE, ONE, self.TWO)
+        assert [placed[slug].office["onlyoffice"] for slug in "abc"] == ["o1", "o2", "o1"]
+
+    def test_what_the_lock_knows_stays_and_a_new_suite_is_added(self):
+        first = _placement.plan(Lock(), ["a", "b"], ONE, ONE, self.ONE[1:])
+        known = _placement.merge(Lock(), "lab", first)
+        assert _placement.plan(known, ["a", "b"], ONE, ONE, self.ONE[1:]) == {}
+        later = _placement.plan(known, ["a", "b", "c"], ONE, ONE, self.TWO)
+        assert [later[slug].office["onlyoffice"] for slug in "abc"] == ["o1", "o1", "o2"]
+        assert {place.office["collabora"] for place in later.values()} == {"c1"}
+        merged = _placement.merge(known, "lab", later)
+        assert _placement.plan(merged, ["a", "b", "c"], ONE, ONE, self.TWO) == {}
+
+    def test_the_file_says_them(self):
+        known = _placement.merge(Lock(), "lab", _placement.plan(Lock(), ["a"], ONE, ONE, self.ONE))
+        text = _placement.dump_lock(known)
+        line = "  a: {id: 70000, web: node1, db: node1, office: {collabora: c1, onlyoffice: o1}}"
+        assert line in text.splitlines()
+        assert _placement.parse_lock(text, "x") == known
+        assert _placement.parse_lock(text.replace("{id", "{  id"), "x") == known
+
+    @pytest.mark.parametrize("office", ["c1", "{collabora: 1}", "{collabora: C1}", "[c1]"])
+    def test_what_is_no_shard_is_refused(self, office: str):
+        text = f"next_id: 70001\nspaces:\n  a: {{id: 70000, web: n, db: n, office: {office}}}\n"
+        with pytest.raises(RegistryError, match=r"office: \{suite: shard\}"):
+            _placement.parse_lock(text, "x")
+
+
 class TestMerge:
     KNOWN = lock(("a", 70_000, "node1", "node1"), next_id=70_005)
     NEW: t.ClassVar = {"b": Place(70_005, "node1", "node1")}
@@ -283,6 +325,15 @@ class TestMerge:
         meanwhile = _placement.merge(self.KNOWN, "lab", {"z": Place(70_005, "node2", "node2")})
         pending = {"b": Place(70_006, "node1", "node1")}
         assert set(_placement.merge(meanwhile, "lab", pending).spaces) == {"a", "b", "z"}
+
+    def test_a_placed_space_is_given_a_shard(self):
+        pending = {"a": Place(70_000, "node1", "node1", {"onlyoffice": "onlyoffice1"})}
+        merged = _placement.merge(self.KNOWN, "lab", pending)
+        assert merged.spaces == pending
+        assert merged.next_id == self.KNOWN.next_id
+        other = {"a": Place(70_000, "node1", "node1", {"onlyoffice": "onlyoffice2"})}
+        with pytest.raises(ConflictError, match="a is now served by onlyoffice1"):
+            _placement.merge(merged, "lab", other)
 
     @pytest.mark.parametrize(
         ("pending", "environment", "reason"),

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Office suites as data: what is refused, and that a suite nobody has heard of just works."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+import yaml
+
+from ansible_collections.archipel.spaces.plugins.filter.office_tenants import office_tenants
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications, _offices
+from ansible_collections.archipel.spaces.plugins.plugin_utils._offices import Offices, Server
+from tests.unit.environment import ROOT, Environment
+
+KEY = "a master key of more than thirty-two characters"
+CATALOGUE = yaml.safe_load((ROOT / "group_vars/all/applications.yml").read_text(encoding="utf-8"))[
+    "archipel_office_suites"
+]
+# A suite that no code knows.
+DUMMY: dict[str, t.Any] = {
+    "name": "Bureau imaginaire",
+    "application": "imaginary",
+    "role": "example.spaces.imaginary",
+    "host": "{shard}.{domain}",
+    "settings": {"server": "{url}/api", "on": True, "hosts": ["{space_host}"]},
+    "config": {"imaginary": {"key": "{secret}", "from": "{addresses}"}},
+}
+SUITES = {**CATALOGUE, "imaginary": DUMMY}
+NODES = """\
+web: {hosts: {node1: {ansible_host: 192.0.2.11}}}
+db: {hosts: {node1: {}}}
+office:
+  hosts:
+    office1:
+      ansible_host: 198.51.100.21
+      archipel_office_shards:
+        - {name: collabora1, suite: collabora}
+        - {name: onlyoffice1, suite: onlyoffice, port: 8001}
+        - {name: onlyoffice2, suite: onlyoffice, port: 8002, connections: 50}
+"""
+
+
+@pytest.fixture
+def served(environment: Environment) -> Environment:
+    """An environment with an office machine and three spaces."""
+    environment.write("nodes.yml", NODES)
+    environment.policy(archipel_office_suites=SUITES)
+    environment.space("amap", domains=["amap.example"])
+    environment.space("quai", status="suspended", decision={**DECIDED})
+    return environment
+
+
+DECIDED = {"by": "moderation", "on": "2024-05-30", "reason": "why"}
+
+
+def test_the_catalogue_is_right():
+    assert _applications.check({}, SUITES, list(SUITES)) == []
+
+
+class TestInventory:
+    def test_a_space_finds_a_server_of_each_suite(self, served: Environment):
+        spaces = served.load().get_host("node1").vars["archipel_spaces"]
+        servers = {space["slug"]: space["office_servers"] for space in spaces}
+        assert servers["amap"]["collabora"] == {
+            "shard": "collabora1",
+            "host": "collabora1.spaces.example.org",
+            "url": "https://collabora1.spaces.example.org",
+            "addresses": ["198.51.100.21"],
+            "rotation": 0,
+        }
+        # A name for each space, on the shard with the fewest of them.
+        assert {one["onlyoffice"]["host"] for one in servers.values()} == {
+            "amap.onlyoffice1.spaces.example.org",
+            "quai.onlyoffice2.spaces.example.org",
+            "velo-ecole.onlyoffice1.spaces.example.org",
+        }
+
+    def test_a_machine_knows_its_servers_and_their_spaces(self, served: Environment):
+        own = served.load().get_host("office1").vars
+        assert own["archipel_office_servers"][1] == {
+            "name": "onlyoffice1",
+            "suite": "onlyoffice",
+            "port": 8001,
+            "connections": 20,
+            "host": "onlyoffice1.spaces.example.org",
+            "domain": "*.onlyoffice1.spaces.example.org",
+        }
+        assert own["archipel_office_servers"][0]["domain"] == "collabora1.spaces.example.org"
+        assert own["archipel_office_spaces"][0] == {
+            "slug": "amap",
+            "hosts": ["amap.spaces.example.org", "amap.example"],
+            "suite": "collabora",
+            "shard": "collabora1",
+            "host": "collabora1.spaces.example.org",
+            "rotation": 0,
+        }
+        assert len(own["archipel_office_spaces"]) == 6
+
+    def test_the_lock_file_says_so_and_keeps_it(self, served: Environment):
+        served.placement(
+            "amap: {id: 70000, web: node1, db: node1, office: {onlyoffice: onlyoffice2}}"
+        )
+        inventory = served.load()
+        pending = inventory.groups["nodes"].vars["archipel_placement"]["pending"]
+        assert pending["amap"]["office"] == {"collabora": "collabora1", "onlyoffice": "onlyoffice2"}
+
+    def test_the_report_names_load_and_capacity(self, served: Environment):
+        report = served.load().groups["nodes"].vars["archipel_report"]["offices"]
+        assert [(one["name"], one["spaces"], one["connections"]) for one in report] == [
+            ("collabora1", 3, None),
+            ("onlyoffice1", 2, 20),
+            ("onlyoffice2", 1, 50),
+        ]
+
+    def test_a_third_suite_is_data(self, served: Environment):
+        """Catalogue, offer and shard: nothing else, and the whole chain knows it."""
+        shard = "        - {name: imaginary1, suite: imaginary}\n"
+        served.write("nodes.yml", NODES + shard)
+        served.policy(
+            archipel_office_suites=SUITES,
+            archipel_offices=["collabora", "onlyoffice", "imaginary"],
+        )
+        served.space("velo-ecole", office="imaginary")
+        inventory = served.load()
+        assert inventory.get_host("office1").vars["archipel_office_servers"][-1]["suite"] == (
+            "imaginary"
+        )
+        space = inventory.get_host("velo-ecole").vars["space"]
+        config, settings = _offices.wiring(space, SUITES, KEY)
+        url = "https://imaginary1.spaces.example.org"
+        assert settings["imaginary"] == {
+            "server": f"{url}/api",
+            "on": True,
+            "hosts": ["velo-ecole.spaces.example.org"],
+        }
+        served_ = inventory.get_host("office1").vars["archipel_office_spaces"]
+        tenants = {one["slug"]: one for one in office_tenants(served_, "imaginary", KEY)}
+        assert config["imaginary"] == {
+            "key": tenants["velo-ecole"]["secret"],
+            "from": "198.51.100.21",
+        }
+
+    def test_a_space_with_errors_keeps_its_place(self, served: Environment):
+        served.placement(
+            "amap: {id: 70000, web: node1, db: node1, "
+            "office: {collabora: collabora1, onlyoffice: onlyoffice2}}"
+        )
+        served.options(on_invalid="skip")
+        served.space("amap", ring="tomorrow")
+        known = served.load().get_host("office1").vars["archipel_office_spaces"]
+        assert [(one["suite"], one["shard"]) for one in known if one["slug"] == "amap"] == [
+            ("collabora", "collabora1"),
+            ("onlyoffice", "onlyoffice2"),
+        ]
+
+    def test_a_closed_space_is_served_no_more(self, served: Environment):
+        served.placement("amap: {id: 70000, web: node1, db: node1}")
+        served.space("amap", status="closed", closed_on="2024-06-30", decision={**DECIDED})
+        known = served.load().get_host("office1").vars["archipel_office_spaces"]
+        assert "amap" not in {one["slug"] for one in known}
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ("suite: collabora}", "suite: colabora}", 'unknown suite "colabora"; allowed'),
+            ("suite: collabora}", "suite: colabora}", 'Did you mean "collabora"?'),
+            ("        - {name: collabora1, suite: collabora}\n", "", "collabora has no server"),
+            ("name: onlyoffice2", "name: onlyoffice1", "the name onlyoffice1 is on office1"),
+            ("name: collabora1", "name: Collabora_1", "at most 32 lower-case letters"),
+            ("port: 8001", "port: none", 'found the port "none" of onlyoffice1'),
+            ("port: 8001", "prot: 8001", "allowed: name, suite, port, connections"),
+            ("name: collabora1", "name: amap", 'the slug "amap" is the name of an office server'),
+            ("198.51.100.21", "office1.example", "archipel_addresses: missing for office1"),
+            (
+                "ansible_host: 198.51.100.21",
+                "archipel_addresses: [office1.example]",
+                "allowed: a list of IP addresses",
+            ),
+        ],
+    )
+    def test_what_is_wrong_is_said(self, served: Environment, old: str, new: str, said: str):
+        assert old in NODES
+        served.write("nodes.yml", NODES.replace(old, new))
+        problems = served.problems()
+        assert any(said in problem for problem in problems), problems
+
+    def test_a_server_that_is_gone_is_not_replaced_silently(self, served: Environment):
+        served.placement("amap: {id: 70000, web: node1, db: node1, office: {collabora: old}}")
+        [problem] = served.problems()
+        assert problem.startswith('placement.yml:5: amap: the collabora server "old" is gone')
+        assert 'take "collabora: old" out of this line' in problem
+
+    def test_a_rotation_of_a_space_that_is_not_there(self, served: Environment):
+        served.policy(archipel_office_suites=SUITES, archipel_office_rotations={"amapp": 1})
+        [problem] = served.problems()
+        assert 'there is no file of a space amapp. Did you mean "amap"?' in problem
+
+    def test_without_servers_nothing_is_wired(self, environment: Environment):
+        environment.policy(archipel_office_suites=SUITES)
+        space = environment.load().get_host("velo-ecole").vars["space"]
+        assert space["office_servers"] == {}
+        assert _offices.wiring(space, SUITES, KEY) == ({}, {})
+
+
+class TestWiring:
+    SPACE: t.ClassVar = {
+        "slug": "velo",
+        "url": "https://velo.example",
+        "domains": ["velo.example"],
+        "office_servers": {
+            "onlyoffice": {
+                "shard": "o1",
+                "host": "velo.o1.example",
+                "url": "https://velo.o1.example",
+                "addresses": ["192.0.2.1", "2001:db8::1"],
+                "rotation": 2,
+            }
+        },
+    }
+
+    def test_the_secret_is_the_servers_and_in_no_setting(self):
+        config, settings = _offices.wiring(self.SPACE, CATALOGUE, KEY)
+        known = {"slug": "velo", "suite": "onlyoffice", "host": "x", "shard": "o1"}
+        [tenant] = office_tenants([{**known, "rotation": 2}], "onlyoffice", KEY)
+        [before] = office_tenants([{**known, "rotation": 1}], "onlyoffice", KEY)
+        assert config["onlyoffice"]["jwt_secret"] == tenant["secret"] != before["secret"]
+        assert config["onlyoffice"]["DocumentServerUrl"] == "https://velo.o1.example/"
+        assert settings["onlyoffice"]["jwt_secret"] is None
+        assert tenant["secret"] not in str(settings)
+        told = _offices.told(self.SPACE, "onlyoffice", CATALOGUE["onlyoffice"])
+        assert told["open"]["url"] == "https://velo.o1.example/info/info.json"
+
+    def test_what_was_filled_in_is_not_read_again(self):
+        assert _offices.filled("{slug} {url}", {"slug": "{url}", "url": "x"}) == "{url} x"
+
+    def test_json_is_no_word(self):
+        assert _offices.unknown_words('{"a": {}}', ()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"settings": {"a": "{nothing}"}}, "settings: found {nothing}, which nothing fills in"),
+        ({"config": {"a": [{"b": "{now}"}]}}, "config: found {now}"),
+        ({"config": []}, 'config: found "[]"; allowed: key -> value'),
+        ({"host": "office.example"}, "allowed: a text with {shard} in it"),
+        ({"host": "{shard}.{url}"}, "host: found {url}"),
+        ({"connections": 0}, "connections: found"),
+        ({"role": 1}, "role: found"),
+        ({"open": {"url": "x"}}, "open: found"),
+        ({"rolle": "x"}, "allowed: name and application, and also role"),
+    ],
+)
+def test_a_wrong_suite_is_refused_with_the_reason(change: dict[str, t.Any], said: str):
+    suites = {"imaginary": {**DUMMY, **change}}
+    problems = _applications.check({}, suites, ["imaginary"])
+    assert any(said in problem for problem in problems), problems
+
+
+def test_servers_take_the_suites_limit_unless_they_name_one():
+    declared = {"n": [{"name": "o1", "suite": "onlyoffice"}, {"name": "c1", "suite": "collabora"}]}
+    assert _offices.servers(declared, CATALOGUE) == [
+        Server("o1", "onlyoffice", "n", None, 20),
+        Server("c1", "collabora", "n", None, None),
+    ]
+    assert Offices().shards(["collabora"]) == []
