@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Action plugin of spaces_files: render the users, directories and files of a node's spaces."""
+"""Action plugin of spaces_files: render what a node and its spaces must have on disk."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._action import (
     Spaces,
     SpacesAction,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._templates import TemplatesAction
 
 
-class ActionModule(SpacesAction):
-    """Desired state of the unix users, the directories and the files."""
+class ActionModule(SpacesAction, TemplatesAction):
+    """Desired state of the node's own files, and of its spaces' users, files and limits."""
 
     module = "spaces_files"
 
     def desired(
         self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
     ) -> dict[str, t.Any]:
-        """Return the users, directories and files the node must have."""
+        """Return what the node must have."""
         environment = _render.templates(_render.template_directory(COLLECTION))
         return {
+            "node": self.rendered(self._task.args.get("node", {}), self.variables),
             "users": {
                 "wanted": _render.users(spaces),
                 "path": f"{settings['sysusers_directory']}/archipel-spaces.conf",
@@ -37,4 +39,5 @@ class ActionModule(SpacesAction):
                 "content": _render.tmpfiles_conf(_render.directories(known, settings)),
             },
             "files": _render.plain(_render.files(spaces, settings, environment)),
+            "quotas": _render.limits(spaces, settings, known),
         }

@@ -19,13 +19,4 @@ class ActionModule(SpacesAction):
         self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
     ) -> dict[str, t.Any]:
         """Return the limits the node must keep."""
-        policy = settings["quotas"]
-        return {
-            "wanted": _render.quotas(spaces, settings),
-            # Of all spaces, also those left out: an id must have one owner.
-            "ids": [space["id"] for space in known],
-            "root": settings["root"],
-            "backend": policy["backend"],
-            "allow_over": policy["allow_over"],
-            "verify": policy["verify"],
-        }
+        return _render.limits(spaces, settings, known)

@@ -5,88 +5,22 @@
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
-
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-from ansible.template import trust_as_template
 
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
-
-SPEC: dict[str, t.Any] = {
-    "files": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "required_one_of": [["src", "content"]],
-        "mutually_exclusive": [["src", "content"]],
-        "options": {
-            "dest": {"type": "path", "required": True},
-            "src": {"type": "str"},
-            "content": {"type": "str"},
-            "vars": {"type": "dict", "default": {}},
-            "mode": {"type": "str", "default": "0644"},
-            "template": {"type": "bool", "default": True},
-        },
-    },
-    "directories": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "path": {"type": "path", "required": True},
-            "mode": {"type": "str", "default": "0755"},
-        },
-    },
-}
+from ansible_collections.archipel.spaces.plugins.plugin_utils._templates import TemplatesAction
 
 
-class ActionModule(ActionBase):
-    """Render with the role's own variables and search path, as `ansible.builtin.template` does."""
+class ActionModule(TemplatesAction):
+    """Render, then run the module of the same name on the node."""
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
-        """Render, then run the module of the same name on the node."""
+        """Return what the module says."""
         super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(argument_spec=SPEC)
-        variables = dict(task_vars or {})
-        files = [self._file(item, variables) for item in options["files"]]
-        folders = [{**d, "mode": int(d["mode"], 8)} for d in options["directories"]]
-        payload = pack({"directories": folders, "files": files})
+        payload = pack(self.rendered(self._task.args, task_vars or {}))
         return self._execute_module(
             module_name="archipel.spaces.templates",
             module_args={"payload": payload},
             task_vars=task_vars,
         )
-
-    def _file(self, item: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return one file with its content, as the module takes it."""
-        text = item["content"] if item["src"] is None else self._content(item, variables)
-        return {
-            "space": item["dest"],
-            "kind": "file",
-            "path": item["dest"],
-            "content": text,
-            "uid": 0,
-            "gid": 0,
-            "mode": int(item["mode"], 8),
-        }
-
-    def _content(self, item: dict[str, t.Any], variables: dict[str, t.Any]) -> str:
-        """Return a template rendered, or a plain file as it is."""
-        folder = "templates" if item["template"] else "files"
-        try:
-            source = Path(self._find_needle(folder, item["src"]))
-            text = source.read_text(encoding="utf-8")
-        except OSError as error:
-            raise AnsibleActionFail(f"templates: {item['src']}: {error}") from error
-        if not item["template"]:
-            return text
-        paths = [str(source.parent)]
-        for path in variables.get("ansible_search_path", []):
-            paths += [f"{path}/templates", path]
-        available = {"ansible_managed": "Ansible managed", **variables, **item["vars"]}
-        templar = self._templar.copy_with_new_env(searchpath=paths, available_variables=available)
-        overrides = {"trim_blocks": True}
-        return str(templar.template(trust_as_template(text), overrides=overrides) or "")

@@ -22,6 +22,10 @@ LARGEST = 1 << 20
 ACCESS_LISTS = ("system.posix_acl_access", "system.posix_acl_default")
 
 
+class FilesError(Exception):
+    """Files of the node itself could not be written."""
+
+
 @dataclass(frozen=True)
 class State:
     """A file as it is; content is None where it could not be one of ours."""
@@ -170,3 +174,21 @@ def converge_directories(
             os.chown(path, 0, 0)
             os.chmod(path, mode)
     return changes
+
+
+def converge_node(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:
+    """Bring root's directories, then files of the node itself to their wanted state.
+
+    Returns:
+        A report of changes by path.
+
+    Raises:
+        FilesError: a file could not be written.
+
+    """
+    report = Report()
+    report.changes |= converge_directories(wanted["directories"], check=check)
+    report.add(converge(wanted["files"], check=check, diff=diff))
+    if report.failures:
+        raise FilesError("; ".join(sorted(report.failures.values())))
+    return report

@@ -12,7 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.module_utils import _files
+
 SANDBOX = "/etc/archipel/sandbox/space.conf"
+# Where compiled code is to be had, it is in a file of its own (module nextcloud_opcache).
+COMPILED = "/etc/archipel/sandbox/opcache.conf"
 RUNNER = "/usr/local/libexec/archipel/occ-args.php"
 # Where the sandbox shows the releases' compiled code, if there is any.
 CODE_CACHE = "/run/opcache"
@@ -38,10 +42,11 @@ class Outcome:
         return (self.stderr.strip() or self.stdout.strip())[-800:] or f"exit code {self.code}"
 
 
-def sandbox(path: str = SANDBOX) -> list[str]:
+def sandbox(path: str = SANDBOX, compiled: str = COMPILED) -> list[str]:
     """Return the lines of the sandbox that the units of spaces share."""
-    lines = (line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+    text = f"{Path(path).read_text(encoding='utf-8')}\n{_files.read_text(compiled)}"
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith(("#", "["))]
 
 
 def single(line: str) -> list[str]:

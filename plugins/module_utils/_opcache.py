@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _fastcgi
+from ansible_collections.archipel.spaces.plugins.module_utils import _fastcgi, _files
 
 # Compiles the files named in a file from a place on, and runs none of them. Prints how many it
 # accepted and how far it came: PHP gives up altogether at a class that is there already, which
@@ -69,6 +69,19 @@ pm.max_children = {workers}
 ACCOUNT = "nobody"
 START_SECONDS, COMPILE_SECONDS = 30.0, 900.0
 INDEX = "index.json"
+# PHP insists on a cache folder it may write to: an empty one, in which the shared ones are
+# mounted read-only. One that an update of PHP has just removed stops nobody.
+DROPIN = """\
+# Ansible managed
+[Service]
+TemporaryFileSystem=/run/opcache:mode=1777,size=1m
+{mounts}\
+Environment="ARCHIPEL_FPM_OPTIONS={fpm}"
+Environment="ARCHIPEL_PHP_OPTIONS={cli}"
+"""
+FPM_OPTIONS = "-d opcache.file_cache=/run/opcache -d opcache.file_cache_consistency_checks=0"
+# A program that ends at once keeps nothing in memory of its own.
+CLI_OPTIONS = f"{FPM_OPTIONS} -d opcache.enable_cli=1 -d opcache.file_cache_only=1"
 # Has a program compile, into a cache folder, the files that lists name.
 Compile = t.Callable[[str, str, t.Sequence[str]], int]
 
@@ -383,7 +396,55 @@ def foresee(
     return {"changed": changed or bool(old), "compiled": compiled, "removed": old}
 
 
-def converge(version: str, folder: str, releases: str, *, check: bool) -> dict[str, t.Any]:
+def dropin(folder: str, ids: t.Iterable[str]) -> str:
+    """Return how systemd shows the caches to what runs as a space; empty without any. Pure."""
+    mounts = [f"BindReadOnlyPaths=-{folder}/{one}:/run/opcache/{one}\n" for one in sorted(set(ids))]
+    if not mounts:
+        return ""
+    return DROPIN.format(mounts="".join(mounts), fpm=FPM_OPTIONS, cli=CLI_OPTIONS)
+
+
+def converge_dropins(paths: t.Sequence[str], text: str, *, check: bool) -> list[str]:
+    """Write the same text to all paths, or remove them if it is empty; return what changed.
+
+    Raises:
+        OpcacheError: one could not be written.
+    """
+    if not text:
+        found = [path for path in paths if os.path.lexists(path)]
+        for path in () if check else found:
+            os.unlink(path)
+        return found
+    if not check:
+        for path in paths:
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    plain = {"kind": "file", "content": text, "uid": 0, "gid": 0, "mode": 0o644}
+    report = _files.converge(
+        [{**plain, "space": path, "path": path} for path in paths], check=check, diff=False
+    )
+    if report.failures:
+        raise OpcacheError("; ".join(report.failures.values()))
+    return sorted(report.changes)
+
+
+def converge(
+    version: str, folder: str, releases: str, dropins: t.Sequence[str], *, check: bool
+) -> dict[str, t.Any]:
+    """Have all releases compiled for the PHP of today, and shown to what runs as a space.
+
+    Raises:
+        OpcacheError: PHP could not be run or compile, or a drop-in not be written.
+    """
+    nothing: dict[str, t.Any] = {"changed": False, "compiled": {}, "removed": [], "system_ids": {}}
+    result = converge_code(version, folder, releases, check=check) if folder else nothing
+    # A check run cannot know the names of caches that are still to be made.
+    unknown = check and result["changed"]
+    text = dropin(folder, result["system_ids"].values())
+    changed = [] if unknown else converge_dropins(dropins, text, check=check)
+    return {**result, "changed": result["changed"] or bool(changed), "dropins": changed}
+
+
+def converge_code(version: str, folder: str, releases: str, *, check: bool) -> dict[str, t.Any]:
     """Have all releases compiled for the PHP of today, and drop what is for others.
 
     Raises:

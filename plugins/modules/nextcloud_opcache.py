@@ -17,11 +17,12 @@ description:
     each. After an update of PHP the next run compiles anew and removes what was there for the
     earlier build. Whether there was one is seen by the change times of its files.
   - It is compiled beside its place and renamed, so that it is whole or absent.
+  - O(dropins) show it to what runs as a space, below C(/run/opcache), and tell PHP to use it.
 author: The Archipel contributors
 options:
   folder:
-    description: Where the cache is.
-    type: path
+    description: Where the cache is. Empty means none; O(dropins) are removed then.
+    type: str
     default: /srv/nextcloud/opcache
   releases_folder:
     description: Where releases are, each with its manifest beside it.
@@ -31,6 +32,13 @@ options:
     description: The version of PHP that will run them, as Debian names its programs.
     type: str
     required: true
+  dropins:
+    description:
+      - Files that systemd reads beside the units of spaces; all get the same text.
+      - Their folders are made. The units are read again by M(archipel.spaces.spaces_services).
+    type: list
+    elements: path
+    default: []
 attributes:
   check_mode:
     description: Can run in check mode and tell what a real run would change.
@@ -48,7 +56,7 @@ EXAMPLES = r"""
 - name: Have the releases compiled
   archipel.spaces.nextcloud_opcache:
     php_version: "8.4"
-  register: opcache
+    dropins: [/etc/systemd/system/space-php@.service.d/20-opcache.conf]
 """
 
 RETURN = r"""
@@ -69,6 +77,11 @@ removed:
   returned: success
   type: list
   elements: str
+dropins:
+  description: The drop-ins that were changed. In check mode none before the code is compiled.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -76,9 +89,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.archipel.spaces.plugins.module_utils import _opcache
 
 SPEC = {
-    "folder": {"type": "path", "default": "/srv/nextcloud/opcache"},
+    "folder": {"type": "str", "default": "/srv/nextcloud/opcache"},
     "releases_folder": {"type": "path", "default": "/srv/nextcloud/releases"},
     "php_version": {"type": "str", "required": True},
+    "dropins": {"type": "list", "elements": "path", "default": []},
 }
 
 
@@ -91,6 +105,7 @@ def main() -> None:
             options["php_version"],
             options["folder"],
             options["releases_folder"],
+            options["dropins"],
             check=module.check_mode,
         )
     except (_opcache.OpcacheError, OSError) as error:

@@ -14,6 +14,8 @@ description:
     run or are to run holds all of it. An application that a release is to go without must be named
     in the catalogue.
   - Everything that is wrong is said at once, and the run ends before any space was touched.
+  - Tells the release of the machine's distribution, which the version of PHP follows from. Asking
+    M(ansible.builtin.setup) for it costs as much as converging a thousand spaces.
   - Changes nothing.
 extends_documentation_fragment:
   - archipel.spaces.spaces
@@ -28,7 +30,7 @@ EXAMPLES = r"""
 - name: Check the application set
   archipel.spaces.spaces_application_set:
     spaces: "{{ archipel_spaces }}"
-    settings: "{{ __spaces_settings }}"
+    settings: "{{ __spaces_settings_of_releases }}"
 """
 
 RETURN = r"""
@@ -37,7 +39,18 @@ without:
   returned: success
   type: dict
   sample: {"33.0.9": ["calendar"]}
+ansible_facts:
+  description: Facts of M(ansible.builtin.setup), under the same names.
+  returned: success
+  type: dict
+  contains:
+    distribution_release:
+      description: Code name of the distribution's release.
+      type: str
+      sample: trixie
 """
+
+import platform
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -52,7 +65,8 @@ def main() -> None:
     problems, without = _application_set.check(**order)
     if problems:
         module.fail_json(msg="\n".join(problems))
-    module.exit_json(changed=False, without=without)
+    facts = {"distribution_release": platform.freedesktop_os_release()["VERSION_CODENAME"]}
+    module.exit_json(changed=False, without=without, ansible_facts=facts)
 
 
 if __name__ == "__main__":

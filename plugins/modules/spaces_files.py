@@ -7,16 +7,35 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: spaces_files
-short_description: Bring users, directories and files of all spaces of a node to their wanted state
+short_description: Converge what a node and all its spaces have on disk
 version_added: 0.1.0
 description:
+  - Users, directories, files and storage limits.
   - Unix users are declared in one file and made by one call of systemd-sysusers, directories in
     another by one call of systemd-tmpfiles. Nothing is ever removed.
   - Vhosts, PHP services and managed configurations are rendered on the controller, travel as
     one compressed value and are compared on the node in one pass.
   - Content, owner, mode and access lists are compared with what is there, each time. A change made
     by hand is found.
+  - Storage limits are set as by M(archipel.spaces.spaces_quotas), which is for those alone.
+  - Files of the node itself, whatever the number of spaces, come first.
   - A space whose user or directories fail is left out of what follows.
+options:
+  node:
+    description: Files of the node itself, as the options of M(archipel.spaces.templates).
+    type: dict
+    default: {}
+    suboptions:
+      files:
+        description: The files.
+        type: list
+        elements: dict
+        default: []
+      directories:
+        description: Directories that must exist before, parents first.
+        type: list
+        elements: dict
+        default: []
 extends_documentation_fragment:
   - archipel.spaces.spaces
 attributes:
@@ -27,10 +46,16 @@ requirements: [systemd >= 252]
 """
 
 EXAMPLES = r"""
-- name: Converge users, directories and files of all the spaces of this node
+- name: Converge what all the spaces of this node have on disk
   archipel.spaces.spaces_files:
     spaces: archipel_spaces
     settings: "{{ __spaces_settings }}"
+    node:
+      directories:
+        - path: /etc/archipel
+      files:
+        - dest: /etc/systemd/system/space-php@.service
+          src: etc/systemd/system/space-php@.service.j2
 """
 
 RETURN = r"""
@@ -61,11 +86,31 @@ kinds:
   returned: always
   type: dict
   sample: {"vhost": ["velo-ecole"]}
+usage:
+  description: What each space uses and may use, by slug. Empty without limits.
+  returned: always
+  type: dict
+  sample:
+    velo-ecole:
+      used_bytes: 1073741824
+      limit_bytes: 42949672960
+      files: 3071
+      limit_files: 2621440
+over:
+  description: Spaces that use more than they shall have; they can store nothing more.
+  returned: always
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _tree
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _files,
+    _filesystem,
+    _quotas,
+    _tree,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
 
 
@@ -73,7 +118,12 @@ def main() -> None:
     """Converge what the payload asks for."""
     module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
     wanted = unpack(module.params["payload"])
-    report = _tree.converge(wanted, check=module.check_mode, diff=module._diff)
+    try:
+        report = _tree.converge(wanted, check=module.check_mode, diff=module._diff)
+    except (_files.FilesError, _filesystem.FilesystemError) as error:
+        module.fail_json(msg=str(error))
+    for warning in _quotas.warnings(wanted["quotas"], report):
+        module.warn(warning)
     module.exit_json(**report.result())
 
 

@@ -104,12 +104,11 @@ def main() -> None:
     """Converge what the payload asks for."""
     module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
     wanted = unpack(module.params["payload"])
-    check = module.check_mode
-    folders = _files.converge_directories(wanted["directories"], check=check)
-    report = _files.converge(wanted["files"], check=check, diff=module._diff)
-    changes = {**folders, **report.changes}
-    if report.failures:
-        module.fail_json(msg="; ".join(sorted(report.failures.values())), files=changes)
+    try:
+        report = _files.converge_node(wanted, check=module.check_mode, diff=module._diff)
+    except _files.FilesError as error:
+        module.fail_json(msg=str(error))
+    changes = report.changes
     module.exit_json(changed=bool(changes), files=changes, diff=report.diffs)
 
 

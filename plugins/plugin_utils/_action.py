@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 from pathlib import Path
+from types import MappingProxyType
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -44,6 +45,8 @@ class SpacesAction(ActionBase):
     """Turn the spaces and the settings of a node into the desired state of one module."""
 
     module = ""
+    # What templates of this task may name; set by `run`.
+    variables: t.Mapping[str, t.Any] = MappingProxyType({})
 
     def desired(
         self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
@@ -64,6 +67,7 @@ class SpacesAction(ActionBase):
     ) -> dict[str, t.Any]:
         """Render, then run the module of the same name on the node."""
         super().run(tmp, task_vars)
+        self.variables = task_vars or {}
         arguments = self._task.args
         for name in ("spaces", "settings"):
             if name not in arguments:

@@ -352,6 +352,28 @@ def quotas(spaces: t.Iterable[Space], settings: Settings) -> list[dict[str, t.An
     return wanted
 
 
+def limits(
+    spaces: t.Iterable[Space], settings: Settings, known: t.Iterable[Space]
+) -> dict[str, t.Any]:
+    """Return what `_quotas.converge` is told, for the spaces of a node.
+
+    Args:
+        spaces: those that this run converges.
+        settings: the node and the policy.
+        known: also those left out: an id must have one owner.
+
+    """
+    policy = settings["quotas"]
+    return {
+        "wanted": quotas(spaces, settings),
+        "ids": [space["id"] for space in known],
+        "root": settings["root"],
+        "backend": policy["backend"],
+        "allow_over": policy["allow_over"],
+        "verify": policy["verify"],
+    }
+
+
 def files(spaces: t.Iterable[Space], settings: Settings, environment: Environment) -> list[File]:
     """Return the files of all the spaces of a node; held spaces are left alone."""
     vhost, php = environment.get_template("vhost.conf.j2"), environment.get_template("php.conf.j2")

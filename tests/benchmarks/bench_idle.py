@@ -136,8 +136,8 @@ def waking(room: Room, runs: int) -> None:
     """Print how long sleeping spaces take to answer, with and without compiled code."""
     times = {}
     for title, folder in (("without", ""), ("with", "/srv/nextcloud/opcache")):
-        room.environment.policy(spaces_opcache=folder)
-        room.environment.play("playbooks/spaces.yml")
+        room.environment.policy(nextcloud_opcache=folder)
+        room.environment.play("playbooks/site.yml")
         times[title] = wake(room, runs)
     print(f"Login page, median of {runs}")
     for title in ("with", "without"):

@@ -13,7 +13,10 @@ from tests.support.scenario import Scenario
 from tools import ROOT
 
 PLAYBOOK = ROOT / "molecule/quota/limits.yml"
-TASK = "archipel.spaces.spaces : storage | Ensure the storage limits hold"
+TASK = (
+    "archipel.spaces.spaces : files | Ensure units, sandbox, users, directories, vhosts, "
+    "configurations and limits are as wanted"
+)
 # Fills up, grows, shrinks, and sits beside.
 FULL, LARGE, NEIGHBOUR = "velo-ecole", "amap-du-val", "piege"
 
@@ -44,11 +47,7 @@ class Limits:
     programs: Programs
 
     def run(self, *options: str) -> dict[str, Any]:
-        """Converge the limits, and nothing before them; return what the module found and did."""
-        return self.run_all(f"--start-at-task={TASK}", *options)
-
-    def run_all(self, *options: str) -> dict[str, Any]:
-        """Converge users, files and limits."""
+        """Converge users, files and limits; return what the module found and did."""
         return self.scenario.attempt(PLAYBOOK, *options)[TASK]
 
     def written(self, slug: str, **values: Any) -> str:

@@ -25,6 +25,6 @@ def limits(request: pytest.FixtureRequest, scenario: Scenario, programs: Program
         return found
     scenario.machine.execute("sh", stdin=disks.exchange())
     found = replace(found, kind="xfs", refusal="ENOSPC")
-    result = found.run_all()
+    result = found.run()
     assert set(result["spaces"]) == set(result["usage"])
     return found

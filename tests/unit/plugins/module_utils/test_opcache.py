@@ -56,7 +56,12 @@ def release(node: Path, name: str, build: str = "{}") -> None:
 
 
 def converge(node: Path, *, check: bool = False):
-    return _opcache.converge("8.4", str(node / "opcache"), str(node / "releases"), check=check)
+    opcache, releases = str(node / "opcache"), str(node / "releases")
+    return _opcache.converge("8.4", opcache, releases, dropins(node), check=check)
+
+
+def dropins(node: Path) -> list[str]:
+    return [str(node / "sandbox" / "opcache.conf"), str(node / "php.d" / "20-opcache.conf")]
 
 
 def compiled(node: Path, system: str = "one") -> set[str]:
@@ -86,6 +91,38 @@ def test_check_mode_says_so_and_writes_nothing(node):
     assert result["compiled"] == {"fpm": {"33.0.9": 0}, "cli": {"33.0.9": 0}}
     assert result["system_ids"] == {}
     assert not (node / "opcache").exists()
+
+
+def test_units_are_told_where_it_is(node):
+    first, again = converge(node), converge(node)
+    assert first["dropins"] == sorted(dropins(node))
+    assert again["dropins"] == []
+    for path in dropins(node):
+        text = Path(path).read_text()
+        for system in ("one", "uno"):
+            # An update of PHP removes the folder: a space must wake all the same.
+            assert f"BindReadOnlyPaths=-{node}/opcache/{system}:/run/opcache/{system}\n" in text
+        assert "-d opcache.file_cache=/run/opcache" in text
+
+
+def test_units_changed_by_hand_are_mended(node):
+    converge(node)
+    Path(dropins(node)[0]).write_text("")
+    Path(dropins(node)[1]).unlink()
+    assert converge(node, check=True)["dropins"] == sorted(dropins(node))
+    assert Path(dropins(node)[0]).read_text() == ""
+    assert converge(node)["changed"]
+    assert "file_cache" in Path(dropins(node)[0]).read_text()
+    assert not converge(node)["changed"]
+
+
+def test_without_a_folder_units_are_told_nothing(node):
+    converge(node)
+    found = _opcache.converge("8.4", "", str(node / "releases"), dropins(node), check=False)
+    assert found["changed"]
+    assert not any(os.path.exists(path) for path in dropins(node))
+    again = _opcache.converge("8.4", "", str(node / "releases"), dropins(node), check=False)
+    assert not again["changed"]
 
 
 def test_another_php_gets_a_cache_of_its_own_and_the_old_one_goes(node, monkeypatch):

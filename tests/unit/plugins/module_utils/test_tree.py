@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Users, directories, files: what fails early is left out later."""
+"""Users, directories, files, limits: what fails early is left out later."""
 
 from __future__ import annotations
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _accounts, _files, _tree
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _accounts,
+    _files,
+    _quotas,
+    _tree,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 WANTED = {
+    "node": {"directories": [], "files": [{"space": "/etc/unit"}]},
     "users": {"wanted": []},
     "directories": {"wanted": [{"space": "amap"}, {"space": "velo"}]},
     "files": [{"space": "amap"}, {"space": "velo"}, {"space": "fanfare"}],
+    "quotas": {"wanted": [{"space": "amap"}, {"space": "velo"}, {"space": "fanfare"}]},
 }
 
 
@@ -36,19 +43,30 @@ def seen(monkeypatch):
     monkeypatch.setattr(_accounts, "converge_users", part("users", "amap"))
     monkeypatch.setattr(_accounts, "converge_directories", part("directories", "velo"))
     monkeypatch.setattr(_files, "converge", part("files", "nobody"))
+    monkeypatch.setattr(_quotas, "converge", part("quotas", "nobody"))
+
+    def node(_wanted, *, check, diff):
+        report = Report()
+        report.change("/etc/unit", "content")
+        report.diff("/etc/unit", "", "new")
+        return report
+
+    monkeypatch.setattr(_files, "converge_node", node)
     return asked
 
 
 def test_a_space_that_failed_is_left_out_of_what_follows(seen):
     _tree.converge(WANTED, check=False, diff=False)
     assert seen["directories"] == ["velo"]
-    assert seen["files"] == ["fanfare"]
+    assert seen["files"] == seen["quotas"] == ["fanfare"]
 
 
 @pytest.mark.usefixtures("seen")
 def test_the_reports_become_one():
     result = _tree.converge(WANTED, check=False, diff=False).result()
-    assert result["spaces"] == {"fanfare": ["users", "directories", "files"]}
+    assert result["spaces"] == {"fanfare": ["users", "directories", "files", "quotas"]}
+    assert result["node"] == ["/etc/unit: content"]
+    assert result["diff"][0]["after"] == "new"
     assert result["failed_spaces"] == {
         "amap": "its users",
         "nobody": "its files",
