@@ -145,7 +145,7 @@ def _wrong_shard(shard: t.Any, suites: t.Mapping[str, Suite]) -> str | None:
         text = "has no role and host in archipel_office_suites: it cannot be served"
         return f"{shard['name']}: the suite {shard['suite']} {text}"
     for key in ("port", "connections"):
-        if key in shard and (type(shard[key]) is not int or not 0 < shard[key] < 65536):
+        if key in shard and not is_number(shard[key], 65535):
             text = f"found the {key} {quoted(shard[key])} of {shard['name']}"
             return f"{text}; allowed: a whole number from 1 to 65535"
     return None
@@ -201,13 +201,20 @@ def check_lock(lock: Lock, slugs: t.Iterable[str], offices: Offices) -> Found:
                 yield slug, f"{text}; {remedy}"
 
 
+def is_number(value: object, largest: int | None = None) -> bool:
+    """Tell whether something is a whole number from 1. Ansible's numbers have a type of their own."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        return False
+    return largest is None or value <= largest
+
+
 def check_suite(suite: str, details: Suite) -> list[str]:
     """What is wrong with the part of a suite that office servers are made of."""
     problems = []
     host, number = details.get("host"), details.get("connections", 1)
     if host is not None and (not isinstance(host, str) or "{shard}" not in host):
         problems.append(f"host: found {quoted(host)}; allowed: a text with {{shard}} in it")
-    if type(number) is not int or number < 1:
+    if not is_number(number):
         problems.append(f"connections: found {quoted(number)}; allowed: a whole number from 1")
     if not isinstance(details.get("role", ""), str):
         problems.append(f"role: found {quoted(details['role'])}; allowed: a role's full name")

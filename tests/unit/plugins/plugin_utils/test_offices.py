@@ -8,6 +8,7 @@ import typing as t
 
 import pytest
 import yaml
+from ansible._internal._datatag._tags import Origin
 
 from ansible_collections.archipel.spaces.plugins.filter.office_tenants import office_tenants
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications, _offices
@@ -257,6 +258,16 @@ def test_a_wrong_suite_is_refused_with_the_reason(change: dict[str, t.Any], said
     suites = {"imaginary": {**DUMMY, **change}}
     problems = _applications.check({}, suites, ["imaginary"])
     assert any(said in problem for problem in problems), problems
+
+
+def test_numbers_as_ansible_reads_them_are_numbers():
+    """They know which file they come from, and are of a type of their own."""
+    tagged = Origin(path="/group_vars").tag(20)
+    assert type(tagged) is not int
+    suites = {"imaginary": {**DUMMY, "connections": tagged}}
+    assert _applications.check({}, suites, ["imaginary"]) == _applications.check(
+        {}, {"imaginary": DUMMY}, ["imaginary"]
+    )
 
 
 def test_servers_take_the_suites_limit_unless_they_name_one():
