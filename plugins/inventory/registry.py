@@ -126,7 +126,7 @@ OF_MACHINES = (
     "archipel_office_servers",
     "archipel_office_spaces",
 )
-SHARED = ("archipel_report", "archipel_placement")
+SHARED = ("archipel_report", "archipel_placement", "archipel_part_addresses")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -235,7 +235,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     ) -> _offices.Offices:
         """Read the office servers of the machines."""
         suites = values.get("archipel_office_suites", {})
-        declared, addresses = machines.shards(), machines.addresses("office", "web")
+        declared, addresses = machines.shards(), machines.addresses("office", "web", "edge")
         found = _offices.check(declared, suites, policy.offices, addresses)
         problems = [Problem(machines.path, text, key=key) for key, text in found]
         if problems:
@@ -266,7 +266,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             for name, value in zip(OF_MACHINES, values, strict=True):
                 host.set_variable(name, value)
         nodes = self.inventory.groups["nodes"]
-        for name, shared in zip(SHARED, (result.report, result.placement), strict=True):
+        addresses = {part: machines.addresses_of(part) for part in _machines.GROUPS}
+        shared_values = (result.report, result.placement, addresses)
+        for name, shared in zip(SHARED, shared_values, strict=True):
             nodes.set_variable(name, shared)
             # From elsewhere, such as localhost, they are found here: a copy for every host
             # would be printed 10,000 times by `ansible-inventory --list`.

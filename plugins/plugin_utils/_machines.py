@@ -122,6 +122,10 @@ class Machines:
             found[str(host.name)] = self._own(host, "archipel_addresses") or own
         return found
 
+    def addresses_of(self, part: str) -> list[str]:
+        """The addresses of all machines of a part, for allow-lists."""
+        return sorted({one for found in self.addresses(part).values() for one in found})
+
     def _own(self, host: Host, name: str) -> t.Any:
         variables = {**self.variables(host), **self._extra_vars}
         return self._evaluate([name], variables, f"host {host.name}").get(name)

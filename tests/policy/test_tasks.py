@@ -55,8 +55,14 @@ def test_no_template_is_looped_over_spaces():
 
 def test_no_error_is_ignored():
     """A condition that is fine is named in failed_when."""
-    words = {"ignore_errors", "ignore_unreachable"}
-    assert names([task for task in ALL_TASKS if words & task.body.keys()]) == []
+    ignored = [task for task in ALL_TASKS if "ignore_errors" in task.body]
+    # Whether a machine answers may be asked: what follows is left out where it does not.
+    ignored += [
+        task
+        for task in ALL_TASKS
+        if "ignore_unreachable" in task.body and "ansible.builtin.ping" not in task.body
+    ]
+    assert names(ignored) == []
 
 
 def test_every_command_says_when_it_changes_something():

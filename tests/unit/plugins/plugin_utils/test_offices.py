@@ -10,6 +10,7 @@ import pytest
 import yaml
 from ansible._internal._datatag._tags import Origin
 
+from ansible_collections.archipel.spaces.plugins.filter.office_problems import office_problems
 from ansible_collections.archipel.spaces.plugins.filter.office_tenants import office_tenants
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications, _offices
 from ansible_collections.archipel.spaces.plugins.plugin_utils._offices import Offices, Server
@@ -277,3 +278,17 @@ def test_servers_take_the_suites_limit_unless_they_name_one():
         Server("c1", "collabora", "n", None, None),
     ]
     assert Offices().shards(["collabora"]) == []
+
+
+def test_machines_left_out_are_named():
+    servers = [
+        {"name": "c1", "node": "a"},
+        {"name": "o1", "node": "a"},
+        {"name": "o2", "node": "b"},
+    ]
+    hostvars = {"a": {"playbook_office_problem": "Install it: no."}, "b": {"x": True, "y": True}}
+    assert office_problems(servers, hostvars, ["x", "y"]) == [
+        "a: its office servers (c1, o1) were not converged; everything else was. Install it: no."
+    ]
+    [silent] = office_problems(servers[2:], {"b": {"x": True}}, ["x", "y"])
+    assert silent.endswith("The machine does not answer.")
