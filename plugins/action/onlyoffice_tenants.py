@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Check the tenants here, once for all; put their files in place there, in one task."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _onlyoffice
+from ansible_collections.archipel.spaces.plugins.plugin_utils._action import named
+
+SHOWN = 20
+SPEC: dict[str, t.Any] = {
+    # A list, or the name of the variable that holds it.
+    "tenants": {"type": "raw", "required": True},
+    "shards": {"type": "dict", "required": True},
+    "directory": {"type": "path", "required": True},
+    "nginx_directory": {"type": "path", "required": True},
+}
+
+
+class ActionModule(ActionBase):
+    """Turn thousands of tenants into the desired state of one module."""
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
+        """Check, render, and run the module of the same name on the node."""
+        super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec(argument_spec=SPEC)
+        variables = task_vars or {}
+        tenants = [dict(t) for t in named(options["tenants"], variables, self._templar)]
+        shards: dict[str, str] = options["shards"]
+        wrong = _onlyoffice.problems(shards, tenants)
+        if wrong:
+            more = [f"and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
+            raise AnsibleActionFail("onlyoffice_tenants: " + "; ".join(wrong[:SHOWN] + more))
+        managed = str(variables.get("ansible_managed", "Ansible managed"))
+        wanted = _onlyoffice.desired(shards, tenants, managed)
+        places = {key: options[key] for key in ("directory", "nginx_directory")}
+        result: dict[str, t.Any] = self._execute_module(
+            module_name="archipel.spaces.onlyoffice_tenants",
+            module_args={"payload": pack({**wanted, **places, "groups": shards})},
+            task_vars=task_vars,
+        )
+        return result

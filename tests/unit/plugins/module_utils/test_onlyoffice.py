@@ -1,0 +1,132 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Secrets of tenants on the disk of a node."""
+
+from __future__ import annotations
+
+import grp
+import os
+import stat
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _files, _onlyoffice
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
+
+GROUP = grp.getgrgid(os.getgid()).gr_name
+
+
+@pytest.fixture(autouse=True)
+def owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root's files become those of whoever runs the tests."""
+    read, write = _files.read_file, _files.write_file
+
+    def as_root(path: str) -> _files.State | None:
+        state = read(path)
+        return state and _files.State(state.content, 0, state.gid, state.mode)
+
+    monkeypatch.setattr(_files, "read_file", as_root)
+    monkeypatch.setattr(
+        _files, "write_file", lambda item: write({**item, "uid": os.getuid(), "gid": os.getgid()})
+    )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    for shard in ("first", "second"):
+        (tmp_path / shard / "tenants").mkdir(parents=True)
+    (tmp_path / "nginx").mkdir()
+    return tmp_path
+
+
+def wanted(
+    place: Path, first: dict[str, str], second: dict[str, str] | None = None
+) -> dict[str, t.Any]:
+    return {
+        "directory": str(place),
+        "nginx_directory": str(place / "nginx"),
+        "groups": {"first": GROUP, "second": GROUP},
+        "secrets": {"first": first, "second": second or {}},
+        "map": "".join(f"{host} first;\n" for host in first),
+        "names": "server_name x;\n",
+    }
+
+
+def converge(state: dict[str, t.Any], check: bool = False) -> Report:
+    return _onlyoffice.converge(state, check=check, diff=True)
+
+
+def secret(place: Path, shard: str, host: str) -> Path:
+    return place / shard / "tenants" / host / "secret.key"
+
+
+def test_a_tenant_gets_its_secret_without_a_line_end(place: Path):
+    report = converge(wanted(place, {"a.example": "one"}))
+    file = secret(place, "first", "a.example")
+    assert file.read_bytes() == b"one"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert report.changes["first/a.example"][0].endswith("created")
+    assert (place / "nginx/tenants.map").read_text() == "a.example first;\n"
+
+
+def test_a_second_run_changes_nothing(place: Path):
+    converge(wanted(place, {"a.example": "one"}))
+    report = converge(wanted(place, {"a.example": "one"}))
+    assert (report.changes, report.node_changes, report.facts["rotated"]) == ({}, [], [])
+
+
+def test_check_mode_says_the_same_and_does_nothing(place: Path):
+    said = converge(wanted(place, {"a.example": "one"}), check=True)
+    assert list((place / "first/tenants").iterdir()) == []
+    done = converge(wanted(place, {"a.example": "one"}))
+    assert (said.changes, said.node_changes) == (done.changes, done.node_changes)
+
+
+def test_a_new_secret_is_told_as_a_rotation_and_never_shown(place: Path):
+    converge(wanted(place, {"a.example": "one", "b.example": "two"}))
+    report = converge(wanted(place, {"a.example": "hunter2", "b.example": "two"}))
+    assert report.facts["rotated"] == ["first/a.example"]
+    assert "hunter2" not in str(report.result())
+
+
+def test_a_tenant_that_moved_is_taken_out_where_it_was(place: Path):
+    converge(wanted(place, {"a.example": "one"}))
+    report = converge(wanted(place, {}, {"a.example": "one"}))
+    assert report.changes["first/a.example"] == ["removed"]
+    assert not secret(place, "first", "a.example").parent.exists()
+    assert secret(place, "second", "a.example").read_bytes() == b"one"
+
+
+def test_check_mode_removes_nothing(place: Path):
+    converge(wanted(place, {"a.example": "one"}))
+    report = converge(wanted(place, {}), check=True)
+    assert report.changes == {"first/a.example": ["removed"]}
+    assert secret(place, "first", "a.example").exists()
+
+
+def test_a_folder_with_something_else_in_it_is_kept_and_named(place: Path):
+    converge(wanted(place, {"a.example": "one"}))
+    other = secret(place, "first", "a.example").with_name("license.lic")
+    other.write_text("mine")
+    report = converge(wanted(place, {}))
+    assert "license.lic" in report.failures["a.example"]
+    assert other.exists()
+
+
+def test_a_link_in_place_of_a_secret_is_replaced_not_followed(place: Path):
+    outside = place / "outside"
+    outside.write_text("precious")
+    file = secret(place, "first", "a.example")
+    file.parent.mkdir()
+    file.symlink_to(outside)
+    converge(wanted(place, {"a.example": "one"}))
+    assert (outside.read_text(), file.is_symlink(), file.read_text()) == ("precious", False, "one")
+
+
+def test_names_are_left_alone_where_a_secret_could_not_be_written(place: Path):
+    secret(place, "first", "a.example").mkdir(parents=True)
+    report = converge(wanted(place, {"a.example": "one"}))
+    assert list(report.failures) == ["first/a.example"]
+    assert not (place / "nginx/tenants.map").exists()
