@@ -137,22 +137,15 @@ def read_space(settings: Settings, slug: str) -> Space:
 
 def distant(settings: Settings, slug: str, values: t.Mapping[str, str]) -> _database.Server:
     """Return how a database on another machine is reached: with the space's own account."""
-    folder = f"{settings.work}/clients"
-    os.makedirs(folder, mode=0o700, exist_ok=True)
     host, _, port = values["dbhost"].partition(":")
-    path = f"{folder}/{slug}.cnf"
-    lines = [
-        "[client]",
-        f"host={host}",
-        f"port={port or 3306}",
-        f"user={values['dbuser']}",
-        f"password={values['dbpassword']}",
-        f"ssl-ca={settings.database_ca}",
-        "ssl-verify-server-cert",
-    ]
-    content = "\n".join(lines) + "\n"
-    _files.write_file({"path": path, "content": content, "uid": 0, "gid": 0, "mode": 0o600})
-    return _database.Server((f"--defaults-file={path}",), distant=True)
+    account = {
+        "host": host,
+        "port": port,
+        "user": values["dbuser"],
+        "password": values["dbpassword"],
+    }
+    path = f"{settings.work}/clients/{slug}.cnf"
+    return _database.distant(path, account, settings.database_ca)
 
 
 def is_space(settings: Settings, name: str) -> bool:

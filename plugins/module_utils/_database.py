@@ -14,6 +14,7 @@ import subprocess
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.archipel.spaces.plugins.module_utils import _files
 from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import create_database, quote
 
 # What mariadb-dump writes: a statement per table, each row on a line of its own. Line
@@ -76,6 +77,30 @@ class Counted:
 def local(socket: str) -> Server:
     """Return the server of this machine."""
     return Server(("--no-defaults", f"--socket={socket}", "--user=root"))
+
+
+def distant(path: str, values: t.Mapping[str, t.Any], authorities: str) -> Server:
+    """Return the server of another machine, reached with a space's own account.
+
+    Args:
+        path: of the private file that keeps the password off the command line.
+        values: host, port, user and password.
+        authorities: those that the server's certificate must come from.
+
+    """
+    lines = [
+        "[client]",
+        f"host={values['host']}",
+        f"port={values['port'] or 3306}",
+        f"user={values['user']}",
+        f"password={values['password']}",
+        f"ssl-ca={authorities}",
+        "ssl-verify-server-cert",
+    ]
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    content = "\n".join(lines) + "\n"
+    _files.write_file({"path": path, "content": content, "uid": 0, "gid": 0, "mode": 0o600})
+    return Server((f"--defaults-file={path}",), distant=True)
 
 
 def run(server: Server, statement: str, database: str = "") -> list[list[str]]:

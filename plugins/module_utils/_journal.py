@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Journals of what is done to one space in several steps: restoring it, purging it.
+"""Journals of what is done to one space in several steps: upgrading, restoring, purging it.
 
 A journal is written before its first step and says which step comes next. Whoever finds
 one knows that a run was cut short, and where; the same verb goes on from there, and everybody
@@ -91,6 +91,12 @@ def under_way(slug: str, folder: str = FOLDER) -> str:
     if journal is None:
         return ""
     verb = journal["verb"]
+    if verb == "upgrade":
+        return (
+            f"its upgrade to {journal['to']} is under way or was interrupted at the step "
+            f"{journal['step']!r}: playbooks/upgrade.yml -e release={journal['to']} "
+            f"-e only={slug} finishes it"
+        )
     playbook = "purge" if verb == "purge" else "restore"
     return (
         f"a {verb} of it was interrupted at the step {journal['step']!r}: finish it with "

@@ -217,3 +217,20 @@ def converge(
                     report.diff(f"MariaDB, space {item['space']}", "", f"{what}\n")
     report.facts["drift"] = drift(state, [item["space"] for item in wanted], known)
     return report
+
+
+def connect(driver: t.Any, database: t.Mapping[str, t.Any], socket: str) -> t.Any:
+    """Return a connection that may make and drop a space's database.
+
+    Args:
+        driver: the module pymysql, which this one can do without.
+        database: a space's database: user, password, address.
+        socket: of this machine's server, where the account has no password.
+
+    """
+    if database["password"] is None:
+        return driver.connect(unix_socket=socket, user="root", autocommit=True)
+    account = {"user": database["user"], "password": database["password"]}
+    return driver.connect(
+        host=database["address"], ssl={"check_hostname": True}, autocommit=True, **account
+    )

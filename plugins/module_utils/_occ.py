@@ -97,6 +97,7 @@ def run(
     stdin: str | None = None,
     timeout: float = 3600,
     lines: t.Sequence[str] | None = None,
+    unit: str = "",
 ) -> Outcome:
     """Run occ once for one space.
 
@@ -112,6 +113,7 @@ def run(
         stdin: text that occ reads as a file, see above.
         timeout: seconds after which the run is ended.
         lines: the sandbox, when the caller has read it already.
+        unit: a name of its own, by which somebody else can find or end the run.
 
     Raises:
         OSError: the sandbox's definition or the release link is missing.
@@ -127,6 +129,7 @@ def run(
     lines = sandbox() if lines is None else lines
     command = [
         *("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec"),
+        *([f"--unit={unit}"] if unit else ()),
         f"--description=occ of the Nextcloud space {slug}",
         *properties(lines, slug, release),
         f"--property=RuntimeMaxSec={int(timeout)}",

@@ -70,6 +70,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _installation,
     _journal,
+    _mariadb,
     _occ,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
@@ -82,16 +83,6 @@ except ImportError:
     MISSING = traceback.format_exc()
 
 
-def connect(database: t.Mapping[str, t.Any], socket: str) -> t.Any:
-    """Return a connection that may make and drop a space's database."""
-    if database["password"] is None:
-        return pymysql.connect(unix_socket=socket, user="root", autocommit=True)
-    account = {"user": database["user"], "password": database["password"]}
-    return pymysql.connect(
-        host=database["address"], ssl={"check_hostname": True}, autocommit=True, **account
-    )
-
-
 def node_of(settings: dict[str, t.Any], logos: dict[str, str]) -> _installation.Node:
     """Return where things are on this node."""
     return _installation.Node(
@@ -102,7 +93,7 @@ def node_of(settings: dict[str, t.Any], logos: dict[str, str]) -> _installation.
         sandbox=_occ.sandbox(),
         golden=settings["golden"],
         database_socket=settings["database_socket"],
-        connect=lambda database: connect(database, settings["database_socket"]),
+        connect=lambda database: _mariadb.connect(pymysql, database, settings["database_socket"]),
         database_error=pymysql.Error,
         without=settings["without"],
         logos=logos,

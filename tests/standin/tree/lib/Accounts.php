@@ -116,17 +116,23 @@ final class Accounts
             return null;
         }
         if ($this->database->value('SELECT uid FROM *PREFIX*authtoken WHERE token = ?', [$this->tokenHash($secret)]) === $uid) {
-            return $uid;
+            return $this->seen($uid);
         }
         $stored = (string)$this->database->value('SELECT password FROM *PREFIX*users WHERE uid = ?', [$uid]);
         [, $hash] = explode('|', $stored, 2) + [1 => ''];
-        return password_verify($secret, $hash) ? $uid : null;
+        return password_verify($secret, $hash) ? $this->seen($uid) : null;
     }
 
-    public function addAppPassword(string $uid): string
+    private function seen(string $uid): string
+    {
+        $this->settings->setOfUser($uid, 'login', 'lastLogin', (string)time());
+        return $uid;
+    }
+
+    public function addAppPassword(string $uid, string $name): string
     {
         $token = self::random(72);
-        $this->database->run('INSERT INTO *PREFIX*authtoken (uid, name, token) VALUES (?, ?, ?)', [$uid, 'cli', $this->tokenHash($token)]);
+        $this->database->run('INSERT INTO *PREFIX*authtoken (uid, name, token) VALUES (?, ?, ?)', [$uid, $name, $this->tokenHash($token)]);
         return $token;
     }
 

@@ -82,6 +82,7 @@ final class InstanceCommands extends Command
             return $this->say('Nextcloud is already latest version');
         }
         [$from, $to] = [$this->server->config->text('version'), $this->server->version];
+        $before = $this->server->inMaintenance();
         $this->server->config->set(['maintenance' => true]);
         $this->say('Turned on maintenance mode');
         // Majors are not skipped; what fails leaves maintenance mode on.
@@ -91,8 +92,11 @@ final class InstanceCommands extends Command
         if (is_file($this->server->root . '/core/FAILS_TO_UPGRADE')) {
             return $this->say('Exception: this stand-in was built to fail its upgrade', self::UPGRADE_FAILED);
         }
-        $this->server->database->createTables();
+        $this->migrate((int)$to);
         foreach (array_keys($this->server->apps->enabled()) as $app) {
+            if ($this->server->settings->get($app, 'standin_breaks') !== null) {
+                return $this->say("Exception: Could not update app \"$app\"", self::UPGRADE_FAILED);
+            }
             if ($this->server->apps->obstacle($app) !== null) {
                 $this->server->apps->disable($app);
                 $this->say("Disabled incompatible app: $app");
@@ -100,9 +104,29 @@ final class InstanceCommands extends Command
                 $this->server->settings->set($app, 'installed_version', $this->server->apps->version($app));
             }
         }
-        $this->server->config->set(['version' => $to, 'maintenance' => false]);
-        $this->say('Turned off maintenance mode');
+        $this->server->config->set(['version' => $to, 'maintenance' => $before]);
+        $this->say($before ? 'Maintenance mode is kept active' : 'Turned off maintenance mode');
         return $this->say('Update successful');
+    }
+
+    /** Changes the schema for good, step by step and without a transaction, as migrations do. */
+    private function migrate(int $major): void
+    {
+        $database = $this->server->database;
+        $database->createTables();
+        $seconds = (int)$this->server->settings->get('core', 'standin_upgrade_seconds');
+        for ($step = 1; $step <= max(1, $seconds * 2); $step++) {
+            $database->run("INSERT IGNORE INTO *PREFIX*migrations (app, version) VALUES ('core', ?)", [sprintf('%d%06d', $major, $step)]);
+            $database->run("ALTER TABLE *PREFIX*filecache ADD COLUMN IF NOT EXISTS standin_$major VARCHAR(40) NULL");
+            $this->say("Migration $step of $major done");
+            $seconds === 0 || usleep(500_000);
+        }
+    }
+
+    public function missingIndices(): int
+    {
+        $this->server->database->run('CREATE INDEX IF NOT EXISTS standin_name ON *PREFIX*filecache (name)');
+        return $this->say('Done.');
     }
 
     public function setupChecks(): int

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Action plugin of spaces_upgrade: one call per turn, and a word about how far it is."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import typing as t
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.utils.display import Display
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
+from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
+from ansible_collections.archipel.spaces.plugins.plugin_utils._progress import merged, sentence
+
+# Seconds between two lines about how far it is.
+TURN = 30
+STAGES = ("plan", "run", "undo", "end")
+# Requested, refused and purged ones have no space; closed ones await their purge as they are.
+MOVING = frozenset({"approved", "suspended"})
+
+
+class ActionModule(SpacesAction):
+    """Spaces, and what they are told on the new release."""
+
+    module = "spaces_upgrade"
+
+    def desired(
+        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
+    ) -> dict[str, t.Any]:
+        """Return what the node is asked to do."""
+        arguments = self._task.args
+        stage = arguments.get("stage", "plan")
+        if stage not in STAGES:
+            raise AnsibleActionFail(f"stage: found {stage!r}; allowed: {', '.join(STAGES)}")
+        moving = [space for space in spaces if space["status"] in MOVING]
+        if stage in {"run", "undo"}:
+            order = {slug: place for place, slug in enumerate(arguments.get("slugs", ()))}
+            here = [space for space in moving if space["slug"] in order]
+            moving = sorted(here, key=lambda space: order[space["slug"]])
+        hosts = {space["slug"]: space["domains"][0] for space in moving}
+        return {
+            "stage": stage,
+            "items": [
+                {**item, "host": hosts[item["space"]]}
+                for item in _render.installations(moving, settings)
+            ]
+            if stage in {"run", "undo"}
+            else [brief(space, settings) for space in moving],
+            "node": settings["installer"],
+            "places": settings["upgrade"],
+            "disabled": settings["applications"].get("disabled", []),
+            "release": arguments.get("release", {}),
+            "run": arguments["run"],
+            "budget": int(arguments.get("budget", 0)),
+            "parallel": int(arguments.get("parallel", 2)),
+            "seconds": TURN,
+            "keep_releases": list(arguments.get("keep_releases", ())),
+            "keep_days": float(arguments.get("keep_days", 14)),
+        }
+
+    def converge(self, desired: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Call the module until no space is left or too many failed."""
+        start, turn = time.monotonic(), super().converge(desired, task_vars)
+        result = turn
+        self._note(task_vars, result, turn, start)
+        while turn.get("remaining") and turn.get("begun") and not turn.get("spent"):
+            left = set(turn["remaining"])
+            rest = [item for item in desired["items"] if item["space"] in left]
+            budget = desired["budget"] - len(result["failed_spaces"])
+            turn = super().converge({**desired, "items": rest, "budget": budget}, task_vars)
+            if turn.get("failed"):
+                return merged(result, turn)
+            result = merged(result, turn)
+            self._note(task_vars, result, turn, start)
+        return result
+
+    def _note(
+        self,
+        task_vars: t.Mapping[str, t.Any],
+        result: t.Mapping[str, t.Any],
+        turn: t.Mapping[str, t.Any],
+        start: float,
+    ) -> None:
+        """Say how far it is, to people who look and in the file for programs."""
+        if "begun" not in turn:
+            return
+        seconds = time.monotonic() - start
+        done, left, failed = (len(result.get(key, ())) for key in COUNTED)
+        node = str(task_vars.get("inventory_hostname", ""))
+        base = {"at": datetime.now(tz=UTC).isoformat(timespec="seconds"), "node": node}
+        base["wave"] = self._task.args.get("wave", "")
+        lines = [
+            *({**base, "space": s, "result": "upgraded", "said": w} for s, w in changes(turn)),
+            *({**base, "space": s, "result": "failed", "said": w} for s, w in failures(turn)),
+            {**base, "done": done, "failed": failed, "left": left, "seconds": round(seconds, 1)},
+        ]
+        if path := self._task.args.get("events"):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        if sys.stdout.isatty():
+            words = sentence("upgraded", done + failed, left, failed, seconds)
+            Display().display(f"{node}, {base['wave']}: {words}")
+
+
+def brief(space: dict[str, t.Any], settings: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return what looking at a space needs. Pure."""
+    account = _render.database(space, settings)
+    address = _render.database_host(space, settings)
+    return {"space": space["slug"], "database": {**account, "address": address}}
+
+
+COUNTED = ("spaces", "remaining", "failed_spaces")
+
+
+def changes(turn: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
+    """Return what was done, by slug. Pure."""
+    return [(slug, "; ".join(said)) for slug, said in turn.get("spaces", {}).items()]
+
+
+def failures(turn: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
+    """Return what went wrong, by slug. Pure."""
+    return list(turn.get("failed_spaces", {}).items())

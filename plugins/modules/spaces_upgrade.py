@@ -1,0 +1,254 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Ansible module spaces_upgrade."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: spaces_upgrade
+short_description: Move the spaces of a node to another release, and back if that fails
+version_added: 0.1.0
+description:
+  - With O(stage=plan), says for each space whether it is to move, cannot, or is there already. What
+    a space runs is what the node says, not what the policy wants. No PHP is started.
+  - With O(stage=run), moves them, a bounded number at a time. Each space's door is closed, its
+    database and state file are kept, it is pointed at the release and upgraded, told its
+    application set, and asked at its own address whether it serves. Whatever fails brings it back
+    to where it was, and no further space is begun once more have failed than O(budget) allows.
+  - With O(stage=end), lets go of restore points past their time and of releases that no space of
+    the node runs or can go back to, and tells how each space of the run fared.
+  - With O(stage=undo), brings spaces back to the restore point of their last upgrade. The present
+    database is kept as C(undone.sql) beside it.
+  - What is begun is written down on the node. An interrupted run goes on where it was, and another
+    operator's run is refused meanwhile.
+extends_documentation_fragment:
+  - archipel.spaces.spaces
+options:
+  release:
+    description: Id and catalogue entry of the release, C({id, version, mariadb, without}).
+    type: dict
+    default: {}
+  stage:
+    description: What to do.
+    type: str
+    choices: [plan, run, undo, end]
+    default: plan
+  slugs:
+    description: The spaces of this wave; those of other nodes are passed over.
+    type: list
+    elements: str
+    default: []
+  run:
+    description: "Which run this is, and whose: C({run, by, since, release})."
+    type: dict
+    required: true
+  wave:
+    description: What the wave is called in what people read.
+    type: str
+    default: ""
+  budget:
+    description: How many spaces of the wave may fail on this node before no further one is begun.
+    type: int
+    default: 0
+  parallel:
+    description: Spaces moved at the same time.
+    type: int
+    default: 2
+  events:
+    description: File on the controller to which each outcome is added as a line of JSON.
+    type: path
+  keep_releases:
+    description: Releases that stay although no space runs them, those that the policy names.
+    type: list
+    elements: str
+    default: []
+  keep_days:
+    description: Days that restore points are kept.
+    type: int
+    default: 14
+requirements: [python3-pymysql, systemd >= 252]
+attributes:
+  diff_mode:
+    support: none
+    description: What was done is listed under RV(spaces).
+    details: What Nextcloud does inside its database is not a text.
+"""
+
+EXAMPLES = r"""
+- name: See what an upgrade would do
+  archipel.spaces.spaces_upgrade:
+    spaces: archipel_spaces
+    settings: "{{ __spaces_settings }}"
+    release: {id: "34.0.4", version: "34.0.4"}
+    run: {run: "1", by: camille@desk, since: "2026-06-01 21:00", release: "34.0.4"}
+    stage: plan
+"""
+
+RETURN = r"""
+plan:
+  description: What is to be done about each space.
+  returned: O(stage=plan), and in check mode
+  type: dict
+  sample: {"velo-ecole": {"kind": "upgrade", "why": "", "release": "33.0.9", "version": "33.0.9.1"}}
+outcomes:
+  description: How each space of this run fared.
+  returned: O(stage=end)
+  type: dict
+  sample: {"velo-ecole": {"result": "upgraded", "downtime": 4.2}}
+spaces:
+  description: What was done, by slug. Only changed spaces are listed.
+  returned: always
+  type: dict
+  sample: {"velo-ecole": ["33.0.9.1 → 34.0.4.1, closed for 4.2 s"]}
+failed_spaces:
+  description:
+    - Why a space could not be moved, by slug.
+    - The module itself does not fail for them.
+  returned: always
+  type: dict
+  sample: {}
+spent:
+  description: Whether more spaces failed than the budget allows.
+  returned: O(stage=run)
+  type: bool
+"""
+
+import traceback
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _installation,
+    _journal,
+    _mariadb,
+    _occ,
+    _release,
+    _upgrade,
+    _upgrade_plan,
+    _upgrade_run,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import (
+    PAYLOAD_OPTION,
+    Report,
+    unpack,
+)
+
+try:
+    import pymysql
+
+    MISSING = None
+except ImportError:
+    MISSING = traceback.format_exc()
+
+Order = dict[str, t.Any]
+
+
+def settings_of(order: Order) -> _upgrade.Settings:
+    """Return where things are on this node, and what the run wants."""
+    node = order["node"]
+    return _upgrade.Settings(
+        node=_installation.Node(
+            root=node["root"],
+            releases=node["releases"],
+            php=node["php"],
+            spool=node["spool"],
+            sandbox=_occ.sandbox(),
+            golden=node["golden"],
+            database_socket=node["database_socket"],
+            connect=lambda database: _mariadb.connect(pymysql, database, node["database_socket"]),
+            database_error=pymysql.Error,
+            without=node["without"],
+        ),
+        run=order["run"]["run"],
+        disabled=frozenset(order["disabled"]),
+        **order["places"],
+    )
+
+
+def plan(order: Order) -> Report:
+    """Say what would be done."""
+    settings, report = settings_of(order), Report()
+    target = _upgrade_plan.read_target(settings.node.releases, order["release"])
+    verdicts = _upgrade_run.make_plan(settings, order["items"], target)
+    report.facts |= _upgrade_run.plan_facts(settings, verdicts)
+    for slug, verdict in verdicts.items():
+        if verdict.kind == _upgrade_plan.REFUSED:
+            report.fail(slug, verdict.why)
+        elif verdict.kind != _upgrade_plan.DONE:
+            report.change(slug, f"{verdict.version} → {target.version}")
+    return report
+
+
+def run(order: Order) -> Report:
+    """Move spaces for one turn."""
+    settings = settings_of(order)
+    target = _upgrade_plan.read_target(settings.node.releases, order["release"])
+    if target.holds is None:
+        raise _upgrade.UpgradeError(f"release {target.id} is not built on this node")
+    if why := _upgrade_run.door_problem(settings):
+        raise _upgrade.UpgradeError(why)
+    with _upgrade_run.leased(order["run"]):
+        return _upgrade_run.converge(
+            settings,
+            order["items"],
+            target,
+            budget=_upgrade_run.Budget(order["budget"]),
+            parallel=order["parallel"],
+            seconds=order["seconds"],
+        )
+
+
+def undo(order: Order, *, check: bool) -> Report:
+    """Bring spaces back to their restore points."""
+    settings = settings_of(order)
+    if check:
+        return _upgrade_run.foresee_undo(settings, order["items"])
+    if why := _upgrade_run.door_problem(settings):
+        raise _upgrade.UpgradeError(why)
+    with _upgrade_run.leased(order["run"]):
+        report = _upgrade_run.undo_all(settings, order["items"], order["parallel"])
+    _upgrade_run.release_lease(order["run"]["run"])
+    return report
+
+
+def end(order: Order, *, check: bool) -> Report:
+    """Tidy up, and tell how it went."""
+    settings = settings_of(order)
+    with _upgrade_run.leased(order["run"]):
+        report, removed = _upgrade_run.tidy(
+            settings, order["keep_releases"], order["keep_days"], check=check
+        )
+    slugs = [item["space"] for item in order["items"]]
+    report.facts |= {"outcomes": _upgrade.outcomes(settings, slugs), "removed": removed}
+    _upgrade_run.release_lease(order["run"]["run"])
+    return report
+
+
+def act(order: Order, *, check: bool) -> Report:
+    """Do what is asked."""
+    stage = order["stage"]
+    if stage == "plan" or (stage == "run" and check):
+        return plan(order)
+    if stage == "run":
+        return run(order)
+    return (undo if stage == "undo" else end)(order, check=check)
+
+
+def main() -> None:
+    """Do what the payload asks for."""
+    module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
+    if MISSING:
+        module.fail_json(msg=missing_required_lib("pymysql"), exception=MISSING)
+    try:
+        report = act(unpack(module.params["payload"]), check=module.check_mode)
+    except (_upgrade.UpgradeError, _journal.JournalError, _release.ReleaseError) as error:
+        module.fail_json(msg=str(error))
+    except pymysql.Error as error:
+        module.fail_json(msg=f"MariaDB does not answer, no space was touched: {error}")
+    module.exit_json(**report.result())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""Many spaces with files in them, and what must be as it was after each upgrade."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.association import member
+from tests.support.scenario import Scenario
+
+OLD, NEW = "33.0.9", "34.0.4"
+LEASE = "/run/archipel/upgrade-run.json"
+JOURNALS = "/var/lib/archipel/life"
+# What people have, and no upgrade may change in number.
+TABLES = (
+    *("oc_users", "oc_groups", "oc_group_user", "oc_group_admin", "oc_filecache", "oc_storages"),
+    *("oc_authtoken", "oc_preferences"),
+)
+FILES = 5
+SECONDS = 120
+Results = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All spaces of the scenario."""
+
+    scenario: Scenario
+
+    @property
+    def open(self) -> list[str]:
+        """Return those that people reach."""
+        return sorted(self.scenario.in_status("approved"))
+
+    @property
+    def all(self) -> list[str]:
+        """Return those and the suspended one."""
+        return sorted(self.scenario.spaces)
+
+    def fill(self) -> None:
+        """Put people and files into them."""
+        for slug in self.open:
+            association = member(self.scenario, slug)
+            for number in range(FILES):
+                body = f"{slug} {number}".encode() * 1000 * number
+                status, _ = association.ask("PUT", association.path(number), body)
+                assert status in {201, 204}
+
+    def belongings(self) -> dict[str, str]:
+        """Return checksums of all files, and the number of rows of what people have."""
+        loop = (
+            "for s in {}; do echo $s $(cd /srv/spaces/$s/data && find . -type f -print0 | sort -z"
+        )
+        loop += " | xargs -0 sha256sum | sha256sum); done"
+        sums = self.scenario.node.check_output(loop.format(" ".join(self.all))).splitlines()
+        found = dict(line.split(" ", 1) for line in sums)
+        queries = [
+            f"SELECT '{slug}', '{table}', COUNT(*) FROM `space_{slug}`.{table}"
+            for slug in self.all
+            for table in TABLES
+        ]
+        for slug, table, rows in self.scenario.sql(" UNION ALL ".join(queries)):
+            found[slug] += f" {table}={rows}"
+        return found
+
+    def releases(self) -> dict[str, str]:
+        """Return what each space runs, after its own link."""
+        links = " ".join(f"/srv/spaces/{slug}/release" for slug in self.all)
+        targets = self.scenario.node.check_output(f"readlink {links}").split()
+        return dict(zip(self.all, (target.rsplit("/", 1)[1] for target in targets), strict=True))
+
+    def served(self) -> dict[str, str]:
+        """Return the version that each space answers with; its state, where it does not serve."""
+        found = {}
+        for slug in self.open:
+            host = f"{slug}.archipel.localhost"
+            answer = self.scenario.browser.get(host, "/status.php")
+            said = answer.json() if answer.status == 200 else {}
+            whole = said and not said["maintenance"] and not said["needsDbUpgrade"]
+            login = self.scenario.browser.get(host, "/login").status
+            found[slug] = said["versionstring"] if whole and login == 200 else str(answer.status)
+        return found
+
+    def serve_as(self, expected: dict[str, str]) -> None:
+        """Make sure that each space serves, on exactly one release, and that nothing is left."""
+        releases = self.releases()
+        assert {slug: releases[slug] for slug in self.open} == expected
+        assert self.served() == expected
+        closed = "find /var/lib/archipel/closed /var/lib/archipel/life -type f 2>/dev/null"
+        assert self.scenario.node.run(closed).stdout == ""
+
+    # --- running --------------------------------------------------------------------------
+
+    def upgrade(self, only: str = "", *options: str, release: str = NEW) -> Results:
+        """Run an upgrade, which may fail."""
+        # A run that was killed just now holds the node for a while.
+        self.scenario.node.check_output(f"rm -f {LEASE}")
+        return self.scenario.attempt("upgrade.yml", *arguments(release, only), *options)
+
+    def start(self, only: str, *options: str) -> Future[Results]:
+        """Begin an upgrade, and look what happens meanwhile."""
+        pool = ThreadPoolExecutor(max_workers=1)
+        self.scenario.node.check_output(f"rm -f {LEASE}")
+        playbook = ("upgrade.yml", *arguments(NEW, only), *options)
+        try:
+            return pool.submit(self.scenario.attempt, *playbook)
+        finally:
+            pool.shutdown(wait=False)
+
+    def kill_at(self, step: str) -> None:
+        """Have the run killed that reaches this step."""
+        self.scenario.node.check_output(
+            f"mkdir -p /run/archipel; echo {step} > /run/archipel/kill-at"
+        )
+
+    def was_killed(self) -> bool:
+        """Tell whether it was."""
+        return not self.scenario.node.file("/run/archipel/kill-at").exists
+
+    def journal(self, slug: str) -> dict[str, Any]:
+        """Return what is under way with a space; nothing if nothing is."""
+        found = self.scenario.node.run(f"cat {JOURNALS}/{slug}.json")
+        return dict(json.loads(found.stdout)) if found.rc == 0 else {}
+
+    def await_step(self, slug: str, step: str) -> None:
+        """Wait until a space is in the middle of a step."""
+        end = time.monotonic() + SECONDS
+        while self.journal(slug).get("step") != step:
+            assert time.monotonic() < end, f"{slug} never came to {step}"
+            time.sleep(0.3)
+
+    def set_app(self, slug: str, app: str, key: str, value: str | None) -> None:
+        """Change a setting behind Nextcloud's back."""
+        table = f"`space_{slug}`.oc_appconfig"
+        gone = f"DELETE FROM {table} WHERE appid = '{app}' AND configkey = '{key}'"
+        self.scenario.sql(gone)
+        if value is not None:
+            columns = "(appid, configkey, configvalue)"
+            self.scenario.sql(f"INSERT INTO {table} {columns} VALUES ('{app}', '{key}', '{value}')")
+
+
+def arguments(release: str, only: str) -> list[str]:
+    """Return the options of a run."""
+    chosen = ["-e", f"only={only}"] if only else []
+    return ["-e", f"release={release}", *chosen]
+
+
+def told(results: Results, task: str = "Show the summary") -> str:
+    """Return what a task said, as one text."""
+    return json.dumps(results[task].get("msg"), ensure_ascii=False)

@@ -1,0 +1,563 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""The way of one space to another release and back, wherever it is cut short."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _database,
+    _installation,
+    _journal,
+    _occ,
+    _probe,
+    _systemd,
+    _upgrade,
+    _upgrade_plan,
+    _upgrade_run,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._upgrade import (
+    BACK,
+    FORWARD,
+    STEPS,
+    UNDO,
+    Settings,
+    UpgradeError,
+)
+
+ITEM = {
+    "space": "amap",
+    "id": os.getuid(),
+    "running": True,
+    "host": "amap.example.org",
+    "target": "34.0.4",
+    "database": {"name": "space_amap", "password": None, "address": "localhost:/s"},
+}
+VERDICT = {"release": "33.0.9", "version": "33.0.9.1", "enabled": frozenset({"files", "deck"})}
+
+
+class Killed(BaseException):
+    """The process is gone: nothing tidies up."""
+
+
+class World:
+    """A space that notes which steps were done with it."""
+
+    def __init__(self, settings):
+        self.settings, self.done = settings, []
+        # Step → what happens in it, once.
+        self.events = {}
+
+    def step(self, name):
+        def do(job):
+            self.done.append(name)
+            if event := self.events.pop(name, None):
+                raise event
+            if name in ("open", "reopen"):
+                _upgrade.write_last(job, "upgraded" if name == "open" else "rolled back")
+
+        return do
+
+    def move(self):
+        return _upgrade.move(self.settings, ITEM, VERDICT)
+
+    def journal(self):
+        return _journal.read("amap")
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    life = str(tmp_path / "life")
+    for function in (_journal.read, _journal.path_of, _journal.remove, _journal.under_way):
+        monkeypatch.setattr(function, "__defaults__", (life,))
+    monkeypatch.setattr(_journal.write, "__defaults__", (life,))
+    monkeypatch.setattr(_journal, "FOLDER", life)
+    lock = inspect.unwrap(_journal.exclusive)
+    monkeypatch.setattr(lock, "__defaults__", (str(tmp_path / "run"),))
+    node = _installation.Node(
+        root=str(tmp_path / "spaces"),
+        releases=str(tmp_path / "releases"),
+        php="php",
+        spool=str(tmp_path),
+        sandbox=[],
+        golden="",
+        database_socket="/s",
+        connect=lambda _database: None,
+        database_error=ConnectionError,
+    )
+    for release in ("33.0.9", "34.0.4"):
+        (tmp_path / "releases" / release).mkdir(parents=True)
+        manifest = {"version_full": f"{release}.1"}
+        (tmp_path / f"releases/{release}.json").write_text(json.dumps(manifest))
+    (tmp_path / "spaces/amap/config").mkdir(parents=True)
+    (tmp_path / "spaces/amap/release").symlink_to("../../releases/33.0.9")
+    return Settings(
+        node=node,
+        run="r1",
+        work=str(tmp_path / "work"),
+        closed=str(tmp_path / "closed"),
+        logs=str(tmp_path / "logs"),
+    )
+
+
+@pytest.fixture
+def world(settings, monkeypatch):
+    world = World(settings)
+    for name in STEPS:
+        monkeypatch.setitem(STEPS, name, world.step(name))
+    return world
+
+
+def job(settings, **journal):
+    start = {
+        "verb": "upgrade",
+        "direction": "forward",
+        "step": "prepare",
+        "key": "a" * 32,
+        "from": "33.0.9",
+        "to": "34.0.4",
+        "version": "33.0.9.1",
+        "began": time.time(),
+        "probe": None,
+        "enabled": ["files", "deck"],
+    }
+    return _upgrade.Job(settings, ITEM, {**start, **journal})
+
+
+def test_all_steps_in_their_order_and_no_journal_is_left(world):
+    assert world.move() == ""
+    assert world.done == list(FORWARD)
+    assert world.journal() is None
+    last = _upgrade.last_of(world.settings, "amap")
+    assert (last["result"], last["version"], last["run"]) == ("upgraded", "34.0.4.1", "r1")
+
+
+@pytest.mark.parametrize("step", FORWARD)
+@pytest.mark.parametrize(
+    "error",
+    [
+        UpgradeError("no"),
+        _probe.ProbeError("no"),
+        _database.DatabaseError("no"),
+        _systemd.SystemdError("no"),
+        _installation.InstallationError("no"),
+        OSError("no"),
+        ConnectionError("no"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_fails_wherever_leads_back(world, step, error):
+    world.events[step] = error
+    assert world.move() == f"{step}: no"
+    assert world.done == [*FORWARD[: FORWARD.index(step) + 1], *BACK]
+    assert world.journal() is None
+    assert _upgrade.last_of(world.settings, "amap")["why"] == f"{step}: no"
+
+
+@pytest.mark.parametrize("step", FORWARD)
+def test_a_run_that_was_killed_goes_on_at_the_same_step(world, step):
+    world.events[step] = Killed()
+    with pytest.raises(Killed):
+        world.move()
+    assert world.journal()["step"] == step
+    world.done.clear()
+    assert world.move() == ""
+    assert world.done == list(FORWARD[FORWARD.index(step) :])
+
+
+@pytest.mark.parametrize("step", BACK)
+def test_a_way_back_that_was_killed_goes_on_too(world, step):
+    world.events |= {"upgrade": UpgradeError("broken"), step: Killed()}
+    with pytest.raises(Killed):
+        world.move()
+    world.done.clear()
+    # Nothing is upgraded by finishing the way back.
+    assert world.move() == "upgrade: broken"
+    assert world.done == list(BACK[BACK.index(step) :])
+    assert world.journal() is None
+
+
+@pytest.mark.parametrize("step", BACK)
+def test_a_way_back_that_fails_is_said_loudly_and_taken_again(world, step):
+    world.events |= {"upgrade": UpgradeError("broken"), step: OSError("disk")}
+    why = world.move()
+    assert "upgrade: broken" in why
+    assert f"ended at the step {step!r}: disk. IT IS CLOSED" in why
+    assert world.journal()["step"] == step
+    assert world.move() == "upgrade: broken"
+    assert world.journal() is None
+
+
+def test_nobody_else_may_work_on_the_space(world):
+    with _journal.exclusive("life-amap"), pytest.raises(_journal.JournalError):
+        world.move()
+    assert world.done == []
+
+
+def test_what_is_under_way_is_told_to_others(world):
+    world.events["dump"] = Killed()
+    with pytest.raises(Killed):
+        world.move()
+    assert "playbooks/upgrade.yml -e release=34.0.4 -e only=amap" in _journal.under_way("amap")
+
+
+@pytest.mark.parametrize("step", UNDO)
+def test_going_back_on_demand_can_be_cut_short_anywhere(world, step):
+    assert world.move() == ""
+    keep_point(world.settings)
+    world.done.clear()
+    world.events[step] = Killed()
+    with pytest.raises(Killed):
+        _upgrade.undo(world.settings, ITEM)
+    world.done.clear()
+    assert _upgrade.undo(world.settings, ITEM) == ""
+    assert world.done == list(UNDO[UNDO.index(step) :])
+    assert world.journal() is None
+
+
+def keep_point(settings, slug="amap", at=None):
+    folder = f"{settings.work}/{slug}/point"
+    os.makedirs(folder)
+    kept = {"release": "33.0.9", "version": "33.0.9.1", "to": "34.0.4", "probe": None}
+    with open(f"{folder}/point.json", "w", encoding="utf-8") as file:
+        json.dump({**kept, "at": time.time() if at is None else at}, file)
+
+
+def test_an_upgrade_that_was_cut_short_is_not_undone(world):
+    world.events["dump"] = Killed()
+    with pytest.raises(Killed):
+        world.move()
+    assert "finishes it" in _upgrade.undo(world.settings, ITEM)
+
+
+# --- single steps ------------------------------------------------------------------------
+
+
+def test_a_door_is_closed_by_a_file_and_opened_by_its_key(settings):
+    one = job(settings)
+    _upgrade.shut_gate(one)
+    _upgrade.shut_gate(one)
+    assert sorted(os.listdir(settings.closed)) == ["amap", f"amap.{'a' * 32}"]
+    # nginx may look for a name, and not list them.
+    assert os.stat(settings.closed).st_mode & 0o777 == 0o711
+    other = f"{settings.closed}/amap-du-val"
+    os.mknod(other)
+    _upgrade.open_gate(one)
+    _upgrade.open_gate(one)
+    assert os.listdir(settings.closed) == ["amap-du-val"]
+
+
+def test_a_space_is_pointed_at_a_release_by_a_link_of_its_own(settings):
+    one = job(settings)
+    _upgrade.point(one)
+    assert os.readlink(f"{one.home}/release") == "../../releases/34.0.4"
+    _upgrade.come_back(replace_journal(one, direction="back", failed_at="check"))
+    assert os.readlink(f"{one.home}/release") == "../../releases/33.0.9"
+
+
+def replace_journal(one, **changes):
+    return replace(one, journal={**one.journal, **changes})
+
+
+def test_a_release_that_is_not_here_is_not_pointed_at(settings):
+    with pytest.raises(UpgradeError, match=r"release 34\.0\.9 is not on this node"):
+        _upgrade.point(job(settings, to="34.0.9"))
+
+
+@pytest.mark.parametrize("step", ["prepare", "close", "dump"])
+def test_before_there_is_a_dump_nothing_is_brought_back(settings, step):
+    one = job(settings, direction="back", failed_at=step)
+    _upgrade.load(one)
+    _upgrade.files(one)
+    _upgrade.come_back(one)
+    assert os.readlink(f"{one.home}/release") == "../../releases/33.0.9"
+    assert _upgrade.back_word(one) == "left as it was"
+
+
+@pytest.mark.parametrize("step", ["point", "upgrade", "missing", "apply", "check", "open"])
+def test_afterwards_everything_is(settings, step):
+    assert _upgrade.back_word(job(settings, direction="back", failed_at=step)) == "rolled back"
+
+
+def test_files_come_back_as_they_were_and_those_that_were_not_there_go(settings):
+    one = job(settings, direction="back", failed_at="upgrade")
+    os.makedirs(one.point)
+    for path, text in (
+        (f"{one.point}/config.php", "old"),
+        (f"{one.home}/config/config.php", "new"),
+        (f"{one.home}/.applied", "new"),
+    ):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    _upgrade.files(one)
+    assert read(f"{one.home}/config/config.php") == "old"
+    assert not os.path.exists(f"{one.home}/.applied")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def test_a_damaged_dump_is_not_taken_for_the_space(settings, monkeypatch):
+    one = job(settings, direction="back", failed_at="upgrade")
+    os.makedirs(one.point)
+    with open(f"{one.point}/database.sql", "w", encoding="utf-8") as file:
+        file.write("CREATE TABLE `x` (\n")
+    with open(f"{one.point}/point.json", "w", encoding="utf-8") as file:
+        json.dump({"sha256": "0"}, file)
+    monkeypatch.setattr(_database, "load", counted)
+    with pytest.raises(UpgradeError, match=r"database.sql is not what was written"):
+        _upgrade.load(one)
+
+
+def counted(_server, _name, source):
+    found = _database.Counted()
+    for line in source:
+        found.line(line)
+    return found
+
+
+class Occ:
+    """An occ that answers as it is told."""
+
+    def __init__(self, code=0, stdout="", config=None):
+        self.code, self.stdout, self.config, self.calls = code, stdout, config, []
+
+    def __call__(self, slug, _php, arguments, **_options):
+        self.calls.append(tuple(arguments))
+        if self.config:
+            with open(self.config[0], "w", encoding="utf-8") as file:
+                file.write(self.config[1])
+        return _occ.Outcome(self.code, self.stdout, "it broke" if self.code else "")
+
+
+@pytest.mark.parametrize(
+    ("code", "config", "said"),
+    [
+        (0, "  'version' => '34.0.4.1',\n", ""),
+        (5, "  'version' => '33.0.9.1',\n  'maintenance' => true,\n", "ended with 5: it broke"),
+        (0, "  'version' => '33.0.9.1',\n", "config.php is at 33.0.9.1, not at 34.0.4.1"),
+        (0, "", "config.php is at no version"),
+        (0, "  'version' => '34.0.4.1',\n  'maintenance' => true,\n", "left maintenance mode on"),
+    ],
+)
+def test_an_upgrade_counts_by_what_it_left(settings, monkeypatch, code, config, said):
+    one = job(settings)
+    path = f"{one.home}/config/config.php"
+    monkeypatch.setattr(_occ, "run", Occ(code, config=(path, f"<?php\n{config}")))
+    monkeypatch.setattr(_systemd, "properties", lambda *_: {})
+    if said:
+        with pytest.raises(UpgradeError, match=said):
+            _upgrade.upgrade(one)
+    else:
+        _upgrade.upgrade(one)
+
+
+def test_secrets_are_not_in_the_log(settings, monkeypatch):
+    one = job(settings)
+    monkeypatch.setattr(_occ, "run", Occ(stdout="app password:\nSECRET"))
+    assert _upgrade.occ(one, "user:add-app-password", "camille").endswith("SECRET")
+    assert "SECRET" not in read(one.log_path)
+
+
+@pytest.mark.parametrize(
+    ("enabled", "lost"),
+    [({"files", "deck"}, ""), ({"files"}, "switched off deck"), ({"deck", "files", "new"}, "")],
+)
+def test_what_the_upgrade_switched_off_for_good_is_a_failure(settings, monkeypatch, enabled, lost):
+    one = job(settings)
+    monkeypatch.setattr(_installation, "told", lambda item, _node: {**item, "applied": {}})
+    monkeypatch.setattr(_installation, "apply", lambda *_: ["an application enabled"])
+    monkeypatch.setattr(_installation, "tidy", lambda *_: None)
+    asked = _upgrade_plan.Asked(enabled=frozenset(enabled))
+    monkeypatch.setattr(_upgrade_plan, "ask_alone", lambda *_: asked)
+    if lost:
+        with pytest.raises(UpgradeError, match=lost):
+            _upgrade.apply(one)
+        # What the policy wants off is no loss.
+        _upgrade.apply(replace(one, settings=replace(settings, disabled=frozenset({"deck"}))))
+    else:
+        _upgrade.apply(one)
+
+
+def test_jobs_that_do_not_end_are_waited_for_and_then_said(settings, monkeypatch):
+    shown = {"space-cron@amap.service": {"ActiveState": "activating"}}
+    monkeypatch.setattr(_systemd, "properties", lambda *_: shown)
+    with pytest.raises(UpgradeError, match="its jobs have been running"):
+        _upgrade.wait_for_jobs(job(replace(settings, jobs_seconds=-1)))
+
+
+def test_a_failure_shows_the_end_of_its_log(settings):
+    one = job(settings)
+    one.log("\n".join(f"line {number}" for number in range(40)))
+    assert _upgrade.tail(one.log_path)[-1] == "line 39"
+    assert len(_upgrade.tail(one.log_path)) == _upgrade.TAIL_LINES
+    assert _upgrade.tail("/nowhere") == []
+
+
+# --- many spaces -------------------------------------------------------------------------
+
+
+def items(number):
+    return [{**ITEM, "space": f"s{index:02}"} for index in range(number)]
+
+
+def moved(settings, monkeypatch, todo, budget, *, broken=(), seconds=60.0, parallel=1):
+    verdict = _upgrade_plan.Verdict("upgrade", "", "33.0.9", "33.0.9.1")
+    monkeypatch.setattr(
+        _upgrade, "move", lambda _s, item, _v: "broken" if item["space"] in broken else ""
+    )
+    pairs = [(item, verdict) for item in todo]
+    return _upgrade_run.move_all(settings, pairs, _upgrade_run.Budget(budget), parallel, seconds)
+
+
+def test_no_further_space_is_begun_once_the_budget_is_spent(settings, monkeypatch):
+    found = moved(settings, monkeypatch, items(6), 1, broken={"s01", "s03"})
+    assert found == ["", "broken", "", "broken", None, None]
+
+
+def test_a_budget_of_none_stops_at_the_first_failure(settings, monkeypatch):
+    assert moved(settings, monkeypatch, items(3), 0, broken={"s00"}) == ["broken", None, None]
+
+
+def test_a_turn_ends_and_the_rest_is_left(settings, monkeypatch):
+    assert moved(settings, monkeypatch, items(3), 0, seconds=-1.0) == [None, None, None]
+
+
+def test_so_many_at_the_same_time_and_no_more(settings, monkeypatch):
+    now, most, guard = 0, 0, threading.Lock()
+
+    def slow(*_):
+        nonlocal now, most
+        with guard:
+            now, most = now + 1, max(most, now + 1)
+        time.sleep(0.02)
+        with guard:
+            now -= 1
+        return ""
+
+    monkeypatch.setattr(_upgrade_run, "attempt", slow)
+    verdict = _upgrade_plan.Verdict("upgrade")
+    pairs = [(item, verdict) for item in items(9)]
+    _upgrade_run.move_all(settings, pairs, _upgrade_run.Budget(0), 3, 60)
+    assert most == 3
+
+
+RUN = {"run": "r1", "by": "camille@desk", "since": "then", "release": "34.0.4"}
+
+
+@pytest.mark.parametrize(
+    ("lease", "kept_out"),
+    [
+        ({}, False),
+        ({**RUN, "at": 1000.0}, False),
+        ({**RUN, "run": "r0", "at": 1000.0}, True),
+        ({**RUN, "run": "r0", "at": 1000.0 - _upgrade_run.LEASE_SECONDS}, False),
+    ],
+)
+def test_a_second_operator_is_kept_out_and_told_by_whom(lease, kept_out):
+    said = _upgrade_run.holder(lease, "r1", 1000.0)
+    assert bool(said) == kept_out
+    if kept_out:
+        assert "camille@desk is upgrading the spaces of this node to 34.0.4" in said
+        assert "free again in 30 seconds" in said
+
+
+def test_a_run_has_the_node_until_it_says_so(settings, tmp_path):
+    path = str(tmp_path / "lease.json")
+    with _upgrade_run.leased(RUN, path):
+        pass
+    with (
+        pytest.raises(_journal.JournalError, match="camille@desk"),
+        _upgrade_run.leased({**RUN, "run": "r2"}, path),
+    ):
+        pass
+    _upgrade_run.release_lease("r2", path)
+    assert os.path.exists(path)
+    _upgrade_run.release_lease("r1", path)
+    with _upgrade_run.leased({**RUN, "run": "r2"}, path):
+        pass
+
+
+def test_a_node_that_cannot_close_doors_says_so(settings, tmp_path):
+    snippet = tmp_path / "snippet.conf"
+    assert "playbooks/site.yml" in _upgrade_run.door_problem(settings, str(snippet))
+    snippet.write_text("location / {}\n")
+    assert "playbooks/site.yml" in _upgrade_run.door_problem(settings, str(snippet))
+    snippet.write_text(f"if (-f {settings.closed}/$archipel_space) {{\n")
+    assert _upgrade_run.door_problem(settings, str(snippet)) == ""
+
+
+# --- afterwards --------------------------------------------------------------------------
+
+
+def tidied(settings, keep=(), days=14.0, *, check=False):
+    report, removed = _upgrade_run.tidy(settings, keep, days, check=check)
+    return removed, sorted(report.changes), sorted(os.listdir(settings.node.releases))
+
+
+def test_a_release_that_nobody_needs_is_removed(settings):
+    removed, _, left = tidied(settings)
+    assert removed == ["34.0.4"]
+    assert left == ["33.0.9", "33.0.9.json"]
+
+
+def test_a_check_run_removes_nothing(settings):
+    removed, _, left = tidied(settings, check=True)
+    assert (removed, len(left)) == (["34.0.4"], 4)
+
+
+def test_the_release_of_the_policy_stays(settings):
+    assert tidied(settings, keep=["34.0.4"])[0] == []
+
+
+def test_a_release_that_a_space_can_go_back_to_stays(settings, tmp_path):
+    point_space_at(tmp_path, "34.0.4")
+    keep_point(settings)
+    assert tidied(settings) == ([], [], ["33.0.9", "33.0.9.json", "34.0.4", "34.0.4.json"])
+
+
+def point_space_at(tmp_path, release):
+    link = tmp_path / "spaces/amap/release"
+    link.unlink()
+    link.symlink_to(f"../../releases/{release}")
+
+
+def test_a_restore_point_past_its_time_goes_and_its_release_after_it(settings, tmp_path):
+    point_space_at(tmp_path, "34.0.4")
+    keep_point(settings, at=time.time() - 15 * 86400)
+    assert tidied(settings) == (["33.0.9"], ["amap"], ["34.0.4", "34.0.4.json"])
+
+
+def test_what_is_under_way_keeps_both_its_releases_and_its_point(settings, tmp_path):
+    (tmp_path / "spaces/amap/release").unlink()
+    keep_point(settings, at=0)
+    _journal.write("amap", {"verb": "upgrade", "step": "load", "from": "33.0.9", "to": "34.0.4"})
+    assert tidied(settings)[:2] == ([], [])
+
+
+def test_a_space_that_is_in_no_file_keeps_its_release(settings, tmp_path):
+    point_space_at(tmp_path, "34.0.4")
+    stranger = tmp_path / "spaces/.kept-amap"
+    stranger.mkdir()
+    (stranger / "release").symlink_to("../../releases/33.0.9")
+    assert tidied(settings)[0] == []
+
+
+def test_a_folder_without_a_manifest_is_not_ours_to_remove(settings, tmp_path):
+    (tmp_path / "releases/by-hand").mkdir()
+    assert "by-hand" in tidied(settings)[2]
+
+
+def test_a_removal_that_was_cut_short_is_finished(settings, tmp_path):
+    os.rename(tmp_path / "releases/34.0.4", tmp_path / "releases/.removing-34.0.4")
+    assert tidied(settings)[2] == ["33.0.9", "33.0.9.json"]
