@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 import typing as t
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,10 @@ CACHE_SETTINGS = (
     "opcache.file_cache_only=1",
     "opcache.file_cache_consistency_checks=0",
 )
+
+# Space → how many of this process want its Redis.
+HELD: Counter[str] = Counter()
+GUARD = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -78,13 +84,21 @@ def interpreter(php: str, lines: t.Iterable[str]) -> list[str]:
 
 @contextmanager
 def awake(slug: str) -> t.Iterator[None]:
-    """Keep a space's Redis running meanwhile."""
+    """Keep a space's Redis running meanwhile; within another such time, that one is enough."""
     target = f"space-occ@{slug}.target"
-    subprocess.run(["systemctl", "start", target], check=False)
+    with GUARD:
+        HELD[slug] += 1
+        first = HELD[slug] == 1
     try:
+        if first:
+            subprocess.run(["systemctl", "start", target], check=False)
         yield
     finally:
-        subprocess.run(["systemctl", "stop", "--no-block", target], check=False)
+        with GUARD:
+            HELD[slug] -= 1
+            last = HELD[slug] == 0
+        if last:
+            subprocess.run(["systemctl", "stop", "--no-block", target], check=False)
 
 
 def run(
@@ -98,6 +112,7 @@ def run(
     timeout: float = 3600,
     lines: t.Sequence[str] | None = None,
     unit: str = "",
+    more: t.Sequence[t.Sequence[str]] = (),
 ) -> Outcome:
     """Run occ once for one space.
 
@@ -114,6 +129,7 @@ def run(
         timeout: seconds after which the run is ended.
         lines: the sandbox, when the caller has read it already.
         unit: a name of its own, by which somebody else can find or end the run.
+        more: further commands, each run if the one before it has succeeded.
 
     Raises:
         OSError: the sandbox's definition or the release link is missing.
@@ -124,6 +140,8 @@ def run(
         "arguments": list(arguments),
         "environment": dict(environment or {}),
     }
+    if more:
+        request["more"] = [list(one) for one in more]
     if stdin is not None:
         request["input"] = stdin
     lines = sandbox() if lines is None else lines

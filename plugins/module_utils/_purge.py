@@ -26,6 +26,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _restic,
     _restore,
     _systemd,
+    _upgrade,
 )
 
 VERB = "purge"
@@ -72,6 +73,10 @@ def paths(job: Job) -> list[str]:
         f"/run/archipel/reloaded/space-php@{slug}.service",
         f"{job.settings.work}/clients/{slug}.cnf",
         _backup.staging(job.settings, slug),
+        f"{_upgrade.WORK}/{slug}",
+        f"{_upgrade.WORK}/clients/{slug}.cnf",
+        f"{_upgrade.CLOSED}/{slug}",
+        f"{_upgrade.LOGS}/{slug}.log",
         f"{job.settings.root}/.restore-{slug}",
         _restore.kept_folder(job.settings, slug),
         job.home,

@@ -37,6 +37,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 )
 
 VERB = _upgrade_plan.VERB
+# What is kept of upgrades, the files that close doors, what occ said.
+WORK, CLOSED = "/var/lib/archipel/upgrade", "/var/lib/archipel/closed"
+LOGS = "/var/log/archipel/upgrade"
 FORWARD = ("prepare", "close", "dump", "point", "upgrade", "missing", "apply", "check", "open")
 # After a failure.
 BACK = ("shut", "load", "files", "return", "verify", "reopen")
@@ -48,10 +51,9 @@ DATABASE_SECONDS = 120
 TAIL_LINES = 12
 RUNNING = {"active", "activating", "deactivating", "reloading"}
 POINT, STAGED, LAST, RATE = "point", "point.new", "last.json", "rate.json"
-MISSING = (
-    ("db:add-missing-columns",),
-    ("db:add-missing-indices",),
-    ("db:add-missing-primary-keys",),
+MISSING = tuple(
+    (f"db:add-missing-{what}", "--no-interaction")
+    for what in ("columns", "indices", "primary-keys")
 )
 
 SEEN = "appid = 'login' AND configkey = 'lastLogin'"
@@ -71,9 +73,9 @@ class Settings:
     node: _installation.Node
     # Names the run in what is written down.
     run: str = ""
-    work: str = "/var/lib/archipel/upgrade"
-    closed: str = "/var/lib/archipel/closed"
-    logs: str = "/var/log/archipel/upgrade"
+    work: str = WORK
+    closed: str = CLOSED
+    logs: str = LOGS
     database_ca: str = ""
     port: int = 443
     # Seconds that jobs which are running may go on.
@@ -210,8 +212,8 @@ def unit_of(slug: str) -> str:
     return f"archipel-upgrade-{slug}.service"
 
 
-def occ(job: Job, *arguments: str) -> str:
-    """Run occ, write down what it says, and return that.
+def occ(job: Job, *arguments: str, more: Sequence[Sequence[str]] = ()) -> str:
+    """Run occ, and further commands after it, write down what it says, and return that.
 
     Raises:
         UpgradeError: it failed.
@@ -226,6 +228,7 @@ def occ(job: Job, *arguments: str) -> str:
         timeout=job.settings.occ_seconds,
         lines=node.sandbox,
         unit=unit_of(job.slug),
+        more=more,
     )
     secret = "auth-tokens" in arguments[0] or "app-password" in arguments[0]
     said = "" if secret else f"\n{outcome.stdout.strip()}\n{outcome.stderr.strip()}"
@@ -365,8 +368,8 @@ def version_of(job: Job, release: str) -> str:
 
 def missing(job: Job) -> None:
     """Add what Nextcloud leaves to the operator: columns, indices, primary keys."""
-    for arguments in MISSING:
-        occ(job, *arguments, "--no-interaction")
+    first, *others = MISSING
+    occ(job, *first, more=others)
 
 
 def apply(job: Job) -> None:
@@ -614,10 +617,12 @@ def begin(settings: Settings, item: Mapping[str, t.Any], verdict: Mapping[str, t
 def walk(job: Job) -> None:
     """Do the steps from the one the journal names to the last of its way."""
     way = WAYS[job.journal["direction"]]
-    for step in way[way.index(job.journal["step"]) :]:
-        job.save(step=step)
-        job.log(f"step {step}")
-        STEPS[step](job)
+    # One start of its Redis for all commands.
+    with _occ.awake(job.slug):
+        for step in way[way.index(job.journal["step"]) :]:
+            job.save(step=step)
+            job.log(f"step {step}")
+            STEPS[step](job)
     _journal.remove(job.slug)
 
 

@@ -33,7 +33,7 @@ OTHERS = re.compile(r"'owncloud'.*", re.DOTALL)
 # Room that a node keeps beside the dumps.
 ROOM = 64 << 20
 # What a space is found to need.
-DONE, UPGRADE, RESUME, REFUSED = "done", "upgrade", "resume", "refused"
+DONE, UPGRADE, RESUME, REFUSED, NONE = "done", "upgrade", "resume", "refused", "none"
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ def journal_look(journal: Mapping[str, t.Any], target: Target) -> tuple[str, str
 def look(found: Found, target: Target) -> tuple[str, str]:
     """Decide about a space that nobody is at work on, as far as files tell. Pure."""
     if not found.installed or not found.release:
-        return REFUSED, "there is no Nextcloud in it yet: playbooks/site.yml installs it"
+        return NONE, "there is no Nextcloud in it yet: playbooks/site.yml installs it"
     if is_upgraded(found, target):
         return DONE, ""
     if found.maintenance:

@@ -176,7 +176,7 @@ def plan(order: Order) -> Report:
     for slug, verdict in verdicts.items():
         if verdict.kind == _upgrade_plan.REFUSED:
             report.fail(slug, verdict.why)
-        elif verdict.kind != _upgrade_plan.DONE:
+        elif verdict.kind in (_upgrade_plan.UPGRADE, _upgrade_plan.RESUME):
             report.change(slug, f"{verdict.version} → {target.version}")
     return report
 

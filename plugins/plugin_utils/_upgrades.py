@@ -16,7 +16,8 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._progress import d
 REST = "rest"
 SIZE = re.compile(r"([1-9][0-9]*)(%?)")
 SHARE = re.compile(r"([0-9]+)(%?)")
-DONE, REFUSED = "done", "refused"
+DONE, REFUSED, NONE = "done", "refused", "none"
+STAYING = (DONE, NONE)
 Spaces = Sequence[Mapping[str, t.Any]]
 
 
@@ -112,7 +113,7 @@ def waves(
         UpgradeError: spaces would be left out.
 
     """
-    moving = [s for s in spaces if plans.get(s["slug"], {}).get("kind", DONE) != DONE]
+    moving = [s for s in spaces if plans.get(s["slug"], {}).get("kind", DONE) not in STAYING]
     left = sorted(moving, key=lambda s: (RINGS.index(s["ring"]), s["slug"]))
     result = []
     for word in words(rings):
@@ -176,6 +177,8 @@ def foreseen(
         ]
     done = sum(one["kind"] == DONE for one in plans.values())
     lines.append(f"there already: {count(done)}")
+    if new := sum(one["kind"] == NONE for one in plans.values()):
+        lines.append(f"not installed yet, so nothing to move: {count(new)}")
     for name, node in sorted(nodes.items()):
         lines.append(f"{name}: {need(node, parallel)}")
     return lines
@@ -188,7 +191,7 @@ def count(number: int) -> str:
 
 def need(node: Mapping[str, t.Any], parallel: int) -> str:
     """Return what a run costs a machine: disk, time. Pure."""
-    number = sum(one["kind"] not in (DONE, REFUSED) for one in node["plan"].values())
+    number = sum(one["kind"] not in (*STAYING, REFUSED) for one in node["plan"].values())
     disk = f"{node['bytes_needed'] >> 20} MB for dumps, {node['bytes_free'] >> 20} MB are free"
     if not number:
         return "nothing to do"

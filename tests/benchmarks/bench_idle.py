@@ -179,9 +179,9 @@ def main() -> None:
         nodes.down()
 
 
-def entry(version: str) -> dict[str, t.Any]:
-    """Return a catalogue entry for an archive in artifacts/, whatever applications it has."""
-    (archive,) = (ROOT / "artifacts").glob(f"nextcloud-{version}.tar.*")
+def entry(version: str, folder: Path = ROOT / "artifacts") -> dict[str, t.Any]:
+    """Return a catalogue entry for an archive in a folder, whatever applications it has."""
+    (archive,) = folder.glob(f"nextcloud-{version}.tar.*")
     with tarfile.open(archive) as file:
         found = {Path(name).parts[2] for name in file.getnames() if "/apps/" in name}
     policy = yaml.safe_load((ROOT / "group_vars/all/applications.yml").read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from typing import Any
 from tests.support.association import member
 from tests.support.scenario import Scenario
 
-OLD, NEW = "33.0.9", "34.0.4"
+OLD, NEW, ASLEEP = "33.0.9", "34.0.4", "asleep"
 LEASE = "/run/archipel/upgrade-run.json"
 JOURNALS = "/var/lib/archipel/life"
 # What people have, and no upgrade may change in number.
@@ -44,13 +44,21 @@ class Fleet:
         return sorted(self.scenario.spaces)
 
     def fill(self) -> None:
-        """Put people and files into them."""
-        for slug in self.open:
-            association = member(self.scenario, slug)
-            for number in range(FILES):
-                body = f"{slug} {number}".encode() * 1000 * number
-                status, _ = association.ask("PUT", association.path(number), body)
-                assert status in {201, 204}
+        """Put people and files into them, and suspend one."""
+        asleep = self.scenario.registry(ASLEEP)
+        text = asleep.read_text(encoding="utf-8")
+        asleep.write_text(text.replace("status: approved", "status: suspended"), encoding="utf-8")
+        self.scenario.converge("spaces.yml", "-e", f"only={ASLEEP}")
+        assert self.scenario.browser
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            list(pool.map(self._fill, self.open))
+
+    def _fill(self, slug: str) -> None:
+        association = member(self.scenario, slug)
+        for number in range(FILES):
+            body = f"{slug} {number}".encode() * 1000 * number
+            status, _ = association.ask("PUT", association.path(number), body)
+            assert status in {201, 204}
 
     def belongings(self) -> dict[str, str]:
         """Return checksums of all files, and the number of rows of what people have."""

@@ -66,7 +66,7 @@ def test_01_a_dry_run_tells_order_disk_and_changes_nothing(fleet: Fleet, expecte
         (["-e", f"release={NEW}", "-e", "rings=canary"], "spaces out (early-1"),
         (["-e", f"release={NEW}", "-e", "budget=all"], 'budget: found \\"all\\"'),
         (["-e", f"release={NEW}", "-e", "parallel=0"], 'parallel: found \\"0\\"'),
-        (["-e", "release=36.0.0"], "majors are not skipped"),
+        (["-e", "release=35.0.0"], "majors are not skipped"),
         ([], "release: say which"),
     ],
 )
@@ -84,7 +84,7 @@ def test_03_a_failure_beyond_the_budget_ends_the_run(fleet: Fleet, expected: dic
     assert "canary-1: rolled back: upgrade: occ upgrade ended with 5" in said
     assert "Could not update app" in said
     assert "/var/log/archipel/upgrade/canary-1.log" in said
-    assert "the budget of a wave is spent" in told(results, "Name what did not get there")
+    assert "The budget of a wave is spent" in told(results, "Name what did not get there")
     fleet.serve_as(expected)
 
 

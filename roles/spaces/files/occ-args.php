@@ -6,6 +6,8 @@
 // Runs occ with arguments, environment and input read from standard input, so that
 // none of them shows in the process list:
 //   {"arguments": ["user:add", "x"], "environment": {"OC_PASS": "…"}, "input": "…"}
+// With "more": [["status"], …] those commands follow, each in a process of its own, as long as
+// the one before it succeeds: starting the sandbox costs more than a short command does.
 // The input goes to a private file; "{input}" in an argument stands for its path.
 
 declare(strict_types=1);
@@ -25,6 +27,22 @@ if (isset($request['input'])) {
 	file_put_contents($file, $request['input']);
 	register_shutdown_function(static fn () => @unlink($file));
 	$arguments = str_replace('{input}', $file, $arguments);
+}
+foreach ($request['more'] ?? [] as $next) {
+	$child = pcntl_fork();
+	if ($child === -1) {
+		fwrite(STDERR, "occ-args: cannot fork\n");
+		exit(2);
+	}
+	if ($child === 0) {
+		// This one runs its command; the parent waits, and goes on with the next.
+		break;
+	}
+	pcntl_waitpid($child, $status);
+	if (!pcntl_wifexited($status) || pcntl_wexitstatus($status) !== 0) {
+		exit(pcntl_wifexited($status) ? pcntl_wexitstatus($status) : 2);
+	}
+	$arguments = array_map(strval(...), $next);
 }
 $argv = ['occ', ...$arguments];
 $argc = count($argv);

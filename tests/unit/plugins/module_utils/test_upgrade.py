@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import os
@@ -99,6 +100,7 @@ def settings(tmp_path, monkeypatch):
         (tmp_path / f"releases/{release}.json").write_text(json.dumps(manifest))
     (tmp_path / "spaces/amap/config").mkdir(parents=True)
     (tmp_path / "spaces/amap/release").symlink_to("../../releases/33.0.9")
+    monkeypatch.setattr(_occ, "awake", lambda _slug: contextlib.nullcontext())
     return Settings(
         node=node,
         run="r1",

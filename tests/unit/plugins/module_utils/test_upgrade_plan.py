@@ -52,8 +52,8 @@ def test_code_that_says_nothing_upgrades_from_nothing_known():
         ({"release": "34.0.4", "version": "33.0.9.1"}, "upgrade", ""),
         # The same version from another build is another release.
         ({"release": "34.0.4-1", "version": "34.0.4.1"}, "upgrade", ""),
-        ({"installed": False}, "refused", "playbooks/site.yml installs it"),
-        ({"release": ""}, "refused", "playbooks/site.yml installs it"),
+        ({"installed": False}, "none", "playbooks/site.yml installs it"),
+        ({"release": ""}, "none", "playbooks/site.yml installs it"),
         ({"maintenance": True}, "refused", "occ maintenance:mode --off"),
         ({"version": "32.0.1.1"}, "refused", "majors are not skipped"),
         ({"version": "35.0.0.1"}, "refused", "playbooks/rollback.yml"),

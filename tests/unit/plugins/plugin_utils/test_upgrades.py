@@ -102,7 +102,7 @@ def test_waves_that_leave_spaces_out_are_refused():
 
 
 def test_what_is_there_already_is_in_no_wave():
-    done = {slug: {"kind": "done"} for slug in PLANS}
+    done = {slug: {"kind": "done"} for slug in PLANS} | {"s1": {"kind": "none"}}
     assert _upgrades.waves(SPACES, done, "canary,early,stable", 0) == []
 
 
@@ -134,6 +134,7 @@ def test_a_dry_run_names_order_obstacles_disk_and_time():
         "s1": {"kind": "refused", "why": "its dump does not fit"},
         "s2": {"kind": "upgrade", "why": ""},
         "s3": {"kind": "done", "why": ""},
+        "s4": {"kind": "none", "why": ""},
     }
     waves = [
         {"name": "canary", "slugs": ["c1"], "budget": 0},
@@ -144,6 +145,7 @@ def test_a_dry_run_names_order_obstacles_disk_and_time():
         "2. rest: 1 space, stops after more than 1 failures: s2",
         "   cannot: s1: its dump does not fit",
         "there already: 1 space",
+        "not installed yet, so nothing to move: 1 space",
         "node1: 2 spaces, 2 at a time; 30 MB for dumps, 100 MB are free; about 2 min at the rate "
         "of the last run",
     ]

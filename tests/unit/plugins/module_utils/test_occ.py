@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""How occ is run: in the sandbox, with nothing to read in the process list."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _occ
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    found = []
+
+    def run(command, **options):
+        found.append((command, options.get("input")))
+        return SimpleNamespace(returncode=0, stdout="", stderr="")
+
+    monkeypatch.setattr("subprocess.run", run)
+    return found
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "releases/33.0.9").mkdir(parents=True)
+    (tmp_path / "amap").mkdir()
+    (tmp_path / "amap/release").symlink_to(tmp_path / "releases/33.0.9")
+    return str(tmp_path)
+
+
+def test_the_redis_of_a_space_is_started_and_stopped_once(calls):
+    with _occ.awake("amap"), _occ.awake("amap"):
+        pass
+    assert [command[1] for command, _ in calls] == ["start", "stop"]
+
+
+def test_spaces_do_not_keep_each_other_awake(calls):
+    with _occ.awake("amap"), _occ.awake("velo"):
+        pass
+    verbs = [(command[1], command[-1]) for command, _ in calls]
+    assert verbs == [
+        ("start", "space-occ@amap.target"),
+        ("start", "space-occ@velo.target"),
+        ("stop", "space-occ@velo.target"),
+        ("stop", "space-occ@amap.target"),
+    ]
+
+
+def test_commands_travel_over_the_pipe(calls, root):
+    more = [("db:add-missing-indices",), ("status", "--output=json")]
+    _occ.run(
+        "amap", "php", ["user:add", "camille"], root=root, lines=[], unit="own.service", more=more
+    )
+    command, sent = calls[1]
+    assert json.loads(sent) == {
+        "arguments": ["user:add", "camille"],
+        "environment": {},
+        "more": [["db:add-missing-indices"], ["status", "--output=json"]],
+    }
+    assert "camille" not in " ".join(command)
+    assert "--unit=own.service" in command
+
+
+def test_one_command_is_sent_as_before(calls, root):
+    _occ.run("amap", "php", ["status"], root=root, lines=[])
+    command, sent = calls[1]
+    assert json.loads(sent) == {"arguments": ["status"], "environment": {}}
+    assert not [part for part in command if part.startswith("--unit")]
