@@ -116,7 +116,7 @@ class TestFront:
     def test_only_the_spaces_machines_give_commands(self):
         text = render(self.site, onlyoffice_client_addresses=["198.51.100.7"])
         guarded = [part for part in text.split("location")[1:] if "allow 198.51.100.7;" in part]
-        assert len(guarded) == 2
+        assert len(guarded) == 3
         assert all("deny all;" in part for part in guarded)
         assert "CommandService" in "".join(guarded)
 

@@ -19,7 +19,7 @@ import yaml
 from tests.support.scenario import Scenario
 from tools import ROOT
 
-PLAYBOOK = ROOT / "molecule/onlyoffice/converge.yml"
+PLAYBOOKS = ROOT / "molecule/onlyoffice"
 AUTHORITY = "/etc/archipel/tls/office/chain.pem"
 
 
@@ -68,13 +68,14 @@ class Office:
         text = json.dumps({**self.variables, **changes}, indent=2)
         self.settings.write_text(text + "\n", encoding="utf-8")
 
-    def converge(self, *options: str) -> list[str]:
-        """Run the role; return the tasks that changed something."""
-        return [change.task for change in self.scenario.converge(str(PLAYBOOK), *options)]
+    def converge(self, playbook: str, *options: str) -> list[str]:
+        """Run a playbook of the scenario; return the tasks that changed something."""
+        changes = self.scenario.converge(str(PLAYBOOKS / playbook), *options)
+        return [change.task for change in changes]
 
-    def refusal(self, *options: str) -> str:
-        """Run the role, which must fail; return what it said."""
-        return self.scenario.refusal(str(PLAYBOOK), *options)
+    def refusal(self, playbook: str, *options: str) -> str:
+        """Run a playbook of the scenario, which must fail; return what it said."""
+        return self.scenario.refusal(str(PLAYBOOKS / playbook), *options)
 
     def ask(self, host: str, path: str, *options: str) -> tuple[int, str]:
         """Ask nginx from the machine itself, as a space on it does; return status and body."""

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 SECONDS = 5
 START_OK = struct.pack(">HHI", 10, 11, 0)
-TUNE_OK = struct.pack(">HHHIH", 10, 31, 0, 131072, 60)
+TUNE_OK = struct.pack(">HHHIH", 10, 31, 2047, 131072, 60)
 TUNE, OPEN_OK = (10, 30), (10, 41)
 
 
