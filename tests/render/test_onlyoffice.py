@@ -182,3 +182,24 @@ class TestRepository:
         text = render("etc/apt/archipel-onlyoffice.sources.j2")
         assert "Signed-By: /usr/share/keyrings/archipel-onlyoffice.asc" in text
         assert "Suites: squeeze\nComponents: main" in text
+
+
+class TestShards:
+    @pytest.mark.parametrize(
+        ("shards", "said"),
+        [
+            ([], []),
+            (SHARDS, []),
+            ([{"name": "a", "port": 8101}], ['found the name "a"']),
+            ([{"name": "a" * 21, "port": 8101}], ["found the name"]),
+            ([{"name": "../x", "port": 8101}], ['found the name "../x"']),
+            ([{"name": "aa", "port": 8000}], ['shard aa has the port "8000"']),
+            ([{"name": "aa", "port": None}], ['shard aa has the port "None"']),
+            ([{"name": "aa", "port": 80}], ['shard aa has the port "80"']),
+            ([{"name": "aa", "port": 8101}] * 2, ["the names are aa, aa", "the ports are 8101"]),
+        ],
+    )
+    def test_what_does_not_do_is_said(self, shards: list[dict[str, t.Any]], said: list[str]):
+        problems = evaluate("{{ __onlyoffice_shard_problems }}", onlyoffice_shards=shards)
+        assert len(problems) == len(said)
+        assert all(p.startswith(s) for p, s in zip(problems, said, strict=True)), problems

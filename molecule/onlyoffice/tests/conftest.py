@@ -1,33 +1,10 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
-"""Two shards and three tenants, asked as a space asks and as anybody does."""
+"""The same machine as in the other tests of the scenario."""
 
 from __future__ import annotations
 
-import os
+from tests.support.office_fixtures import office, pytest_report_header, scenario
 
-import pytest
-
-from tests.support import documentserver
-from tests.support.office import Office
-from tests.support.scenario import Scenario
-
-SCENARIO = Scenario(os.environ.get("ARCHIPEL_SCENARIO", "onlyoffice"))
-
-
-def pytest_report_header() -> str:
-    """Say which Document Server is under test."""
-    return f"scenario {SCENARIO.name}: {documentserver.running(SCENARIO.name)}"
-
-
-@pytest.fixture(scope="session")
-def scenario() -> Scenario:
-    """Everything about the scenario."""
-    return SCENARIO
-
-
-@pytest.fixture(scope="session")
-def office() -> Office:
-    """The Document Servers of the machine."""
-    return Office(SCENARIO)
+__all__ = ["office", "pytest_report_header", "scenario"]
