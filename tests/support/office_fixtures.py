@@ -12,13 +12,17 @@ import pytest
 from tests.support import documentserver
 from tests.support.office import Office
 from tests.support.scenario import Scenario
+from tools import scenario as scenarios
 
 SCENARIO = Scenario(os.environ.get("ARCHIPEL_SCENARIO", "onlyoffice"))
 
 
 def pytest_report_header() -> str:
-    """Say which Document Server is under test."""
-    return f"scenario {SCENARIO.name}: {documentserver.running(SCENARIO.name)}"
+    """Say which Document Server is under test, and keep it for the end of the run."""
+    running = f"none; {documentserver.running(SCENARIO.name)}"
+    kept = scenarios.folder(SCENARIO.name) / "nextcloud"
+    kept.write_text(f"{running}\n", encoding="utf-8")
+    return f"scenario {SCENARIO.name}: {running}"
 
 
 @pytest.fixture(scope="session")
