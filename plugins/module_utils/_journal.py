@@ -91,6 +91,11 @@ def under_way(slug: str, folder: str = FOLDER) -> str:
     if journal is None:
         return ""
     verb = journal["verb"]
+    if verb == "upgrade" and journal.get("direction") == "undo":
+        return (
+            f"its way back from {journal['to']} was interrupted at the step {journal['step']!r}: "
+            f"playbooks/rollback.yml -e only={slug} finishes it"
+        )
     if verb == "upgrade":
         return (
             f"its upgrade to {journal['to']} is under way or was interrupted at the step "

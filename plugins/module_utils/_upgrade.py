@@ -665,6 +665,19 @@ def move(settings: Settings, item: Mapping[str, t.Any], verdict: Mapping[str, t.
         return str(job.journal.get("why", ""))
 
 
+def no_room(settings: Settings, item: Mapping[str, t.Any]) -> str:
+    """Return why the present database could not be kept; empty if it can."""
+    job = Job(settings, item, {})
+    need = _database.size(job.server, job.database) + _upgrade_plan.ROOM
+    free = _upgrade_plan.free_in(settings.work)
+    if need <= free:
+        return ""
+    return (
+        f"its present database needs up to {need >> 20} MB in {settings.work}, {free >> 20} MB are "
+        "free: make room. The space was not touched"
+    )
+
+
 def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
     """Bring one space back to its restore point; return why it could not be.
 
@@ -678,6 +691,8 @@ def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
         if journal and (journal["verb"] != VERB or journal["direction"] != "undo"):
             return _journal.under_way(slug)
         if journal is None:
+            if why := no_room(settings, item):
+                return why
             kept = read_point(f"{settings.work}/{slug}/{POINT}")
             journal = {
                 "verb": VERB,

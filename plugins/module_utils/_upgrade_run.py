@@ -15,7 +15,7 @@ import time
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -60,9 +60,18 @@ def holder(lease: Mapping[str, t.Any], run: str, now: float) -> str:
     if not lease or lease.get("run") == run or left <= 0:
         return ""
     return (
-        f"{lease['by']} is upgrading the spaces of this node to {lease['release']} since "
-        f"{lease['since']}. Wait for the end of that run; if it is dead, this node is free again "
+        f"{words(lease)}. Wait for the end of that run; if it is dead, this node is free again "
         f"in {left:.0f} seconds, and the same command goes on where it was"
+    )
+
+
+def words(lease: Mapping[str, t.Any]) -> str:
+    """Return who is at work. Pure."""
+    if not lease:
+        return "somebody is upgrading the spaces of this node"
+    return (
+        f"{lease['by']} is upgrading the spaces of this node to {lease['release']} since "
+        f"{lease['since']}"
     )
 
 
@@ -74,13 +83,17 @@ def leased(run: Mapping[str, t.Any], path: str = LEASE) -> Iterator[None]:
         JournalError: another run has it.
 
     """
-    with _journal.exclusive(LOCK):
+    with ExitStack() as locks:
+        try:
+            locks.enter_context(_journal.exclusive(LOCK))
+        except _journal.JournalError as error:
+            raise _journal.JournalError(f"{words(_status.read_json(path))}: {error}") from error
         if why := holder(_status.read_json(path), run["run"], time.time()):
             raise _journal.JournalError(why)
         _journal.save(path, {**run, "at": time.time()})
         # An ordinary run must not tell a space its settings meanwhile.
-        with _journal.exclusive(_installation.LOCK):
-            yield
+        locks.enter_context(_journal.exclusive(_installation.LOCK))
+        yield
         _journal.save(path, {**run, "at": time.time()})
 
 

@@ -150,9 +150,10 @@ def test_08_while_it_runs_people_see_a_page_and_others_are_kept_out(
     page = browser.get("stable-1.archipel.localhost").text
     assert "mise à jour" in page
     other = json.dumps(scenario.refusal("upgrade.yml", "-e", f"release={NEW}"))
-    assert "another run holds" in other
+    assert "is upgrading the spaces of this node to 34.0.4 since" in other
     # An ordinary run leaves it alone meanwhile.
-    assert "another run holds" in json.dumps(scenario.refusal("spaces.yml", "-e", "only=stable-1"))
+    ordinary = json.dumps(scenario.refusal("spaces.yml", "-e", "only=stable-1"))
+    assert "its upgrade to 34.0.4 is under way" in ordinary
     assert "1 space" in told(run.result())
     expected["stable-1"] = NEW
     fleet.serve_as(expected)

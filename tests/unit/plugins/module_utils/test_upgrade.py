@@ -113,6 +113,7 @@ def settings(tmp_path, monkeypatch):
 @pytest.fixture
 def world(settings, monkeypatch):
     world = World(settings)
+    monkeypatch.setattr(_database, "size", lambda *_: 0)
     for name in STEPS:
         monkeypatch.setitem(STEPS, name, world.step(name))
     return world
@@ -223,6 +224,24 @@ def test_going_back_on_demand_can_be_cut_short_anywhere(world, step):
     assert _upgrade.undo(world.settings, ITEM) == ""
     assert world.done == list(UNDO[UNDO.index(step) :])
     assert world.journal() is None
+
+
+def test_a_way_back_cut_short_is_finished_by_its_own_playbook(world):
+    assert world.move() == ""
+    keep_point(world.settings)
+    world.events["load"] = Killed()
+    with pytest.raises(Killed):
+        _upgrade.undo(world.settings, ITEM)
+    assert "playbooks/rollback.yml -e only=amap finishes it" in _journal.under_way("amap")
+
+
+def test_without_room_for_the_present_database_nothing_is_touched(world, monkeypatch):
+    assert world.move() == ""
+    keep_point(world.settings)
+    world.done.clear()
+    monkeypatch.setattr(_database, "size", lambda *_: 1 << 60)
+    assert "make room. The space was not touched" in _upgrade.undo(world.settings, ITEM)
+    assert (world.done, world.journal()) == ([], None)
 
 
 def keep_point(settings, slug="amap", at=None):
@@ -487,6 +506,17 @@ def test_a_run_has_the_node_until_it_says_so(settings, tmp_path):
     assert os.path.exists(path)
     _upgrade_run.release_lease("r1", path)
     with _upgrade_run.leased({**RUN, "run": "r2"}, path):
+        pass
+
+
+def test_who_is_at_work_is_named_also_in_the_middle_of_a_long_turn(settings, tmp_path):
+    path = str(tmp_path / "lease.json")
+    other = {**RUN, "run": "r2", "by": "somebody"}
+    with (
+        _upgrade_run.leased(RUN, path),
+        pytest.raises(_journal.JournalError, match=r"camille@desk is upgrading .* since then: "),
+        _upgrade_run.leased(other, path),
+    ):
         pass
 
 
