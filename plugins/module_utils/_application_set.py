@@ -24,6 +24,7 @@ ENCRYPTED = "$AppConfigEncryption$"
 CHUNK = 100
 # Keys of the document that `occ archipel:apply` takes, by the version of the application that
 # first knew them. A release keeps the application it was built with; it refuses other keys.
+OPEN_SINCE = (0, 3)
 SINCE = {"app_defaults": (0, 2), "logo": (0, 2), "office": (0, 2)}
 
 Rows = dict[tuple[str, str], str]
@@ -54,13 +55,22 @@ def for_release(applied: Mapping[str, t.Any], without: Sequence[str]) -> dict[st
             if suite["application"] not in without
         }
         result["office"] = {**office, "suites": suites}
+    if config := applied.get("app_config"):
+        result["app_config"] = {app: told for app, told in config.items() if app not in without}
     return result
 
 
 def understood(applied: Mapping[str, t.Any], version: str) -> dict[str, t.Any]:
     """Return what a space is told, less what the application in its release cannot know. Pure."""
     numbers = tuple(int(part) for part in version.split(".")[:2])
-    return {key: value for key, value in applied.items() if SINCE.get(key, numbers) <= numbers}
+    known = {key: value for key, value in applied.items() if SINCE.get(key, numbers) <= numbers}
+    if numbers < OPEN_SINCE and "office" in known:
+        suites = {
+            name: {key: value for key, value in suite.items() if key != "open"}
+            for name, suite in known["office"]["suites"].items()
+        }
+        known["office"] = {**known["office"], "suites": suites}
+    return known
 
 
 def own_version(releases: str, release: str) -> str:

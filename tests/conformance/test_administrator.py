@@ -103,7 +103,7 @@ def administrator(occ: Occ, anonymous: Client) -> Iterator[Person]:
             occ("user:delete", name)
     for group in ("members", "space-admins", "rights-group"):
         occ("group:delete", group)
-    for key in ("office", "office_policy", "storage", "operator"):
+    for key in ("office", "office_policy", "office_since", "storage", "operator"):
         occ("config:app:delete", "archipel", key)
     occ("app:disable", "admin_audit")
     occ("app:enable" if "federation" in before else "app:disable", "federation")
@@ -349,6 +349,27 @@ class TestSwitch:
         assert state["enabled"] == "second"
         page = administrator.client.get("/index.php/settings/admin/archipel").text
         assert "prend effet en une minute" not in page
+
+    def test_waits_while_documents_are_open_and_says_so(
+        self, occ: Occ, administrator: Person, cron: Callable[[], Outcome]
+    ):
+        def told(query: str) -> None:
+            suites = {**SUITES, "first": {**SUITES["first"], "open": {"query": query}}}
+            desired = {**DESIRED, "office": {**DESIRED["office"], "suites": suites}}
+            assert occ("archipel:apply", stdin=json.dumps(desired)).code == 0
+
+        told("SELECT 2")
+        chosen = administrator.ocs("PUT", OFFICE.removeprefix("/ocs/v2.php"), suite="second")
+        state = chosen.json["ocs"]["data"]
+        assert (state["waits"], state["open"], state["enabled"]) == (True, 2, "first")
+        assert cron().code == 0
+        page = administrator.client.get("/index.php/settings/admin/archipel").text
+        assert "Documents en cours de modification dans la suite en service : 2." in page
+        state = administrator.client.get(OFFICE, OCS_APIRequest="true").json["ocs"]["data"]
+        assert state["enabled"] == "first"
+        told("SELECT 0")
+        state = administrator.client.get(OFFICE, OCS_APIRequest="true").json["ocs"]["data"]
+        assert (state["enabled"], state["waits"]) == ("second", False)
 
     def test_works_as_a_plain_form_in_a_session(self, administrator: Person):
         page = administrator.client.get("/index.php/settings/admin/archipel")

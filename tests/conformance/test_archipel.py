@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -216,6 +217,7 @@ class TestOffice:
         yield
         occ("config:app:delete", "archipel", "office")
         occ("config:app:delete", "archipel", "office_policy")
+        occ("config:app:delete", "archipel", "office_since")
         occ("app:disable", "admin_audit")
         occ("app:enable", "federation")
 
@@ -249,8 +251,47 @@ class TestOffice:
         assert answer.code == 0
         assert "first" in answer.json["skipped"][0]
 
-    def test_many_switches_leave_a_healthy_space(self, occ: Occ, apply: Apply):
-        for turn in range(10):
+    def office(self, **how: str) -> dict[str, object]:
+        """The suites, the first of which tells whether documents are open in it."""
+        suites = {**SUITES, "first": {**SUITES["first"], "open": how}}
+        return {"office": {**OFFICE["office"], "suites": suites}}
+
+    def test_a_change_waits_for_open_documents(self, occ: Occ, apply: Apply):
+        apply(OFFICE)
+        occ("config:app:set", "archipel", "office", "--value=second")
+        waiting = apply(
+            self.office(query="SELECT 3 FROM *PREFIX*appconfig WHERE {now} > 0 LIMIT 1")
+        )
+        assert waiting.code == 0
+        assert waiting.json["skipped"] == ["office: first stays for now, 3 documents are open"]
+        assert self.on(occ) == {"federation"}
+        closed = apply(self.office(query="SELECT 0"))
+        assert "disable application federation" in closed.json["changes"]
+        assert self.on(occ) == {"admin_audit"}
+        assert occ("config:app:get", "archipel", "office_since").code != 0
+
+    @pytest.mark.parametrize(
+        ("how", "soon", "late"),
+        [
+            ({"query": "SELECT 3"}, 3600, 90000),
+            ({"url": "http://127.0.0.1:9/", "key": "a.b"}, 60, 700),
+            ({"query": "SELECT nothing FROM nowhere"}, 60, 700),
+        ],
+        ids=["documents", "silent server", "no table"],
+    )
+    def test_nobody_waits_for_ever(
+        self, occ: Occ, apply: Apply, how: dict[str, str], soon: int, late: int
+    ):
+        apply(OFFICE)
+        occ("config:app:set", "archipel", "office", "--value=second")
+        for ago, on in ((soon, "federation"), (late, "admin_audit")):
+            since = str(int(time.time()) - ago)
+            occ("config:app:set", "archipel", "office_since", f"--value={since}")
+            apply(self.office(**how))
+            assert self.on(occ) == {on}
+
+    def test_a_hundred_switches_leave_a_healthy_space(self, occ: Occ, apply: Apply):
+        for turn in range(100):
             suite = "second" if turn % 2 else "first"
             occ("config:app:set", "archipel", "office", f"--value={suite}")
             assert apply(OFFICE).code == 0
@@ -327,6 +368,12 @@ REFUSED = {
     "suite without application": {"office": {"suites": {"a": {"name": "A"}}, "default": "a"}},
     "unknown key of office": {"office": {"suites": {}, "default": "first", "pin": True}},
     "connector in the set too": {**OFFICE, "apps": {"enable": ["federation"]}},
+    "open documents told twice": {
+        "office": {
+            "suites": {"a": {"name": "A", "application": "b", "open": {"query": "x", "url": "y"}}},
+            "default": "a",
+        }
+    },
     "logo without a digest": {"logo": {"file": "/logo"}},
     "logo by a relative path": {"logo": {"file": "../logo", "sha256": "0" * 64}},
     "imposed and given": {

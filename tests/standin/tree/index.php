@@ -18,6 +18,9 @@ Web::serve(
         if ($path === '') {
             $path = preg_replace('#^/index\.php#', '', (string)parse_url($_SERVER['REQUEST_URI'] ?? '/', PHP_URL_PATH));
         }
+        if (preg_match('#^/apps/([a-z0-9_]+)(/.*)$#', $path, $parts) === 1 && $web->serveApplication($parts[1], $parts[2])) {
+            return;
+        }
         (new Pages($server))->show($path);
     },
     static fn (HttpError $error) => Pages::error($error),

@@ -57,6 +57,18 @@ final class Web
         }
     }
 
+    /** Lets a stand-in application that is on answer, in JSON; false: it has nothing to say. */
+    public function serveApplication(string $app, string $path): bool
+    {
+        $file = ($this->server->apps->available()[$app] ?? '') . '/standin.php';
+        if (!isset($this->server->apps->enabled()[$app]) || !is_file($file)) {
+            return false;
+        }
+        header('Content-Type: application/json');
+        echo json_encode((require $file)($this->server, $this, $path));
+        return true;
+    }
+
     /** The account that the request proves to be, or null. */
     public function account(): ?string
     {

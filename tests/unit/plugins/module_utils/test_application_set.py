@@ -75,6 +75,7 @@ def test_a_release_may_go_without_applications_and_connectors():
     told = _application_set.for_release(APPLIED, ["calendar", "onlyoffice"])
     assert told["apps"]["enable"] == []
     assert list(told["office"]["suites"]) == ["collabora"]
+    assert "calendar" not in told["app_config"]
     assert APPLIED["apps"]["enable"] == ["calendar"]
 
 
@@ -82,6 +83,11 @@ def test_an_older_application_is_not_told_what_it_cannot_know(tmp_path):
     told = {**APPLIED, "logo": None, "app_defaults": {}}
     assert set(_application_set.understood(told, "0.1.0")) == {"apps", "app_config", "groups"}
     assert _application_set.understood(told, "0.2.0") == told
+    suite = {**SUITES["collabora"], "open": {"query": "SELECT 0"}}
+    asked = {**told, "office": {**told["office"], "suites": {"collabora": suite}}}
+    assert _application_set.understood(asked, "0.3.0") == asked
+    older = _application_set.understood(asked, "0.2.0")
+    assert older["office"]["suites"] == {"collabora": SUITES["collabora"]}
     assert _application_set.understood(told, "1.0.0") == told
     manifest = {**MANIFEST, "applications": {"archipel": {"version": "0.2.0"}}}
     (tmp_path / "33.json").write_text(json.dumps(manifest))

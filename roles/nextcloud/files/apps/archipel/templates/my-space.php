@@ -75,9 +75,17 @@ $operator = $_['operator'];
             <p class="archipel-note"><?php p($l->t('The operator has chosen the office suite of this space.')); ?></p>
 <?php } else { ?>
             <button type="submit" class="primary"><?php p($l->t('Use this suite')); ?></button>
-            <p class="archipel-note"><?php p($l->t('Close documents that are being edited first. You may change your mind as often as you like.')); ?></p>
+            <p class="archipel-note"><?php p($l->t('The change waits for documents that are being edited. You may change your mind as often as you like.')); ?></p>
 <?php } ?>
-<?php if ($pending) { ?>
+<?php if ($pending && $_['waits']) { ?>
+            <p role="status">
+<?php if ($_['open'] === null) { ?>
+                <?php p($l->t('The office server does not tell whether documents are open. The change waits for ten minutes.')); ?>
+<?php } else { ?>
+                <?php p($l->t('Documents are being edited in the suite in use: %s. The change waits until they are closed, a day at most.', [(string)$_['open']])); ?>
+<?php } ?>
+            </p>
+<?php } elseif ($pending) { ?>
             <p role="status"><?php p($l->t('The change is on its way: it takes effect within a minute. Load this page again to see it.')); ?></p>
 <?php } ?>
         </form>

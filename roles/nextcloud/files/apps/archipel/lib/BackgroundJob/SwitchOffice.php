@@ -12,7 +12,11 @@ use OCA\Archipel\NextcloudSpace;
 use OCP\AppFramework\Utility\ITimeFactory;
 use OCP\BackgroundJob\QueuedJob;
 
-/** Carries out the choice of an office suite: the other connector off, then this one on. */
+/**
+ * Carries out the choice of an office suite: the other connector off, then this one on.
+ *
+ * Documents that are open in the other one could not be saved any more: it waits for them.
+ */
 final class SwitchOffice extends QueuedJob
 {
     public function __construct(ITimeFactory $time, private NextcloudSpace $space)
@@ -22,12 +26,19 @@ final class SwitchOffice extends QueuedJob
 
     protected function run($argument): void
     {
-        $plan = Office::of($this->space)->plan($this->space);
+        $office = Office::of($this->space);
+        if ($office->mustWait($this->space)) {
+            // People are writing: the next turn of the space's jobs looks again.
+            $this->space->scheduleSwitch();
+            return;
+        }
+        $plan = $office->plan($this->space);
         foreach ($plan['disable'] as $application) {
             $this->space->disable($application);
         }
         foreach ($plan['enable'] as $application) {
             $this->space->enable($application);
         }
+        $this->space->saveSetting('archipel', Office::SINCE, null);
     }
 }

@@ -139,12 +139,33 @@ final class Converger
         if ($office->chosen($this->space) === null) {
             $this->skipped[] = "office: this release holds no connector of the suite {$office->default}";
         }
+        if ($office->mustWait($this->space)) {
+            $this->postpone($office);
+            return;
+        }
         $plan = $office->plan($this->space);
         foreach ($plan['disable'] as $app) {
             $this->step("disable application $app", fn () => $this->space->disable($app));
         }
         foreach ($plan['enable'] as $app) {
             $this->step("enable application $app", fn () => $this->space->enable($app));
+        }
+        if (!$this->dryRun && $this->space->setting('archipel', Office::SINCE) !== null) {
+            $this->space->saveSetting('archipel', Office::SINCE, null);
+        }
+    }
+
+    /** People are writing in the suite that is to go: the space's own jobs change it when they have closed. */
+    private function postpone(Office $office): void
+    {
+        $open = $office->open($this->space);
+        $many = $open === null ? 'its server does not tell whether documents are open' : "$open documents are open";
+        $this->skipped[] = "office: {$office->enabled($this->space)} stays for now, $many";
+        if (!$this->dryRun) {
+            if ($this->space->setting('archipel', Office::SINCE) === null) {
+                $this->space->saveSetting('archipel', Office::SINCE, time());
+            }
+            $this->space->scheduleSwitch();
         }
     }
 

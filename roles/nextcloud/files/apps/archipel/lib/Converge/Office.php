@@ -18,8 +18,16 @@ final class Office implements \JsonSerializable
     /** Where the operator's part is kept, and the choice of the space's own administrators. */
     public const POLICY = 'office_policy';
     public const CHOICE = 'office';
+    /** Since when a change waits for documents that are open. */
+    public const SINCE = 'office_since';
+    /** Seconds it waits: at most, and where the office server cannot be asked. */
+    public const PATIENCE = 86400;
+    public const PATIENCE_UNTOLD = 600;
 
-    /** @param array<string, array{name: string, application: string}> $suites those this release holds */
+    /**
+     * @param array<string, array{name: string, application: string, open?: array<string, string>}> $suites
+     *        those this release holds
+     */
     public function __construct(
         public readonly array $suites,
         public readonly string $default,
@@ -71,6 +79,48 @@ final class Office implements \JsonSerializable
             }
         }
         return $plan;
+    }
+
+    /**
+     * Documents that are open in the suite a change would turn off, and so cannot be saved any more.
+     *
+     * @return int|null null: its server does not tell
+     */
+    public function open(Space $space): ?int
+    {
+        $off = $this->plan($space)['disable'];
+        $total = 0;
+        foreach ($this->suites as $details) {
+            if (isset($details['open']) && in_array($details['application'], $off, true)) {
+                $count = $space->openDocuments($details['open']);
+                if ($count === null) {
+                    return null;
+                }
+                $total += $count;
+            }
+        }
+        return $total;
+    }
+
+    /** A number in a JSON answer, under a path such as `quota.edit.connectionsCount`. */
+    public static function number(string $answer, string $path): ?int
+    {
+        $found = json_decode($answer, true);
+        foreach (explode('.', $path) as $step) {
+            $found = is_array($found) ? ($found[$step] ?? null) : null;
+        }
+        return is_int($found) ? $found : null;
+    }
+
+    /** Whether a change must wait. Nobody waits for ever: a lock that is left behind is no document. */
+    public function mustWait(Space $space): bool
+    {
+        if ($this->plan($space)['disable'] === []) {
+            return false;
+        }
+        $open = $this->open($space);
+        $since = (int)($space->setting('archipel', self::SINCE) ?? time());
+        return $open !== 0 && time() - $since < ($open === null ? self::PATIENCE_UNTOLD : self::PATIENCE);
     }
 
     /** @return array<string, mixed> */

@@ -123,17 +123,34 @@ final class Reader
         $found = $office['suites'] ?? null;
         foreach ($this->object($found, 'office.suites', $this->keysOf($found)) as $suite => $details) {
             $where = "office.suites.$suite";
-            $details = $this->object($details, $where, ['name', 'application']);
+            $details = $this->object($details, $where, ['name', 'application', 'open']);
             $suites[(string)$suite] = [
                 'name' => $this->word($details['name'] ?? null, "$where.name", '/^.{1,100}$/Du', 'a name'),
                 'application' => $this->word($details['application'] ?? null, "$where.application", self::APPLICATION, 'an id'),
-            ];
+            ] + $this->open($details['open'] ?? null, "$where.open");
         }
         return new Office(
             $suites,
             $this->word($office['default'] ?? null, 'office.default', '/^[a-z][a-z0-9]{1,31}$/D', 'the id of a suite'),
             $this->flag($office['pinned'] ?? false, 'office.pinned'),
         );
+    }
+
+    /** @return array{open?: array<string, string>} how open documents are counted */
+    private function open(mixed $value, string $where): array
+    {
+        if ($value === null) {
+            return [];
+        }
+        $open = [];
+        $keys = $this->object($value, $where, ['query', 'url', 'key']);
+        foreach ($keys as $key => $text) {
+            $open[$key] = $this->word($text, "$where.$key", '/^.{1,2000}$/Ds', 'a text');
+        }
+        if (array_keys($open) !== ['query'] && (count($open) !== 2 || isset($open['query']))) {
+            $this->problem($where, array_keys($open), 'either query, or url and key');
+        }
+        return ['open' => $open];
     }
 
     /** @return array<string, list<string>> */

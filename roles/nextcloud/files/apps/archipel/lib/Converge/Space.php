@@ -99,4 +99,15 @@ interface Space
 
     /** Bytes of all files in Nextcloud's own index. */
     public function indexed(): int;
+
+    /**
+     * How many documents are open: by a query of the space's own tables, or as the office server tells.
+     *
+     * @param array<string, string> $how `query`, or `url` and `key`
+     * @return int|null null: it cannot be told
+     */
+    public function openDocuments(array $how): ?int;
+
+    /** Lets the space's next job change the office suite. */
+    public function scheduleSwitch(): void;
 }

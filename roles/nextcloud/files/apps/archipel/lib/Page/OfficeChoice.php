@@ -34,6 +34,9 @@ final class OfficeChoice
         if (!isset($office->suites[$suite])) {
             return $this->space->translate('', 'There is no such office suite here.', []);
         }
+        if ($office->chosen($this->space) !== $suite) {
+            $this->space->saveSetting('archipel', Office::SINCE, time());
+        }
         $this->space->saveSetting('archipel', Office::CHOICE, $suite);
         if ($office->plan($this->space) !== ['disable' => [], 'enable' => []]) {
             $this->jobs->add(SwitchOffice::class);
@@ -42,7 +45,7 @@ final class OfficeChoice
         return null;
     }
 
-    /** @return array{suites: array<string, string>, chosen: string|null, enabled: string|null, pinned: bool} */
+    /** @return array{suites: array<string, string>, chosen: string|null, enabled: string|null, pinned: bool, waits: bool, open: int|null} */
     public function state(): array
     {
         $office = Office::of($this->space);
@@ -51,6 +54,8 @@ final class OfficeChoice
             'chosen' => $office->chosen($this->space),
             'enabled' => $office->enabled($this->space),
             'pinned' => $office->pinned,
+            'waits' => $office->mustWait($this->space),
+            'open' => $office->open($this->space),
         ];
     }
 }

@@ -28,6 +28,11 @@ final class Overview
     public function values(): array
     {
         $office = Office::of($this->space);
+        $waits = $office->mustWait($this->space);
+        if (!$waits && $office->plan($this->space) !== ['disable' => [], 'enable' => []]) {
+            // Somebody looks, and nothing stands in the way any more.
+            $this->space->askForJobs();
+        }
         $storage = Storage::of($this->space);
         return [
             'accounts' => $this->space->accounts(),
@@ -43,6 +48,8 @@ final class Overview
             'chosen' => $office->chosen($this->space),
             'enabled' => $office->enabled($this->space),
             'pinned' => $office->pinned,
+            'waits' => $waits,
+            'open' => $waits ? $office->open($this->space) : 0,
             'action' => $this->urls->linkToRoute('archipel.office.choose'),
             'refused' => $this->request->getParam('office') === 'refused',
         ];

@@ -1,0 +1,57 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""What goes wrong is named, and the spaces are converged all the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import suites
+from tests.support.scenario import Scenario
+
+# Nobody answers at this address.
+AWAY = """
+office:
+  hosts:
+    office9:
+      ansible_host: 192.0.2.9
+      ansible_port: 22
+      ansible_connection: ssh
+      ansible_ssh_common_args: -o ConnectTimeout=3
+      archipel_addresses: [192.0.2.9]
+      archipel_office_shards: [{name: collabora9, suite: collabora}]
+"""
+
+
+@pytest.fixture
+def away(scenario: Scenario) -> Iterator[None]:
+    """One more office machine in the inventory, which does not answer."""
+    path = scenario.environment / "office9.yml"
+    path.write_text(f"---{AWAY}", encoding="utf-8")
+    yield
+    path.unlink()
+
+
+def test_an_office_machine_that_does_not_answer(scenario: Scenario, away: None):
+    scenario.registry("velo-ecole").touch()
+    said = scenario.refusal("spaces.yml")
+    assert "office9: its office servers (collabora9) were not converged" in said
+    assert "everything else was. The machine does not answer." in said
+    tasks = scenario.attempt("spaces.yml")
+    assert any("Ensure" in task or "converge |" in task for task in tasks)
+
+
+def test_another_key_is_refused_before_anything_is_trusted(scenario: Scenario):
+    wrong = suites.BUILD / "wrong.asc"
+    wrong.write_text(suites.signer("wrong").public(), encoding="utf-8")
+    keyring = "/etc/apt/keyrings/archipel-collabora.gpg"
+    before = scenario.node.file(keyring).sha256sum
+    options = ["--tags", "office", "-e", json.dumps({"collabora_repository_key": str(wrong)})]
+    said = scenario.refusal("platform.yml", *options)
+    assert "Nothing was trusted or installed" in said
+    assert suites.signer("wrong").fingerprint() in said
+    assert scenario.node.file(keyring).sha256sum == before
