@@ -50,6 +50,8 @@ import os, sys
 release, version, *slugs = sys.argv[1:]
 for slug in slugs:
     base = f"/srv/spaces/{slug}"
+    if os.path.exists(f"{base}/config/config.php"):
+        continue
     os.makedirs(f"{base}/config", exist_ok=True)
     if not os.path.lexists(f"{base}/release"):
         os.symlink(f"../../nextcloud/releases/{release}", f"{base}/release")
