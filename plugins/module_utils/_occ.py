@@ -55,21 +55,13 @@ def sandbox(path: str = SANDBOX, compiled: str = COMPILED) -> list[str]:
     return [line for line in lines if line and not line.startswith(("#", "["))]
 
 
-def single(line: str) -> list[str]:
-    """Return a line as systemd-run takes it: it reads one address at a time. Pure."""
-    name, _, value = line.partition("=")
-    if name not in {"IPAddressDeny", "IPAddressAllow"}:
-        return [line]
-    return [f"{name}={address}" for address in value.split()]
-
-
 def properties(lines: t.Iterable[str], slug: str, release: str) -> list[str]:
     """Return the arguments that make systemd-run build the same sandbox. Pure."""
-    wanted = [one for line in lines for one in single(line.replace("%i", slug))]
+    wanted = [line.replace("%i", slug) for line in lines]
     wanted += [
         f"Wants=space-redis@{slug}.service",
         f"After=space-redis@{slug}.service",
-        "Slice=archipel-jobs.slice",
+        "Slice=archipel-jobs-spaces.slice",
         f"Environment=ARCHIPEL_RELEASE={release}",
     ]
     return [f"--property={line}" for line in wanted]

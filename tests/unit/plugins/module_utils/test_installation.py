@@ -247,11 +247,6 @@ def test_arguments_of_occ_never_reach_the_command_line(tmp_path, monkeypatch):
     assert "--property=User=space-amap" in commands[1]
 
 
-def test_addresses_are_given_to_systemd_run_one_at_a_time():
-    made = _occ.properties(["IPAddressDeny=localhost 10.0.0.0/8"], "amap", "/r")
-    assert made[:2] == ["--property=IPAddressDeny=localhost", "--property=IPAddressDeny=10.0.0.0/8"]
-
-
 def test_occ_reads_compiled_code_where_the_sandbox_shows_some():
     without = _occ.interpreter("php", ["BindReadOnlyPaths=/srv/nextcloud"])
     cached = _occ.interpreter("php", ["TemporaryFileSystem=/run/opcache:mode=1777,size=1m"])
