@@ -17,6 +17,8 @@ export PYTHONPATH := $(CURDIR)
 # The collection is checked under the name it is imported by; the links lead to this tree.
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
+# Each has a machine of its own and takes some minutes.
+OTHERS := lifecycle upgrade office onlyoffice quota
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help
@@ -38,6 +40,14 @@ demo-clean: ## Remove that machine and everything it left
 .PHONY: test
 test: check ## Everything: check, then the scenarios default and bookworm on real machines
 	@$(MAKE) molecule SCENARIO="default bookworm"
+
+.PHONY: scenarios
+scenarios: ## Those scenarios that are not part of test: lives, upgrades, office suites, limits
+	@$(MAKE) molecule SCENARIO="$(OTHERS)"
+
+.PHONY: scenario-names
+scenario-names:
+	@echo $(OTHERS)
 
 .PHONY: check
 check: lint types unit syntax docs artefact ## Everything that needs no machine (about a minute)
