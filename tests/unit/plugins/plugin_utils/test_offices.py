@@ -17,6 +17,8 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._offices import Of
 from tests.unit.environment import ROOT, Environment
 
 KEY = "a master key of more than thirty-two characters"
+# The longest name of a shard.
+LONGEST = "o" * 20
 CATALOGUE = yaml.safe_load((ROOT / "group_vars/all/applications.yml").read_text(encoding="utf-8"))[
     "archipel_office_suites"
 ]
@@ -170,7 +172,10 @@ class TestInventory:
             ("suite: collabora}", "suite: colabora}", 'Did you mean "collabora"?'),
             ("        - {name: collabora1, suite: collabora}\n", "", "collabora has no server"),
             ("name: onlyoffice2", "name: onlyoffice1", "the name onlyoffice1 is on office1"),
-            ("name: collabora1", "name: Collabora_1", "at most 32 lower-case letters"),
+            ("name: collabora1", "name: Collabora_1", "allowed: 2 to 20 lower-case letters"),
+            ("name: onlyoffice2", f"name: {LONGEST}x", f'found the name "{LONGEST}x"; allowed: 2'),
+            ("name: onlyoffice2", "name: o", 'found the name "o"; allowed: 2 to 20'),
+            ("name: onlyoffice2", "name: office-", "a letter first and no hyphen last"),
             ("port: 8001", "port: none", 'found the port "none" of onlyoffice1'),
             ("port: 8001", "prot: 8001", "allowed: name, suite, port, connections"),
             ("name: collabora1", "name: amap", 'the slug "amap" is the name of an office server'),
@@ -187,6 +192,11 @@ class TestInventory:
         served.write("nodes.yml", NODES.replace(old, new))
         problems = served.problems()
         assert any(said in problem for problem in problems), problems
+
+    def test_the_longest_name_is_taken(self, served: Environment):
+        served.write("nodes.yml", NODES.replace("name: onlyoffice2", f"name: {LONGEST}"))
+        servers = served.load().get_host("office1").vars["archipel_office_servers"]
+        assert LONGEST in {one["name"] for one in servers}
 
     def test_a_server_that_is_gone_is_not_replaced_silently(self, served: Environment):
         served.placement("amap: {id: 70000, web: node1, db: node1, office: {collabora: old}}")
