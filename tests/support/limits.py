@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
+
+import yaml
 
 from tests.support.sandbox import Programs
 from tests.support.scenario import Scenario
@@ -62,9 +65,8 @@ class Limits:
 def give(scenario: Scenario, slug: str, storage_gb: int) -> None:
     """Write a space's storage into its file."""
     path = scenario.registry(slug)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    kept = [
-        line for line in lines if not line.startswith(("limits:", "  accounts:", "  storage_gb:"))
-    ]
-    text = "\n".join([*kept, f"limits: {{storage_gb: {storage_gb}}}", ""])
-    path.write_text(text, encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    limits = {**yaml.safe_load(text).get("limits", {}), "storage_gb": storage_gb}
+    inner = ("limits:", "  accounts:", "  storage_gb:")
+    kept = [line for line in text.splitlines() if not line.startswith(inner)]
+    path.write_text("\n".join([*kept, f"limits: {json.dumps(limits)}", ""]), encoding="utf-8")
