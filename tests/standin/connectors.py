@@ -2,7 +2,8 @@
 # Copyright: The Archipel contributors
 """Makes archives of small applications that stand for the office connectors.
 
-They run in the stand-in release alone, which calls ``standin.php`` of an application.
+They run in the stand-in release alone, which calls ``standin.php`` of an application, and
+``standin.sql`` where there is one when it is enabled.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ def _archive(source: Path, folder: Path) -> dict[str, object]:
         f"{name}/appinfo/info.xml": INFO.format(name=name, version=VERSION).encode(),
         f"{name}/standin.php": source.read_bytes(),
     }
+    tables = source.with_suffix(".sql")
+    if tables.is_file():
+        files[f"{name}/standin.sql"] = tables.read_bytes()
     target = folder / f"{name}-{VERSION}.tar.gz"
     with tarfile.open(target, "w:gz") as archive:
         for path, data in files.items():

@@ -37,12 +37,13 @@ def away(scenario: Scenario) -> Iterator[None]:
 
 
 def test_an_office_machine_that_does_not_answer(scenario: Scenario, away: None):
-    scenario.registry("velo-ecole").touch()
+    path = scenario.registry("velo-ecole")
+    path.write_text(path.read_text().replace("en selle", "en route"))
     said = scenario.refusal("spaces.yml")
     assert "office9: its office servers (collabora9) were not converged" in said
     assert "everything else was. The machine does not answer." in said
-    tasks = scenario.attempt("spaces.yml")
-    assert any("Ensure" in task or "converge |" in task for task in tasks)
+    # The spaces were converged all the same.
+    assert "en route" in scenario.occ("velo-ecole", "config:list theming --output=json")
 
 
 def test_another_key_is_refused_before_anything_is_trusted(scenario: Scenario):

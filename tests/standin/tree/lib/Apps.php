@@ -13,8 +13,12 @@ final class Apps
     /** @var array<string, string>|null */
     private ?array $available = null;
 
-    public function __construct(private Config $config, private Settings $settings, private string $root)
-    {
+    public function __construct(
+        private Config $config,
+        private Settings $settings,
+        private Database $database,
+        private string $root,
+    ) {
     }
 
     /** @return list<string> */
@@ -106,6 +110,11 @@ final class Apps
         $obstacle = $this->obstacle($app);
         if ($obstacle !== null) {
             throw new \RuntimeException($obstacle);
+        }
+        // As migrations do: the tables are there before anything is asked of the application.
+        $tables = ($this->available()[$app] ?? '') . '/standin.sql';
+        if (is_file($tables)) {
+            $this->database->run((string)file_get_contents($tables));
         }
         $this->settings->set($app, 'installed_version', $this->version($app));
         $this->settings->set($app, 'types', '');

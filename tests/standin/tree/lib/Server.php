@@ -29,7 +29,7 @@ final class Server
         $this->config = new Config();
         $this->database = new Database($this->config);
         $this->settings = new Settings($this->database);
-        $this->apps = new Apps($this->config, $this->settings, $root);
+        $this->apps = new Apps($this->config, $this->settings, $this->database, $root);
         $this->accounts = new Accounts($this->database, $this->settings, $this->config);
     }
 

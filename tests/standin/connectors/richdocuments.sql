@@ -1,0 +1,7 @@
+CREATE TABLE IF NOT EXISTS *PREFIX*richdocuments_wopi (
+    id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    fileid BIGINT NOT NULL,
+    token VARCHAR(64) NOT NULL,
+    canwrite SMALLINT NOT NULL,
+    expiry BIGINT NOT NULL
+)
