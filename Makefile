@@ -45,10 +45,6 @@ test: check ## Everything: check, then the scenarios default and bookworm on rea
 scenarios: ## Those scenarios that are not part of test: lives, upgrades, office suites, limits
 	@$(MAKE) molecule SCENARIO="$(OTHERS)"
 
-.PHONY: scenario-names
-scenario-names:
-	@echo $(OTHERS)
-
 .PHONY: check
 check: lint types unit syntax docs artefact ## Everything that needs no machine (about a minute)
 
