@@ -368,7 +368,11 @@ class TestSwitch:
         state = administrator.client.get(OFFICE, OCS_APIRequest="true").json["ocs"]["data"]
         assert state["enabled"] == "first"
         told("SELECT 0")
-        state = administrator.client.get(OFFICE, OCS_APIRequest="true").json["ocs"]["data"]
+        # What occ has set, the web side may read from its memory for some seconds.
+        until = time.monotonic() + 30
+        while state["enabled"] != "second" and time.monotonic() < until:
+            state = administrator.client.get(OFFICE, OCS_APIRequest="true").json["ocs"]["data"]
+            time.sleep(1)
         assert (state["enabled"], state["waits"]) == ("second", False)
 
     def test_works_as_a_plain_form_in_a_session(self, administrator: Person):
