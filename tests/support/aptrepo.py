@@ -12,11 +12,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tools.lab.host import podman
+from tools.lab.machine import Machine
+from tools.lab.vm import VirtualMachine
 
 SECONDS = 120
 
@@ -69,6 +74,13 @@ class Signer:
         return done.stdout
 
 
+def kept(home: Path) -> Signer:
+    """Return the key of a folder, made if there is none."""
+    found = Signer(home)
+    found.make()
+    return found
+
+
 def build_package(tree: Mapping[str, tuple[str, int]], target: Path) -> Path:
     """Build a Debian package of files: path → (content, mode); control files under DEBIAN/."""
     with tempfile.TemporaryDirectory(prefix="deb-") as place:
@@ -112,6 +124,23 @@ def make(
     release = _release(suite, component, lists)
     (dists / "InRelease").write_text(signer.sign(release), encoding="utf-8")
     return folder
+
+
+def publish(
+    machine: Machine | VirtualMachine,
+    place: str,
+    folder: Path,
+    packages: Iterable[Path],
+    signer: Signer,
+    suite: str,
+) -> None:
+    """Make the repository anew in a folder here, and put it in its place on a machine."""
+    shutil.rmtree(folder, ignore_errors=True)
+    make(folder, packages, signer, suite)
+    machine.execute("rm", "-rf", place)
+    copy = [*podman(), "cp", str(folder), f"{machine.name}:{place}"]
+    subprocess.run(copy, check=True, capture_output=True, timeout=300)
+    machine.execute("chmod", "-R", "a+rX", place)
 
 
 def _same_disk(one: Path, other: Path) -> bool:

@@ -16,7 +16,7 @@ from tests.support.browser import Browser
 from tests.support.office import Tenant
 
 SEPARATOR = "\x1e"
-PING, PONG, OPEN, JOIN, REFUSED, EVENT = "2", "3", "0", "40", "44", "42"
+PING, PONG, JOIN, REFUSED, EVENT = "2", "3", "40", "44", "42"
 
 
 class Editor:

@@ -11,14 +11,12 @@ environment are there.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 from tests.standin import office
 from tests.support import aptrepo
 from tools import ROOT, scenario
-from tools.lab.host import podman
 
 BUILD = ROOT / "build/standin/onlyoffice"
 ARTIFACTS = ROOT / "artifacts"
@@ -30,9 +28,7 @@ VERSIONS = ("9.0.4-1", "9.0.5-1")
 
 def signer() -> aptrepo.Signer:
     """Return the key that signs the repository of the tests."""
-    found = aptrepo.Signer(BUILD / "key")
-    found.make()
-    return found
+    return aptrepo.kept(BUILD / "key")
 
 
 def packages() -> list[Path]:
@@ -43,14 +39,9 @@ def packages() -> list[Path]:
 
 def publish(name: str, count: int) -> None:
     """Put a repository with the first so many versions on a machine."""
-    folder = BUILD / "repository"
-    subprocess.run(["rm", "-rf", folder], check=True, timeout=60)
-    aptrepo.make(folder, [*packages()[:count], office.build_fonts(BUILD)], signer(), SUITE)
+    found = [*packages()[:count], office.build_fonts(BUILD)]
     machine = scenario.machine(name)
-    machine.execute("rm", "-rf", PLACE)
-    copy = [*podman(), "cp", str(folder), f"{machine.name}:{PLACE}"]
-    subprocess.run(copy, check=True, capture_output=True, timeout=300)
-    machine.execute("chmod", "-R", "a+rX", PLACE)
+    aptrepo.publish(machine, PLACE, BUILD / "repository", found, signer(), SUITE)
 
 
 def variables() -> dict[str, object]:

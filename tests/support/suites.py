@@ -9,7 +9,6 @@ Usage: ``python -m tests.support.suites SCENARIO``, once machine and environment
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,6 @@ from tests.standin import collabora, connectors
 from tests.support import aptrepo, documentserver
 from tests.support.scenario import Scenario
 from tools import ROOT, inventory, release, scenario
-from tools.lab.host import podman
 
 BUILD = ROOT / "build/standin/collabora"
 PLACE = "/srv/collabora-repository"
@@ -34,21 +32,14 @@ ADDRESS = "10.99.0.21"
 
 def signer(name: str = "key") -> aptrepo.Signer:
     """Return a key that signs the repository of the tests."""
-    found = aptrepo.Signer(BUILD / name)
-    found.make()
-    return found
+    return aptrepo.kept(BUILD / name)
 
 
 def publish(name: str, version: str, key: aptrepo.Signer | None = None) -> None:
     """Put the repository on a machine, with one version."""
-    folder = BUILD / "repository"
-    subprocess.run(["rm", "-rf", folder], check=True, timeout=60)
-    aptrepo.make(folder, collabora.build(version, BUILD), key or signer(), SUITE)
+    found = collabora.build(version, BUILD)
     machine = scenario.machine(name)
-    machine.execute("rm", "-rf", PLACE)
-    copy = [*podman(), "cp", str(folder), f"{machine.name}:{PLACE}"]
-    subprocess.run(copy, check=True, capture_output=True, timeout=300)
-    machine.execute("chmod", "-R", "a+rX", PLACE)
+    aptrepo.publish(machine, PLACE, BUILD / "repository", found, key or signer(), SUITE)
 
 
 def variables() -> dict[str, object]:
