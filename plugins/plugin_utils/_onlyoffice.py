@@ -7,9 +7,10 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import SLUG
+
 Tenant = dict[str, t.Any]
 
-SLUG = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 # A host name with a dot and a letter at its end: neither "localhost", the server's own tenant,
 # nor an address, nor anything that a path could be made of.
 HOST = re.compile(
@@ -18,7 +19,10 @@ HOST = re.compile(
 SECRET = re.compile(r"[!-~]{32,}")
 KEYS = ("slug", "host", "shard", "secret")
 ALLOWED: dict[str, tuple[re.Pattern[str], str]] = {
-    "slug": (SLUG, "lower-case letters, digits and single hyphens inside, from a letter on"),
+    "slug": (
+        SLUG,
+        "2 to 26 lower-case letters, digits and single hyphens inside, from a letter on",
+    ),
     "host": (HOST, "a full host name in lower-case, without port"),
     "secret": (SECRET, "at least 32 printable characters without spaces"),
 }
