@@ -19,7 +19,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.lab.host import podman
 from tools.lab.machine import Machine
 from tools.lab.vm import VirtualMachine
 
@@ -138,7 +137,8 @@ def publish(
     shutil.rmtree(folder, ignore_errors=True)
     make(folder, packages, signer, suite)
     machine.execute("rm", "-rf", place)
-    copy = [*podman(), "cp", str(folder), f"{machine.name}:{place}"]
+    config = str(machine.ssh_config)
+    copy = ["scp", "-q", "-r", "-F", config, str(folder), f"{machine.name}:{place}"]
     subprocess.run(copy, check=True, capture_output=True, timeout=300)
     machine.execute("chmod", "-R", "a+rX", place)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from dataclasses import dataclass
@@ -16,13 +17,19 @@ from tools.lab.keys import Keys
 
 BOOT_SECONDS = 90
 STOP_SECONDS = 60
-# Tells the machines of this copy of the project from those of another one.
+# Tells whoever looks at `podman ps` whose machine it is.
 STATE_LABEL = "archipel.state"
 
 
 @dataclass(frozen=True)
 class Machine(Keys):
-    """A container's name, and the folder that holds its keys on this host."""
+    """A machine's name, and the folder that holds its keys on this host."""
+
+    @property
+    def container(self) -> str:
+        """The container's name: each copy of the project has machines of its own."""
+        owner = hashlib.sha256(str(self.state.resolve()).encode()).hexdigest()
+        return f"{self.name}-{owner[:8]}"
 
     def up(self, suite: str, ports: list[str], snapshot: str | None = None) -> bool:
         """Make the machine, or start it again; return whether anything was done.
@@ -39,10 +46,8 @@ class Machine(Keys):
         if found is None:
             self._create(snapshot or image.ensure(suite), ports)
         elif not found["State"]["Running"]:
-            self._refuse_foreign(found)
-            run([*podman(), "start", self.name])
-        else:
-            self._refuse_foreign(found)
+            run([*podman(), "start", self.container])
+        elif self.ssh_config.exists() and self.answers():
             return False
         self._await_boot()
         self._write_ssh_files()
@@ -52,16 +57,16 @@ class Machine(Keys):
         """Remove the machine and its keys; return whether there was anything."""
         found = self._inspect()
         if found is not None:
-            self._refuse_foreign(found)
-            run([*podman(), "rm", "--force", "--time", "5", "--volumes", self.name])
+            run([*podman(), "rm", "--force", "--time", "5", "--volumes", self.container])
         self.remove_keys()
         return found is not None
 
     def commit(self, name: str) -> None:
         """Keep the machine as it is as an image of this name; it is stopped meanwhile."""
-        run([*podman(), "stop", "--time", str(STOP_SECONDS), self.name], timeout=STOP_SECONDS + 30)
-        run([*podman(), "commit", "--quiet", self.name, name], timeout=600)
-        run([*podman(), "start", self.name])
+        stop = [*podman(), "stop", "--time", str(STOP_SECONDS), self.container]
+        run(stop, timeout=STOP_SECONDS + 30)
+        run([*podman(), "commit", "--quiet", self.container, name], timeout=600)
+        run([*podman(), "start", self.container])
         self._await_boot()
 
     def exists(self) -> bool:
@@ -71,34 +76,26 @@ class Machine(Keys):
     def reboot(self) -> None:
         """Stop systemd in good order and boot again, as a reboot of a server does."""
         run(
-            [*podman(), "restart", "--time", str(STOP_SECONDS), self.name],
+            [*podman(), "restart", "--time", str(STOP_SECONDS), self.container],
             timeout=STOP_SECONDS + 30,
         )
         self._await_boot()
 
     def port(self, inside: int) -> int:
         """Return the port of this host's loopback that leads to a port of the machine."""
-        published = run([*podman(), "port", self.name, f"{inside}/tcp"]).split()
+        published = run([*podman(), "port", self.container, f"{inside}/tcp"]).split()
         return int(published[0].rsplit(":", 1)[1])
 
     def execute(self, *command: str, stdin: str | None = None) -> str:
         """Run a command in the machine without SSH: for the lab itself only."""
-        return run([*podman(), "exec", "--interactive", self.name, *command], stdin=stdin)
+        return run([*podman(), "exec", "--interactive", self.container, *command], stdin=stdin)
 
     def _inspect(self) -> dict[str, Any] | None:
         names = run([*podman(), "ps", "--all", "--format", "{{.Names}}"]).split()
-        if self.name not in names:
+        if self.container not in names:
             return None
-        found: list[dict[str, Any]] = json.loads(run([*podman(), "inspect", self.name]))
+        found: list[dict[str, Any]] = json.loads(run([*podman(), "inspect", self.container]))
         return found[0]
-
-    def _refuse_foreign(self, found: dict[str, Any]) -> None:
-        owner = found["Config"]["Labels"].get(STATE_LABEL)
-        if owner != str(self.state):
-            raise LabError(
-                f"a container named {self.name} exists and is not this project's (it belongs "
-                f"to {owner or 'something else'}). Remove it first: podman rm -f {self.name}"
-            )
 
     def _create(self, image_name: str, ports: list[str]) -> None:
         run(
@@ -106,7 +103,7 @@ class Machine(Keys):
                 *podman(),
                 "run",
                 "--detach",
-                f"--name={self.name}",
+                f"--name={self.container}",
                 f"--hostname={self.name}",
                 f"--label={STATE_LABEL}={self.state}",
                 # systemd's own sandboxing makes mounts and user namespaces inside.
@@ -135,7 +132,7 @@ class Machine(Keys):
     def _system_state(self) -> str:
         """Ask systemd; its exit code only repeats the word it prints."""
         done = subprocess.run(
-            [*podman(), "exec", self.name, "systemctl", "is-system-running"],
+            [*podman(), "exec", self.container, "systemctl", "is-system-running"],
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

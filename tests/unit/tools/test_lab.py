@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tools.lab import LabError, disk, host, image, vm
-from tools.lab.machine import STATE_LABEL, Machine
+from tools.lab.machine import Machine
 
 
 class TestAptSources:
@@ -111,17 +111,25 @@ class TestHost:
             host.run(["sleep", "5"], timeout=0.1)
 
 
-def test_a_container_of_somebody_else_is_left_alone(
+def test_each_copy_of_the_project_has_machines_of_its_own(tmp_path: Path):
+    """A machine that another copy left behind is neither taken over nor in the way."""
+    one, other = Machine("archipel-demo", tmp_path / "one"), Machine("archipel-demo", tmp_path)
+    assert one.container != other.container
+    assert one.container == Machine("archipel-demo", tmp_path / "x/../one").container
+
+
+def test_a_machine_that_no_longer_knows_our_key_is_told_it_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    found: dict[str, Any] = {
-        "State": {"Running": True},
-        "Config": {"Labels": {STATE_LABEL: "/elsewhere"}},
-    }
-    machine = Machine("archipel-demo", tmp_path)
-    monkeypatch.setattr(Machine, "_inspect", lambda _self: found)
-    with pytest.raises(LabError, match="belongs to /elsewhere"):
-        machine.down()
+    """The folder of the keys was removed, the container was not."""
+    told: list[str] = []
+    monkeypatch.setattr(Machine, "_inspect", lambda _self: {"State": {"Running": True}})
+    monkeypatch.setattr(Machine, "_await_boot", lambda _self: told.append("booted"))
+    monkeypatch.setattr(Machine, "_write_ssh_files", lambda _self: told.append("keys"))
+    monkeypatch.setattr(host, "require", lambda *_programs: None)
+    monkeypatch.setattr(host, "check_id_range", lambda: None)
+    assert Machine("archipel-demo", tmp_path).up("trixie", [])
+    assert told == ["booted", "keys"]
 
 
 class TestDisk:
