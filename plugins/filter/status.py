@@ -13,6 +13,7 @@ COLUMNS = (
     "release",
     "runs",
     "storage",
+    "accounts",
     "backup",
     "proved",
     "remarks",
@@ -52,6 +53,7 @@ def table(rows: list[dict[str, t.Any]]) -> list[str]:
 
 def _cells(row: dict[str, t.Any]) -> tuple[str, ...]:
     usage, backup, proof = (row.get(key) or {} for key in ("usage", "backup", "proof"))
+    accounts = row.get("accounts") or {}
     return (
         str(row["slug"]),
         str(row["status"]),
@@ -59,6 +61,7 @@ def _cells(row: dict[str, t.Any]) -> tuple[str, ...]:
         str(row.get("release") or "-"),
         _runs(row),
         f"{usage['percent']} %" if "percent" in usage else "-",
+        f"{accounts['used']}/{accounts['limit']}" if accounts else "-",
         str(backup.get("at", "-"))[:16],
         str(proof.get("at", "-"))[:16],
         "; ".join(_remarks(row)),

@@ -19,7 +19,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 
 VERSION = re.compile(r"^\s*'version'\s*=>\s*'([0-9.]+)'", re.MULTILINE)
 MAINTENANCE = re.compile(r"^\s*'maintenance'\s*=>\s*true", re.MULTILINE)
+# What the clocks of the role quotas wrote last.
 USAGE = "/var/lib/archipel/usage.json"
+ACCOUNTS = "/var/lib/archipel/accounts.json"
 
 State = dict[str, t.Any]
 
@@ -56,6 +58,7 @@ def read(root: str, slugs: t.Iterable[str], record_path: str) -> dict[str, State
     """Return slug → what the space is like."""
     active = _systemd.read_world().active
     usage = read_json(USAGE).get("spaces", {})
+    accounts = read_json(ACCOUNTS).get("spaces", {})
     record = read_json(record_path)
     found = {}
     for slug in slugs:
@@ -63,6 +66,7 @@ def read(root: str, slugs: t.Iterable[str], record_path: str) -> dict[str, State
         found[slug] = {
             **state(root, slug, active),
             "usage": usage.get(slug),
+            "accounts": accounts.get(slug),
             "backup": known.get("backup"),
             "proof": known.get("proof"),
             "backup_failed": known.get("failed") or known.get("unproved"),

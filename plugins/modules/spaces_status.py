@@ -64,6 +64,7 @@ states:
       pending: null
       kept: false
       usage: null
+      accounts: {used: 12, limit: 50, percent: 24.0, above: []}
       backup: {at: "2026-05-30T01:12:00+00:00", snapshot: 1a2b3c4d}
       proof: null
       backup_failed: null

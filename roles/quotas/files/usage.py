@@ -12,18 +12,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import pwd
-import re
 import sys
-import tempfile
 import time
 import typing as t
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import _quotactl
+from _spaces_report import family, projects, write
 
-SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,25}")
 REPORT, METRICS = "usage.json", "archipel_usage.prom"
 
 
@@ -41,17 +38,6 @@ class Usage:
         """How full the space is: of bytes or of files, whichever is more."""
         pairs = ((self.used_bytes, self.limit_bytes), (self.files, self.limit_files))
         return round(max((100 * used / most for used, most in pairs if most), default=0.0), 2)
-
-
-def projects(root: Path) -> dict[str, int]:
-    """Return slug → project of the spaces that are on this machine."""
-    users = {user.pw_name: user.pw_uid for user in pwd.getpwall()}
-    slugs = [entry.name for entry in root.iterdir()] if root.is_dir() else []
-    return {
-        slug: users[f"space-{slug}"]
-        for slug in sorted(slugs)
-        if SLUG.fullmatch(slug) and f"space-{slug}" in users
-    }
 
 
 def read(root: Path) -> tuple[bool, dict[str, Usage]]:
@@ -84,12 +70,6 @@ def report(
             for slug, usage in spaces.items()
         },
     }
-
-
-def family(name: str, text: str, samples: t.Iterable[tuple[str, float]]) -> str:
-    """Return one metric in Prometheus' text format; labels are slugs and numbers. Pure."""
-    rows = [f"{name}{labels} {value}" for labels, value in samples]
-    return "\n".join([f"# HELP {name} {text}", f"# TYPE {name} gauge", *rows]) + "\n"
 
 
 def metrics(
@@ -136,16 +116,6 @@ def table(spaces: t.Mapping[str, Usage]) -> str:
         )
         rows.append(f"{slug:26} {used:>10} {limit:>10} {usage.files:>10} {usage.percent:>6.1f}%")
     return "\n".join(rows)
-
-
-def write(path: Path, text: str) -> None:
-    """Put a file in place, whole or not at all: others read it at any moment."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(text)
-        Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
 
 
 def main() -> int:

@@ -22,6 +22,7 @@ SAMPLE = re.compile(r'(\w+)(?:\{((?:\w+="[^"\\\n]*",?)+)\})? (-?[0-9.e+]+)')
 def program(monkeypatch) -> ModuleType:
     """The program beside the module that it is installed beside."""
     monkeypatch.syspath_prepend(str(ROOT / "plugins/module_utils"))
+    monkeypatch.syspath_prepend(str(ROOT / "roles/quotas/files"))
     spec = importlib.util.spec_from_file_location("usage", ROOT / "roles/quotas/files/usage.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -93,7 +94,7 @@ def test_a_space_is_a_folder_with_a_user_of_its_name(program, monkeypatch, tmp_p
         (tmp_path / name).mkdir()
     users = {"space-amap": 70001, "space-velo-ecole": 70002, 'space-a"b': 70009, "root": 0}
     rows = [SimpleNamespace(pw_name=name, pw_uid=number) for name, number in users.items()]
-    monkeypatch.setattr(program.pwd, "getpwall", lambda: rows)
+    monkeypatch.setattr(sys.modules["_spaces_report"].pwd, "getpwall", lambda: rows)
     assert program.projects(tmp_path) == {"amap": 70001, "velo-ecole": 70002}
 
 
