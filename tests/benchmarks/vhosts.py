@@ -51,6 +51,8 @@ def write(kind: str, number: int) -> None:
     """Write the configuration of a separate nginx."""
     shutil.rmtree(ROOT, ignore_errors=True)
     (ROOT / "vhosts").mkdir(parents=True)
+    # Included beside the main file, whichever that is.
+    (ROOT / "fastcgi_params").symlink_to("/etc/nginx/fastcgi_params")
     (ROOT / "nginx.conf").write_text(MAIN.format(root=ROOT))
     maps, server = split_ours()
     slugs = [f"asso-{n}" for n in range(number)]
