@@ -13,9 +13,8 @@ import re
 import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _quotactl
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import IDS
 
-# Ids of spaces: from here up to where the ranges of login users begin.
-IDS = range(70_000, 100_000)
 WEB = ("vhost", "php", "user", "directory", "unit", "quota")
 DATABASE = ("database", "account")
 EVERY = frozenset((*WEB, *DATABASE))

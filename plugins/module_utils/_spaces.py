@@ -9,6 +9,10 @@ import json
 import typing as t
 import zlib
 
+# Ids of spaces (unix user, group and quota project): above Debian's own users, and up to where
+# the ranges of login users begin.
+IDS = range(70_000, 100_000)
+
 PAYLOAD_OPTION: dict[str, t.Any] = {"type": "str", "required": True, "no_log": True}
 
 

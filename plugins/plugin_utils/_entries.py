@@ -131,6 +131,13 @@ def _plan(slugs: Iterable[str], world: _rules.World) -> dict[str, Place]:
         text = f"no room for new spaces, every web node is at its archipel_capacity: {full}"
         remedy = "add a machine or raise it"
         raise RegistryError([Problem(world.lock_path, f"{text}; {remedy}")]) from None
+    except _placement.NoIdError:
+        ids = _placement.IDS
+        text = f"no id is left for new spaces: each of {len(ids)} is given once, from {ids.start}"
+        remedy = "make another environment for them"
+        raise RegistryError(
+            [Problem(world.lock_path, f"{text}; {remedy}", key="next_id")]
+        ) from None
 
 
 def _entries(

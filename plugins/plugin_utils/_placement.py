@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import IDS
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _strict_yaml
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
@@ -30,13 +31,11 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-# The range of ids that belongs to spaces: unix user, group and quota project.
-FIRST_ID = 70_000
 
 _HEADER = """\
 ---
 # Where each space lives. Written by Archipel, kept with the registry: commit it.
-# Never edit it by hand: a space moves with playbooks/move.yml, and an id is never given twice.
+# Edit a line only to move a space, as docs/upgrades.md tells. An id is never given twice.
 """
 _SPACE_LINE = re.compile(
     r'  ([a-z][a-z0-9-]*): \{id: ([0-9]{1,9}), web: ([^\s,{}"]+), db: ([^\s,{}"]+)'
@@ -80,7 +79,7 @@ class Lock:
     """The content of placement.yml. `next_id` only ever grows."""
 
     environment: str | None = None
-    next_id: int = FIRST_ID
+    next_id: int = IDS.start
     spaces: Mapping[str, Place] = field(default_factory=dict)
     # Line of each space in the file it was read from.
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
@@ -88,6 +87,10 @@ class Lock:
 
 class NoRoomError(Exception):
     """Every web node is at its capacity."""
+
+
+class NoIdError(Exception):
+    """Every id was given once already."""
 
 
 class ConflictError(Exception):
@@ -119,6 +122,8 @@ def _homes(
     lock: Lock, slugs: Iterable[str], web: Sequence[Node], db: Sequence[Node]
 ) -> dict[str, Place]:
     new = sorted(set(slugs).difference(lock.spaces))
+    if lock.next_id + len(new) > IDS.stop:
+        raise NoIdError
     webs = _Loads(web, (place.web for place in lock.spaces.values()))
     databases = _Loads(
         [Node(node.name) for node in db], (place.db for place in lock.spaces.values())
@@ -303,8 +308,8 @@ def _head_problems(head: Mapping[str, t.Any], path: str) -> Iterator[Problem]:
         yield Problem(path, text, key="environment")
     if next_id is None:
         yield Problem(path, "missing; set it above every id that was ever given", key="next_id")
-    elif type(next_id) is not int or next_id < FIRST_ID:
-        text = f"found {quoted(next_id)}; allowed: a whole number from {FIRST_ID}"
+    elif type(next_id) is not int or not IDS.start <= next_id <= IDS.stop:
+        text = f"found {quoted(next_id)}; allowed: a whole number from {IDS.start} to {IDS.stop}"
         yield Problem(path, text, key="next_id")
 
 
@@ -320,8 +325,8 @@ def _row_problems(rows: Iterable[_Row], next_id: object, path: str) -> Iterator[
             text = f"id {row.id} is that of {other.slug} on line {other.line} already"
             remedy = "give the space that was placed last a new id, and raise next_id"
             yield Problem(path, f"{text}; {remedy}", row.line, row.slug)
-        if row.id < FIRST_ID or (type(next_id) is int and row.id >= next_id):
-            allowed = f"from {FIRST_ID} and below next_id, {next_id}"
+        if row.id < IDS.start or (type(next_id) is int and row.id >= next_id):
+            allowed = f"from {IDS.start} and below next_id, {next_id}"
             yield Problem(path, f"found id {row.id}; allowed: {allowed}", row.line, row.slug)
 
 

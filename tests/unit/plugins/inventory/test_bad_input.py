@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -262,6 +263,12 @@ class TestOptions:
         (problem,) = environment.problems()
         assert "no room for new spaces" in problem
         assert "node1 (1); add a machine or raise it" in problem
+
+    def test_ids_end(self, environment: Environment):
+        environment.placement(re.sub("next_id: [0-9]+", "next_id: 100000", PLACED))
+        environment.space("amap")
+        (problem,) = environment.problems()
+        assert "no id is left for new spaces" in problem
 
     @pytest.mark.parametrize(
         ("variables", "expected"),

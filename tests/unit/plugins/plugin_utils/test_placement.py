@@ -20,6 +20,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import 
     ConflictError,
     Lock,
     Node,
+    NoIdError,
     NoRoomError,
     Place,
     Shard,
@@ -32,7 +33,7 @@ TWO = [Node("node1"), Node("node2")]
 
 def lock(*places: tuple[str, int, str, str], next_id: int = 0, environment: str = "lab") -> Lock:
     spaces = {slug: Place(number, web, db) for slug, number, web, db in places}
-    highest = max((place.id for place in spaces.values()), default=_placement.FIRST_ID - 1)
+    highest = max((place.id for place in spaces.values()), default=_placement.IDS.start - 1)
     return Lock(environment, next_id or highest + 1, spaces)
 
 
@@ -147,6 +148,14 @@ def test_a_full_machine_takes_nothing_more():
         _placement.plan(known, ["a", "b", "c"], full, ONE)
 
 
+def test_no_id_is_given_twice_not_even_the_last():
+    known = lock(("a", 70_000, "node1", "node1"), next_id=99_999)
+    last = _placement.plan(known, ["a", "b"], ONE, ONE)
+    assert last["b"].id == 99_999
+    with pytest.raises(NoIdError):
+        _placement.plan(known, ["a", "b", "c"], ONE, ONE)
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_whatever_happens_nothing_moves_and_no_id_is_given_twice(seed: int):
     """Spaces come and go in any order, machines are added; every step is recorded."""
@@ -237,6 +246,7 @@ class TestLockFile:
             ("id: 70001", "id: 70009", "8: b: found id 70009; allowed: from 70000 and below"),
             ("id: 70001", "id: 999", "8: b: found id 999; allowed: from 70000"),
             ("next_id: 70002\n", "", "next_id: missing; set it above every id"),
+            ("next_id: 70002", "next_id: 100001", "a whole number from 70000 to 100000"),
             ("next_id: 70002", "next_id: many", 'next_id: found "many"; allowed: a whole number'),
             ("environment: lab", "environment: [1]", 'environment: found "[1]"; allowed'),
             ("spaces:", "nodes: 1\nspaces:", "nodes: unknown key; allowed: environment"),
