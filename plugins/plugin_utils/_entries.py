@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import IDS
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _logo,
     _offices,
@@ -132,7 +133,7 @@ def _plan(slugs: Iterable[str], world: _rules.World) -> dict[str, Place]:
         remedy = "add a machine or raise it"
         raise RegistryError([Problem(world.lock_path, f"{text}; {remedy}")]) from None
     except _placement.NoIdError:
-        ids = _placement.IDS
+        ids = IDS
         text = f"no id is left for new spaces: each of {len(ids)} is given once, from {ids.start}"
         remedy = "make another environment for them"
         raise RegistryError(

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import IDS
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _placement
 from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import (
     ConflictError,
@@ -33,7 +34,7 @@ TWO = [Node("node1"), Node("node2")]
 
 def lock(*places: tuple[str, int, str, str], next_id: int = 0, environment: str = "lab") -> Lock:
     spaces = {slug: Place(number, web, db) for slug, number, web, db in places}
-    highest = max((place.id for place in spaces.values()), default=_placement.IDS.start - 1)
+    highest = max((place.id for place in spaces.values()), default=IDS.start - 1)
     return Lock(environment, next_id or highest + 1, spaces)
 
 
