@@ -74,7 +74,7 @@ class Environment:
         data = {"plugin": "archipel.spaces.registry", **options}
         return self.write("spaces.yml", yaml.safe_dump(data))
 
-    def placement(self, *lines: str, environment: str = "lab", next_id: int = 100_100) -> Path:
+    def placement(self, *lines: str, environment: str = "lab", next_id: int = 70_100) -> Path:
         spaces = "\n".join(["spaces:", *(f"  {line}" for line in lines)]) if lines else "spaces: {}"
         head = f"environment: {environment}\nnext_id: {next_id}\n"
         return self.write("placement.yml", f"---\n{head}{spaces}\n")

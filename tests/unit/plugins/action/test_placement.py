@@ -93,14 +93,14 @@ def test_it_adds_to_what_another_operator_added_meanwhile(environment: Environme
     done = record(environment, before=theirs)
     assert done.returncode == 0, done.stdout
     assert "zoo: {id: 100050" in environment.lock.read_text()
-    assert "velo-ecole: {id: 100100" in environment.lock.read_text()
+    assert "velo-ecole: {id: 70100" in environment.lock.read_text()
 
 
 @pytest.mark.parametrize(
     ("theirs", "reason"),
     [
-        ("zoo: {id: 100100, web: node1, db: node1}", "planned for velo-ecole, is now that of zoo"),
-        ("velo-ecole: {id: 100100, web: node7, db: node7}", "velo-ecole is now on node7"),
+        ("zoo: {id: 70100, web: node1, db: node1}", "planned for velo-ecole, is now that of zoo"),
+        ("velo-ecole: {id: 70100, web: node7, db: node7}", "velo-ecole is now on node7"),
         ("<<<<<<< HEAD", "found a merge conflict"),
     ],
 )

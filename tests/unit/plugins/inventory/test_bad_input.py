@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -265,9 +264,7 @@ class TestOptions:
         assert "node1 (1); add a machine or raise it" in problem
 
     def test_ids_end(self, environment: Environment):
-        environment.placement(PLACED)
-        text = environment.lock.read_text(encoding="utf-8")
-        environment.lock.write_text(re.sub("next_id: [0-9]+", "next_id: 100000", text))
+        environment.placement(PLACED, next_id=100_000)
         environment.space("amap")
         (problem,) = environment.problems()
         assert "no id is left for new spaces" in problem

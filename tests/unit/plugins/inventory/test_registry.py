@@ -248,7 +248,7 @@ class TestPlacement:
         environment.placement("amap: {id: 70000, web: node1, db: node1}")
         inventory = environment.load()
         assert seen(inventory, "node1", "archipel_report")["without_file"] == ["amap"]
-        assert own(inventory, "velo-ecole", "space")["id"] == 100_100
+        assert own(inventory, "velo-ecole", "space")["id"] == 70_100
 
     def test_capacity(self, environment: Environment):
         environment.write("nodes.yml", "web: {hosts: {a1: {}, b1: {}}}\ndb: {hosts: {a1: {}}}\n")
