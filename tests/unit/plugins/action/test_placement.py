@@ -88,11 +88,11 @@ def test_it_runs_once_and_connects_to_no_machine(many: Environment):
 
 def test_it_adds_to_what_another_operator_added_meanwhile(environment: Environment):
     environment.placement()
-    theirs = environment.placement("zoo: {id: 100050, web: node1, db: node1}").read_text()
+    theirs = environment.placement("zoo: {id: 70050, web: node1, db: node1}").read_text()
     environment.placement()
     done = record(environment, before=theirs)
     assert done.returncode == 0, done.stdout
-    assert "zoo: {id: 100050" in environment.lock.read_text()
+    assert "zoo: {id: 70050" in environment.lock.read_text()
     assert "velo-ecole: {id: 70100" in environment.lock.read_text()
 
 
@@ -105,7 +105,7 @@ def test_it_adds_to_what_another_operator_added_meanwhile(environment: Environme
     ],
 )
 def test_it_refuses_what_contradicts(environment: Environment, theirs: str, reason: str):
-    content = environment.placement(theirs, next_id=100_101).read_text().replace("  <", "<")
+    content = environment.placement(theirs, next_id=70_101).read_text().replace("  <", "<")
     environment.placement()
     done = record(environment, before=content)
     assert done.returncode != 0
