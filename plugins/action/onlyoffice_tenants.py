@@ -20,6 +20,8 @@ SPEC: dict[str, t.Any] = {
     "shards": {"type": "dict", "required": True},
     "directory": {"type": "path", "required": True},
     "nginx_directory": {"type": "path", "required": True},
+    "ports": {"type": "dict", "required": True},
+    "rotate_while_open": {"type": "bool", "default": False},
 }
 
 
@@ -41,7 +43,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("onlyoffice_tenants: " + "; ".join(wrong[:SHOWN] + more))
         managed = str(variables.get("ansible_managed", "Ansible managed"))
         wanted = _onlyoffice.desired(shards, tenants, managed)
-        places = {key: options[key] for key in ("directory", "nginx_directory")}
+        told = ("directory", "nginx_directory", "ports", "rotate_while_open")
+        places = {key: options[key] for key in told}
         result: dict[str, t.Any] = self._execute_module(
             module_name="archipel.spaces.onlyoffice_tenants",
             module_args={"payload": pack({**wanted, **places, "groups": shards})},

@@ -5,14 +5,22 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import typing as t
+import urllib.request
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _files
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 SECRET_FILE = "secret.key"
 FOLDER_MODE = 0o755
+INFO_PATH = "/info/info.json"
+INFO_SECONDS = 5
+KEPT = (
+    "the old secret stays, for what is open could not be saved with a new one. Run again when they "
+    "are done, or go on anyway with -e onlyoffice_rotate_while_open=true"
+)
 
 
 def converge(wanted: dict[str, t.Any], *, check: bool, diff: bool) -> Report:
@@ -24,10 +32,16 @@ def converge(wanted: dict[str, t.Any], *, check: bool, diff: bool) -> Report:
     report = Report()
     found = {name: present(folder(wanted, name)) for name in wanted["secrets"]}
     files = [item for name in wanted["secrets"] for item in secret_files(wanted, name)]
+    refused = {} if wanted["rotate_while_open"] else in_use(wanted, filter(replaces, files))
+    files = [item for item in files if item["space"] not in refused]
     if not check:
         make_folders([item["path"] for item in files])
     report.add(_files.converge(files, check=check, diff=False))
-    report.facts = {"rotated": rotated(report.changes)}
+    slugs = {f"{shard}/{host}": slug for shard, host, slug in wanted["slugs"]}
+    report.facts = {
+        "rotated": rotated(report.changes),
+        "refused": {slugs[name]: why for name, why in refused.items()},
+    }
     if not report.failures:
         report.add(nginx(wanted, check=check, diff=diff))
     if not report.failures:
@@ -88,6 +102,39 @@ def make_folders(paths: t.Iterable[str]) -> None:
 def rotated(changes: t.Mapping[str, list[str]]) -> list[str]:
     """Return the tenants whose secret was another one before. Pure."""
     return sorted(name for name, said in changes.items() if any("content" in s for s in said))
+
+
+def replaces(item: dict[str, t.Any]) -> bool:
+    """Tell whether a secret would take another one's place."""
+    state = _files.read_file(item["path"])
+    return state is not None and state.content not in (None, item["content"].encode())
+
+
+def in_use(
+    wanted: t.Mapping[str, t.Any], files: t.Iterable[t.Mapping[str, t.Any]]
+) -> dict[str, str]:
+    """Return why secrets cannot be replaced now: somebody would lose what they type."""
+    found = {}
+    for item in files:
+        shard, _, host = item["space"].partition("/")
+        try:
+            people = editing(wanted["ports"][shard], host)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            why = f"the shard {shard} does not tell whether documents are open ({error})"
+            found[item["space"]] = f"{why}; {KEPT}"
+        else:
+            if people:
+                why = f"people have documents open in it ({people} of them)"
+                found[item["space"]] = f"{why}; {KEPT}"
+    return found
+
+
+def editing(port: int, host: str) -> int:
+    """Ask a shard, past nginx, how many people are editing in a tenant."""
+    address = f"http://127.0.0.1:{port}{INFO_PATH}"
+    request = urllib.request.Request(address, headers={"Host": host})
+    with urllib.request.urlopen(request, timeout=INFO_SECONDS) as answer:
+        return int(json.load(answer)["quota"]["edit"]["connectionsCount"])
 
 
 def nginx(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:

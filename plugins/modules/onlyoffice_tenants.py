@@ -13,6 +13,8 @@ description:
   - Gives each tenant its secret in the shard it belongs to, and nginx the names that lead there.
     Document Servers read a secret when it is first asked for; none is restarted.
   - The list is complete. A tenant that is not in it, or that moved to another shard, is taken out.
+  - A secret that would replace another is held back while people edit in that tenant; what they
+    have open could not be saved.
 options:
   tenants:
     description:
@@ -32,6 +34,14 @@ options:
     description: Where C(names.conf) and C(tenants.map) go.
     type: path
     required: true
+  ports:
+    description: Port of each shard, where it is asked who is editing.
+    type: dict
+    required: true
+  rotate_while_open:
+    description: Replace secrets whoever is editing.
+    type: bool
+    default: false
   payload:
     description: The checked tenants, compressed by the action plugin. Not for playbooks.
     type: str
@@ -55,6 +65,7 @@ EXAMPLES = r"""
   archipel.spaces.onlyoffice_tenants:
     tenants: onlyoffice_tenants
     shards: {first: onlyoffice-first}
+    ports: {first: 8101}
     directory: /etc/archipel/onlyoffice
     nginx_directory: /etc/nginx/archipel-onlyoffice
 """
@@ -70,6 +81,11 @@ rotated:
   returned: always
   type: list
   elements: str
+refused:
+  description: Spaces whose new secret was held back, and why. The old one is in force.
+  returned: always
+  type: dict
+  sample: {"velo-ecole": "people have documents open in it (2 of them); the old secret stays …"}
 """
 
 from ansible.module_utils.basic import AnsibleModule

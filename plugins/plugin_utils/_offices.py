@@ -13,7 +13,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Shard
+from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import SHARD, Shard
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     did_you_mean,
     quoted,
@@ -29,8 +29,6 @@ Suite = t.Mapping[str, t.Any]
 Found = t.Iterator[tuple[str, str]]
 
 SHARD_KEYS = ("name", "suite", "port", "connections")
-# Part of the names of hosts, unix users, databases and units: what the role of every suite takes.
-SHARD_NAME = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
 # What the host name of a suite may be made of, and what a connector's settings may.
 HOST_WORDS = ("shard", "slug", "domain")
 WORDS = ("url", "host", "secret", "addresses", "space_url", "space_host", "slug")
@@ -136,7 +134,7 @@ def _wrong_shard(shard: t.Any, suites: t.Mapping[str, Suite]) -> str | None:
     allowed = f"allowed: {', '.join(SHARD_KEYS)}, of which name and suite are needed"
     if not isinstance(shard, dict) or not {"name", "suite"} <= set(shard) <= set(SHARD_KEYS):
         return f"found {quoted(shard)}; {allowed}"
-    if not isinstance(shard["name"], str) or not SHARD_NAME.fullmatch(shard["name"]):
+    if not isinstance(shard["name"], str) or not SHARD.fullmatch(shard["name"]):
         text = "2 to 20 lower-case letters, digits and hyphens, a letter first and no hyphen last"
         return f"found the name {quoted(shard['name'])}; allowed: {text}"
     if shard["suite"] not in suites:

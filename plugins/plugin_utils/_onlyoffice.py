@@ -74,6 +74,7 @@ def desired(shards: t.Iterable[str], tenants: t.Sequence[Tenant], managed: str) 
     names = "\n    ".join([host for host, _ in places] or ["onlyoffice.invalid"])
     return {
         "secrets": secrets,
+        "slugs": [(tenant["shard"], tenant["host"], tenant["slug"]) for tenant in tenants],
         "names": f"{header}server_name\n    {names};\n",
         "map": header + "".join(f"{host} {shard};\n" for host, shard in places),
     }

@@ -37,15 +37,19 @@ _HEADER = """\
 # Where each space lives. Written by Archipel, kept with the registry: commit it.
 # Edit a line only to move a space, as docs/upgrades.md tells. An id is never given twice.
 """
+# An office suite, as space.schema.json has it.
+SUITE = re.compile(r"[a-z][a-z0-9]{1,31}")
+# One of its servers. Part of the names of hosts, unix users, databases and units: what the role of
+# every suite takes.
+SHARD = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
+_PAIR = f"{SUITE.pattern}: {SHARD.pattern}"
 _SPACE_LINE = re.compile(
     r'  ([a-z][a-z0-9-]*): \{id: ([0-9]{1,9}), web: ([^\s,{}"]+), db: ([^\s,{}"]+)'
-    r"(?:, office: \{((?:[a-z][a-z0-9]*: [a-z][a-z0-9-]*(?:, )?)+)\})?\}"
+    rf"(?:, office: \{{({_PAIR}(?:, {_PAIR})*)\}})?\}}"
 )
 _HEAD_LINE = re.compile(r"environment: ([A-Za-z][A-Za-z0-9_.-]*)|next_id: ([0-9]{1,18})")
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})", re.MULTILINE)
 _MAX_BYTES = 64 * 1024 * 1024
-# Name of a shard: a label of its host name.
-SHARD = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _YAML_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
@@ -295,7 +299,9 @@ def _is_place(place: object) -> bool:
 
 def _is_office(value: object) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(word, str) and SHARD.fullmatch(word) for pair in value.items() for word in pair
+        isinstance(word, str) and rule.fullmatch(word)
+        for pair in value.items()
+        for rule, word in zip((SUITE, SHARD), pair, strict=True)
     )
 
 

@@ -9,6 +9,7 @@ import typing as t
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import SUITE
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     RegistryError,
@@ -26,8 +27,6 @@ HTTPS = 443
 _HOST_NAME = re.compile(
     r"(?=.{4,200}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 )
-
-_OFFICE = re.compile(r"[a-z][a-z0-9]{1,31}")
 
 
 def _is_text(value: object) -> bool:
@@ -52,7 +51,7 @@ def _is_texts(value: object) -> bool:
 
 def _is_offices(value: object) -> bool:
     return (
-        bool(value) and _is_texts(value) and all(map(_OFFICE.fullmatch, t.cast("list[str]", value)))
+        bool(value) and _is_texts(value) and all(map(SUITE.fullmatch, t.cast("list[str]", value)))
     )
 
 

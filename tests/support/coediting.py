@@ -10,13 +10,44 @@ their kind first.
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tests.support.browser import Browser
 from tests.support.office import Tenant
+from tools.lab.machine import Machine
 
 SEPARATOR = "\x1e"
 PING, PONG, JOIN, REFUSED, EVENT = "2", "3", "40", "44", "42"
+UNIT = "archipel-test-editor.service"
+NOTICED_SECONDS = 15
+
+
+@contextmanager
+def left_open(machine: Machine, url: str, *options: str) -> Iterator[None]:
+    """Have a document open at a stand-in, from the machine itself, as long as the block lasts."""
+
+    def people() -> int:
+        told = machine.execute("curl", "-sS", "-m", "9", *options, f"{url}/info/info.json")
+        return int(json.loads(told)["quota"]["edit"]["connectionsCount"])
+
+    client = ("curl", "-sS", "-o", "/dev/null", *options, f"{url}/doc/key/c/?stay")
+    machine.execute("systemd-run", "--quiet", "--collect", f"--unit={UNIT}", *client)
+    try:
+        _await(lambda: people() == 1)
+        yield
+    finally:
+        machine.execute("systemctl", "stop", UNIT)
+    _await(lambda: people() == 0)
+
+
+def _await(reached: Callable[[], bool]) -> None:
+    until = time.monotonic() + NOTICED_SECONDS
+    while not reached():
+        assert time.monotonic() < until, "the number of people did not change"
+        time.sleep(0.5)
 
 
 class Editor:

@@ -46,6 +46,20 @@ def test_an_office_machine_that_does_not_answer(scenario: Scenario, away: None):
     assert "en route" in scenario.occ("velo-ecole", "config:list theming --output=json")
 
 
+def test_an_office_server_that_cannot_be_told(scenario: Scenario):
+    """The machine answers, and its role fails: no other space waits for that either."""
+    place = "/etc/archipel/onlyoffice/onlyoffice1/tenants/gone.example"
+    scenario.node.check_output(f"mkdir {place} && touch {place}/mine")
+    path = scenario.registry("velo-ecole")
+    path.write_text(path.read_text().replace("en route", "en ville"))
+    said = scenario.refusal("spaces.yml")
+    scenario.node.check_output(f"rm -r {place}")
+    assert "were not converged; everything else was. spaces | Give each its secret" in said
+    assert f"{place} holds mine: move it, then run again" in said
+    assert "en ville" in scenario.occ("velo-ecole", "config:list theming --output=json")
+    assert scenario.converge("spaces.yml") == []
+
+
 def test_another_key_is_refused_before_anything_is_trusted(scenario: Scenario):
     wrong = suites.BUILD / "wrong.asc"
     wrong.write_text(suites.signer("wrong").public(), encoding="utf-8")

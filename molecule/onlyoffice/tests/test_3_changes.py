@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.support import aptrepo, documentserver
-from tests.support.office import Office, Tenant
+from tests.support.coediting import left_open
+from tests.support.office import AUTHORITY, Office, Tenant
 from tests.support.scenario import Scenario
 
 REFUSED = {"error": 6}
@@ -36,7 +38,8 @@ def test_a_tenant_more_restarts_nothing_and_one_less_is_refused(kept: Office):
     """The same processes answer before, with and after it; a check says what a run does."""
     before = kept.processes()
     kept.write(onlyoffice_tenants=[*kept.variables["onlyoffice_tenants"], vars(NEW)])
-    assert kept.converge("tenants.yml", "--check") == kept.converge("tenants.yml")
+    said, done = kept.converge("tenants.yml", "--check"), kept.converge("tenants.yml")
+    assert done == [*said, "archipel.spaces.nginx : service | Reload nginx"]
     assert kept.command(NEW, NEW.host)["error"] == 0
     assert kept.processes() == before
     fewer = [t for t in kept.variables["onlyoffice_tenants"] if t["slug"] != NEW.slug]
@@ -63,6 +66,30 @@ def test_a_secret_is_replaced_without_a_restart(kept: Office):
     assert kept.processes() == before
     kept.write(onlyoffice_tenants=[*others, vars(tenant)])
     kept.converge("tenants.yml")
+
+
+def test_a_new_secret_waits_until_nobody_edits(kept: Office):
+    """It is refused, and everybody else's is replaced; the operator may insist."""
+    velo, amap = kept.tenants["velo-ecole"], kept.tenants["amap-du-val"]
+    fanfare = kept.tenants["fanfare"]
+    new = {one.slug: replace(one, secret=one.secret[::-1]) for one in (velo, amap)}
+    before = kept.variables["onlyoffice_tenants"]
+    options = ("--cacert", AUTHORITY, "--resolve", f"{velo.host}:443:127.0.0.1")
+    with left_open(kept.scenario.machine, f"https://{velo.host}", *options):
+        kept.write(onlyoffice_tenants=[*map(vars, new.values()), vars(fanfare)])
+        said = kept.refusal("tenants.yml")
+        assert "velo-ecole: people have documents open in it (1 of them)" in said
+        assert "amap-du-val" not in said
+        time.sleep(kept.variables["onlyoffice_secret_cache_seconds"] + 1)
+        assert kept.command(velo, velo.host)["error"] == 0
+        assert kept.command(new["amap-du-val"], amap.host)["error"] == 0
+        kept.converge("tenants.yml", "-e", "onlyoffice_rotate_while_open=true")
+        time.sleep(kept.variables["onlyoffice_secret_cache_seconds"] + 1)
+        assert kept.command(velo, velo.host) == REFUSED
+    kept.write(onlyoffice_tenants=before)
+    kept.converge("tenants.yml")
+    time.sleep(kept.variables["onlyoffice_secret_cache_seconds"] + 1)
+    assert kept.command(velo, velo.host)["error"] == 0
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,14 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def people(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Host → how many people edit there; of others, the shard does not tell."""
+    found = {"a.example": 0, "b.example": 0}
+    monkeypatch.setattr(_onlyoffice, "editing", lambda port, host: found[host])
+    return found
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     for shard in ("first", "second"):
@@ -49,6 +57,9 @@ def wanted(
         "nginx_directory": str(place / "nginx"),
         "groups": {"first": GROUP, "second": GROUP},
         "secrets": {"first": first, "second": second or {}},
+        "slugs": [["first", host, f"space-{host[0]}"] for host in first],
+        "ports": {"first": 8101, "second": 8102},
+        "rotate_while_open": False,
         "map": "".join(f"{host} first;\n" for host in first),
         "names": "server_name x;\n",
     }
@@ -89,6 +100,46 @@ def test_a_new_secret_is_told_as_a_rotation_and_never_shown(place: Path):
     report = converge(wanted(place, {"a.example": "hunter2", "b.example": "two"}))
     assert report.facts["rotated"] == ["first/a.example"]
     assert "hunter2" not in str(report.result())
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_new_secret_is_held_back_while_people_edit(
+    place: Path, people: dict[str, int], check: bool
+):
+    converge(wanted(place, {"a.example": "one", "b.example": "two"}))
+    people["a.example"] = 2
+    state = wanted(place, {"a.example": "new", "b.example": "new", "c.example": "first of it"})
+    report = converge(state, check=check)
+    assert list(report.facts["refused"]) == ["space-a"]
+    assert "people have documents open in it (2 of them)" in report.facts["refused"]["space-a"]
+    assert "onlyoffice_rotate_while_open=true" in report.facts["refused"]["space-a"]
+    # Everybody else's is replaced, and the name of the one stays.
+    assert report.facts["rotated"] == ["first/b.example"]
+    assert secret(place, "first", "a.example").read_text() == "one"
+    if not check:
+        assert "a.example first" in (place / "nginx/tenants.map").read_text()
+        assert secret(place, "first", "b.example").read_text() == "new"
+
+
+def test_a_shard_that_does_not_tell_is_no_permission(place: Path, people: dict[str, int]):
+    converge(wanted(place, {"a.example": "one"}))
+    people.clear()
+    report = converge(wanted(place, {"a.example": "new"}))
+    assert "first does not tell whether documents are open" in report.facts["refused"]["space-a"]
+    assert secret(place, "first", "a.example").read_text() == "one"
+
+
+def test_the_operator_may_go_on_anyway(place: Path, people: dict[str, int]):
+    converge(wanted(place, {"a.example": "one"}))
+    people["a.example"] = 2
+    report = converge({**wanted(place, {"a.example": "new"}), "rotate_while_open": True})
+    assert (report.facts["refused"], report.facts["rotated"]) == ({}, ["first/a.example"])
+
+
+def test_nobody_is_asked_about_a_secret_that_stays(place: Path, people: dict[str, int]):
+    converge(wanted(place, {"a.example": "one"}))
+    people["a.example"] = 2
+    assert converge(wanted(place, {"a.example": "one"})).facts["refused"] == {}
 
 
 def test_a_tenant_that_moved_is_taken_out_where_it_was(place: Path):

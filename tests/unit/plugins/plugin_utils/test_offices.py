@@ -11,6 +11,7 @@ import yaml
 from ansible._internal._datatag._tags import Origin
 
 from ansible_collections.archipel.spaces.plugins.filter.office_problems import office_problems
+from ansible_collections.archipel.spaces.plugins.filter.office_refused import office_refused
 from ansible_collections.archipel.spaces.plugins.filter.office_tenants import office_tenants
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications, _offices
 from ansible_collections.archipel.spaces.plugins.plugin_utils._offices import Offices, Server
@@ -302,3 +303,9 @@ def test_machines_left_out_are_named():
     ]
     [silent] = office_problems(servers[2:], {"b": {"x": True}}, ["x", "y"])
     assert silent.endswith("The machine does not answer.")
+
+
+def test_spaces_that_a_suite_held_back_are_named_whatever_the_suite():
+    hostvars = {"a": {"imaginary_refused": {"velo": "why"}, "others": {"amap": "no"}}, "b": {}}
+    assert office_refused(hostvars, SUITES, ["a", "b"]) == {"velo": "why"}
+    assert office_refused(hostvars, {"x": {"name": "X", "application": "x"}}, ["a", "b"]) == {}

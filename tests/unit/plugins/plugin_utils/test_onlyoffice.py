@@ -90,6 +90,10 @@ def test_what_tenants_become():
         "first": {"velo.office.example": SECRET},
         "second": {"amap.office.example": SECRET},
     }
+    assert wanted["slugs"] == [
+        ("first", "velo.office.example", "velo"),
+        ("second", "amap.office.example", "amap"),
+    ]
     assert wanted["map"].splitlines()[1:] == [
         "amap.office.example second;",
         "velo.office.example first;",

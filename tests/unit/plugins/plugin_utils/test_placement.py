@@ -312,10 +312,28 @@ class TestShards:
         assert _placement.parse_lock(text, "x") == known
         assert _placement.parse_lock(text.replace("{id", "{  id"), "x") == known
 
-    @pytest.mark.parametrize("office", ["c1", "{collabora: 1}", "{collabora: C1}", "[c1]"])
+    @pytest.mark.parametrize(
+        "office",
+        [
+            "c1",
+            "{collabora: 1}",
+            "{collabora: C1}",
+            "[c1]",
+            # The longest name has 20 letters, as in the inventory.
+            "{collabora: " + "c" * 21 + "}",
+            "{collabora: c}",
+            "{collabora: c1-}",
+        ],
+    )
     def test_what_is_no_shard_is_refused(self, office: str):
         text = f"next_id: 70001\nspaces:\n  a: {{id: 70000, web: n, db: n, office: {office}}}\n"
         with pytest.raises(RegistryError, match=r"office: \{suite: shard\}"):
+            _placement.parse_lock(text, "x")
+
+    def test_two_that_nothing_parts_are_refused(self):
+        office = "{collabora: c1onlyoffice: o1}"
+        text = f"next_id: 70001\nspaces:\n  a: {{id: 70000, web: n, db: n, office: {office}}}\n"
+        with pytest.raises(RegistryError, match="x:3: not readable as YAML"):
             _placement.parse_lock(text, "x")
 
 
