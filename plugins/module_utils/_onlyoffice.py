@@ -104,7 +104,7 @@ def rotated(changes: t.Mapping[str, list[str]]) -> list[str]:
     return sorted(name for name, said in changes.items() if any("content" in s for s in said))
 
 
-def replaces(item: dict[str, t.Any]) -> bool:
+def replaces(item: t.Mapping[str, t.Any]) -> bool:
     """Tell whether a secret would take another one's place."""
     state = _files.read_file(item["path"])
     return state is not None and state.content not in (None, item["content"].encode())

@@ -18,6 +18,7 @@ from typing import Any
 from tests.support.browser import Browser
 from tests.support.office import Tenant
 from tools.lab.machine import Machine
+from tools.lab.vm import VirtualMachine
 
 SEPARATOR = "\x1e"
 PING, PONG, JOIN, REFUSED, EVENT = "2", "3", "40", "44", "42"
@@ -26,7 +27,7 @@ NOTICED_SECONDS = 15
 
 
 @contextmanager
-def left_open(machine: Machine, url: str, *options: str) -> Iterator[None]:
+def left_open(machine: Machine | VirtualMachine, url: str, *options: str) -> Iterator[None]:
     """Have a document open at a stand-in, from the machine itself, as long as the block lasts."""
 
     def people() -> int:
