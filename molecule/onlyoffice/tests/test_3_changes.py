@@ -39,7 +39,8 @@ def test_a_tenant_more_restarts_nothing_and_one_less_is_refused(kept: Office):
     before = kept.processes()
     kept.write(onlyoffice_tenants=[*kept.variables["onlyoffice_tenants"], vars(NEW)])
     said, done = kept.converge("tenants.yml", "--check"), kept.converge("tenants.yml")
-    assert done == [*said, "archipel.spaces.nginx : service | Reload nginx"]
+    # A check writes nothing, so that nothing is newer than what nginx runs with.
+    assert [task for task in done if not task.endswith("Reload nginx")] == said != done
     assert kept.command(NEW, NEW.host)["error"] == 0
     assert kept.processes() == before
     fewer = [t for t in kept.variables["onlyoffice_tenants"] if t["slug"] != NEW.slug]
