@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import re
 import stat
@@ -157,23 +158,38 @@ def converge(wanted: t.Sequence[t.Mapping[str, t.Any]], *, check: bool, diff: bo
 def converge_directories(
     wanted: t.Sequence[t.Mapping[str, t.Any]], *, check: bool
 ) -> dict[str, list[str]]:
-    """Make root's directories exist with their mode; return what changed, by path."""
+    """Make root's directories exist with their mode and group; return what changed, by path.
+
+    Raises:
+        FilesError: there is no such group.
+
+    """
     changes: dict[str, list[str]] = {}
     for item in wanted:
-        path, mode = item["path"], item["mode"]
+        path, mode, gid = item["path"], item["mode"], group_id(item["group"])
         try:
             info = os.stat(path)
-            right = (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (0, 0, mode)
+            right = (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (0, gid, mode)
         except FileNotFoundError:
             info, right = None, False
         if right:
             continue
         changes[path] = ["created" if info is None else "owner or mode"]
         if not check:
+            if gid is None:
+                raise FilesError(f"{path}: there is no group {item['group']} on this machine")
             os.makedirs(path, exist_ok=True)
-            os.chown(path, 0, 0)
+            os.chown(path, 0, gid)
             os.chmod(path, mode)
     return changes
+
+
+def group_id(name: str) -> int | None:
+    """Return the number of a group; none if check mode finds it not made yet."""
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
 
 
 def converge_node(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:

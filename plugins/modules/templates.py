@@ -59,6 +59,10 @@ options:
         description: Permission bits, octal.
         type: str
         default: "0755"
+      group:
+        description: Its group, which must exist. The owner is root.
+        type: str
+        default: root
   payload:
     description: The rendered files, compressed by the action plugin. Not for playbooks.
     type: str

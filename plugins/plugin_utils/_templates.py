@@ -35,6 +35,7 @@ SPEC: dict[str, t.Any] = {
         "options": {
             "path": {"type": "path", "required": True},
             "mode": {"type": "str", "default": "0755"},
+            "group": {"type": "str", "default": "root"},
         },
     },
 }

@@ -48,9 +48,13 @@ def test_shared_services_of_the_distribution_are_off(node: Host, unit: str):
 
 def test_the_door_belongs_to_the_web_server(node: Host, approved_slug: str):
     """A space that could write to its own door could drop PHP's settings."""
-    door = node.file(f"/run/archipel/php/{approved_slug}.sock")
-    assert door.is_socket
-    assert (door.user, door.group, door.mode) == ("root", "www-data", 0o660)
+    folder = node.file("/run/archipel/php")
+    assert (folder.user, folder.group, folder.mode) == ("root", "www-data", 0o750)
+    assert node.file(f"/run/archipel/php/{approved_slug}.sock").is_socket
+    user = f"space-{approved_slug}"
+    connect = f"import socket; socket.socket(1).connect('/run/archipel/php/{approved_slug}.sock')"
+    done = node.run(f"setpriv --reuid={user} --regid={user} --clear-groups python3 -c %s", connect)
+    assert "PermissionError" in done.stderr
     assert node.service(f"space-php@{approved_slug}.socket").is_enabled
 
 

@@ -86,8 +86,18 @@ def test_secrets_never_show_in_a_difference(wanted):
 def test_directories_of_the_node_are_made_once(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "chown", lambda *_: None)
     path = str(tmp_path / "a" / "b")
-    wanted = [{"path": path, "mode": 0o700}]
+    wanted = [{"path": path, "mode": 0o700, "group": "root"}]
     assert _files.converge_directories(wanted, check=True) == {path: ["created"]}
     assert not os.path.exists(path)
     _files.converge_directories(wanted, check=False)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o700
+
+
+def test_a_group_that_is_not_there_yet(tmp_path):
+    """In check mode the run before would have made it; in a real run it is a mistake."""
+    path = str(tmp_path / "doors")
+    wanted = [{"path": path, "mode": 0o750, "group": "no-such-group"}]
+    assert _files.converge_directories(wanted, check=True) == {path: ["created"]}
+    with pytest.raises(_files.FilesError, match="there is no group no-such-group"):
+        _files.converge_directories(wanted, check=False)
+    assert not os.path.exists(path)
