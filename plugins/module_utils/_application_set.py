@@ -25,6 +25,8 @@ CHUNK = 100
 # Keys of the document that `occ archipel:apply` takes, by the version of the application that
 # first knew them. A release keeps the application it was built with; it refuses other keys.
 OPEN_SINCE = (0, 3)
+# From here on it runs other commands in its own process.
+AROUND_SINCE = (0, 4)
 SINCE = {"app_defaults": (0, 2), "logo": (0, 2), "office": (0, 2)}
 
 Rows = dict[tuple[str, str], str]
@@ -62,7 +64,7 @@ def for_release(applied: Mapping[str, t.Any], without: Sequence[str]) -> dict[st
 
 def understood(applied: Mapping[str, t.Any], version: str) -> dict[str, t.Any]:
     """Return what a space is told, less what the application in its release cannot know. Pure."""
-    numbers = tuple(int(part) for part in version.split(".")[:2])
+    numbers = numbers_of(version)
     known = {key: value for key, value in applied.items() if SINCE.get(key, numbers) <= numbers}
     if numbers < OPEN_SINCE and "office" in known:
         suites = {
@@ -71,6 +73,11 @@ def understood(applied: Mapping[str, t.Any], version: str) -> dict[str, t.Any]:
         }
         known["office"] = {**known["office"], "suites": suites}
     return known
+
+
+def numbers_of(version: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version. Pure."""
+    return tuple(int(part) for part in version.split(".")[:2])
 
 
 def own_version(releases: str, release: str) -> str:

@@ -376,29 +376,53 @@ def mark_data(directory: str, owner: int) -> None:
         seed(f"{directory}/{name}", "# Nextcloud data directory\n", owner)
 
 
-def apply(item: Item, node: Node) -> list[str]:
-    """Tell Nextcloud its wanted state through the application `archipel`; return what changed.
+def order(item: Item, node: Node) -> str:
+    """Return what Nextcloud is told, as the application `archipel` reads it.
 
     Until it has succeeded once, an administrator who is there already is invited again:
     the invitation of an interrupted run was lost with it.
     """
     known = os.path.exists(f"{node.root}/{item['space']}/{APPLIED}")
-    invite = True if known else "again"
-    wanted = {**item["applied"], "remove_users": [SETUP_ACCOUNT], "invite": invite}
+    wanted = {**item["applied"], "remove_users": [SETUP_ACCOUNT]}
+    return json.dumps({**wanted, "invite": True if known else "again"})
+
+
+def is_turned_off(said: str) -> bool:
+    """Tell whether a failure is that somebody turned the application off. Pure."""
+    return "archipel" in said and "defined" in said
+
+
+def apply(item: Item, node: Node) -> list[str]:
+    """Tell Nextcloud its wanted state through the application `archipel`; return what changed."""
+    wanted = order(item, node)
     try:
-        printed = occ(item, node, APPLY, stdin=json.dumps(wanted))
+        printed = occ(item, node, APPLY, stdin=wanted)
     except InstallationError as error:
-        if "archipel" not in str(error) or "defined" not in str(error):
+        if not is_turned_off(str(error)):
             raise
-        # Somebody turned the application off: without it there is no such command.
+        # Without it there is no such command.
         occ(item, node, ["app:enable", "archipel"])
-        printed = occ(item, node, APPLY, stdin=json.dumps(wanted))
+        printed = occ(item, node, APPLY, stdin=wanted)
+    return mark_applied(item, node, read_answer(printed))
+
+
+def read_answer(printed: str) -> dict[str, t.Any]:
+    """Return what the application answered: the last line of what was printed. Pure.
+
+    Raises:
+        InstallationError: it is no answer.
+
+    """
     try:
-        answer = json.loads(printed)
-    except ValueError as error:
+        return dict(json.loads((printed.strip().splitlines() or [""])[-1]))
+    except (TypeError, ValueError) as error:
         raise InstallationError(
             f"occ archipel:apply printed no JSON: {printed[-300:]!r}"
         ) from error
+
+
+def mark_applied(item: Item, node: Node, answer: t.Mapping[str, t.Any]) -> list[str]:
+    """Write down that Nextcloud was told its wanted state; return what changed."""
     if invitation := answer.get("invitation"):
         spool(invitation, f"{node.spool}/{item['space']}.eml")
     path = f"{node.root}/{item['space']}/{APPLIED}"

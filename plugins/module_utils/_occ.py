@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import threading
 import typing as t
@@ -30,6 +31,9 @@ CACHE_SETTINGS = (
     "opcache.file_cache_consistency_checks=0",
 )
 
+# What the runner says when a command failed that others were to follow.
+FAILED = re.compile(r"^occ-args: (\S+) ended with \d+$", re.MULTILINE)
+
 # Space → how many of this process want its Redis.
 HELD: Counter[str] = Counter()
 GUARD = threading.Lock()
@@ -45,7 +49,13 @@ class Outcome:
 
     def why(self) -> str:
         """Return the end of what it said, for a failure report."""
-        return (self.stderr.strip() or self.stdout.strip())[-800:] or f"exit code {self.code}"
+        said = FAILED.sub("", self.stderr).strip() or self.stdout.strip()
+        return said[-800:] or f"exit code {self.code}"
+
+    def failed(self, last: str) -> str:
+        """Return which of several commands failed: the one named, else the last."""
+        named = FAILED.search(self.stderr)
+        return named[1] if named else last
 
 
 def sandbox(path: str = SANDBOX, compiled: str = COMPILED) -> list[str]:

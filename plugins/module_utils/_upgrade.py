@@ -15,14 +15,16 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import time
 import typing as t
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote as quote_path
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _application_set,
     _backup,
     _database,
     _files,
@@ -40,14 +42,15 @@ VERB = _upgrade_plan.VERB
 # What is kept of upgrades, the files that close doors, what occ said.
 WORK, CLOSED = "/var/lib/archipel/upgrade", "/var/lib/archipel/closed"
 LOGS = "/var/log/archipel/upgrade"
-FORWARD = ("prepare", "close", "dump", "point", "upgrade", "missing", "apply", "check", "open")
+REDIS = "/run/archipel/redis"
+FORWARD = ("prepare", "close", "dump", "point", "upgrade", "apply", "check", "open")
 # After a failure.
 BACK = ("shut", "load", "files", "return", "verify", "reopen")
 # On demand: the present state is written down before it goes.
 UNDO = ("prepare", "close", "keep", *BACK)
 WAYS = {"forward": FORWARD, "back": BACK, "undo": UNDO}
-TOKEN = "archipel-upgrade"
-DATABASE_SECONDS = 120
+TOKEN, TOKEN_COMMAND = "archipel-upgrade", "user:add-app-password"
+DATABASE_SECONDS, REDIS_SECONDS = 120, 10
 TAIL_LINES = 12
 RUNNING = {"active", "activating", "deactivating", "reloading"}
 POINT, STAGED, LAST, RATE = "point", "point.new", "last.json", "rate.json"
@@ -56,8 +59,19 @@ MISSING = tuple(
     for what in ("columns", "indices", "primary-keys")
 )
 
-SEEN = "appid = 'login' AND configkey = 'lastLogin'"
-LOGIN = f"{SEEN} AND userid = {{1}}"
+# Accounts that are not disabled and that somebody has logged in to, and when.
+SEEN = """
+SELECT p.userid, p.configvalue FROM {0}.oc_preferences p JOIN {0}.oc_users u ON u.uid = p.userid
+WHERE p.appid = 'login' AND p.configkey = 'lastLogin' AND p.configvalue > '0' AND p.userid NOT IN (
+  SELECT userid FROM {0}.oc_preferences
+  WHERE appid = 'core' AND configkey = 'enabled' AND configvalue = 'false'
+) ORDER BY p.userid LIMIT 1
+"""
+FORGET = "DELETE FROM {0}.oc_authtoken WHERE name = %s"
+LOGIN = """
+UPDATE {0}.oc_preferences SET configvalue = %s
+WHERE appid = 'login' AND configkey = 'lastLogin' AND userid = %s
+"""
 
 Journal = dict[str, t.Any]
 
@@ -76,6 +90,7 @@ class Settings:
     work: str = WORK
     closed: str = CLOSED
     logs: str = LOGS
+    redis: str = REDIS
     database_ca: str = ""
     port: int = 443
     # Seconds that jobs which are running may go on.
@@ -92,6 +107,8 @@ class Job:
     settings: Settings
     item: Mapping[str, t.Any]
     journal: Journal
+    # Seconds of each step that this run did.
+    took: dict[str, float] = field(default_factory=dict)
 
     @property
     def slug(self) -> str:
@@ -201,7 +218,29 @@ def wait_for_jobs(job: Job) -> None:
 
 def stop_php(job: Job) -> None:
     """Let running requests end, and forget what PHP and Redis keep in memory."""
-    _systemd.systemctl("stop", f"space-php@{job.slug}.service", f"space-redis@{job.slug}.service")
+    _systemd.systemctl("stop", f"space-php@{job.slug}.service")
+    empty_redis(job)
+
+
+def empty_redis(job: Job) -> None:
+    """Let Redis forget everything. It looks but once a second whether it is to stop."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(f"{job.settings.redis}/{job.slug}/redis.sock")
+        except (FileNotFoundError, ConnectionRefusedError):
+            # None runs: there is nothing to forget.
+            return
+        connection.settimeout(REDIS_SECONDS)
+        connection.sendall(b"FLUSHDB\r\n")
+        answer = connection.recv(64)
+    if not answer.startswith(b"+OK"):
+        raise UpgradeError(f"its Redis does not forget what it holds: {answer.decode()!r}")
+
+
+def start_php(job: Job) -> None:
+    """Let PHP start meanwhile: the door is closed, nobody asks before the check does."""
+    if is_web(job.item):
+        _systemd.systemctl("start", "--no-block", f"space-php@{job.slug}.service")
 
 
 # --- occ -------------------------------------------------------------------------------
@@ -212,11 +251,24 @@ def unit_of(slug: str) -> str:
     return f"archipel-upgrade-{slug}.service"
 
 
-def occ(job: Job, *arguments: str, more: Sequence[Sequence[str]] = ()) -> str:
+def occ(
+    job: Job,
+    *arguments: str,
+    more: Sequence[Sequence[str]] = (),
+    stdin: str | None = None,
+    secret: bool = False,
+) -> str:
     """Run occ, and further commands after it, write down what it says, and return that.
 
+    Args:
+        job: the space.
+        arguments: of the first command.
+        more: further commands, each if the one before it has succeeded.
+        stdin: what a command reads as `{input}`.
+        secret: the last line of what is said is not written down.
+
     Raises:
-        UpgradeError: it failed.
+        UpgradeError: one of them failed.
 
     """
     node = job.settings.node
@@ -225,16 +277,19 @@ def occ(job: Job, *arguments: str, more: Sequence[Sequence[str]] = ()) -> str:
         node.php,
         arguments,
         root=node.root,
+        stdin=stdin,
         timeout=job.settings.occ_seconds,
         lines=node.sandbox,
         unit=unit_of(job.slug),
         more=more,
     )
-    secret = "auth-tokens" in arguments[0] or "app-password" in arguments[0]
-    said = "" if secret else f"\n{outcome.stdout.strip()}\n{outcome.stderr.strip()}"
-    job.log(f"occ {arguments[0]}: {outcome.code}{said}".strip())
+    said = outcome.stdout.strip().splitlines()
+    lines = [*(said[:-1] if secret else said), *outcome.stderr.strip().splitlines()]
+    names = ", ".join(one[0] for one in (arguments, *more))
+    job.log("\n".join([f"occ {names}: {outcome.code}", *lines]))
     if outcome.code != 0:
-        raise UpgradeError(f"occ {arguments[0]} ended with {outcome.code}: {outcome.why()}")
+        failed = outcome.failed((arguments, *more)[-1][0])
+        raise UpgradeError(f"occ {failed} ended with {outcome.code}: {outcome.why()}")
     return outcome.stdout
 
 
@@ -257,36 +312,30 @@ def prepare(job: Job) -> None:
     job.journal.setdefault("key", secrets.token_hex(16))
     if job.journal["direction"] == "undo":
         return
-    end_occ(job)
     probe(job, version_of(job, job.journal["from"]))
-    account = account_of(job) if is_web(job.item) else ""
-    if account:
-        arguments = ("--no-interaction", f"--name={TOKEN}", account)
-        token = occ(job, "user:add-app-password", *arguments).split()[-1]
-        job.journal["probe"] = [account, token, login_of(job, account)]
+    if is_web(job.item):
+        job.journal["probe"] = account_of(job)
 
 
-def login_of(job: Job, account: str) -> str:
-    """Return when an account was last logged in to: the check must not change that."""
-    sql = f"SELECT configvalue FROM {{0}}.oc_preferences WHERE {LOGIN}"
-    name, user = _mariadb.quote(job.database), _database.text(account)
-    return _database.run(job.server, sql.format(name, user))[0][0]
+def account_of(job: Job) -> list[str] | None:
+    """Return an account that somebody has logged in to, no password yet, and when that was.
 
-
-def account_of(job: Job) -> str:
-    """Return an account that somebody has logged in to; empty if there is none.
-
-    A first login would copy example files into the account.
+    A first login would copy example files into the account. The check must not change the time.
     """
-    name = _mariadb.quote(job.database)
-    off = "SELECT userid FROM {0}.oc_preferences WHERE appid = 'core' AND configkey = 'enabled'"
-    seen = f"SELECT userid FROM {{0}}.oc_preferences WHERE {SEEN}"
-    sql = (
-        f"SELECT uid FROM {{0}}.oc_users WHERE uid IN ({seen} AND configvalue > '0') "
-        f"AND uid NOT IN ({off} AND configvalue = 'false') ORDER BY uid LIMIT 1"
-    )
-    rows = _database.run(job.server, sql.format(name))
-    return rows[0][0] if rows else ""
+    rows = execute(job, (SEEN, ()))
+    return [str(rows[0][0]), "", str(rows[0][1])] if rows else None
+
+
+def execute(job: Job, *statements: tuple[str, Sequence[str]]) -> list[t.Any]:
+    """Run statements on a space's database, `{0}`; return the rows of the last one."""
+    name, connection = _mariadb.quote(job.database), job.settings.node.connect(job.item["database"])
+    try:
+        with connection.cursor() as cursor:
+            for sql, values in statements:
+                cursor.execute(sql.format(name), values)
+            return list(cursor.fetchall())
+    finally:
+        connection.close()
 
 
 def close(job: Job) -> None:
@@ -297,6 +346,7 @@ def close(job: Job) -> None:
     # One that began in between.
     wait_for_jobs(job)
     stop_php(job)
+    start_php(job)
 
 
 def dump(job: Job) -> None:
@@ -314,7 +364,8 @@ def write_down(job: Job, folder: str) -> None:
     for name in ("config/config.php", _installation.APPLIED):
         if os.path.exists(f"{job.home}/{name}"):
             shutil.copy2(f"{job.home}/{name}", f"{folder}/{os.path.basename(name)}")
-    os.sync()
+    for name in os.listdir(folder):
+        flush(f"{folder}/{name}")
     described = {
         "release": job.journal["from"],
         "version": job.journal["version"],
@@ -326,6 +377,15 @@ def write_down(job: Job, folder: str) -> None:
         "probe": job.journal["probe"],
     }
     _journal.save(f"{folder}/point.json", described)
+
+
+def flush(path: str) -> None:
+    """Make sure that a file outlives a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def point_at(job: Job, release: str) -> None:
@@ -345,9 +405,52 @@ def point(job: Job) -> None:
 
 
 def upgrade(job: Job) -> None:
-    """Let Nextcloud upgrade its database; legal also after one that was cut short."""
-    end_occ(job)
-    occ(job, "upgrade", "--no-interaction")
+    """Let Nextcloud upgrade its database; legal also after one that was cut short.
+
+    What the step `apply` is to do follows in the same sandbox, where the release can do so:
+    each further start of Nextcloud is time in which nobody can work.
+    """
+    answer, wanted = None, _installation.told(job.item, job.settings.node)
+    if follows := following(job):
+        order = _installation.order(wanted, job.settings.node)
+        answer = upgrade_and_tell(job, follows, order)
+    else:
+        occ(job, "upgrade", "--no-interaction")
+    make_sure_of_upgrade(job)
+    if answer is not None:
+        note_answer(job, wanted, answer)
+
+
+def following(job: Job) -> list[str]:
+    """Return the command that does the rest in one process; none where the release has none."""
+    releases = job.settings.node.releases
+    version = _installation.own_version(releases, job.journal["to"])
+    if _application_set.numbers_of(version) < _application_set.AROUND_SINCE:
+        return []
+    before = (f"--before={json.dumps(command)}" for command in MISSING)
+    after = (f"--after={json.dumps(command)}" for command in token_commands(job))
+    return [*_installation.APPLY, *before, *after]
+
+
+def upgrade_and_tell(job: Job, follows: Sequence[str], order: str) -> dict[str, t.Any] | None:
+    """Run the upgrade and what follows; return the answer, None if that is to be done alone."""
+    try:
+        said = occ(job, "upgrade", "--no-interaction", more=[follows], stdin=order, secret=True)
+    except UpgradeError as error:
+        alone = f"occ {follows[0]} ended" in str(error) and _installation.is_turned_off(str(error))
+        if not alone:
+            raise
+        return None
+    return _installation.read_answer(said)
+
+
+def make_sure_of_upgrade(job: Job) -> None:
+    """Look at what the upgrade left.
+
+    Raises:
+        UpgradeError: it said nothing of a failure, and failed.
+
+    """
     config = _files.read_text(f"{job.home}/config/config.php")
     found = _status.VERSION.search(config)
     wanted = version_of(job, job.journal["to"])
@@ -360,36 +463,67 @@ def upgrade(job: Job) -> None:
         raise UpgradeError("occ upgrade left maintenance mode on")
 
 
+def note_answer(job: Job, wanted: Mapping[str, t.Any], answer: Mapping[str, t.Any]) -> None:
+    """Write down what followed the upgrade: the step `apply` finds it done."""
+    for what in _installation.mark_applied(wanted, job.settings.node, answer):
+        job.log(f"applied: {what}")
+    for one in answer["commands"]:
+        if one["command"] == TOKEN_COMMAND:
+            keep_token(job, one["output"])
+        else:
+            job.log(f"{one['command']}: {one['output']}")
+    job.journal["told"] = True
+
+
+def token_commands(job: Job) -> list[list[str]]:
+    """Return the command that makes the password for the check; none where there is no account."""
+    account = job.journal["probe"]
+    return [[TOKEN_COMMAND, "--no-interaction", f"--name={TOKEN}", account[0]]] if account else []
+
+
+def keep_token(job: Job, said: str) -> None:
+    """Remember the password for the check."""
+    account = job.journal["probe"]
+    job.journal["probe"] = [account[0], said.rsplit(maxsplit=1)[-1], account[2]]
+
+
 def version_of(job: Job, release: str) -> str:
     """Return the full version of a release of this node."""
     manifest = _files.read_text(f"{job.settings.node.releases}/{release}.json")
     return str(json.loads(manifest)["version_full"])
 
 
-def missing(job: Job) -> None:
-    """Add what Nextcloud leaves to the operator: columns, indices, primary keys."""
-    first, *others = MISSING
-    occ(job, *first, more=others)
-
-
 def apply(job: Job) -> None:
     """Tell Nextcloud its application set, and look for what the upgrade switched off."""
-    before = frozenset(job.journal["enabled"])
     node = job.settings.node
     told = _installation.told(job.item, node)
-    for what in _installation.apply(told, node):
-        job.log(f"applied: {what}")
+    if not job.journal.get("told"):
+        tell(job, told)
     _installation.tidy(told, node)
     asked = _upgrade_plan.ask_alone(job.item, node.connect, node.database_error)
     if asked.error:
         raise UpgradeError(asked.error)
     without = set(node.without.get(job.journal["to"], ()))
     switched = set((told["applied"].get("apps") or {}).get("disable", ()))
+    before = frozenset(job.journal["enabled"])
     lost = sorted(before - asked.enabled - job.settings.disabled - without - switched)
     if lost:
         raise UpgradeError(
             f"the upgrade switched off {', '.join(lost)}, and they do not go on again"
         )
+
+
+def tell(job: Job, told: Mapping[str, t.Any]) -> None:
+    """Do what could not follow the upgrade in its sandbox.
+
+    What Nextcloud leaves to the operator: columns, indices, primary keys. Then its application set.
+    """
+    first, *others = MISSING
+    occ(job, *first, more=others)
+    for what in _installation.apply(told, job.settings.node):
+        job.log(f"applied: {what}")
+    if command := token_commands(job):
+        keep_token(job, occ(job, *command[0], secret=True))
 
 
 def check(job: Job) -> None:
@@ -410,13 +544,10 @@ def probe(job: Job, version: str) -> None:
 
 def forget_token(job: Job) -> None:
     """Take back the application password that the check used, and its trace."""
-    name = _mariadb.quote(job.database)
-    sql = f"DELETE FROM {name}.oc_authtoken WHERE name = '{TOKEN}'"
-    if probe_of := job.journal["probe"]:
-        user, value = (_database.text(str(probe_of[index])) for index in (0, 2))
-        told = f"UPDATE {{0}}.oc_preferences SET configvalue = {value} WHERE {LOGIN}"
-        sql = f"{sql}; {told.format(name, user)}"
-    _database.run(job.server, sql)
+    statements: list[tuple[str, Sequence[str]]] = [(FORGET, (TOKEN,))]
+    if account := job.journal["probe"]:
+        statements.append((LOGIN, (account[2], account[0])))
+    execute(job, *statements)
 
 
 def open_up(job: Job) -> None:
@@ -445,6 +576,7 @@ def write_last(job: Job, result: str) -> None:
         "began": journal["began"],
         "ended": now,
         "downtime": round(now - closed_at, 2),
+        "steps": job.took,
         "why": journal.get("why", ""),
         "log": job.log_path,
     }
@@ -547,10 +679,16 @@ def come_back(job: Job) -> None:
 
 def verify(job: Job) -> None:
     """Ask the space whether it serves again, on the old release; tell sync clients if need be."""
+    if not is_touched(job):
+        return
+    commands = token_commands(job)
     if job.journal["direction"] == "undo":
-        occ(job, "maintenance:data-fingerprint")
-    if is_touched(job):
-        probe(job, version_of(job, job.journal["from"]))
+        commands.insert(0, ["maintenance:data-fingerprint"])
+    if commands:
+        said = occ(job, *commands[0], more=commands[1:], secret=bool(job.journal["probe"]))
+        if job.journal["probe"]:
+            keep_token(job, said)
+    probe(job, version_of(job, job.journal["from"]))
 
 
 def reopen(job: Job) -> None:
@@ -572,7 +710,6 @@ STEPS: dict[str, Callable[[Job], None]] = {
     "dump": dump,
     "point": point,
     "upgrade": upgrade,
-    "missing": missing,
     "apply": apply,
     "check": check,
     "open": open_up,
@@ -617,12 +754,16 @@ def begin(settings: Settings, item: Mapping[str, t.Any], verdict: Mapping[str, t
 def walk(job: Job) -> None:
     """Do the steps from the one the journal names to the last of its way."""
     way = WAYS[job.journal["direction"]]
+    if job.journal["step"] != way[0]:
+        end_occ(job)
     # One start of its Redis for all commands.
     with _occ.awake(job.slug):
         for step in way[way.index(job.journal["step"]) :]:
             job.save(step=step)
             job.log(f"step {step}")
+            began = time.monotonic()
             STEPS[step](job)
+            job.took[step] = round(time.monotonic() - began, 2)
     _journal.remove(job.slug)
 
 

@@ -3,10 +3,12 @@
 # Copyright: The Archipel contributors
 """What an upgrade costs beside the bare ``occ upgrade`` of the same spaces.
 
-Installs spaces on one release, upgrades them with playbooks/upgrade.yml, brings them back with
-playbooks/rollback.yml, and upgrades the same spaces again with nothing but ``occ upgrade``, as many
-at a time. Prints both walls, the time each space is closed beside the time of its bare
-``occ upgrade``, and a run over a thousand spaces that are there already.
+Installs spaces on one release, each with an account that has logged in, and has the other release
+built and compiled. Then, some times over, upgrades them with nothing but ``occ upgrade``, loads
+their databases back, upgrades them with playbooks/upgrade.yml, as many at a time, and brings them
+back with playbooks/rollback.yml. Prints both walls, the time each space is closed beside the time
+of its bare ``occ upgrade``, what each step takes, and a run over a thousand spaces that are there
+already.
 
 The archives of both releases may lie in a folder (--archives, --old, --new); otherwise the stand-in
 is upgraded. It says which.
@@ -27,7 +29,7 @@ from pathlib import Path
 import yaml
 
 from tests.benchmarks.bench_idle import entry
-from tests.benchmarks.nodes import BUILD, ROOT, Environment, Nodes, Sample
+from tests.benchmarks.nodes import BUILD, ROOT, Environment, Nodes
 from tools import release
 from tools.lab.machine import Machine
 
@@ -43,6 +45,49 @@ setpriv --reuid "space-$1" --regid "space-$1" --groups "space-$1,archipel-db" \\
     env NEXTCLOUD_CONFIG_DIR="/srv/spaces/$1/config" \\
     php -d apc.enable_cli=1 -d memory_limit=512M occ upgrade --no-interaction >/tmp/bare-$1.log 2>&1
 echo "$1 $(date +%s.%N) $start"
+"""
+# Before a bare upgrade, and after it: nothing else brings a space back.
+KEEP = """\
+set -eu
+for slug in "$@"; do
+    mariadb-dump --single-transaction --hex-blob "space_$slug" > "/tmp/$slug.sql"
+    cp -p "/srv/spaces/$slug/config/config.php" "/tmp/$slug.php"
+done
+"""
+BACK = """\
+set -eu
+release=$1
+shift
+for slug in "$@"; do
+    mariadb -e "DROP DATABASE \\`space_$slug\\`; CREATE DATABASE \\`space_$slug\\`
+        CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    mariadb "space_$slug" < "/tmp/$slug.sql"
+    cp -p "/tmp/$slug.php" "/srv/spaces/$slug/config/config.php"
+    ln -sfn "../../nextcloud/releases/$release" "/srv/spaces/$slug/release"
+done
+"""
+# Somebody who has logged in: the check after an upgrade stores a file in their name.
+PERSON = """\
+import base64, http.client, os, secrets, ssl, subprocess, sys
+domain, *slugs = sys.argv[1:]
+for slug in slugs:
+    password, unit = secrets.token_urlsafe(18), f"space-occ@{slug}.target"
+    user = [f"--reuid=space-{slug}", f"--regid=space-{slug}", f"--groups=space-{slug},archipel-db"]
+    added = {"OC_PASS": password, "NEXTCLOUD_CONFIG_DIR": f"/srv/spaces/{slug}/config"}
+    occ = ["php", "-d", "apc.enable_cli=1", "-d", "memory_limit=512M", "occ"]
+    subprocess.run(["systemctl", "start", unit], check=True)
+    subprocess.run(
+        ["setpriv", *user, *occ, "user:add", "--password-from-env", "camille"],
+        cwd=f"/srv/spaces/{slug}/release", env={**os.environ, **added}, check=True,
+    )
+    subprocess.run(["systemctl", "stop", unit], check=True)
+    context = ssl._create_unverified_context()
+    web = http.client.HTTPSConnection("127.0.0.1", context=context)
+    told = base64.b64encode(f"camille:{password}".encode()).decode()
+    headers = {"Host": f"{slug}.{domain}", "Authorization": f"Basic {told}"}
+    web.request("PUT", "/remote.php/dav/files/camille/a.txt", body=b"hello", headers=headers)
+    if web.getresponse().status != 201:
+        sys.exit(f"{slug}: nobody can store a file")
 """
 # What a space that was upgraded leaves behind, as far as a run that does nothing reads it.
 THERE = """\
@@ -95,47 +140,79 @@ def standin(version: str) -> dict[str, t.Any]:
     return {**first, "version": version, "archive": {}}
 
 
-def upgraded(environment: Environment, both: Both) -> tuple[Sample, dict[str, float]]:
-    """Upgrade all spaces; return the run, and the seconds that each was closed."""
+@dataclass
+class Turn:
+    """One upgrade of all spaces: its wall, the seconds of each space, and of each step."""
+
+    wall: float
+    each: list[float]
+    steps: dict[str, float]
+
+
+def ours(environment: Environment, both: Both) -> Turn:
+    """Upgrade all spaces with the playbook, and bring them back."""
     run = environment.play(UPGRADE, "-e", f"release={both.new}", "-e", f"parallel={PARALLEL}")
     machine = environment.machines[0]
-    lasts = machine.execute("sh", "-c", "cat /var/lib/archipel/upgrade/*/last.json")
-    closed, decoder, rest = {}, json.JSONDecoder(), lasts
+    rest = machine.execute("sh", "-c", "cat /var/lib/archipel/upgrade/*/last.json")
+    found, decoder = [], json.JSONDecoder()
     while rest:
         one, end = decoder.raw_decode(rest)
-        closed[one["log"]], rest = float(one["downtime"]), rest[end:].lstrip()
-    return run, closed
+        found.append(one)
+        rest = rest[end:].lstrip()
+    slugs = ",".join(space["slug"] for space in environment.spaces())
+    environment.play(ROLLBACK, "-e", f"only={slugs}")
+    names = found[0]["steps"]
+    steps = {name: statistics.median(one["steps"][name] for one in found) for name in names}
+    return Turn(run.seconds, [float(one["downtime"]) for one in found], steps)
 
 
-def bare(machine: Machine, slugs: list[str], new: str) -> tuple[float, list[float]]:
-    """Upgrade the same spaces with occ alone; return the wall, and the seconds of each."""
+def bare(machine: Machine, slugs: list[str], both: Both) -> Turn:
+    """Upgrade all spaces with occ alone, and bring them back."""
     machine.execute("sh", "-c", "cat > /tmp/bare.sh", stdin=BARE)
+    machine.execute("sh", "-s", "--", *slugs, stdin=KEEP)
     targets = " ".join(f"space-occ@{slug}.target" for slug in slugs)
     machine.execute("sh", "-c", f"systemctl start {targets}")
-    each = f"printf '%s\\n' {' '.join(slugs)} | xargs -P {PARALLEL} -I @ sh /tmp/bare.sh @ {new}"
+    each = (
+        f"printf '%s\\n' {' '.join(slugs)} | xargs -P {PARALLEL} -I @ sh /tmp/bare.sh @ {both.new}"
+    )
     start = time.perf_counter()
     lines = machine.execute("sh", "-c", each).splitlines()
     wall = time.perf_counter() - start
     machine.execute("sh", "-c", f"systemctl stop {targets}")
     if len(lines) != len(slugs):
         sys.exit(f"the bare occ upgrade failed for {len(slugs) - len(lines)} spaces")
+    machine.execute("sh", "-s", "--", both.old, *slugs, stdin=BACK)
     times = [line.split() for line in lines]
-    return wall, [float(end) - float(begin) for _slug, end, begin in times]
+    return Turn(wall, [float(end) - float(begin) for _slug, end, begin in times], {})
 
 
-def compare(environment: Environment, both: Both) -> None:
-    """Print our upgrade beside the bare one."""
+def build(environment: Environment, both: Both) -> None:
+    """Have the new release built and compiled: both ways of upgrading start from there."""
+    environment.policy(archipel_ring_releases={"canary": both.new})
+    run = environment.play("playbooks/platform.yml", "--tags", "nextcloud")
+    environment.policy(archipel_ring_releases={})
+    print(f"  building and compiling      {run.seconds:8.1f} s, once for each machine")
+
+
+def compare(environment: Environment, both: Both, rounds: int) -> None:
+    """Print our upgrade beside the bare one, from turns one after the other."""
     slugs = [space["slug"] for space in environment.spaces()]
-    run, closed = upgraded(environment, both)
-    environment.play(ROLLBACK, "-e", f"only={','.join(slugs)}")
-    wall, each = bare(environment.machines[0], slugs, both.new)
-    ours, theirs = statistics.median(closed.values()), statistics.median(each)
-    print(f"{len(slugs)} spaces, {both.old} to {both.new}, {PARALLEL} at a time")
-    print(f"  bare occ upgrade            {wall:8.1f} s wall   {theirs:6.2f} s each")
-    print(f"  playbooks/upgrade.yml       {run.seconds:8.1f} s wall   {ours:6.2f} s closed each")
-    print(
-        f"  ratio                       {run.seconds / wall:8.2f} x        {ours / theirs:6.2f} x"
-    )
+    machine = environment.machines[0]
+    machine.execute("python3", "-", "bench.localhost", *slugs, stdin=PERSON)
+    print(f"{len(slugs)} spaces, {both.old} to {both.new}, {PARALLEL} at a time, {rounds} rounds")
+    build(environment, both)
+    turns = [(bare(machine, slugs, both), ours(environment, both)) for _ in range(rounds)]
+    middle: list[tuple[float, float]] = []
+    for name, some in zip(("bare occ upgrade", UPGRADE), zip(*turns, strict=True), strict=True):
+        wall = statistics.median(turn.wall for turn in some)
+        each = statistics.median(seconds for turn in some for seconds in turn.each)
+        middle.append((wall, each))
+        print(f"  {name:<27} {wall:8.1f} s wall   {each:6.2f} s each")
+    (wall, each), (our_wall, our_each) = middle
+    print(f"  ratio                       {our_wall / wall:8.2f} x        {our_each / each:6.2f} x")
+    for name in turns[0][1].steps:
+        seconds = statistics.median(our.steps[name] for _bare, our in turns)
+        print(f"    {name:<25} {seconds:8.2f} s")
 
 
 def nothing(environment: Environment, both: Both, number: int) -> None:
@@ -158,6 +235,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="4 spaces instead of 20")
     parser.add_argument("--spaces", type=int)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--archives", type=Path, help="folder with both archives of Nextcloud")
     parser.add_argument("--old", help="release in there to upgrade from")
     parser.add_argument("--new", help="release in there to upgrade to")
@@ -169,7 +247,7 @@ def main() -> None:
         environment = Environment(BUILD / "bench/upgrade", number, nodes.machines, **both.policy)
         environment.play("playbooks/site.yml")
         print(release.running(nodes.machines[0]))
-        compare(environment, both)
+        compare(environment, both, options.rounds)
         nothing(environment, both, 1000)
     finally:
         nodes.down()

@@ -60,6 +60,37 @@ def clean(occ: Occ):
     occ("app:disable", "admin_audit")
 
 
+class TestCommandsAround:
+    """Other commands of occ, in the process that applies."""
+
+    def test_what_they_say_is_in_the_answer(self, apply: Apply):
+        before, after = '--before=["db:add-missing-columns"]', '--after=["status", "--output=json"]'
+        done = apply({"groups": []}, before, '--before=["db:add-missing-indices"]', after)
+        assert done.code == 0, done
+        assert [one["command"] for one in done.json["commands"]] == [
+            "db:add-missing-columns",
+            "db:add-missing-indices",
+            "status",
+        ]
+        assert json.loads(done.json["commands"][-1]["output"])["installed"] is True
+
+    def test_a_dry_run_runs_none(self, apply: Apply):
+        done = apply({}, '--before=["db:add-missing-columns"]', "--dry-run")
+        assert (done.code, done.json.get("commands")) == (0, None)
+
+    def test_one_that_fails_is_named_and_nothing_is_applied(self, occ: Occ, apply: Apply):
+        done = apply({"groups": ["late"]}, '--before=["user:info", "nobody-of-this-name"]')
+        assert done.code == 1
+        assert "user:info ended with 1" in done.err + done.out
+        assert "late" not in occ("group:list", "--output=json").json
+
+    @pytest.mark.parametrize("command", ["status", "[]", '["a", 1]', '{"a": "b"}'])
+    def test_what_is_no_list_of_words_is_refused(self, apply: Apply, command: str):
+        done = apply({}, f"--before={command}")
+        assert done.code == 2
+        assert "expected a JSON list of words" in done.err
+
+
 class TestApply:
     def test_describes_then_does_then_rests(self, occ: Occ, apply: Apply, clean: None):
         foretold = apply(DESIRED, "--dry-run").json

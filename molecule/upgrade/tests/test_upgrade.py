@@ -24,7 +24,7 @@ from tests.support.fleet import NEW, OLD, Fleet, told
 from tests.support.scenario import Scenario
 from tools import ROOT, inventory
 
-FORWARD = (*("prepare", "close", "dump", "point", "upgrade", "missing", "apply", "check", "open"),)
+FORWARD = ("prepare", "close", "dump", "point", "upgrade", "apply", "check", "open")
 BACK = ("shut", "load", "files", "return", "verify", "reopen")
 SPACES = {
     *(f"canary-{number}" for number in (1, 2)),

@@ -8,7 +8,8 @@
 //   {"arguments": ["user:add", "x"], "environment": {"OC_PASS": "…"}, "input": "…"}
 // With "more": [["status"], …] those commands follow, each in a process of its own, as long as
 // the one before it succeeds: starting the sandbox costs more than a short command does.
-// The input goes to a private file; "{input}" in an argument stands for its path.
+// The input goes to a private file; "{input}" in an argument stands for its path. Which of several
+// commands failed is said on standard error.
 
 declare(strict_types=1);
 
@@ -21,14 +22,18 @@ if ($release === false || !is_array($request['arguments'] ?? null)) {
 foreach ($request['environment'] ?? [] as $name => $value) {
 	putenv("$name=$value");
 }
-$arguments = array_map(strval(...), $request['arguments']);
+$commands = [$request['arguments'], ...$request['more'] ?? []];
+$commands = array_map(static fn (array $words) => array_map(strval(...), $words), $commands);
 if (isset($request['input'])) {
 	$file = tempnam(sys_get_temp_dir(), 'occ');
 	file_put_contents($file, $request['input']);
-	register_shutdown_function(static fn () => @unlink($file));
-	$arguments = str_replace('{input}', $file, $arguments);
+	// The processes of the first commands leave it to the last one.
+	$owner = getmypid();
+	register_shutdown_function(static fn () => getmypid() === $owner && @unlink($file));
+	$commands = array_map(static fn (array $words) => str_replace('{input}', $file, $words), $commands);
 }
-foreach ($request['more'] ?? [] as $next) {
+$arguments = array_shift($commands);
+foreach ($commands as $next) {
 	$child = pcntl_fork();
 	if ($child === -1) {
 		fwrite(STDERR, "occ-args: cannot fork\n");
@@ -40,9 +45,11 @@ foreach ($request['more'] ?? [] as $next) {
 	}
 	pcntl_waitpid($child, $status);
 	if (!pcntl_wifexited($status) || pcntl_wexitstatus($status) !== 0) {
-		exit(pcntl_wifexited($status) ? pcntl_wexitstatus($status) : 2);
+		$code = pcntl_wifexited($status) ? pcntl_wexitstatus($status) : 2;
+		fwrite(STDERR, "\nocc-args: {$arguments[0]} ended with $code\n");
+		exit($code);
 	}
-	$arguments = array_map(strval(...), $next);
+	$arguments = $next;
 }
 $argv = ['occ', ...$arguments];
 $argc = count($argv);

@@ -14,7 +14,25 @@ final class ArchipelCommands extends Command
 {
     public function apply(): int
     {
-        return $this->print(Report::apply(new ArchipelSpace($this->server), $this->input->text('input', '-'), $this->input->has('dry-run')));
+        $commands = array_filter(['before' => $this->input->list('before'), 'after' => $this->input->list('after')]);
+        $run = $commands === [] ? null : $this->runHere(...);
+        $file = $this->input->text('input', '-');
+        return $this->print(Report::apply(new ArchipelSpace($this->server), $file, $this->input->has('dry-run'), $run, $commands));
+    }
+
+    /**
+     * @param list<string> $words
+     * @return array{int, string}
+     */
+    private function runHere(array $words): array
+    {
+        ob_start();
+        try {
+            $status = (new Console($this->server))->run($words);
+        } finally {
+            $output = (string)ob_get_clean();
+        }
+        return [$status, $output];
     }
 
     public function status(): int

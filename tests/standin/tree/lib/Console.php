@@ -52,7 +52,7 @@ final class Console
         'group:adduser' => ['group user', AccountCommands::class, 'addMember'],
     ];
     private const OF_ARCHIPEL = [
-        'archipel:apply' => ['--input= --dry-run', ArchipelCommands::class, 'apply'],
+        'archipel:apply' => ['--input= --dry-run --before=* --after=*', ArchipelCommands::class, 'apply'],
         'archipel:status' => ['', ArchipelCommands::class, 'status'],
     ];
 

@@ -8,6 +8,8 @@ import contextlib
 import inspect
 import json
 import os
+import socket
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -53,7 +55,7 @@ class World:
     """A space that notes which steps were done with it."""
 
     def __init__(self, settings):
-        self.settings, self.done = settings, []
+        self.settings, self.done, self.ended = settings, [], []
         # Step → what happens in it, once.
         self.events = {}
 
@@ -114,6 +116,7 @@ def settings(tmp_path, monkeypatch):
 def world(settings, monkeypatch):
     world = World(settings)
     monkeypatch.setattr(_database, "size", lambda *_: 0)
+    monkeypatch.setattr(_upgrade, "end_occ", lambda _job: world.ended.append(True))
     for name in STEPS:
         monkeypatch.setitem(STEPS, name, world.step(name))
     return world
@@ -174,6 +177,8 @@ def test_a_run_that_was_killed_goes_on_at_the_same_step(world, step):
     world.done.clear()
     assert world.move() == ""
     assert world.done == list(FORWARD[FORWARD.index(step) :])
+    # An occ that the killed run left behind is ended first; a run that begins has none.
+    assert bool(world.ended) == (step != FORWARD[0])
 
 
 @pytest.mark.parametrize("step", BACK)
@@ -303,7 +308,7 @@ def test_before_there_is_a_dump_nothing_is_brought_back(settings, step):
     assert _upgrade.back_word(one) == "left as it was"
 
 
-@pytest.mark.parametrize("step", ["point", "upgrade", "missing", "apply", "check", "open"])
+@pytest.mark.parametrize("step", ["point", "upgrade", "apply", "check", "open"])
 def test_afterwards_everything_is(settings, step):
     assert _upgrade.back_word(job(settings, direction="back", failed_at=step)) == "rolled back"
 
@@ -350,15 +355,17 @@ def counted(_server, _name, source):
 class Occ:
     """An occ that answers as it is told."""
 
-    def __init__(self, code=0, stdout="", config=None):
-        self.code, self.stdout, self.config, self.calls = code, stdout, config, []
+    def __init__(self, code=0, stdout="", config=None, stderr="it broke"):
+        self.code, self.stdout, self.stderr, self.config = code, stdout, stderr, config
+        self.calls, self.options = [], []
 
-    def __call__(self, slug, _php, arguments, **_options):
+    def __call__(self, slug, _php, arguments, **options):
         self.calls.append(tuple(arguments))
+        self.options.append(options)
         if self.config:
             with open(self.config[0], "w", encoding="utf-8") as file:
                 file.write(self.config[1])
-        return _occ.Outcome(self.code, self.stdout, "it broke" if self.code else "")
+        return _occ.Outcome(self.code, self.stdout, self.stderr if self.code else "")
 
 
 @pytest.mark.parametrize(
@@ -375,7 +382,7 @@ def test_an_upgrade_counts_by_what_it_left(settings, monkeypatch, code, config, 
     one = job(settings)
     path = f"{one.home}/config/config.php"
     monkeypatch.setattr(_occ, "run", Occ(code, config=(path, f"<?php\n{config}")))
-    monkeypatch.setattr(_systemd, "properties", lambda *_: {})
+    monkeypatch.setattr(_installation, "told", lambda item, _node: {**item, "applied": {}})
     if said:
         with pytest.raises(UpgradeError, match=said):
             _upgrade.upgrade(one)
@@ -386,7 +393,8 @@ def test_an_upgrade_counts_by_what_it_left(settings, monkeypatch, code, config, 
 def test_secrets_are_not_in_the_log(settings, monkeypatch):
     one = job(settings)
     monkeypatch.setattr(_occ, "run", Occ(stdout="app password:\nSECRET"))
-    assert _upgrade.occ(one, "user:add-app-password", "camille").endswith("SECRET")
+    said = _upgrade.occ(one, "user:add-app-password", "camille", secret=True)
+    assert said.endswith("SECRET")
     assert "SECRET" not in read(one.log_path)
 
 
@@ -398,6 +406,7 @@ def test_what_the_upgrade_switched_off_for_good_is_a_failure(settings, monkeypat
     one = job(settings)
     monkeypatch.setattr(_installation, "told", lambda item, _node: {**item, "applied": {}})
     monkeypatch.setattr(_installation, "apply", lambda *_: ["an application enabled"])
+    monkeypatch.setattr(_occ, "run", Occ())
     monkeypatch.setattr(_installation, "tidy", lambda *_: None)
     asked = _upgrade_plan.Asked(enabled=frozenset(enabled))
     monkeypatch.setattr(_upgrade_plan, "ask_alone", lambda *_: asked)
@@ -408,6 +417,121 @@ def test_what_the_upgrade_switched_off_for_good_is_a_failure(settings, monkeypat
         _upgrade.apply(replace(one, settings=replace(settings, disabled=frozenset({"deck"}))))
     else:
         _upgrade.apply(one)
+
+
+ANSWER = {
+    "changes": ["an application enabled"],
+    "commands": [
+        {"command": "db:add-missing-columns", "output": "Done."},
+        {"command": "user:add-app-password", "output": "app password:\nSECRET"},
+    ],
+}
+
+
+def modern(settings, version="0.4.0"):
+    """Let the new release have an application that runs other commands in its process."""
+    manifest = {"version_full": "34.0.4.1", "applications": {"archipel": {"version": version}}}
+    with open(f"{settings.node.releases}/34.0.4.json", "w", encoding="utf-8") as file:
+        json.dump(manifest, file)
+    _installation.own_version.cache_clear()
+
+
+def upgraded(settings, monkeypatch, **answers):
+    """Do the step `upgrade` with an occ that answers so."""
+    one = job(settings, probe=["camille", "", "1700000000"])
+    path = f"{one.home}/config/config.php"
+    occ = Occ(config=(path, "<?php\n  'version' => '34.0.4.1',\n"), **answers)
+    monkeypatch.setattr(_occ, "run", occ)
+    monkeypatch.setattr(_installation, "told", lambda item, _node: {**item, "applied": {}})
+    monkeypatch.setattr(_installation, "mark_applied", lambda *_: ["an application enabled"])
+    _upgrade.upgrade(one)
+    return one, occ
+
+
+def test_what_follows_the_upgrade_is_one_more_process_in_its_sandbox(settings, monkeypatch):
+    modern(settings)
+    one, occ = upgraded(settings, monkeypatch, stdout=f"Update successful\n{json.dumps(ANSWER)}\n")
+    ((follows,),) = [options["more"] for options in occ.options]
+    assert follows[:2] == ["archipel:apply", "--input={input}"]
+    words = [json.loads(part.partition("=")[2]) for part in follows[2:]]
+    assert [each[0] for each in words[:3]] == [command for command, _ in _upgrade.MISSING]
+    assert words[3][-1] == "camille"
+    assert one.journal["told"]
+    assert one.journal["probe"] == ["camille", "SECRET", "1700000000"]
+    assert "SECRET" not in read(one.log_path)
+    assert "an application enabled" in read(one.log_path)
+    # The next step finds it done.
+    monkeypatch.setattr(_installation, "tidy", lambda *_: None)
+    asked = _upgrade_plan.Asked(enabled=frozenset({"files", "deck"}))
+    monkeypatch.setattr(_upgrade_plan, "ask_alone", lambda *_: asked)
+    _upgrade.apply(one)
+    assert len(occ.calls) == 1
+
+
+def test_an_older_application_is_told_alone(settings, monkeypatch):
+    modern(settings, "0.3.0")
+    one, occ = upgraded(settings, monkeypatch, stdout="Update successful")
+    assert [options["more"] for options in occ.options] == [()]
+    assert not one.journal.get("told")
+    monkeypatch.setattr(_installation, "apply", lambda *_: ["an application enabled"])
+    _upgrade.tell(one, {})
+    assert [call[0] for call in occ.calls] == [
+        "upgrade",
+        "db:add-missing-columns",
+        _upgrade.TOKEN_COMMAND,
+    ]
+
+
+def test_an_application_that_is_turned_off_is_told_alone(settings, monkeypatch):
+    modern(settings)
+    one, _ = upgraded(
+        settings, monkeypatch, code=1, stderr='Command "archipel:apply" is not defined.'
+    )
+    assert not one.journal.get("told")
+
+
+def test_a_failed_upgrade_is_not_taken_for_an_application_turned_off(settings, monkeypatch):
+    modern(settings)
+    stderr = "archipel: not defined\nocc-args: upgrade ended with 5\n"
+    with pytest.raises(UpgradeError, match=r"occ upgrade ended with 5: archipel: not defined$"):
+        upgraded(settings, monkeypatch, code=5, stderr=stderr)
+
+
+def test_what_followed_and_failed_is_named(settings, monkeypatch):
+    modern(settings)
+    with pytest.raises(UpgradeError, match="occ archipel:apply ended with 2: no such app"):
+        upgraded(settings, monkeypatch, code=2, stderr="no such app")
+
+
+def serve(path, answer):
+    """Listen like a Redis; return what was heard."""
+    heard, server = [], socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+
+    def one():
+        connection, _ = server.accept()
+        with connection:
+            heard.append(connection.recv(64))
+            connection.sendall(answer)
+
+    threading.Thread(target=one, daemon=True).start()
+    return heard
+
+
+def test_redis_forgets_and_is_asked_whether_it_has(settings):
+    with tempfile.TemporaryDirectory(prefix="redis") as folder:
+        one = job(replace(settings, redis=folder))
+        # None runs: nothing to forget.
+        _upgrade.empty_redis(one)
+        os.mkdir(f"{folder}/amap")
+        heard = serve(f"{folder}/amap/redis.sock", b"+OK\r\n")
+        _upgrade.empty_redis(one)
+        assert heard == [b"FLUSHDB\r\n"]
+        os.unlink(f"{folder}/amap/redis.sock")
+        serve(f"{folder}/amap/redis.sock", b"-NOPERM\r\n")
+        with pytest.raises(UpgradeError, match="does not forget"):
+            _upgrade.empty_redis(one)
 
 
 def test_jobs_that_do_not_end_are_waited_for_and_then_said(settings, monkeypatch):

@@ -21,14 +21,25 @@ final class Report
     ) {
     }
 
-    public static function apply(Space $space, string $file, bool $dryRun): self
+    /**
+     * @param null|\Closure(list<string>): array{int, string} $run runs a command of occ in this process
+     * @param array<string, list<string>> $commands "before" and "after", see Commands; a dry run runs none
+     */
+    public static function apply(Space $space, string $file, bool $dryRun, ?\Closure $run = null, array $commands = []): self
     {
         $json = @file_get_contents($file === '-' ? 'php://stdin' : $file);
         if ($json === false) {
             return new self(self::INVALID, '', "archipel:apply: $file cannot be read; nothing was changed");
         }
         try {
-            $result = (new Converger($space, $dryRun))->converge(DesiredState::fromJson($json));
+            $around = $run === null || $dryRun ? null : new Commands($run, $commands);
+            $wanted = DesiredState::fromJson($json);
+            $around?->run('before');
+            $result = (new Converger($space, $dryRun))->converge($wanted);
+            $around?->run('after');
+            $result += $around === null ? [] : ['commands' => $around->said()];
+        } catch (CommandFailed $failed) {
+            return new self(self::FAILED, '', 'archipel:apply: ' . $failed->getMessage());
         } catch (InvalidState $invalid) {
             $problems = implode("\n", array_map(fn ($problem) => "archipel:apply: $problem", $invalid->problems));
             return new self(self::INVALID, '', $problems . "\narchipel:apply: nothing was changed");
