@@ -138,16 +138,49 @@ def run(
 
     """
     release = os.path.realpath(f"{root}/{slug}/release", strict=True)
-    request: dict[str, t.Any] = {
+    command = sandboxed(slug, php, release, timeout=timeout, lines=lines, unit=unit)
+    with awake(slug):
+        done = subprocess.run(
+            command,
+            input=request(arguments, environment=environment, stdin=stdin, more=more),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def request(
+    arguments: t.Sequence[str],
+    *,
+    environment: t.Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    more: t.Sequence[t.Sequence[str]] = (),
+) -> str:
+    """Return what the runner reads. Pure."""
+    asked: dict[str, t.Any] = {
         "arguments": list(arguments),
         "environment": dict(environment or {}),
     }
     if more:
-        request["more"] = [list(one) for one in more]
+        asked["more"] = [list(one) for one in more]
     if stdin is not None:
-        request["input"] = stdin
+        asked["input"] = stdin
+    return json.dumps(asked)
+
+
+def sandboxed(
+    slug: str,
+    php: str,
+    release: str,
+    *,
+    timeout: float,
+    lines: t.Sequence[str] | None = None,
+    unit: str = "",
+) -> list[str]:
+    """Return the command that starts the runner for a release in a space's sandbox."""
     lines = sandbox() if lines is None else lines
-    command = [
+    return [
         *("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec"),
         *([f"--unit={unit}"] if unit else ()),
         f"--description=occ of the Nextcloud space {slug}",
@@ -155,8 +188,26 @@ def run(
         f"--property=RuntimeMaxSec={int(timeout)}",
         *("--", *interpreter(php, lines), RUNNER),
     ]
-    with awake(slug):
-        done = subprocess.run(
-            command, input=json.dumps(request), capture_output=True, text=True, check=False
-        )
-    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+class Ready:
+    """A runner that has started in its sandbox and waits to be told what to run.
+
+    Starting it takes as long as a short command: whoever knows that one will be needed begins
+    in time. The space's Redis must be awake meanwhile.
+    """
+
+    def __init__(self, command: t.Sequence[str]) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+    def run(self, asked: str) -> Outcome:
+        """Run what is asked; return what came of it."""
+        stdout, stderr = self._process.communicate(asked)
+        return Outcome(self._process.returncode, stdout, stderr)
+
+    def dismiss(self) -> None:
+        """End it: it is not needed. One that has run is gone already."""
+        if self._process.returncode is None:
+            # It reads nothing, and ends.
+            self._process.communicate("")

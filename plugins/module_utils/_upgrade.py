@@ -107,6 +107,8 @@ class Job:
     settings: Settings
     item: Mapping[str, t.Any]
     journal: Journal
+    # What will run the upgrade, begun while people still work.
+    ready: _occ.Ready | None = None
     # Seconds of each step that this run did.
     took: dict[str, float] = field(default_factory=dict)
 
@@ -272,17 +274,21 @@ def occ(
 
     """
     node = job.settings.node
-    outcome = _occ.run(
-        job.slug,
-        node.php,
-        arguments,
-        root=node.root,
-        stdin=stdin,
-        timeout=job.settings.occ_seconds,
-        lines=node.sandbox,
-        unit=unit_of(job.slug),
-        more=more,
-    )
+    if job.ready is not None:
+        ready, job.ready = job.ready, None
+        outcome = ready.run(_occ.request(arguments, stdin=stdin, more=more))
+    else:
+        outcome = _occ.run(
+            job.slug,
+            node.php,
+            arguments,
+            root=node.root,
+            stdin=stdin,
+            timeout=job.settings.occ_seconds,
+            lines=node.sandbox,
+            unit=unit_of(job.slug),
+            more=more,
+        )
     said = outcome.stdout.strip().splitlines()
     lines = [*(said[:-1] if secret else said), *outcome.stderr.strip().splitlines()]
     names = ", ".join(one[0] for one in (arguments, *more))
@@ -291,6 +297,27 @@ def occ(
         failed = outcome.failed((arguments, *more)[-1][0])
         raise UpgradeError(f"occ {failed} ended with {outcome.code}: {outcome.why()}")
     return outcome.stdout
+
+
+def get_ready(job: Job) -> None:
+    """Start what will run the upgrade, on the new release; it waits until it is asked."""
+    node, settings = job.settings.node, job.settings
+    command = _occ.sandboxed(
+        job.slug,
+        node.php,
+        f"{node.releases}/{job.journal['to']}",
+        timeout=settings.jobs_seconds + settings.occ_seconds,
+        lines=node.sandbox,
+        unit=unit_of(job.slug),
+    )
+    job.ready = _occ.Ready(command)
+
+
+def stand_down(job: Job) -> None:
+    """Dismiss what was to run the upgrade, where it came to none."""
+    if job.ready is not None:
+        job.ready.dismiss()
+        job.ready = None
 
 
 def end_occ(job: Job) -> None:
@@ -315,6 +342,7 @@ def prepare(job: Job) -> None:
     probe(job, version_of(job, job.journal["from"]))
     if is_web(job.item):
         job.journal["probe"] = account_of(job)
+    get_ready(job)
 
 
 def account_of(job: Job) -> list[str] | None:
@@ -758,12 +786,15 @@ def walk(job: Job) -> None:
         end_occ(job)
     # One start of its Redis for all commands.
     with _occ.awake(job.slug):
-        for step in way[way.index(job.journal["step"]) :]:
-            job.save(step=step)
-            job.log(f"step {step}")
-            began = time.monotonic()
-            STEPS[step](job)
-            job.took[step] = round(time.monotonic() - began, 2)
+        try:
+            for step in way[way.index(job.journal["step"]) :]:
+                job.save(step=step)
+                job.log(f"step {step}")
+                began = time.monotonic()
+                STEPS[step](job)
+                job.took[step] = round(time.monotonic() - began, 2)
+        finally:
+            stand_down(job)
     _journal.remove(job.slug)
 
 

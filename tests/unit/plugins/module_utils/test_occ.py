@@ -70,3 +70,25 @@ def test_one_command_is_sent_as_before(calls, root):
     command, sent = calls[1]
     assert json.loads(sent) == {"arguments": ["status"], "environment": {}}
     assert not [part for part in command if part.startswith("--unit")]
+
+
+def test_a_runner_waits_until_it_is_asked():
+    ready = _occ.Ready(["python3", "-c", "import sys; print(sys.stdin.read()); sys.exit(3)"])
+    assert ready.run("asked") == _occ.Outcome(3, "asked\n", "")
+    # One that has run needs no dismissal.
+    ready.dismiss()
+
+
+def test_a_runner_that_is_not_needed_ends(tmp_path):
+    mark = tmp_path / "heard"
+    text = f"import sys; open({str(mark)!r}, 'w').write(repr(sys.stdin.read()))"
+    _occ.Ready(["python3", "-c", text]).dismiss()
+    assert mark.read_text() == "''"
+
+
+def test_a_failure_names_the_command_of_several():
+    said = "\nocc-args: upgrade ended with 5\n"
+    outcome = _occ.Outcome(5, "Could not update app", said)
+    assert outcome.failed("archipel:apply") == "upgrade"
+    assert outcome.why() == "Could not update app"
+    assert _occ.Outcome(2, "", "no").failed("archipel:apply") == "archipel:apply"

@@ -468,6 +468,48 @@ def test_what_follows_the_upgrade_is_one_more_process_in_its_sandbox(settings, m
     assert len(occ.calls) == 1
 
 
+class Ready:
+    """A runner that waits."""
+
+    def __init__(self, command):
+        self.command, self.asked, self.dismissed = command, "", False
+
+    def run(self, asked):
+        self.asked = asked
+        return _occ.Outcome(0, "Update successful", "")
+
+    def dismiss(self):
+        self.dismissed = True
+
+
+def test_the_upgrade_is_run_by_what_has_started_before_the_door_was_closed(settings, monkeypatch):
+    monkeypatch.setattr(_occ, "Ready", Ready)
+    one = job(settings)
+    _upgrade.get_ready(one)
+    ready = one.ready
+    assert (
+        f"--property=Environment=ARCHIPEL_RELEASE={settings.node.releases}/34.0.4" in ready.command
+    )
+    _upgrade.occ(one, "upgrade", "--no-interaction")
+    assert json.loads(ready.asked)["arguments"] == ["upgrade", "--no-interaction"]
+    # It runs once: what follows has a sandbox of its own.
+    assert one.ready is None
+
+
+def test_what_has_started_is_dismissed_when_it_comes_to_no_upgrade(world, monkeypatch):
+    monkeypatch.setattr(_occ, "Ready", Ready)
+    started = []
+
+    def prepare(one):
+        _upgrade.get_ready(one)
+        started.append(one.ready)
+        raise UpgradeError("no")
+
+    monkeypatch.setitem(STEPS, "prepare", prepare)
+    assert world.move() == "prepare: no"
+    assert [ready.dismissed for ready in started] == [True]
+
+
 def test_an_older_application_is_told_alone(settings, monkeypatch):
     modern(settings, "0.3.0")
     one, occ = upgraded(settings, monkeypatch, stdout="Update successful")
