@@ -479,5 +479,7 @@ def converge(
         if source is None:
             raise ReleaseError(f"release {release.id} is absent and no archive was given")
         running = Running(release.version, found or "", php_extensions(php))
+        os.makedirs(folder, exist_ok=True)
+        os.chmod(folder, 0o755)
         manifest = build(folder, release, Source(**source), running)
     return {"changed": todo.build, "manifest": manifest or {}, "warnings": todo.warnings}

@@ -121,7 +121,18 @@ manifest:
   returned: success
   type: dict
   sample: {"id": "33.0.9", "version": "33.0.9", "standin": false}
+ansible_facts:
+  description: Facts of M(ansible.builtin.setup), under the same names.
+  returned: success
+  type: dict
+  contains:
+    distribution_release:
+      description: Code name of the distribution's release.
+      type: str
+      sample: trixie
 """
+
+import platform
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -139,7 +150,8 @@ def main() -> None:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings"):
         module.warn(warning)
-    module.exit_json(**result)
+    facts = {"distribution_release": platform.freedesktop_os_release()["VERSION_CODENAME"]}
+    module.exit_json(**result, ansible_facts=facts)
 
 
 if __name__ == "__main__":
