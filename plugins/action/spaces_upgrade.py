@@ -14,12 +14,10 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _render, _upgrades
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
 from ansible_collections.archipel.spaces.plugins.plugin_utils._progress import merged, sentence
 
-# Seconds between two lines about how far it is.
-TURN = 30
 STAGES = ("plan", "run", "undo", "end")
 # Requested, refused and purged ones have no space; closed ones await their purge as they are.
 MOVING = frozenset({"approved", "suspended"})
@@ -59,21 +57,28 @@ class ActionModule(SpacesAction):
             "run": arguments["run"],
             "budget": int(arguments.get("budget", 0)),
             "parallel": int(arguments.get("parallel", 2)),
-            "seconds": TURN,
+            "seconds": _upgrades.TURN,
             "keep_releases": list(arguments.get("keep_releases", ())),
             "keep_days": float(arguments.get("keep_days", 14)),
         }
 
     def converge(self, desired: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Call the module until no space is left or too many failed."""
-        start, turn = time.monotonic(), super().converge(desired, task_vars)
-        result = turn
+        begun = start = time.monotonic()
+        result = turn = super().converge(desired, task_vars)
         self._note(task_vars, result, turn, start)
         while turn.get("remaining") and turn.get("begun") and not turn.get("spent"):
             left = set(turn["remaining"])
-            rest = [item for item in desired["items"] if item["space"] in left]
-            budget = desired["budget"] - len(result["failed_spaces"])
-            turn = super().converge({**desired, "items": rest, "budget": budget}, task_vars)
+            following = {
+                **desired,
+                "items": [item for item in desired["items"] if item["space"] in left],
+                "budget": desired["budget"] - len(result["failed_spaces"]),
+                "seconds": _upgrades.turn_seconds(
+                    time.monotonic() - begun, turn["begun"], desired["parallel"]
+                ),
+            }
+            begun = time.monotonic()
+            turn = super().converge(following, task_vars)
             if turn.get("failed"):
                 return merged(result, turn)
             result = merged(result, turn)

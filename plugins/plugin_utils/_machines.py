@@ -133,9 +133,11 @@ class Machines:
     def _capacity(self, host: Host) -> int | None:
         name = "archipel_capacity"
         value = self._own(host, name)
-        if value is None or (type(value) is int and value > 0):
+        if value is None or (type(value) is int and value >= 0):
             return value
-        text = f"found {quoted(value)} for {host.name}; allowed: a whole number of spaces from 1"
+        text = (
+            f"found {quoted(value)} for {host.name}; allowed: a whole number of spaces, 0 for none"
+        )
         raise RegistryError([self._problem(text, name)])
 
     def connection(self, host: Host) -> tuple[Vars, Vars]:

@@ -18,6 +18,9 @@ SIZE = re.compile(r"([1-9][0-9]*)(%?)")
 SHARE = re.compile(r"([0-9]+)(%?)")
 DONE, REFUSED, NONE = "done", "refused", "none"
 STAYING = (DONE, NONE)
+# Seconds between two lines about how far it is. At the end of a turn a worker waits for the others:
+# it is not to be shorter than so many spaces take, one after the other.
+TURN, LONGEST, SPACES = 60, 600, 10
 Spaces = Sequence[Mapping[str, t.Any]]
 
 
@@ -139,6 +142,12 @@ def take(word: str, left: Spaces, moving: int) -> Spaces:
         return [space for space in left if space["ring"] == word]
     number = int(match[1])
     return left[: math.ceil(moving * number / 100) if match[2] else number]
+
+
+def turn_seconds(took: float, number: int, parallel: int) -> float:
+    """Return how long the next turn is to go on, from what the last one did. Pure."""
+    each = took * parallel / number
+    return min(LONGEST, max(TURN, SPACES * each))
 
 
 def some(slugs: Iterable[str], most: int = 5) -> str:

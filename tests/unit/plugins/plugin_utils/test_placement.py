@@ -141,6 +141,13 @@ def test_plan(
     assert {slug: place[:3] for slug, place in planned.items()} == expected
 
 
+def test_a_machine_that_is_to_take_none_keeps_what_it_has():
+    leaving = [Node("old", 0), Node("new", 9)]
+    known = lock(("a", 70_000, "old", "old"))
+    assert _placement.plan(known, ["a", "b"], leaving, ONE)["b"].web == "new"
+    assert "a" not in _placement.plan(known, ["a", "b"], leaving, ONE)
+
+
 def test_a_full_machine_takes_nothing_more():
     full = [Node("node1", 1), Node("node2", 1)]
     known = lock(("a", 70_000, "node1", "node1"))

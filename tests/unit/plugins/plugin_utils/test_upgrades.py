@@ -195,3 +195,17 @@ def test_a_summary_tells_versions_downtime_and_failures_with_their_logs():
         "    its log: /l/c.log",
         "d: not begun: no room",
     ]
+
+
+@pytest.mark.parametrize(
+    ("took", "number", "seconds"),
+    [
+        # Short ones: people want to see how far it is.
+        (60, 60, 60),
+        # Long ones: the wait for the last of each turn must not be much of it.
+        (75, 6, 250),
+        (900, 2, 600),
+    ],
+)
+def test_a_turn_is_as_long_as_its_spaces_need(took: int, number: int, seconds: int):
+    assert _upgrades.turn_seconds(took, number, 2) == seconds
