@@ -88,10 +88,14 @@ class Editor:
                 messages.append(json.loads(packet[2:])[1])
         return messages
 
-    def hear(self, kind: str) -> list[dict[str, Any]]:
+    def is_in(self) -> bool:
+        """Wait until the server has let one in; the second is told to wait for the first."""
+        return bool(self.hear("auth", "waitAuth"))
+
+    def hear(self, *kinds: str) -> list[dict[str, Any]]:
         """Wait until a message of a kind comes, some ten answers at most; return all of them."""
         for _ in range(10):
-            found = [message for message in self.receive() if message.get("type") == kind]
+            found = [message for message in self.receive() if message.get("type") in kinds]
             if found:
                 return found
         return []

@@ -3,7 +3,7 @@
 
 """Attacks between tenants on the vendor's own server: what it lets through, and who stops it.
 
-Run by hand on a machine of the scenario that has the vendor's package:
+Run by hand on a machine of the scenario that has the vendor's package or one of its open source:
 ``pytest molecule/onlyoffice/real``. docs/security.md tells what these show. Where one of them fails
 because the server has become better, that page wants a correction.
 """
@@ -11,6 +11,9 @@ because the server has become better, that page wants a correction.
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -21,6 +24,8 @@ from tests.support.scenario import Scenario
 
 STATE = "/var/lib/archipel-onlyoffice"
 COMMAND = "/coauthoring/CommandService.ashx"
+# A connection that asks no more counts for some time yet.
+GONE_SECONDS = 120
 
 
 def keep(scenario: Scenario, tenant: Tenant, key: str) -> str:
@@ -119,11 +124,11 @@ class TestEvents:
         """It succeeds, and docs/security.md says so: nothing but a shard of one's own stops it."""
         velo, amap = office.tenants["velo-ecole"], office.tenants["amap-du-val"]
         first = Editor(browser, velo, "doc-2", "anna").join()
-        assert first.hear("auth")
+        assert first.is_in()
         second = Editor(browser, velo, "doc-2", "bela").join()
-        assert second.hear("auth")
+        assert second.is_in()
         stranger = Editor(browser, amap, "doc-2", "eve").join()
-        assert stranger.hear("auth")
+        assert stranger.is_in()
         first.say("message", message="between us")
         assert "between us" in json.dumps(stranger.hear("message"))
 
@@ -131,7 +136,7 @@ class TestEvents:
         velo, fanfare = office.tenants["velo-ecole"], office.tenants["fanfare"]
         people = [Editor(browser, velo, "doc-3", name).join() for name in ("anna", "bela")]
         strangers = [Editor(browser, fanfare, "doc-3", name).join() for name in ("eve", "eva")]
-        assert all(editor.hear("auth") for editor in [*people, *strangers])
+        assert all(editor.is_in() for editor in [*people, *strangers])
         people[0].say("message", message="between us")
         assert "between us" in json.dumps(people[1].hear("message"))
         # What the strangers say to each other comes after; had the other come, it were here.
@@ -139,3 +144,47 @@ class TestEvents:
         heard = json.dumps(strangers[1].hear("message"))
         assert "among strangers" in heard
         assert "between us" not in heard
+
+
+class TestSecret:
+    """A new secret while people edit: the server says how many do, tenant by tenant."""
+
+    @pytest.fixture
+    def changed(self, office: Office) -> Iterator[Tenant]:
+        """A tenant whose secret the environment has replaced; put back afterwards."""
+        before = office.settings.read_text(encoding="utf-8")
+        velo, *others = office.tenants.values()
+        new = replace(velo, secret=velo.secret[::-1])
+        office.write(onlyoffice_tenants=[vars(one) for one in (new, *others)])
+        yield new
+        office.settings.write_text(before, encoding="utf-8")
+        office.converge("tenants.yml")
+
+    def people(self, office: Office, tenant: Tenant) -> int:
+        _, answer = office.ask(tenant.host, "/info/info.json")
+        return int(json.loads(answer)["quota"]["edit"]["connectionsCount"])
+
+    def left(self, office: Office, tenant: Tenant) -> None:
+        until = time.monotonic() + GONE_SECONDS
+        while self.people(office, tenant):
+            assert time.monotonic() < until
+            time.sleep(2)
+
+    def test_waits_for_them_and_for_nobody_elses(
+        self, office: Office, browser: Browser, changed: Tenant
+    ):
+        old = replace(changed, secret=changed.secret[::-1])
+        amap = office.tenants["amap-du-val"]
+        for tenant in (old, amap):
+            self.left(office, tenant)
+        assert Editor(browser, old, "doc-4", "anna").join().is_in()
+        assert (self.people(office, old), self.people(office, amap)) == (1, 0)
+        said = office.refusal("tenants.yml")
+        assert f"{old.slug}: people have documents open in it (1 of them)" in said
+        time.sleep(office.variables["onlyoffice_secret_cache_seconds"] + 1)
+        assert office.command(old, old.host)["error"] == 0
+        self.left(office, old)
+        office.converge("tenants.yml")
+        time.sleep(GONE_SECONDS // 2)
+        assert office.command(changed, changed.host)["error"] == 0
+        assert office.command(old, old.host) == {"error": 6}
