@@ -68,7 +68,7 @@ done
 """
 # Somebody who has logged in: the check after an upgrade stores a file in their name.
 PERSON = """\
-import base64, http.client, os, secrets, ssl, subprocess, sys
+import base64, http.client, os, secrets, socket, ssl, subprocess, sys
 domain, *slugs = sys.argv[1:]
 for slug in slugs:
     password, unit = secrets.token_urlsafe(18), f"space-occ@{slug}.target"
@@ -81,10 +81,12 @@ for slug in slugs:
         cwd=f"/srv/spaces/{slug}/release", env={**os.environ, **added}, check=True,
     )
     subprocess.run(["systemctl", "stop", unit], check=True)
-    context = ssl._create_unverified_context()
-    web = http.client.HTTPSConnection("127.0.0.1", context=context)
+    plain = socket.create_connection(("127.0.0.1", 443))
+    host = f"{slug}.{domain}"
+    web = http.client.HTTPConnection(host)
+    web.sock = ssl._create_unverified_context().wrap_socket(plain, server_hostname=host)
     told = base64.b64encode(f"camille:{password}".encode()).decode()
-    headers = {"Host": f"{slug}.{domain}", "Authorization": f"Basic {told}"}
+    headers = {"Authorization": f"Basic {told}"}
     web.request("PUT", "/remote.php/dav/files/camille/a.txt", body=b"hello", headers=headers)
     if web.getresponse().status != 201:
         sys.exit(f"{slug}: nobody can store a file")
