@@ -449,6 +449,14 @@ def modified(tree: str, built_at: int, owner: int = 0) -> list[str]:
     return sorted(found)[:10]
 
 
+def make_folder(folder: str) -> None:
+    """Make the folder of the releases, readable by all whatever the umask of the run."""
+    made = [path for path in (os.path.dirname(folder), folder) if not os.path.isdir(path)]
+    os.makedirs(folder, exist_ok=True)
+    for path in made:
+        os.chmod(path, 0o755)
+
+
 def converge(
     *,
     folder: str,
@@ -479,7 +487,6 @@ def converge(
         if source is None:
             raise ReleaseError(f"release {release.id} is absent and no archive was given")
         running = Running(release.version, found or "", php_extensions(php))
-        os.makedirs(folder, exist_ok=True)
-        os.chmod(folder, 0o755)
+        make_folder(folder)
         manifest = build(folder, release, Source(**source), running)
     return {"changed": todo.build, "manifest": manifest or {}, "warnings": todo.warnings}

@@ -399,3 +399,15 @@ class TestConverge:
         (folder / "33.0.9/core").chmod(0o775)
         with pytest.raises(_release.ReleaseError, match=r"33\.0\.9/core"):
             _release.converge(**order, check=False)
+
+
+def test_the_folder_is_readable_by_all_whatever_the_umask(tmp_path: Path):
+    before = os.umask(0o077)
+    try:
+        _release.make_folder(f"{tmp_path}/nextcloud/releases")
+    finally:
+        os.umask(before)
+    modes = [
+        (tmp_path / part).stat().st_mode & 0o777 for part in ("nextcloud", "nextcloud/releases")
+    ]
+    assert modes == [0o755, 0o755]
