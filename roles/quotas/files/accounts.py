@@ -109,9 +109,13 @@ def ask(command: t.Sequence[str], stdin: str) -> dict[str, int]:
 
     What could not be read (a database that is just being made or removed) goes to the journal.
     """
-    done = subprocess.run(
-        command, input=stdin, capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    except FileNotFoundError:
+        print(f"<4>{command[0]}: no such program on this machine", file=sys.stderr)
+        return {}
     if done.stderr:
         print(f"<4>{done.stderr.strip()}", file=sys.stderr)
     rows = (line.split("\t") for line in done.stdout.splitlines())

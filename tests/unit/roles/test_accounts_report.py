@@ -111,6 +111,12 @@ def test_another_machine_is_asked_with_the_spaces_own_account(program, root, ask
     ]
 
 
+def test_a_machine_without_the_client_is_told(program, root, monkeypatch, capfd):
+    monkeypatch.setenv("PATH", str(root))
+    assert program.read(root, "/run/db.sock", "/ca.pem") == {}
+    assert "mariadb: no such program" in capfd.readouterr().err
+
+
 def test_a_strange_name_of_a_database_is_not_asked_for(program):
     text = managed("amap").replace("space_amap", "x`; DROP DATABASE y")
     assert program.space("amap", text, INSTALLED) is None
