@@ -23,7 +23,7 @@ from tools.lab.vm import VirtualMachine
 SEPARATOR = "\x1e"
 PING, PONG, JOIN, REFUSED, EVENT = "2", "3", "40", "44", "42"
 UNIT = "archipel-test-editor.service"
-NOTICED_SECONDS = 15
+NOTICED_SECONDS = 60
 
 
 @contextmanager
