@@ -20,7 +20,7 @@ export PYTHONPATH := $(CURDIR)
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
 # Each has a machine of its own and takes some minutes.
-OTHERS := lifecycle upgrade office onlyoffice quota
+OTHERS := lifecycle quota upgrade office onlyoffice
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help
@@ -46,6 +46,10 @@ test: check ## Everything: check, then the scenarios default and bookworm on rea
 .PHONY: scenarios
 scenarios: ## Those scenarios that are not part of test: lives, upgrades, office suites, limits
 	@$(MAKE) molecule SCENARIO="$(OTHERS)"
+
+.PHONY: scenario-names
+scenario-names:
+	@echo $(OTHERS)
 
 .PHONY: check
 check: lint types unit syntax docs artefact ## Everything that needs no machine (about a minute)
