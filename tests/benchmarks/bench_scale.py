@@ -189,7 +189,7 @@ def show(results: t.Sequence[Result]) -> None:
 
 def plan(quick: bool) -> tuple[list[int], int, int]:
     """Return the numbers of spaces for ours, for the naive playbook, and how many runs."""
-    return ([10], 2, 1) if quick else ([100, 1000, 10000], 100, 3)
+    return ([10], 2, 1) if quick else ([100, 1000, 10000], FEW, 3)
 
 
 def arguments() -> argparse.Namespace:
