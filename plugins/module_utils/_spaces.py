@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+import platform
 import typing as t
 import zlib
 
@@ -14,6 +15,11 @@ import zlib
 IDS = range(70_000, 100_000)
 
 PAYLOAD_OPTION: dict[str, t.Any] = {"type": "str", "required": True, "no_log": True}
+
+
+def distribution() -> dict[str, str]:
+    """Return what roles must know of the machine, as facts: named as those of `setup`."""
+    return {"distribution_release": platform.freedesktop_os_release()["VERSION_CODENAME"]}
 
 
 def pack(value: t.Any) -> str:

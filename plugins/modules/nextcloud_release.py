@@ -132,12 +132,14 @@ ansible_facts:
       sample: trixie
 """
 
-import platform
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _release
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import (
+    PAYLOAD_OPTION,
+    distribution,
+    unpack,
+)
 
 
 def main() -> None:
@@ -150,8 +152,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings"):
         module.warn(warning)
-    facts = {"distribution_release": platform.freedesktop_os_release()["VERSION_CODENAME"]}
-    module.exit_json(**result, ansible_facts=facts)
+    module.exit_json(**result, ansible_facts=distribution())
 
 
 if __name__ == "__main__":

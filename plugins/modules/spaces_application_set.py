@@ -50,12 +50,14 @@ ansible_facts:
       sample: trixie
 """
 
-import platform
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _application_set
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import (
+    PAYLOAD_OPTION,
+    distribution,
+    unpack,
+)
 
 
 def main() -> None:
@@ -65,8 +67,7 @@ def main() -> None:
     problems, without = _application_set.check(**order)
     if problems:
         module.fail_json(msg="\n".join(problems))
-    facts = {"distribution_release": platform.freedesktop_os_release()["VERSION_CODENAME"]}
-    module.exit_json(changed=False, without=without, ansible_facts=facts)
+    module.exit_json(changed=False, without=without, ansible_facts=distribution())
 
 
 if __name__ == "__main__":
