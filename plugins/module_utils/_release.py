@@ -22,7 +22,7 @@ import typing as t
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _archive
+from ansible_collections.archipel.spaces.plugins.module_utils import _archive, _files
 
 TOP = "nextcloud"
 EXTRA = "apps-extra"
@@ -449,12 +449,13 @@ def modified(tree: str, built_at: int, owner: int = 0) -> list[str]:
     return sorted(found)[:10]
 
 
-def make_folder(folder: str) -> None:
-    """Make the folder of the releases, readable by all whatever the umask of the run."""
-    made = [path for path in (os.path.dirname(folder), folder) if not os.path.isdir(path)]
-    os.makedirs(folder, exist_ok=True)
-    for path in made:
-        os.chmod(path, 0o755)
+def make_folder(folder: str, *, check: bool) -> bool:
+    """Ensure the releases' folder is root's, readable by all; return whether it was not."""
+    parent = os.path.dirname(folder)
+    # What it is in is ours only if it was not there.
+    wanted = [path for path in (parent, folder) if path == folder or not os.path.isdir(path)]
+    items = [{"path": path, "mode": 0o755, "group": "root"} for path in wanted]
+    return bool(_files.converge_directories(items, check=check))
 
 
 def converge(
@@ -483,10 +484,14 @@ def converge(
                 f"release {release.id} was modified after it was built: {', '.join(touched)}. "
                 "Give spaces a release built anew under another id, and remove this one"
             )
-    elif not check:
-        if source is None:
-            raise ReleaseError(f"release {release.id} is absent and no archive was given")
+    elif not check and source is None:
+        raise ReleaseError(f"release {release.id} is absent and no archive was given")
+    made = make_folder(folder, check=check)
+    if manifest is None and source is not None and not check:
         running = Running(release.version, found or "", php_extensions(php))
-        make_folder(folder)
         manifest = build(folder, release, Source(**source), running)
-    return {"changed": todo.build, "manifest": manifest or {}, "warnings": todo.warnings}
+    return {
+        "changed": bool(todo.build or made),
+        "manifest": manifest or {},
+        "warnings": todo.warnings,
+    }

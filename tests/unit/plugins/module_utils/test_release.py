@@ -404,10 +404,20 @@ class TestConverge:
 def test_the_folder_is_readable_by_all_whatever_the_umask(tmp_path: Path):
     before = os.umask(0o077)
     try:
-        _release.make_folder(f"{tmp_path}/nextcloud/releases")
+        assert _release.make_folder(f"{tmp_path}/nextcloud/releases", check=False)
     finally:
         os.umask(before)
     modes = [
         (tmp_path / part).stat().st_mode & 0o777 for part in ("nextcloud", "nextcloud/releases")
     ]
     assert modes == [0o755, 0o755]
+
+
+def test_a_folder_that_somebody_closed_is_opened_again(tmp_path: Path):
+    folder = tmp_path / "releases"
+    folder.mkdir(mode=0o700)
+    assert _release.make_folder(str(folder), check=True)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert _release.make_folder(str(folder), check=False)
+    assert not _release.make_folder(str(folder), check=False)
+    assert folder.stat().st_mode & 0o777 == 0o755
