@@ -30,6 +30,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 )
 
 VERB = "purge"
+# They write reports that name spaces.
+REPORTS = ("archipel-usage.service", "archipel-accounts.service")
 
 
 class PurgeError(Exception):
@@ -296,6 +298,19 @@ def run(job: Job, *, check: bool) -> dict[str, t.Any]:
             act(job)
         _journal.write(job.slug, {"verb": VERB, "step": "ledger", "id": job.id, "backup": backup})
     return result
+
+
+def report_again() -> None:
+    """Have the reports written anew, where there are any: until then they name what is gone.
+
+    Raises:
+        SystemdError: one could not be written.
+
+    """
+    there = [name for name in REPORTS if os.path.exists(f"{_systemd.UNITS}/{name}")]
+    if there:
+        # Not just started: one that is at work may have read the space before it went.
+        _systemd.systemctl("restart", *there)
 
 
 def finish(slug: str) -> bool:

@@ -10,7 +10,8 @@ module: spaces_purge
 short_description: Delete closed spaces from a machine, for good
 version_added: 0.1.0
 description:
-  - Deletes units, vhost, configuration, databases, account, files, limit and user of each space.
+  - Deletes units, vhost, configuration, databases, account, files, limit and user of each space,
+    and has the machine's reports written anew.
   - Refuses a space whose last backup is missing, not proved, older than its closing or than its
     files, or no longer in the repository.
   - Whether a space is closed and past its grace is the controller's to know, see the filter
@@ -153,6 +154,11 @@ def main() -> None:
     except _backup.BackupError as error:
         module.fail_json(msg=str(error))
     result = purge(settings, module.params, check=module.check_mode)
+    if result["spaces"] and not module.check_mode:
+        try:
+            _purge.report_again()
+        except _systemd.SystemdError as error:
+            module.warn(f"reports still name what was purged, until their next turn: {error}")
     module.exit_json(changed=any(result["spaces"].values()), **result)
 
 

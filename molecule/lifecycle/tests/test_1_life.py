@@ -20,6 +20,7 @@ from tests.support.scenario import Scenario
 from tools import ROOT
 
 LEDGER = "ledger.txt"
+REPORT = "/var/lib/archipel/accounts.json"
 SLUG = "chorale-des-halles"
 FILE = ROOT / f"molecule/shared/ninth/{SLUG}.yml"
 REASON = {"by": "moderation", "on": "2026-03-02", "reason": "no answer since May"}
@@ -195,6 +196,9 @@ def test_12_purged_is_nothing(scenario: Scenario, node: Host, story: Story, chor
     assert {f"database space_{SLUG}", f"folder /srv/spaces/{SLUG}"} <= {
         one.partition(" (")[0] for one in would
     }
+    # What reports said of it goes too, without waiting for their clock.
+    node.check_output("systemctl start archipel-accounts.service")
+    assert SLUG in node.file(REPORT).content_string
     for step in ("drop", "delete", "ledger"):
         node.check_output(f"echo purge:{step} > /run/archipel/kill-at")
         scenario.refusal("purge.yml", *options)

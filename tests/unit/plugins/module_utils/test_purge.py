@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _accounts, _purge
+from ansible_collections.archipel.spaces.plugins.module_utils import _accounts, _purge, _systemd
 
 DECLARED = """\
 u space-data 70001 "Nextcloud space" /srv/spaces/data -
@@ -32,3 +32,17 @@ def test_only_a_space_s_own_declarations_go(tmp_path, monkeypatch, slug):
     kept = [line for line in DECLARED.splitlines(keepends=True) if not any(o in line for o in own)]
     assert written == ["".join(kept)]
     assert "/srv/spaces/data-2/data" in written[0]
+
+
+@pytest.mark.parametrize(
+    "there",
+    [[], ["archipel-accounts.service"], ["archipel-usage.service", "archipel-accounts.service"]],
+)
+def test_reports_forget_what_is_gone(tmp_path, monkeypatch, there):
+    called = []
+    monkeypatch.setattr(_systemd, "UNITS", str(tmp_path))
+    monkeypatch.setattr(_systemd, "systemctl", lambda *words: called.append(words))
+    for name in there:
+        (tmp_path / name).touch()
+    _purge.report_again()
+    assert called == ([("restart", *there)] if there else [])
