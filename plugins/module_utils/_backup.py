@@ -28,9 +28,6 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 CONFIGURATION = "/etc/archipel/backup/backup.json"
 SLUG = re.compile(r"(?=.{2,26}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 STATUS = re.compile(r"^\S+ ([a-z]+)/", re.MULTILINE)
-SETTING = re.compile(
-    r"^  '(dbhost|dbname|dbuser|dbpassword)' => '((?:[^'\\]|\\.)*)',$", re.MULTILINE
-)
 DUMP, META = "database.sql", "space.json"
 # Of a space's folder; logs, sessions and temporary files are not worth keeping.
 PARTS = ("config", "data", "release", ".applied")
@@ -121,31 +118,19 @@ def read_space(settings: Settings, slug: str) -> Space:
     home = f"{settings.root}/{slug}"
     vhost = f"{settings.vhosts}/{slug}.conf"
     found = STATUS.search(_files.read_text(vhost))
-    values = dict(SETTING.findall(_files.read_text(f"{home}/config/managed.config.php")))
+    account = _config.database(_files.read_text(f"{home}/config/managed.config.php"))
     server = _database.local(settings.socket)
-    if values.get("dbpassword"):
-        server = distant(settings, slug, values)
+    if account.get("password"):
+        client = f"{settings.work}/clients/{slug}.cnf"
+        server = _database.distant(client, account, settings.database_ca)
     return Space(
         slug,
         home,
         found[1] if found else "unknown",
-        values.get("dbname") or f"space_{slug}",
+        account.get("name") or f"space_{slug}",
         server,
         os.stat(vhost).st_mtime if found and found[1] == "closed" else 0.0,
     )
-
-
-def distant(settings: Settings, slug: str, values: t.Mapping[str, str]) -> _database.Server:
-    """Return how a database on another machine is reached: with the space's own account."""
-    host, _, port = values["dbhost"].partition(":")
-    account = {
-        "host": host,
-        "port": port,
-        "user": values["dbuser"],
-        "password": values["dbpassword"],
-    }
-    path = f"{settings.work}/clients/{slug}.cnf"
-    return _database.distant(path, account, settings.database_ca)
 
 
 def is_space(settings: Settings, name: str) -> bool:

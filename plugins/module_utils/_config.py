@@ -9,16 +9,52 @@ the first level stand at the start of a line, indented by two spaces.
 from __future__ import annotations
 
 import re
+import typing as t
 
 ENTRY = re.compile(r"^(?=  '[^'\n]+' => )", re.MULTILINE)
 INSTALLED = re.compile(r"^\s*'installed'\s*=>\s*true\s*,", re.MULTILINE)
 KEY = re.compile(r"^  '([^'\n]+)' => ", re.MULTILINE)
+# As Archipel writes them into managed.config.php: one key on a line.
+DATABASE = re.compile(r"^  'db(host|name|user|password)' => '((?:[^'\\]|\\.)*)',$", re.MULTILINE)
 END = re.compile(r"^\);\s*\Z", re.MULTILINE)
 
 
 def is_installed(text: str) -> bool:
     """Tell whether a state file is that of an installed Nextcloud."""
     return bool(INSTALLED.search(text))
+
+
+def database(text: str) -> dict[str, str]:
+    """Return where a managed.config.php has its database: name, host, port, user, password.
+
+    Without a password it is on this machine, and the unix user is the account. A database elsewhere
+    has all five.
+    """
+    found = {key: re.sub(r"\\(.)", r"\1", value) for key, value in DATABASE.findall(text)}
+    if "host" in found:
+        found["host"], _, found["port"] = found["host"].partition(":")
+    return found
+
+
+def client_options(account: t.Mapping[str, t.Any], authorities: str) -> str:
+    """Return a MariaDB client's file of options for a server on another machine.
+
+    Args:
+        account: host, port, user and password.
+        authorities: those that the server's certificate must come from.
+
+    """
+    lines = [
+        "[client]",
+        f"host={account['host']}",
+        f"port={account['port'] or 3306}",
+        f"user={account['user']}",
+        # In quotes, or a number sign would end it.
+        f'password="{account["password"]}"',
+        f"ssl-ca={authorities}",
+        "ssl-verify-server-cert",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def keys(text: str) -> set[str]:

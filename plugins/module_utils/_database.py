@@ -14,7 +14,7 @@ import subprocess
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _files
+from ansible_collections.archipel.spaces.plugins.module_utils import _config, _files
 from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import create_database, quote
 
 # What mariadb-dump writes: a statement per table, each row on a line of its own. Line
@@ -88,17 +88,8 @@ def distant(path: str, values: t.Mapping[str, t.Any], authorities: str) -> Serve
         authorities: those that the server's certificate must come from.
 
     """
-    lines = [
-        "[client]",
-        f"host={values['host']}",
-        f"port={values['port'] or 3306}",
-        f"user={values['user']}",
-        f"password={values['password']}",
-        f"ssl-ca={authorities}",
-        "ssl-verify-server-cert",
-    ]
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    content = "\n".join(lines) + "\n"
+    content = _config.client_options(values, authorities)
     _files.write_file({"path": path, "content": content, "uid": 0, "gid": 0, "mode": 0o600})
     return Server((f"--defaults-file={path}",), distant=True)
 

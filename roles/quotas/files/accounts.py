@@ -10,23 +10,18 @@ connection, those of another machine with each space's own account.
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
 import subprocess
 import sys
 import time
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from _spaces_report import family, projects, write
+import _config
+from _spaces_report import above, deliver, family, parser, projects, report
 
-REPORT, METRICS = "accounts.json", "archipel_accounts.prom"
-# As Archipel writes them: one key on a line.
-TEXT = re.compile(r"^  '(db(?:host|name|user|password))' => '((?:[^'\\]|\\.)*)',$", re.MULTILINE)
 LIMIT = re.compile(r"^  'one-click-instance\.user-limit' => (\d+),$", re.MULTILINE)
-INSTALLED = re.compile(r"^\s*'installed'\s*=>\s*true\s*,", re.MULTILINE)
 IDENTIFIER = re.compile(r"[0-9A-Za-z_-]{1,64}")
 SECONDS = 120
 
@@ -38,7 +33,7 @@ class Space:
     slug: str
     limit: int
     database: str
-    # Host, user and password of a server on another machine; none for this machine's.
+    # Account on a server on another machine; none for this machine's.
     distant: t.Mapping[str, str]
 
 
@@ -57,12 +52,13 @@ class Accounts:
 
 def space(slug: str, managed: str, state: str) -> Space | None:
     """Return what two files of configuration say; nothing of one not installed. Pure."""
-    values = {key: re.sub(r"\\(.)", r"\1", value) for key, value in TEXT.findall(managed)}
-    limit = LIMIT.search(managed)
-    if limit is None or not INSTALLED.search(state) or not IDENTIFIER.fullmatch(values["dbname"]):
+    account, limit = _config.database(managed), LIMIT.search(managed)
+    if limit is None or not _config.is_installed(state):
         return None
-    distant = values if values.get("dbpassword") else {}
-    return Space(slug, int(limit[1]), values["dbname"], distant)
+    if not IDENTIFIER.fullmatch(account.get("name", "")):
+        return None
+    distant = account if account.get("password") else {}
+    return Space(slug, int(limit[1]), account["name"], distant)
 
 
 def installed(root: Path) -> list[Space]:
@@ -87,21 +83,6 @@ def statement(one: Space) -> str:
         f"(SELECT COUNT(*) FROM `{one.database}`.oc_preferences WHERE appid = 'core' "
         "AND configkey = 'enabled' AND configvalue = 'false');"
     )
-
-
-def options(distant: t.Mapping[str, str], authorities: str) -> str:
-    """Return a client's file of options for a server on another machine. Pure."""
-    host, _, port = distant["dbhost"].partition(":")
-    lines = [
-        "[client]",
-        f"host={host}",
-        f"port={port or 3306}",
-        f"user={distant['dbuser']}",
-        f'password="{distant["dbpassword"]}"',
-        f"ssl-ca={authorities}",
-        "ssl-verify-server-cert",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def ask(command: t.Sequence[str], stdin: str) -> dict[str, int]:
@@ -135,7 +116,7 @@ def count(spaces: t.Sequence[Space], socket: str, authorities: str) -> dict[str,
         if one.distant:
             # The password is on no command line and in no file.
             command = ["mariadb", "--defaults-file=/dev/stdin", *words, "-e", statement(one)]
-            found |= ask(command, options(one.distant, authorities))
+            found |= ask(command, _config.client_options(one.distant, authorities))
     return found
 
 
@@ -148,39 +129,16 @@ def read(root: Path, socket: str, authorities: str) -> dict[str, Accounts]:
     }
 
 
-def report(
-    spaces: t.Mapping[str, Accounts], percents: t.Sequence[int], now: float
-) -> dict[str, t.Any]:
-    """Return the report as programs read it. Pure."""
-    return {
-        "version": 1,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
-        "spaces": {
-            slug: {
-                **asdict(accounts),
-                "percent": accounts.percent,
-                "above": [percent for percent in percents if accounts.percent >= percent],
-            }
-            for slug, accounts in spaces.items()
-        },
-    }
-
-
 def metrics(spaces: t.Mapping[str, Accounts], percents: t.Sequence[int], now: float) -> str:
     """Return the report as Prometheus reads it. Pure."""
     each = [(f'{{space="{slug}"}}', accounts) for slug, accounts in spaces.items()]
-    above = [
-        (f'{{space="{slug}",percent="{percent}"}}', int(accounts.percent >= percent))
-        for slug, accounts in spaces.items()
-        for percent in percents
-    ]
     name = "archipel_space_accounts"
     return "".join(
         [
             family("archipel_accounts_timestamp_seconds", "When this was read.", [("", int(now))]),
             family(f"{name}_used", "Enabled accounts.", [(n, a.used) for n, a in each]),
             family(f"{name}_limit", "Accounts allowed.", [(n, a.limit) for n, a in each]),
-            family(f"{name}_above", "Whether a share of the limit is used.", above),
+            above(f"{name}_above", spaces, percents),
         ]
     )
 
@@ -195,29 +153,18 @@ def table(spaces: t.Mapping[str, Accounts]) -> str:
 
 def main() -> int:
     """Read once; write what was asked for, or print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", type=Path, default=Path("/srv/spaces"), help="the spaces' folder")
-    parser.add_argument("--socket", default="/run/mysqld/mysqld.sock", help="MariaDB's")
-    parser.add_argument(
+    options = parser(__doc__)
+    options.add_argument("--socket", default="/run/mysqld/mysqld.sock", help="MariaDB's")
+    options.add_argument(
         "--authorities",
         default="/etc/ssl/certs/ca-certificates.crt",
         help="those that certificates of database servers elsewhere must come from",
     )
-    parser.add_argument("--report", type=Path, help=f"folder for {REPORT}")
-    parser.add_argument("--metrics", type=Path, help=f"folder for {METRICS}")
-    parser.add_argument(
-        "--percent", type=int, action="append", default=[], help="warn from here on"
-    )
-    arguments = parser.parse_args()
+    arguments = options.parse_args()
     spaces = read(arguments.root, arguments.socket, arguments.authorities)
     now, percents = time.time(), sorted(arguments.percent)
-    if arguments.report is None and arguments.metrics is None:
-        print(table(spaces))
-    if arguments.report is not None:
-        text = json.dumps(report(spaces, percents, now), indent=1)
-        write(arguments.report / REPORT, f"{text}\n")
-    if arguments.metrics is not None:
-        write(arguments.metrics / METRICS, metrics(spaces, percents, now))
+    told = report(spaces, percents, now)
+    deliver("accounts", arguments, told, metrics(spaces, percents, now), table(spaces))
     return 0
 
 

@@ -10,18 +10,14 @@ user's number.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import _quotactl
-from _spaces_report import family, projects, write
-
-REPORT, METRICS = "usage.json", "archipel_usage.prom"
+from _spaces_report import above, deliver, family, parser, projects, report
 
 
 @dataclass(frozen=True)
@@ -53,36 +49,12 @@ def read(root: Path) -> tuple[bool, dict[str, Usage]]:
     return enforced, found
 
 
-def report(
-    enforced: bool, spaces: t.Mapping[str, Usage], percents: t.Sequence[int], now: float
-) -> dict[str, t.Any]:
-    """Return the report as programs read it. Pure."""
-    return {
-        "version": 1,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
-        "enforced": enforced,
-        "spaces": {
-            slug: {
-                **asdict(usage),
-                "percent": usage.percent,
-                "above": [percent for percent in percents if usage.percent >= percent],
-            }
-            for slug, usage in spaces.items()
-        },
-    }
-
-
 def metrics(
     enforced: bool, spaces: t.Mapping[str, Usage], percents: t.Sequence[int], now: float
 ) -> str:
     """Return the report as Prometheus reads it. Pure."""
     label = '{{space="{}"}}'.format
     each = [(label(slug), usage) for slug, usage in spaces.items()]
-    above = [
-        (f'{{space="{slug}",percent="{percent}"}}', int(usage.percent >= percent))
-        for slug, usage in spaces.items()
-        for percent in percents
-    ]
     name = "archipel_space_storage"
     return "".join(
         [
@@ -102,7 +74,7 @@ def metrics(
                 "Files and folders allowed; 0 is no limit.",
                 [(n, u.limit_files) for n, u in each],
             ),
-            family(f"{name}_above", "Whether a share of a limit is used.", above),
+            above(f"{name}_above", spaces, percents),
         ]
     )
 
@@ -120,23 +92,11 @@ def table(spaces: t.Mapping[str, Usage]) -> str:
 
 def main() -> int:
     """Read once; write what was asked for, or print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", type=Path, default=Path("/srv/spaces"), help="the spaces' folder")
-    parser.add_argument("--report", type=Path, help=f"folder for {REPORT}")
-    parser.add_argument("--metrics", type=Path, help=f"folder for {METRICS}")
-    parser.add_argument(
-        "--percent", type=int, action="append", default=[], help="warn from here on"
-    )
-    arguments = parser.parse_args()
+    arguments = parser(__doc__).parse_args()
     enforced, spaces = read(arguments.root)
     now, percents = time.time(), sorted(arguments.percent)
-    if arguments.report is None and arguments.metrics is None:
-        print(table(spaces))
-    if arguments.report is not None:
-        text = json.dumps(report(enforced, spaces, percents, now), indent=1)
-        write(arguments.report / REPORT, f"{text}\n")
-    if arguments.metrics is not None:
-        write(arguments.metrics / METRICS, metrics(enforced, spaces, percents, now))
+    told = report(spaces, percents, now, enforced=enforced)
+    deliver("usage", arguments, told, metrics(enforced, spaces, percents, now), table(spaces))
     return 0
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
 INSTALLED = "<?php\n$CONFIG = array (\n  'installed' => true,\n);\n"
 MANAGED = """<?php
 
@@ -44,16 +42,8 @@ def managed(slug: str, host: str = "localhost:/run/mysqld/mysqld.sock", password
 
 
 @pytest.fixture
-def program(monkeypatch) -> ModuleType:
-    """The program beside the module that it is installed beside."""
-    monkeypatch.syspath_prepend(str(ROOT / "roles/quotas/files"))
-    path = ROOT / "roles/quotas/files/accounts.py"
-    spec = importlib.util.spec_from_file_location("accounts_report", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "accounts_report", module)
-    spec.loader.exec_module(module)
-    return module
+def program(load) -> ModuleType:
+    return load("roles/quotas/files/accounts.py")
 
 
 @pytest.fixture

@@ -4,27 +4,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-PROGRAM = Path(__file__).resolve().parents[3] / "roles/spaces/files/idle.py"
 UNIT = "space-php@amap.service"
 
 
 @pytest.fixture
-def idle(tmp_path, monkeypatch) -> ModuleType:
+def idle(load, tmp_path, monkeypatch) -> ModuleType:
     """The program, with a state of its own and one running service."""
-    spec = importlib.util.spec_from_file_location("idle", PROGRAM)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load("roles/spaces/files/idle.py")
     monkeypatch.setattr(module, "STATE", tmp_path / "idle.json")
     monkeypatch.setattr(module, "running_services", lambda: {UNIT: 42})
     monkeypatch.setattr(sys, "argv", ["idle", "--after", "100"])

@@ -4,23 +4,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-PROGRAM = Path(__file__).resolve().parents[3] / "roles/spaces/files/jobs.py"
-
 
 @pytest.fixture
-def jobs() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("jobs", PROGRAM)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def jobs(load) -> ModuleType:
+    return load("roles/spaces/files/jobs.py")
 
 
 def units(

@@ -4,31 +4,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import sys
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
 GIB = 1 << 30
 SAMPLE = re.compile(r'(\w+)(?:\{((?:\w+="[^"\\\n]*",?)+)\})? (-?[0-9.e+]+)')
 
 
 @pytest.fixture
-def program(monkeypatch) -> ModuleType:
-    """The program beside the module that it is installed beside."""
-    monkeypatch.syspath_prepend(str(ROOT / "plugins/module_utils"))
-    monkeypatch.syspath_prepend(str(ROOT / "roles/quotas/files"))
-    spec = importlib.util.spec_from_file_location("usage", ROOT / "roles/quotas/files/usage.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "usage", module)
-    spec.loader.exec_module(module)
-    return module
+def program(load) -> ModuleType:
+    return load("roles/quotas/files/usage.py")
 
 
 @pytest.fixture
@@ -49,7 +38,7 @@ def test_the_fuller_of_bytes_and_files_counts(spaces, slug, percent):
 
 
 def test_the_report_names_what_is_above_each_threshold(program, spaces):
-    report = program.report(True, spaces, [80, 95], 0)
+    report = program.report(spaces, [80, 95], 0, enforced=True)
     assert report["time"] == "1970-01-01T00:00:00Z"
     assert report["enforced"] is True
     assert {slug: space["above"] for slug, space in report["spaces"].items()} == {

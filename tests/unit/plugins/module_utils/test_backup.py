@@ -120,7 +120,7 @@ def test_the_database_of_another_machine(settings: _backup.Settings):
     space = _backup.read_space(settings, "amap")
     assert space.server.distant
     client = Path(settings.work, "clients/amap.cnf")
-    assert "port=3307\nuser=space-amap\npassword=geheim\n" in client.read_text()
+    assert 'port=3307\nuser=space-amap\npassword="geheim"\n' in client.read_text()
     assert client.stat().st_mode & 0o777 == 0o600
     assert "geheim" not in " ".join(space.server.command("mariadb-dump", "space_amap"))
 
