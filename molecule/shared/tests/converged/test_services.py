@@ -156,6 +156,35 @@ def test_an_idle_space_costs_nothing_and_wakes(
     assert node.service(f"space-redis@{slug}").is_running
 
 
+def test_a_space_called_while_it_falls_asleep_has_its_redis(
+    scenario: Scenario, browser: Browser, spaces: dict[str, Space], node: Host
+):
+    """Both wake at once, but PHP takes no request before its Redis is there to stay."""
+    slug, moments = "velo-ecole", {}
+    for pause in range(8):
+        node.check_output(f"systemctl stop space-php@{slug}.service; sleep 0.0{pause}")
+        assert wake(browser, spaces[slug]) == 200
+        for kind in ("php", "redis"):
+            shown = scenario.show(f"space-{kind}@{slug}.service", "ActiveEnterTimestampMonotonic")
+            moments[kind] = int(shown["ActiveEnterTimestampMonotonic"])
+        assert moments["redis"] < moments["php"]
+        socket = f"/run/archipel/redis/{slug}/redis.sock"
+        assert node.check_output(f"redis-cli -s {socket} ping") == "PONG"
+
+
+def test_a_redis_that_dies_comes_back(
+    scenario: Scenario, browser: Browser, spaces: dict[str, Space], node: Host
+):
+    assert wake(browser, spaces["velo-ecole"]) == 200
+    unit = "space-redis@velo-ecole.service"
+    before = scenario.show(unit, "MainPID")["MainPID"]
+    node.check_output(f"kill -9 {before}")
+    node.check_output(
+        f"timeout 20 sh -c 'until systemctl --quiet is-active {unit}; do sleep 0.2; done'"
+    )
+    assert scenario.show(unit, "MainPID")["MainPID"] not in {before, "0"}
+
+
 def test_php_starts_from_code_compiled_for_it_and_cannot_change_it(
     node: Host, browser: Browser, spaces: dict[str, Space], approved_slug: str
 ):

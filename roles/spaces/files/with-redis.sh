@@ -1,0 +1,16 @@
+#!/bin/sh
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+#
+# with-redis SOCKET COMMAND...: become COMMAND once the Redis behind SOCKET answers.
+#
+# A space's Redis wakes beside its PHP: their sandboxes are built at the same time, and PHP
+# takes no request before both are there. A Redis that does not come keeps PHP back for some
+# five seconds, no longer: Nextcloud then says itself what it lacks.
+socket=$1
+shift
+turns=250
+until [ "$(redis-cli -s "$socket" ping 2>/dev/null)" = PONG ] || [ $((turns -= 1)) -eq 0 ]; do
+    sleep 0.01
+done
+exec "$@"
