@@ -7,6 +7,7 @@
 # A space's Redis wakes beside its PHP: their sandboxes are built at the same time, and PHP
 # takes no request before both are there. A Redis that does not come keeps PHP back for some
 # five seconds, no longer: Nextcloud then says itself what it lacks.
+set -eu
 socket=$1
 shift
 turns=250
