@@ -147,6 +147,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     ) -> None:
         """Read one environment."""
         super().parse(inventory, loader, path, cache=cache)
+        # What an earlier call froze may be garbage by now (meta: refresh_inventory).
+        gc.unfreeze()
         self._load_filters()
         self._check_options(self._read_config_data(path), path)
         try:
@@ -174,10 +176,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _load_filters(self) -> None:
         """Let Ansible load its filters and tests here, once.
 
-        It loads all of them at the first one that is used. Each task of each machine is a process
+        It loads all of them at the first one that is used, and all of a collection's at the first
+        that is asked for, even one that does not exist. Each task of each machine is a process
         forked from this one: those that come without would each load them anew, which was a
-        fifth of a run's processor time. Of a collection's it loads all files up to the one with
-        the filter in question, so ours are asked for one that is in none.
+        fifth of a run's processor time.
         """
         question = "'archipel.spaces.no_such_filter' is filter or '' | default('') is defined"
         self.templar.evaluate_expression(trust_as_template(question))

@@ -19,6 +19,8 @@ SECRET = re.compile(
     r"^(\s*'(?:[a-z_.]*(?:password|secret|key|salt|token)[a-z_.]*)' => ).*$", re.MULTILINE
 )
 LARGEST = 1 << 20
+# Whose the directories of a node are: user id 0.
+ROOT = 0
 # Further rights that somebody gave beside owner and mode (setfacl).
 ACCESS_LISTS = ("system.posix_acl_access", "system.posix_acl_default")
 
@@ -169,7 +171,7 @@ def converge_directories(
         path, mode, gid = item["path"], item["mode"], group_id(item["group"])
         try:
             info = os.stat(path)
-            right = (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (0, gid, mode)
+            right = (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (ROOT, gid, mode)
         except FileNotFoundError:
             info, right = None, False
         if right:
@@ -179,7 +181,7 @@ def converge_directories(
             if gid is None:
                 raise FilesError(f"{path}: there is no group {item['group']} on this machine")
             os.makedirs(path, exist_ok=True)
-            os.chown(path, 0, gid)
+            os.chown(path, ROOT, gid)
             os.chmod(path, mode)
     return changes
 

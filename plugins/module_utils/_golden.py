@@ -86,8 +86,8 @@ def command(program: str, database: t.Mapping[str, t.Any], socket: str) -> list[
 def options_of(program: str) -> list[str]:
     """Return what each client needs to give or take a whole database quickly."""
     if program == "mariadb-dump":
-        # Into an empty database: nothing to drop, nobody to lock out. Each statement that is
-        # left out costs a commit per table.
+        # Into an empty database: nothing to drop, nobody to lock out. Each of these statements
+        # would cost a commit per table.
         return [
             *("--single-transaction", "--skip-comments", "--skip-dump-date", "--quick"),
             *("--skip-add-drop-table", "--skip-add-locks"),

@@ -225,7 +225,7 @@ def stop_php(job: Job) -> None:
 
 
 def empty_redis(job: Job) -> None:
-    """Let Redis forget everything. It looks but once a second whether it is to stop."""
+    """Let Redis forget everything; it does not stop with PHP, for occ's target keeps it."""
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(f"{job.settings.redis}/{job.slug}/redis.sock")

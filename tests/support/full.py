@@ -89,10 +89,10 @@ def small(scenario: Scenario, slug: str) -> Iterator[Full]:
     mount -t tmpfs -o size={SIZE},mode=0750,$own small /run/small
     cp -a {data}/. /run/small/
     mount --bind /run/small {data}
-    systemctl stop space-php@{slug}.service space-redis@{slug}.service
+    systemctl stop space-php@{slug}.service
     """
     undone = f"""
-    systemctl stop space-php@{slug}.service space-redis@{slug}.service
+    systemctl stop space-php@{slug}.service
     umount --lazy {data}
     umount --lazy /run/small
     """

@@ -97,6 +97,9 @@ def ask(command: t.Sequence[str], stdin: str) -> dict[str, int]:
     except FileNotFoundError:
         print(f"<4>{command[0]}: no such program on this machine", file=sys.stderr)
         return {}
+    except subprocess.TimeoutExpired:
+        print(f"<4>a database server has not answered for {SECONDS} seconds", file=sys.stderr)
+        return {}
     if done.stderr:
         print(f"<4>{done.stderr.strip()}", file=sys.stderr)
     rows = (line.split("\t") for line in done.stdout.splitlines())

@@ -10,8 +10,13 @@
 set -eu
 socket=$1
 shift
-turns=250
-until [ "$(redis-cli -s "$socket" ping 2>/dev/null)" = PONG ] || [ $((turns -= 1)) -eq 0 ]; do
+# PHP's signal to stop: to stop while waiting is no failure of the unit.
+trap 'exit 0' QUIT
+answers() {
+    [ "$(timeout 1 redis-cli -s "$socket" ping 2>/dev/null)" = PONG ]
+}
+end=$(($(date +%s) + 5))
+until answers || [ "$(date +%s)" -ge "$end" ]; do
     sleep 0.01
 done
 exec "$@"

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import typing as t
 from unittest.mock import Mock
 
@@ -45,6 +47,26 @@ def seen(inventory: InventoryManager, host: str, name: str) -> t.Any:
     hostvars = HostVars(inventory, manager, loader)
     templar = Templar(loader=loader, variables={**variables, "hostvars": hostvars})
     return templar.template(variables[name])
+
+
+SPARED = """
+import gc, sys
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+init_plugin_loader()
+InventoryManager(DataLoader(), sources=[sys.argv[1]])
+ours = "ansible_collections.archipel.spaces.plugins.filter."
+print(gc.get_freeze_count() > 0, sorted(n.removeprefix(ours) for n in sys.modules if ours in n))
+"""
+
+
+def test_workers_find_filters_loaded_and_garbage_collection_spared():
+    """Each task is a fork of the process that read the inventory."""
+    command = [sys.executable, "-c", SPARED, str(ROOT / "inventories/demo")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    ours = sorted(p.stem for p in (ROOT / "plugins/filter").glob("*.py") if p.stem != "__init__")
+    assert done.stdout == f"True {ours}\n"
 
 
 class TestDemo:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _release
+from ansible_collections.archipel.spaces.plugins.module_utils import _files, _release
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source
 from tests.standin import build as standin
 
@@ -22,6 +22,15 @@ DECK = _release.Application("deck", "a" * 64, version="1.2.3")
 RUNNING = _release.Running("33.0.9", "8.4.21", frozenset({"core", "gd", "intl"}))
 ROOT = Path(__file__).resolve().parents[4]
 APPLICATION = ROOT / "roles/nextcloud/files/apps/archipel"
+
+
+@pytest.fixture(autouse=True)
+def own(monkeypatch: pytest.MonkeyPatch):
+    """These tests may run as anybody: who runs them stands for root."""
+    check, me, group = _release.modified, os.geteuid(), os.getegid()
+    monkeypatch.setattr(_release, "modified", lambda tree, at: check(tree, at, me))
+    monkeypatch.setattr(_files, "ROOT", me)
+    monkeypatch.setattr(_files, "group_id", lambda _name: group)
 
 
 @pytest.fixture(scope="session")
@@ -363,12 +372,6 @@ class TestConverge:
         path.write_text("#!/bin/sh\necho 8.4.21\n")
         path.chmod(0o755)
         return str(path)
-
-    @pytest.fixture(autouse=True)
-    def own(self, monkeypatch: pytest.MonkeyPatch):
-        """These tests may run as anybody."""
-        check, me = _release.modified, os.geteuid()
-        monkeypatch.setattr(_release, "modified", lambda tree, at: check(tree, at, me))
 
     def test_check_mode_foretells_and_changes_nothing(self, order: dict[str, Any], folder: Path):
         foretold = _release.converge(**{**order, "source": None}, check=True)
