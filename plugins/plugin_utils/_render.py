@@ -182,7 +182,7 @@ def database(space: Space, settings: Settings) -> dict[str, t.Any]:
         "space": space["slug"],
         "name": f"space_{space['slug']}",
         "user": f"space-{space['slug']}",
-        "host": "localhost" if local else settings["database_client_hosts"][space["web"]],
+        "host": "localhost" if local else address("database_client_hosts", "web", space, settings),
         "max_user_connections": settings["database_connections"],
         "password": None,
     }
@@ -197,7 +197,23 @@ def database_host(space: Space, settings: Settings) -> str:
     """Return where a space finds its database, as Nextcloud writes it."""
     if space["db"] == space["web"]:
         return f"localhost:{settings['database_socket']}"
-    return str(settings["database_hosts"][space["db"]])
+    return address("database_hosts", "db", space, settings)
+
+
+def address(setting: str, part: str, space: Space, settings: Settings) -> str:
+    """Return where a machine of another part finds the one that a space lives on.
+
+    Raises:
+        ValueError: the operator has not said it.
+
+    """
+    node = space[part]
+    if node not in settings[setting]:
+        raise ValueError(
+            f"{space['slug']} has its files on {space['web']} and its database on {space['db']}: "
+            f"spaces_{setting} must name an address for {node}, or placement.yml one for both"
+        )
+    return str(settings[setting][node])
 
 
 def managed_config(space: Space, settings: Settings) -> dict[str, t.Any]:

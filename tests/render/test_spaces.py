@@ -124,6 +124,19 @@ def test_a_distant_database_is_reached_with_a_derived_password_over_tls():
     assert "PDO::MYSQL_ATTR_SSL_CA" in config["dbdriveroptions"]
 
 
+@pytest.mark.parametrize(
+    ("places", "missing"),
+    [
+        ({"db": "db2"}, "spaces_database_hosts must name an address for db2"),
+        ({"web": "web2"}, "spaces_database_client_hosts must name an address for web2"),
+    ],
+)
+def test_a_machine_whose_address_nobody_said_is_named(places, missing):
+    space = {**SPACE, "db": "db1", **places}
+    with pytest.raises(ValueError, match=f"^velo-ecole has its files on .*: {missing}, or "):
+        _render.managed_config(space, SETTINGS)
+
+
 def test_operator_keys_do_not_override_what_follows_from_the_space():
     settings = {**SETTINGS, "nextcloud_config": {"datadirectory": "/", "loglevel": 2}}
     config = _render.managed_config(SPACE, settings)
