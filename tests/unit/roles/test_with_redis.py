@@ -27,7 +27,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def command(*words: str) -> list[str]:
-    return ["sh", str(SCRIPT), "/run/x/redis.sock", *words]
+    return ["sh", str(SCRIPT), "/run/x/redis.sock", "2", *words]
 
 
 def test_the_command_begins_when_redis_answers(environment, tmp_path: Path):
