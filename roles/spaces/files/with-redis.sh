@@ -14,7 +14,7 @@ shift 2
 # PHP's signal to stop: to stop while waiting is no failure of the unit.
 trap 'exit 0' QUIT
 answers() {
-    [ "$(timeout 1 redis-cli -s "$socket" ping 2>/dev/null)" = PONG ]
+    [ "$(timeout 3 redis-cli -s "$socket" ping 2>/dev/null)" = PONG ]
 }
 end=$(($(date +%s) + seconds))
 until answers || [ "$(date +%s)" -ge "$end" ]; do
