@@ -54,20 +54,37 @@ def test_a_service_is_stopped_after_the_whole_time_without_use(idle, monkeypatch
     assert looks(idle, monkeypatch, marks) == stopped
 
 
+# Waits, spends a third of a second of processor time, and waits again.
+CHILD = """
+import time
+print("ready", flush=True)
+input()
+while time.process_time() < 0.4: pass
+print("done", flush=True)
+input()
+"""
+PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
+
+
 def test_what_the_children_of_a_process_do_is_seen(idle):
-    """A real process with a child that works, then sleeps."""
-    work = "import time; end = time.time() + 0.3\nwhile time.time() < end: pass\ntime.sleep(30)"
-    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}])"
-    with subprocess.Popen([sys.executable, "-c", parent]) as process:
-        try:
-            time.sleep(0.1)
-            first = idle.activity(process.pid)
-            time.sleep(1.5)
-            second = idle.activity(process.pid)
-            time.sleep(0.5)
-            third = idle.activity(process.pid)
-        finally:
-            process.kill()
+    """A real process with a child that works, then waits; however busy the machine is."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        first = idle.activity(process.pid)
+        process.stdin.write("work\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "done\n"
+        # The little that a process does on its way to sleep.
+        time.sleep(0.5)
+        second = idle.activity(process.pid)
+        time.sleep(0.5)
+        third = idle.activity(process.pid)
+        process.stdin.close()
+        process.wait()
     assert first != second
     assert second == third
 
