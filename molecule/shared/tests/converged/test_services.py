@@ -170,7 +170,7 @@ def slow_redis(node: Host) -> Iterator[str]:
 
 
 def woken(scenario: Scenario, browser: Browser, space: Space) -> None:
-    """Stop PHP, call the space, and see that it waited for a Redis that is there to stay."""
+    """Call a space whose PHP was stopped: it waits for a Redis that is there to stay."""
     slug = space["slug"]
     assert wake(browser, space) == 200
     began = {
