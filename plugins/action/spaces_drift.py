@@ -19,8 +19,10 @@ class ActionModule(SpacesAction):
         self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
     ) -> dict[str, t.Any]:
         """Return the state of each space of the node."""
+        present = [space for space in spaces if space["status"] in _render.PRESENT]
         return {
             **_render.expected(known, settings),
+            "accounts": [_render.database_account(space, settings) for space in present],
             "of": self._task.args.get("of", "web"),
             "socket": settings["database_socket"],
         }

@@ -100,6 +100,8 @@ def directory_differences(item: t.Mapping[str, t.Any]) -> list[str]:
         info = os.lstat(item["path"])
     except FileNotFoundError:
         return ["created"]
+    except NotADirectoryError:
+        return ["not a directory"]
     if not stat.S_ISDIR(info.st_mode):
         return ["not a directory"]
     found = []
@@ -117,6 +119,26 @@ def converge_directories(
 ) -> Report:
     """Make or mend the directories in one call of systemd-tmpfiles."""
     report = Report()
+    wrong = plan_directories(wanted, report)
+    if declare(path, content, check=check):
+        report.node_change(path)
+    if wrong and not check:
+        # First: while there is a list, the bits of the group are the list's mask.
+        for item in wrong:
+            remove_access_lists(item, report)
+        code, said = run(["systemd-tmpfiles", "--create", path])
+        for item in wrong:
+            if directory_differences(item):
+                report.fail(
+                    item["space"], f"{item['path']}: systemd-tmpfiles ({code}): {said[-500:]}"
+                )
+    return report
+
+
+def plan_directories(
+    wanted: t.Sequence[t.Mapping[str, t.Any]], report: Report
+) -> list[t.Mapping[str, t.Any]]:
+    """Return the directories to make or mend; note that, and what cannot be one, per space."""
     wrong = []
     for item in wanted:
         found = directory_differences(item)
@@ -127,17 +149,13 @@ def converge_directories(
         elif found:
             wrong.append(item)
             report.change(item["space"], f"{item['path']}: {', '.join(found)}")
-    if declare(path, content, check=check):
-        report.node_change(path)
-    if wrong and not check:
-        # First: while there is a list, the bits of the group are the list's mask.
-        for item in wrong:
-            for name in _files.access_lists(item["path"]):
-                os.removexattr(item["path"], name)
-        code, said = run(["systemd-tmpfiles", "--create", path])
-        for item in wrong:
-            if directory_differences(item):
-                report.fail(
-                    item["space"], f"{item['path']}: systemd-tmpfiles ({code}): {said[-500:]}"
-                )
-    return report
+    return wrong
+
+
+def remove_access_lists(item: t.Mapping[str, t.Any], report: Report) -> None:
+    """Take away the rights that somebody gave beside owner and mode."""
+    try:
+        for name in _files.access_lists(item["path"]):
+            os.removexattr(item["path"], name)
+    except OSError as error:
+        report.fail(item["space"], f"{item['path']}: {error.strerror}")

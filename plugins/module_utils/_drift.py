@@ -18,6 +18,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils._spaces import IDS
 WEB = ("vhost", "php", "user", "directory", "unit", "quota")
 DATABASE = ("database", "account")
 EVERY = frozenset((*WEB, *DATABASE))
+# What no space may have: systemd obeys it, and nobody finds it in a role.
+FOREIGN = ("unit file", "other account")
 # State of a space → what it must have. What is kept of a closed space is there or was never
 # made; one that is held or whose file is wrong is left as it is.
 MUST = {
@@ -33,6 +35,10 @@ MAY = {
     "kept": EVERY,
 }
 UNIT = re.compile(r"space-[a-z]+@(.+)\.[a-z]+")
+# Where `systemctl edit`, `mask` and `set-property` write, and the files that roles put there.
+UNIT_FOLDERS = ("/etc/systemd/system", "/etc/systemd/system.control")
+UNIT_FILE = re.compile(r"(space-[a-z]+@)(.*)\.(?:service|socket|timer|target)(\.d)?")
+OWN_DROPINS = frozenset({"10-sandbox.conf", "20-opcache.conf"})
 ACTIVE = frozenset({"active", "activating", "reloading"})
 
 Found = dict[str, set[str]]
@@ -82,6 +88,26 @@ def units(active: t.Mapping[str, str], enabled: t.Iterable[str]) -> set[str]:
     return {match[1] for match in map(UNIT.fullmatch, names) if match}
 
 
+def unit_files(folders: t.Iterable[str] = UNIT_FOLDERS) -> set[str]:
+    """Return whose units somebody changed beside our templates.
+
+    A space where it is a unit of its own or a drop-in for one, else the drop-in for all.
+    """
+    found = set()
+    for folder in folders:
+        try:
+            names = os.listdir(folder)
+        except FileNotFoundError:
+            continue
+        for match in filter(None, map(UNIT_FILE.fullmatch, names)):
+            if match[2]:
+                found.add(match[2])
+            elif match[3]:
+                others = set(os.listdir(f"{folder}/{match[0]}")) - OWN_DROPINS
+                found |= {f"{match[0]}/{name}" for name in others}
+    return found
+
+
 def limits(root: str, owners: t.Mapping[int, str]) -> set[str]:
     """Return the owners of the limits of the file system; a number where nobody owns it."""
     try:
@@ -112,6 +138,7 @@ def read_web(places: t.Mapping[str, str], running: set[str], ids: t.Mapping[str,
         "user": set(people),
         "directory": directories(places["root"]),
         "unit": running,
+        "unit file": unit_files(),
         "quota": limits(places["root"], owners),
     }
 
@@ -134,7 +161,7 @@ def compare(found: Found, known: t.Mapping[str, str]) -> dict[str, dict[str, lis
     """
     unknown: dict[str, list[str]] = {}
     missing: dict[str, list[str]] = {}
-    for kind in (one for one in (*WEB, *DATABASE) if one in found):
+    for kind in (one for one in (*WEB, *DATABASE, *FOREIGN) if one in found):
         for name in found[kind]:
             if name not in known or kind not in MAY[known[name]]:
                 unknown.setdefault(name, []).append(kind)

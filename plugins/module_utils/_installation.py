@@ -472,26 +472,45 @@ def carry_out(item: Item, steps: t.Mapping[str, str], node: Node) -> tuple[list[
     for step, what in steps.items():
         try:
             STEPS[step](item, node)
-        except (InstallationError, _golden.GoldenError, OSError, node.database_error) as error:
+        except wrong_in(node) as error:
             return done, str(error)
         done.append(what)
     return done, ""
 
 
-def plans(wanted: t.Sequence[Item], node: Node) -> list[tuple[Item, dict[str, str]]]:
+def wrong_in(node: Node) -> tuple[type[Exception], ...]:
+    """Return what may go wrong in a step: a damaged file must cost one space, not all of them."""
+    return (InstallationError, _golden.GoldenError, OSError, ValueError, node.database_error)
+
+
+def plans(
+    wanted: t.Sequence[Item], node: Node, report: Report
+) -> list[tuple[Item, dict[str, str]]]:
     """Read what is there of all spaces; return each with its steps, and those in words."""
-    states = {item["space"]: read_state(node.root, item) for item in wanted}
+    states = read_states(wanted, node, report)
+    known = [item for item in wanted if item["space"] in states]
     settled = [
         item
-        for item in wanted
+        for item in known
         if item["running"] and plan(item, states[item["space"]]) in ([], ["tidy"])
     ]
     for space, found in read_drift(settled, node).items():
         states[space] = replace(states[space], drift=found)
     return [
         (item, {step: words(step, item, state) for step in plan(item, state)})
-        for item, state in ((item, states[item["space"]]) for item in wanted)
+        for item, state in ((item, states[item["space"]]) for item in known)
     ]
+
+
+def read_states(wanted: t.Sequence[Item], node: Node, report: Report) -> dict[str, State]:
+    """Read what is there of all spaces; one whose files cannot be read fails alone."""
+    states = {}
+    for item in wanted:
+        try:
+            states[item["space"]] = read_state(node.root, item)
+        except OSError as error:
+            report.fail(item["space"], f"{error.filename}: {error.strerror}")
+    return states
 
 
 def carry_out_all(
@@ -540,7 +559,7 @@ def converge(
     report = Report()
     report.facts |= {"begun": 0, "remaining": []}
     free = [told(item, node) for item in wanted if not is_pending(item, report)]
-    todo = [(item, steps) for item, steps in plans(free, node) if steps]
+    todo = [(item, steps) for item, steps in plans(free, node, report) if steps]
     if todo:
         # Units that changed in this run are needed below, not only when the doors open.
         _systemd.daemon_reload(report, check=check)

@@ -30,6 +30,9 @@ class Account:
     authentication: str = ""
     max_user_connections: int = 0
     tls: bool = False
+    # Locked, or let in another way as well (`IDENTIFIED VIA … OR …`): never ours.
+    locked: bool = False
+    other_ways: bool = False
     access: int = 0
     # Pattern of the database name → whether it holds exactly all privileges, without GRANT OPTION.
     grants: dict[str, bool] = field(default_factory=dict)
@@ -78,6 +81,8 @@ def read_state(cursor: t.Any) -> State:
             authentication=row.get("authentication_string", ""),
             max_user_connections=row.get("max_user_connections", 0),
             tls=row.get("ssl_type", 0) > 0,
+            locked=bool(row.get("account_locked", False)),
+            other_ways="auth_or" in row,
             access=row.get("access", 0),
         )
     read_grants(cursor, state)
@@ -127,12 +132,15 @@ def plan(item: t.Mapping[str, t.Any], state: State) -> list[tuple[str, Statement
 def plan_account(
     item: t.Mapping[str, t.Any], account: Account | None
 ) -> list[tuple[str, Statement]]:
-    """Return the statement that makes or mends the account itself. Pure."""
+    """Return the statement that makes or mends the account itself. Pure.
+
+    It says everything, so that nothing somebody changed by hand outlives it.
+    """
     user, host, password = item["user"], item["host"], item["password"]
     limit = int(item["max_user_connections"])
     if password is None:
         plugin, stored = "unix_socket", ""
-        how, values = "IDENTIFIED VIA unix_socket", [user, host]
+        how, values = "IDENTIFIED VIA unix_socket REQUIRE NONE", [user, host]
     else:
         plugin, stored = "mysql_native_password", password_hash(password)
         how, values = (
@@ -142,10 +150,10 @@ def plan_account(
     wanted = (plugin, stored, limit, password is not None)
     if account is not None:
         found = (account.plugin, account.authentication, account.max_user_connections, account.tls)
-        if found == wanted:
+        if found == wanted and not account.locked and not account.other_ways:
             return []
     verb = "CREATE USER" if account is None else "ALTER USER"
-    sql = f"{verb} %s@%s {how} WITH MAX_USER_CONNECTIONS {limit}"
+    sql = f"{verb} %s@%s {how} WITH MAX_USER_CONNECTIONS {limit} ACCOUNT UNLOCK"
     what = f"account {user}@{host}" + ("" if account is None else ": authentication or limit")
     return [(what, (sql, tuple(values)))]
 
@@ -178,18 +186,30 @@ def plan_grants(item: t.Mapping[str, t.Any], account: Account) -> list[tuple[str
     return steps
 
 
-def drift(state: State, made: t.Iterable[str], known: t.Mapping[str, str]) -> list[str]:
+def drift(
+    state: State, wanted: t.Sequence[t.Mapping[str, t.Any]], known: t.Mapping[str, str]
+) -> list[str]:
     """Return in words what is on the server and in no file, and the other way round. Pure.
 
     Args:
         state: what was there before this run.
-        made: the spaces whose database this run has made sure of.
+        wanted: the spaces whose database this run has made sure of.
         known: slug → state of all spaces whose database is on this node.
 
     """
+    made = [item["space"] for item in wanted]
     found = _drift.read_databases(state.databases, {user for user, _ in state.accounts})
     found = {kind: names.union(made) for kind, names in found.items()}
+    found |= {"other account": other_accounts(state.accounts, wanted)}
     return _drift.sentences(_drift.compare(found, known))
+
+
+def other_accounts(
+    accounts: t.Iterable[tuple[str, str]], wanted: t.Iterable[t.Mapping[str, t.Any]]
+) -> set[str]:
+    """Return the spaces whose user may also come from somewhere else. Pure."""
+    hosts = {item["user"]: (item["host"], item["space"]) for item in wanted}
+    return {hosts[user][1] for user, host in accounts if user in hosts and host != hosts[user][0]}
 
 
 def converge(
@@ -215,7 +235,7 @@ def converge(
                 report.change(item["space"], what)
                 if diff:
                     report.diff(f"MariaDB, space {item['space']}", "", f"{what}\n")
-    report.facts["drift"] = drift(state, [item["space"] for item in wanted], known)
+    report.facts["drift"] = drift(state, wanted, known)
     return report
 
 

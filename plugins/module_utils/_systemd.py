@@ -13,7 +13,7 @@ import re
 import subprocess
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _drift
@@ -26,12 +26,17 @@ SLICE = 400
 # What a running space consists of, and what must not run for the others.
 ENABLED = ("space-php@{}.socket", "space-cron@{}.timer")
 STOPPED = (*ENABLED, "space-cron@{}.service", "space-php@{}.service", "space-redis@{}.service")
+DOOR = re.compile(r"space-php@.+\.socket")
+# Where the sockets are.
+DOORS = "/run/archipel/php"
 OWN_UNITS = ("space-", "archipel-")
 RELOAD_STAMP = "/run/archipel/daemon-reload"
 RELOADED = "/run/archipel/reloaded"
 PATTERNS = ("space-php@*", "space-cron@*", "space-redis@*", "archipel-*.timer")
 # The clocks that put idle spaces to sleep, and run jobs that spaces ask for.
 NODE_UNITS = ("archipel-idle.timer", "archipel-jobs.timer")
+# What is done to a service that runs, and to no other.
+TRY = {"restart": "try-restart", "reload": "try-reload-or-restart"}
 WANTS = {".socket": "sockets.target.wants", ".timer": "timers.target.wants"}
 
 
@@ -41,16 +46,18 @@ class World:
 
     active: dict[str, str] = field(default_factory=dict)
     enabled: set[str] = field(default_factory=set)
+    # Spaces whose door systemd takes for open, and whose socket somebody removed.
+    lost: set[str] = field(default_factory=set)
 
 
 @dataclass
 class Plan:
-    """Units to enable, disable, start and stop."""
+    """Units by what is to be done with them, in the order in which it is done."""
 
-    enable: list[str] = field(default_factory=list)
     disable: list[str] = field(default_factory=list)
-    start: list[str] = field(default_factory=list)
     stop: list[str] = field(default_factory=list)
+    enable: list[str] = field(default_factory=list)
+    start: list[str] = field(default_factory=list)
 
 
 class SystemdError(Exception):
@@ -73,10 +80,52 @@ def systemctl(*arguments: str) -> str:
     return done.stdout
 
 
-def in_slices(units: t.Sequence[str], *verb: str) -> None:
-    """Run one systemctl verb over many units, some hundreds at a time."""
+def in_slices(units: t.Sequence[str], *verb: str) -> dict[str, str]:
+    """Run one systemctl verb over many units, some hundreds at a time.
+
+    Where one of them fails, nobody knows what became of the others: each is asked for alone.
+
+    Returns:
+        Unit → why it failed.
+
+    """
+    failed: dict[str, str] = {}
     for start in range(0, len(units), SLICE):
-        systemctl(*verb, "--", *units[start : start + SLICE])
+        some = units[start : start + SLICE]
+        try:
+            systemctl(*verb, "--", *some)
+        except SystemdError:
+            failed |= one_by_one(some, *verb)
+    return failed
+
+
+def one_by_one(units: t.Iterable[str], *verb: str) -> dict[str, str]:
+    """Run one systemctl verb for each unit alone; return why it failed, by unit."""
+    failed = {}
+    for unit in units:
+        try:
+            systemctl(*verb, "--", unit)
+        except SystemdError as error:
+            failed[unit] = str(error)
+    return failed
+
+
+def note_failures(failed: t.Mapping[str, str], verb: str, report: Report) -> None:
+    """Write into the report which spaces' units did not obey.
+
+    Raises:
+        SystemdError: it was one of the node itself.
+
+    """
+    node = []
+    for unit, why in failed.items():
+        words = f"systemctl {verb} {unit}: {why}"
+        if slug := slug_of(unit):
+            report.fail(slug, words)
+        else:
+            node.append(words)
+    if node:
+        raise SystemdError("; ".join(node))
 
 
 def read_world() -> World:
@@ -95,7 +144,18 @@ def read_world() -> World:
             )
         except FileNotFoundError:
             continue
+    world.lost = lost_doors(world.active)
     return world
+
+
+def lost_doors(active: t.Mapping[str, str], folder: str = DOORS) -> set[str]:
+    """Return the spaces whose socket is active and not there: nobody could reach them."""
+    try:
+        there = {name.removesuffix(".sock") for name in os.listdir(folder)}
+    except FileNotFoundError:
+        there = set()
+    doors = (name for name, state in active.items() if state == "active" and DOOR.fullmatch(name))
+    return {slug_of(name) for name in doors} - there
 
 
 def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], world: World, report: Report) -> Plan:
@@ -111,6 +171,8 @@ def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], world: World, report: Report
                 if world.active.get(unit) != "active":
                     steps.start.append(unit)
                     report.change(slug, f"{unit} started")
+            if slug in world.lost:
+                make_door_anew(slug, steps, report)
             continue
         for unit in (name.format(slug) for name in STOPPED):
             if unit in world.enabled:
@@ -120,6 +182,14 @@ def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], world: World, report: Report
                 steps.stop.append(unit)
                 report.change(slug, f"{unit} stopped")
     return steps
+
+
+def make_door_anew(slug: str, steps: Plan, report: Report) -> None:
+    """Add what makes a socket anew: systemd lets nobody open one whose service runs."""
+    unit = f"space-php@{slug}.socket"
+    steps.stop += [f"space-php@{slug}.service", unit]
+    steps.start.append(unit)
+    report.change(slug, f"{unit} made anew, its file was gone")
 
 
 def plan_node(steps: Plan, world: World, report: Report) -> None:
@@ -134,26 +204,17 @@ def plan_node(steps: Plan, world: World, report: Report) -> None:
 
 
 def apply(steps: Plan, report: Report) -> None:
-    """Carry out a plan: one call per verb; units that do not start fail their space only.
+    """Carry out a plan, one verb after the other; a unit that fails, fails its space only.
 
     Enabling is a link that the next boot reads. Reading all unit files again for it costs
     seconds once there are thousands of units.
     """
-    if steps.disable:
-        in_slices(steps.disable, "--no-reload", "disable")
-    if steps.stop:
-        in_slices(steps.stop, "stop")
-    if steps.enable:
-        in_slices(steps.enable, "--no-reload", "enable")
-    if not steps.start:
-        return
-    try:
-        in_slices(steps.start, "start")
-    except SystemdError as error:
-        active = read_world().active
-        for unit in steps.start:
-            if active.get(unit) != "active":
-                report.fail(slug_of(unit), f"{unit} did not start: {error}")
+    failed: dict[str, dict[str, str]] = {}
+    for verb, units in asdict(steps).items():
+        lasting = ["--no-reload"] if verb in {"disable", "enable"} else []
+        failed[verb] = in_slices(units, *lasting, verb)
+    for verb, units in failed.items():
+        note_failures(units, verb, report)
 
 
 def newest(paths: t.Iterable[str], names: tuple[str, ...] = ("",)) -> float:
@@ -258,18 +319,22 @@ def plan_services(
     return steps
 
 
-def converge_services(options: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
+def converge_services(
+    options: t.Mapping[str, t.Any], stopped: t.Collection[str], report: Report, *, check: bool
+) -> None:
     """Reload or restart the running PHP services whose configuration is newer than they are.
 
-    Sleeping services need nothing: they read it when they wake.
+    Sleeping services need nothing, nor those this run has `stopped` (in check mode, would have):
+    they read it when they wake.
     """
     sources = {
         # What a package installs carries the time of its build; its change of place does not.
         "restart": max(newest(options["restart"]), changed_at(options["binaries"])),
         "reload": newest(options["reload"]),
     }
+    running = {unit: times for unit, times in running_services().items() if unit not in stopped}
     steps = plan_services(
-        running_services(), sources, lambda u: newest([f"{options['own']}/{slug_of(u)}.conf"])
+        running, sources, lambda u: newest([f"{options['own']}/{slug_of(u)}.conf"])
     )
     for verb, units in steps.items():
         for unit in units:
@@ -277,8 +342,10 @@ def converge_services(options: t.Mapping[str, t.Any], report: Report, *, check: 
         if units and not check:
             # Timed before: what changes meanwhile is newer.
             now = time.time()
-            in_slices(units, verb)
-            note_reload(units, now)
+            # One that went to sleep meanwhile reads it when it wakes.
+            failed = in_slices(units, TRY[verb])
+            note_failures(failed, verb, report)
+            note_reload([unit for unit in units if unit not in failed], now)
 
 
 def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
@@ -350,6 +417,6 @@ def converge(wanted: t.Mapping[str, t.Any], report: Report, *, check: bool) -> N
     plan_node(steps, world, report)
     if not check:
         apply(steps, report)
-    converge_services(wanted["php"], report, check=check)
+    converge_services(wanted["php"], steps.stop, report, check=check)
     converge_nginx(wanted["nginx"], report, check=check)
     report.facts["drift"] = _drift.sentences(drift(wanted, world, check=check))

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Reads vhosts, PHP configurations, unix users, directories, units and storage limits of a web
     node, or databases and accounts of a database node.
+  - Also found are changes of units by hand (C(systemctl edit), C(mask) or C(set-property)), and
+    further database accounts of a space's user, which let it in from elsewhere.
   - Returns what is there and in no file of the registry, and what is in a file and not there.
     Nothing is ever deleted for it.
   - Each run of the role C(archipel.spaces.spaces) reports the same at its end.
@@ -80,13 +82,14 @@ def web(wanted: dict[str, t.Any]) -> _drift.Found:
     return _drift.read_web(wanted["places"], running, wanted["ids"])
 
 
-def database(socket: str) -> _drift.Found:
+def database(wanted: dict[str, t.Any]) -> _drift.Found:
     """Return what this database node holds.
 
     Raises:
         OSError: MariaDB does not answer.
 
     """
+    socket = wanted["socket"]
     try:
         with (
             pymysql.connect(unix_socket=socket, user="root") as connection,
@@ -95,7 +98,9 @@ def database(socket: str) -> _drift.Found:
             state = _mariadb.read_state(cursor)
     except pymysql.Error as error:
         raise OSError(f"MariaDB at {socket} does not answer: {error}") from error
-    return _drift.read_databases(state.databases, {user for user, _ in state.accounts})
+    found = _drift.read_databases(state.databases, {user for user, _ in state.accounts})
+    others = _mariadb.other_accounts(state.accounts, wanted["accounts"])
+    return {**found, "other account": others}
 
 
 def main() -> None:
@@ -108,7 +113,7 @@ def main() -> None:
         elif MISSING:
             module.fail_json(msg=missing_required_lib("pymysql"), exception=MISSING)
         else:
-            found = database(wanted["socket"])
+            found = database(wanted)
     except (OSError, _systemd.SystemdError) as error:
         module.fail_json(msg=f"this node cannot be read, nothing was compared: {error}")
     drift = _drift.compare(found, wanted["known"])

@@ -177,20 +177,27 @@ def tmpfiles_conf(wanted: t.Iterable[Directory]) -> str:
 
 def database(space: Space, settings: Settings) -> dict[str, t.Any]:
     """Return the database and its account, the password only where one is needed."""
-    local = space["db"] == space["web"]
     wanted: dict[str, t.Any] = {
-        "space": space["slug"],
+        **database_account(space, settings),
         "name": f"space_{space['slug']}",
-        "user": f"space-{space['slug']}",
-        "host": "localhost" if local else address("database_client_hosts", "web", space, settings),
         "max_user_connections": settings["database_connections"],
         "password": None,
     }
-    if not local:
+    if space["db"] != space["web"]:
         wanted["password"] = derive(
             settings["master_key"], "database", space["slug"], settings.get("rotation", 0)
         )
     return wanted
+
+
+def database_account(space: Space, settings: Settings) -> dict[str, str]:
+    """Return who a space is at its database server, and from where."""
+    local = space["db"] == space["web"]
+    return {
+        "space": space["slug"],
+        "user": f"space-{space['slug']}",
+        "host": "localhost" if local else address("database_client_hosts", "web", space, settings),
+    }
 
 
 def database_host(space: Space, settings: Settings) -> str:

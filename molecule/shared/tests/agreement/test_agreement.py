@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 from testinfra.host import Host
 
+from tests.support.browser import Browser
 from tests.support.scenario import Change, Scenario
 
 
@@ -83,7 +84,16 @@ class TestChange:
         text = " ".join(cell for row in shown for cell in row)
         assert "amap" not in text
         assert "GRANT ALL PRIVILEGES ON `space\\_velo-ecole`" in text
+        for slug in ("velo-ecole", "amap-du-val"):
+            ((account,),) = scenario.sql(f"SHOW CREATE USER `space-{slug}`@localhost")
+            assert "IDENTIFIED VIA unix_socket" in account
+            assert "unix_socket OR" not in account
+            assert "ACCOUNT LOCK" not in account
         assert ACCESS_LIST not in node.check_output("python3 -c %s", f"{LIST}({DATA!r}))")
+
+    def test_a_socket_that_was_removed_is_there_again(self, browser: Browser, runs: Runs):
+        assert runs.done
+        assert browser.get("velo-ecole.archipel.localhost", "/status.php").status == 200
 
     def test_a_further_run_changes_nothing(self, scenario: Scenario, runs: Runs):
         assert runs.done
@@ -114,8 +124,12 @@ def damage(node: Host) -> None:
     node.check_output(
         "mariadb -e %s",
         "REVOKE ALL ON `space\\_velo-ecole`.* FROM `space-velo-ecole`@localhost;"
-        "GRANT SELECT ON `space\\_amap-du-val`.* TO `space-velo-ecole`@localhost",
+        "GRANT SELECT ON `space\\_amap-du-val`.* TO `space-velo-ecole`@localhost;"
+        "ALTER USER `space-velo-ecole`@localhost ACCOUNT LOCK;"
+        "ALTER USER `space-amap-du-val`@localhost "
+        "IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD('by hand')",
     )
+    node.check_output("rm /run/archipel/php/velo-ecole.sock")
     node.check_output("rm /etc/nginx/archipel/amap-du-val.conf")
     node.check_output("chmod 0666 /srv/spaces/velo-ecole/config/managed.config.php")
     node.check_output("systemctl disable --now space-cron@amap-du-val.timer")

@@ -78,3 +78,31 @@ def test_a_link_in_the_place_of_a_directory_is_refused(tmp_path):
     (tmp_path / "x").symlink_to("/etc")
     item = {"path": str(tmp_path / "x"), "uid": 0, "gid": 0, "mode": 0o755}
     assert _accounts.directory_differences(item) == ["not a directory"]
+
+
+def test_a_file_in_the_place_of_a_space_fails_that_space_only(tmp_path, monkeypatch):
+    (tmp_path / "amap").touch()
+    own = {"uid": tmp_path.stat().st_uid, "gid": tmp_path.stat().st_gid, "mode": 0o750}
+    wanted = [
+        {"space": slug, "path": str(tmp_path / path), **own}
+        for slug, path in (("amap", "amap"), ("amap", "amap/config"), ("velo", "velo"))
+    ]
+
+    def tmpfiles(_command):
+        (tmp_path / "velo").mkdir(mode=0o750)
+        return 0, ""
+
+    monkeypatch.setattr(_accounts, "run", tmpfiles)
+    monkeypatch.setattr(_accounts, "declare", lambda *_arguments, **_options: False)
+    report = _accounts.converge_directories(wanted, "", "", check=False)
+    assert report.failures == {
+        "amap": f"{tmp_path}/amap is not a directory: move it away and run again"
+    }
+    assert set(report.changes) == {"velo"}
+
+
+def test_an_access_list_that_cannot_be_removed_fails_its_space(tmp_path, monkeypatch):
+    monkeypatch.setattr(_files, "access_lists", lambda _path: ["user.none"])
+    report = Report()
+    _accounts.remove_access_lists({"space": "amap", "path": str(tmp_path)}, report)
+    assert set(report.failures) == {"amap"}

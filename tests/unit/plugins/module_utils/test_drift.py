@@ -68,6 +68,30 @@ def test_sentences():
     assert _drift.sentences(drift) == ["amap: vhost, user too many", "cine: database missing"]
 
 
+def test_units_changed_by_hand_are_found(tmp_path: Path):
+    for name in (
+        "space-php@amap.service.d/override.conf",
+        "space-php@.service.d/10-sandbox.conf",
+        "space-cron@.service.d/20-opcache.conf",
+        "space-cron@.service.d/override.conf",
+        "ssh.service.d/override.conf",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "space-php@.socket").touch()
+    # `systemctl mask`.
+    (tmp_path / "space-cron@cine.timer").symlink_to("/dev/null")
+    found = _drift.unit_files([str(tmp_path), str(tmp_path / "missing")])
+    assert found == {"amap", "cine", "space-cron@.service.d/override.conf"}
+
+
+@pytest.mark.parametrize("kind", _drift.FOREIGN)
+def test_what_no_space_may_have_is_too_many_in_any_state(kind):
+    for state in _drift.MAY:
+        drift = _drift.compare({kind: {"amap"}}, {"amap": state})
+        assert drift == {"unknown": {"amap": [kind]}, "missing": {}}
+
+
 def test_users_are_found_by_name_and_by_number():
     lines = [
         "root:x:0:0::/root:/bin/sh",
@@ -136,5 +160,6 @@ class TestRun:
     def test_databases(self):
         accounts = {("space-old", "localhost"): _mariadb.Account()}
         state = _mariadb.State({"space_old": "utf8mb4_bin"}, accounts)
-        told = _mariadb.drift(state, ["amap"], KNOWN)
+        amap = {"space": "amap", "user": "space-amap", "host": "localhost"}
+        told = _mariadb.drift(state, [amap], KNOWN)
         assert told == ["old: database, account too many", "cine: database, account missing"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import subprocess
 import typing as t
 from dataclasses import replace
@@ -165,6 +166,31 @@ def test_a_failing_database_fails_the_space_not_the_run(tmp_path):
     place, _ = node(tmp_path)
     broken = Node(**{**place.__dict__, "connect": refuse})
     assert "gone" in _installation.carry_out(ITEM, {"install": ""}, broken)[1]
+
+
+@pytest.mark.parametrize(
+    "damage", [json.JSONDecodeError("no JSON", "", 0), UnicodeError("no text")]
+)
+def test_a_damaged_file_fails_the_space_not_the_run(tmp_path, monkeypatch, damage):
+    def fail(*_arguments):
+        raise damage
+
+    monkeypatch.setitem(_installation.STEPS, "install", fail)
+    assert _installation.carry_out(ITEM, {"install": ""}, node(tmp_path)[0]) == ([], str(damage))
+
+
+def test_a_folder_in_the_place_of_a_logo_fails_its_space_only(tmp_path):
+    for path in (f"amap/{_installation.LOGO}", "velo"):
+        (tmp_path / "spaces" / path).mkdir(parents=True)
+    place, _ = node(tmp_path)
+    report, velo = Report(), {**ITEM, "space": "velo"}
+    planned = _installation.plans([ITEM, velo], place, report)
+    assert [(item["space"], list(steps)) for item, steps in planned] == [
+        ("velo", ["link", "install", "apply"])
+    ]
+    assert report.failures == {
+        "amap": f"{tmp_path}/spaces/amap/{_installation.LOGO}: Is a directory"
+    }
 
 
 LOGO = b"a picture"

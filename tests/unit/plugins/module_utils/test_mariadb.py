@@ -42,7 +42,8 @@ def test_a_space_as_it_should_be_needs_nothing():
 def test_a_new_space_gets_database_account_and_its_one_grant():
     assert statements(WANTED, State({}, {})) == [
         "CREATE DATABASE `space_velo-ecole` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-        "CREATE USER %s@%s IDENTIFIED VIA unix_socket WITH MAX_USER_CONNECTIONS 20",
+        "CREATE USER %s@%s IDENTIFIED VIA unix_socket REQUIRE NONE WITH MAX_USER_CONNECTIONS 20 "
+        "ACCOUNT UNLOCK",
         r"GRANT ALL PRIVILEGES ON `space\_velo-ecole`.* TO %s@%s",
     ]
 
@@ -52,6 +53,9 @@ def test_a_new_space_gets_database_account_and_its_one_grant():
     [
         (account(max_user_connections=0), ["ALTER USER"]),
         (account(plugin="mysql_native_password"), ["ALTER USER"]),
+        (account(locked=True), ["ALTER USER"]),
+        (account(other_ways=True), ["ALTER USER"]),
+        (account(tls=True), ["ALTER USER"]),
         (account(grants={}), ["GRANT ALL"]),
         (account(grants={OWN: False}), ["REVOKE GRANT", "REVOKE ALL", "GRANT ALL"]),
         # `_` is a wildcard: this grant also opens spaceXvelo-ecole.
@@ -63,6 +67,30 @@ def test_a_new_space_gets_database_account_and_its_one_grant():
 )
 def test_a_change_made_by_hand_is_undone(found, expected):
     assert [" ".join(sql.split()[:2]) for sql in statements(WANTED, state(found))] == expected
+
+
+@pytest.mark.parametrize(
+    "by_hand",
+    [
+        '"account_locked":true',
+        '"ssl_type":1',
+        '"auth_or":[{"plugin":"ed25519","authentication_string":"x"},{}]',
+    ],
+)
+def test_a_change_made_by_hand_is_read(by_hand):
+    text = f'{{"access":0,"plugin":"unix_socket","max_user_connections":20,{by_hand}}}'
+    connection = Connection({**ROWS, "global_priv": [(*WHO, text)]})
+    report = _mariadb.converge([WANTED], connection, {}, check=False, diff=False)
+    assert report.changes == {
+        "velo-ecole": ["account space-velo-ecole@localhost: authentication or limit"]
+    }
+
+
+def test_a_user_who_may_also_come_from_elsewhere_is_named():
+    accounts = {WHO: account(), (WHO[0], "%"): account(), ("space-old", "%"): account()}
+    known = {"velo-ecole": "approved", "old": "approved"}
+    told = _mariadb.drift(State({"space_old": ""}, accounts), [WANTED], known)
+    assert told == ["velo-ecole: other account too many"]
 
 
 def test_a_wrong_collation_is_mended():

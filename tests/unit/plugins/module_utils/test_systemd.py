@@ -107,13 +107,76 @@ def test_many_units_are_handled_some_hundreds_at_a_time(monkeypatch):
     assert calls[1] == ("start", "--", f"u{_systemd.SLICE}")
 
 
-def test_a_unit_that_does_not_start_fails_its_space_only(monkeypatch):
-    def systemctl(*arguments):
-        if arguments[0] == "start":
-            raise _systemd.SystemdError("Job failed")
-        return f"{SOCKET} loaded active listening\n" if arguments[0] == "list-units" else ""
+def refusing(*refused):
+    """Return a systemctl that refuses calls in which one of these units is, and what it did."""
+    done = []
 
+    def systemctl(*arguments):
+        if set(refused) & set(arguments):
+            raise _systemd.SystemdError("Job failed")
+        done.append(arguments)
+        return ""
+
+    return systemctl, done
+
+
+def test_a_unit_that_does_not_start_fails_its_space_only(monkeypatch):
+    systemctl, done = refusing("space-php@velo.socket")
     monkeypatch.setattr(_systemd, "systemctl", systemctl)
+    monkeypatch.setattr(_systemd, "SLICE", 2)
+    doors = [f"space-php@{slug}.socket" for slug in ("velo", "amap", "cine")]
     report = Report()
-    _systemd.apply(Plan(start=[SOCKET, "space-php@velo.socket"]), report)
+    _systemd.apply(Plan(enable=doors, start=doors), report)
+    assert report.failures == {
+        "velo": "systemctl enable space-php@velo.socket: Job failed",
+    }
+    asked = [(one[-3], one[-1]) for one in done]
+    assert asked == [(verb, door) for verb in ("enable", "start") for door in doors[1:]]
+
+
+def test_a_clock_of_the_node_that_does_not_start_fails_the_node_after_all_else(monkeypatch):
+    systemctl, done = refusing("archipel-idle.timer")
+    monkeypatch.setattr(_systemd, "systemctl", systemctl)
+    with pytest.raises(_systemd.SystemdError, match=r"start archipel-idle\.timer: Job failed"):
+        _systemd.apply(Plan(start=["archipel-idle.timer", SOCKET]), Report())
+    assert done == [("start", "--", SOCKET)]
+
+
+def test_a_service_that_went_to_sleep_meanwhile_is_not_woken(monkeypatch, tmp_path):
+    systemctl, done = refusing("space-php@velo.service")
+    monkeypatch.setattr(_systemd, "systemctl", systemctl)
+    monkeypatch.setattr(_systemd, "RELOADED", str(tmp_path))
+    running = {SERVICE: (10.0, 10.0), "space-php@velo.service": (10.0, 10.0)}
+    monkeypatch.setattr(_systemd, "running_services", lambda: running)
+    (tmp_path / "php.conf").touch()
+    options = {"restart": [], "binaries": [], "own": "", "reload": [str(tmp_path / "php.conf")]}
+    report = Report()
+    _systemd.converge_services(options, [], report, check=False)
+    assert done == [("try-reload-or-restart", "--", SERVICE)]
     assert set(report.failures) == {"velo"}
+    # What failed is tried again by the next run.
+    assert (tmp_path / SERVICE).exists()
+    assert not (tmp_path / "space-php@velo.service").exists()
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_service_that_the_run_stops_is_not_reloaded_too(monkeypatch, tmp_path, check):
+    systemctl, done = refusing()
+    monkeypatch.setattr(_systemd, "systemctl", systemctl)
+    monkeypatch.setattr(_systemd, "running_services", lambda: {SERVICE: (10.0, 10.0)})
+    (tmp_path / "php.conf").touch()
+    options = {"restart": [], "binaries": [], "own": "", "reload": [str(tmp_path / "php.conf")]}
+    report = Report()
+    _systemd.converge_services(options, [SERVICE], report, check=check)
+    assert (done, report.changes) == ([], {})
+
+
+def test_a_door_whose_socket_is_gone_is_made_anew(tmp_path):
+    (tmp_path / "cine.sock").touch()
+    doors = [SOCKET, "space-php@cine.socket", "space-php@old.socket", SERVICE]
+    active = {**dict.fromkeys(doors, "active"), "space-php@old.socket": "inactive"}
+    assert _systemd.lost_doors(active, str(tmp_path)) == {"amap"}
+    assert _systemd.lost_doors(active, str(tmp_path / "missing")) == {"amap", "cine"}
+    world = World({SOCKET: "active", TIMER: "active"}, {SOCKET, TIMER}, {"amap"})
+    steps = _systemd.plan([{"space": "amap", "running": True}], world, Report())
+    assert steps == Plan(stop=[SERVICE, SOCKET], start=[SOCKET])
