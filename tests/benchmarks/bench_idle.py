@@ -7,8 +7,9 @@ Installs many spaces on one node, with the real Nextcloud where artifacts/ has o
 stand-in otherwise (it says which), and prints
 
 - the time of installing one more space, and the same without the release's template;
-- the memory of the node's processes (PSS: shared pages are counted once): all asleep, some
-  awake, asleep again;
+- the memory of the node's processes (PSS: shared pages are counted once): before there are
+  spaces, all asleep, some awake, asleep again;
+- the time of a run that finds nothing to do, and the same without a look into Nextcloud;
 - the time of the login page of a space that sleeps, its Redis too, with and without the
   release's compiled code; and of one that is awake.
 """
@@ -149,10 +150,26 @@ def waking(room: Room, runs: int) -> None:
         )
 
 
-def remembering(room: Room, active: int) -> None:
-    """Print the memory of the node: asleep, some awake, asleep again."""
+def unchanged(room: Room, runs: int) -> None:
+    """Print what a run costs that changes nothing, in turns with one that leaves Nextcloud out."""
+    times: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(runs):
+        for looks, seconds in times.items():
+            room.environment.policy(spaces_install_enabled=looks)
+            sample = room.environment.play("playbooks/spaces.yml")
+            if sample.changed:
+                raise RuntimeError(f"{sample.changed} tasks changed something")
+            seconds.append(sample.seconds)
+    room.environment.policy(spaces_install_enabled=True)
+    print(f"A run without changes, {room.spaces} spaces, median of {runs}")
+    for title, looks in (("Nextcloud included", True), ("Nextcloud left out", False)):
+        print(f"  {title:<28}{statistics.median(times[looks]):8.2f} s")
+
+
+def remembering(room: Room, active: int, before: dict[str, float]) -> None:
+    """Print the memory of the node: without spaces, asleep, some awake, asleep again."""
     room.sleep()
-    rows = [("all asleep", room.memory())]
+    rows = [("no spaces yet", before), ("all asleep", room.memory())]
     for number in range(active):
         room.login(number)
     rows.append((f"{active} awake", room.memory()))
@@ -204,9 +221,11 @@ def measure(nodes: Nodes, number: int, version: str | None) -> None:
     environment = Environment(BUILD / "bench/idle", number, nodes.machines, **policy)
     environment.play(*SITE)
     print(f"{number} spaces, {release.running(nodes.machines[0])}")
-    environment.play("playbooks/spaces.yml")
     room = Room(nodes.machines[0], environment, number)
-    remembering(room, max(number // 10, 1))
+    before = room.memory()
+    environment.play("playbooks/spaces.yml")
+    remembering(room, max(number // 10, 1), before)
+    unchanged(room, 5)
     waking(room, 5)
     install(room)
 

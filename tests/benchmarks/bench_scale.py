@@ -21,6 +21,7 @@ import argparse
 import importlib.util
 import json
 import statistics
+import sys
 import typing as t
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -35,31 +36,59 @@ HERE = Path(__file__).resolve().parent
 VARIANTS = ["naive", "mitogen", "ours", "floor"]
 # Up to so many spaces the looped playbook is measured in every case that it has.
 FEW = 100
+# Cases in which no task may change anything; in all others one must.
+QUIET = {"no-change", "check"}
 
 
 @dataclass
 class Result:
-    """One line of the table: seconds are the median of the runs."""
+    """One line of the table: medians of the runs; None: not measured."""
 
     variant: str
     case: str
     spaces: int
-    seconds: float
+    nodes: int
     runs: int
-    peak_mib: float
-    controller_cpu: float
-    node_cpu: float
-    tasks: int
+    seconds: float
+    # The fastest and the slowest run.
+    seconds_min: float
+    seconds_max: float
+    peak_mib: float | None
+    controller_cpu: float | None
+    node_cpu: float | None
+    tasks: int | None
     # Of the largest module on a node, from a further run that is not timed.
     node_peak_mib: float | None = None
 
 
-def median(variant: str, case: str, spaces: int, samples: t.Sequence[Sample]) -> Result:
-    """Return the line of the table for some runs of the same thing."""
-    middle = {
-        key: statistics.median(getattr(s, key) for s in samples) for key in asdict(samples[0])
-    }
-    return Result(variant, case, spaces, runs=len(samples), **middle)
+def median(
+    variant: str, case: str, spaces: int, samples: t.Sequence[Sample], nodes: int = 1
+) -> Result:
+    """Return the line of the table for some runs of the same thing.
+
+    A case that did not do what its name says ends the benchmark: it would look fast.
+    """
+    for sample in samples:
+        if sample.changed is not None and (sample.changed > 0) != (case not in QUIET):
+            sys.exit(f"{variant}, {case}, {spaces}: {sample.changed} tasks changed something")
+    seconds = [sample.seconds for sample in samples]
+    middle = {key: middle_of(samples, key) for key in asdict(samples[0]) if key != "changed"}
+    return Result(
+        variant,
+        case,
+        spaces,
+        nodes=nodes,
+        runs=len(samples),
+        seconds_min=min(seconds),
+        seconds_max=max(seconds),
+        **middle,
+    )
+
+
+def middle_of(samples: t.Sequence[Sample], key: str) -> t.Any:
+    """Return the median of one measure; None if it was not taken."""
+    values = [getattr(sample, key) for sample in samples]
+    return None if None in values else statistics.median(values)
 
 
 def ours(number: int, first_runs: int, runs: int, nodes: Nodes) -> t.Iterator[Result]:
@@ -70,7 +99,7 @@ def ours(number: int, first_runs: int, runs: int, nodes: Nodes) -> t.Iterator[Re
         nodes.reset()
         environment = Environment(BUILD / f"bench/{number}", number, nodes.machines)
         firsts.append(counted(nodes, partial(environment.play, playbook)))
-    yield median("ours", "first", number, firsts)
+    yield median("ours", "first", number, firsts, len(nodes.machines))
     assert environment is not None
     unchanged = repeat("no-change", number, runs, nodes, lambda _: environment.play(playbook))
     unchanged.node_peak_mib = environment.node_peak(playbook)
@@ -102,7 +131,7 @@ def repeat(
 ) -> Result:
     """Measure the same case some times."""
     samples = [counted(nodes, partial(action, turn)) for turn in range(runs)]
-    return median("ours", case, number, samples)
+    return median("ours", case, number, samples, len(nodes.machines))
 
 
 def counted(nodes: Nodes, action: t.Callable[[], Sample]) -> Sample:
@@ -124,13 +153,15 @@ def naive(variant: str, number: int, runs: int, nodes: Nodes) -> t.Iterator[Resu
         {"ANSIBLE_STRATEGY": "mitogen_linear", **mitogen_path()} if variant == "mitogen" else {}
     )
     playbook = str(HERE / "naive/playbook.yml")
-    yield median(variant, "first", number, [environment.play(playbook, *options, **settings)])
-    samples = [environment.play(playbook, *options, **settings) for _ in range(runs)]
-    yield median(variant, "no-change", number, samples)
+
+    def play(*more: str) -> Sample:
+        return counted(nodes, partial(environment.play, playbook, *options, *more, **settings))
+
+    # Some minutes each: what changes something, and the rarer case, are run once.
+    yield median(variant, "first", number, [play()])
+    yield median(variant, "no-change", number, [play() for _ in range(runs)])
     if number <= FEW:
-        # Half an hour for a hundred spaces is enough: the rarer case is run once.
-        samples = [environment.play(playbook, "--check", *options, **settings)]
-        yield median(variant, "check", number, samples)
+        yield median(variant, "check", number, [play("--check")])
 
 
 def mitogen_path() -> dict[str, str]:
@@ -149,8 +180,11 @@ def floor(number: int, runs: int, nodes: Nodes) -> t.Iterator[Result]:
     node = nodes.machines[0]
     node.execute("sh", "-c", "cat > /tmp/floor.py", stdin=program)
 
-    def once() -> Sample:
+    def work() -> Sample:
         return Sample(float(node.execute("python3", "/tmp/floor.py", stdin=request)))
+
+    def once() -> Sample:
+        return counted(nodes, work)
 
     yield median("floor", "first", number, [once()])
     yield median("floor", "no-change", number, [once() for _ in range(max(runs, 3))])
@@ -177,14 +211,20 @@ def show(results: t.Sequence[Result]) -> None:
         table.add_column(name, justify="left" if name in {"variant", "case"} else "right")
     for r in results:
         bare = floors.get((r.case, r.spaces))
-        cells = (r.variant, r.case, r.spaces, f"{r.seconds:.2f}")
-        ratio = f"{r.seconds / bare:.1f}" if bare else ""
-        node_peak = f"{r.node_peak_mib:.0f}" if r.node_peak_mib else ""
-        cpu = (f"{r.controller_cpu:.1f}", f"{r.node_cpu:.1f}")
-        costs = (*cpu, f"{r.peak_mib:.0f}", node_peak)
-        each = f"{r.seconds / r.spaces * 1000:.1f} ms"
-        table.add_row(*map(str, (*cells, each, ratio, *costs, int(r.tasks), r.runs)))
+        table.add_row(
+            *(r.variant, r.case, str(r.spaces), f"{r.seconds:.2f}"),
+            f"{r.seconds / r.spaces * 1000:.1f} ms",
+            f"{r.seconds / bare:.1f}" if bare else "",
+            *(told(value, 1) for value in (r.controller_cpu, r.node_cpu)),
+            *(told(value, 0) for value in (r.peak_mib, r.node_peak_mib, r.tasks)),
+            str(r.runs),
+        )
     Console(width=130).print(table)
+
+
+def told(value: float | None, digits: int) -> str:
+    """Return a number as the table shows it; nothing for what was not measured."""
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def plan(quick: bool) -> tuple[list[int], int, int]:
@@ -215,6 +255,8 @@ def everything(options: argparse.Namespace, nodes: Nodes) -> t.Iterator[Result]:
     numbers, runs = options.spaces or numbers, options.runs or runs
     few = options.looped or few
     wanted = [v for v in options.only if v != "mitogen" or mitogen_path()]
+    if wanted != options.only:
+        print("mitogen is left out: that package is not installed")
     for number in numbers:
         if "floor" in wanted:
             yield from floor(number, runs, nodes)

@@ -70,6 +70,7 @@ done
 PERSON = """\
 import base64, http.client, os, secrets, socket, ssl, subprocess, sys
 domain, *slugs = sys.argv[1:]
+name = "a.dupont@asso.example"
 for slug in slugs:
     password, unit = secrets.token_urlsafe(18), f"space-occ@{slug}.target"
     user = [f"--reuid=space-{slug}", f"--regid=space-{slug}", f"--groups=space-{slug},archipel-db"]
@@ -77,7 +78,7 @@ for slug in slugs:
     occ = ["php", "-d", "apc.enable_cli=1", "-d", "memory_limit=512M", "occ"]
     subprocess.run(["systemctl", "start", unit], check=True)
     subprocess.run(
-        ["setpriv", *user, *occ, "user:add", "--password-from-env", "camille"],
+        ["setpriv", *user, *occ, "user:add", "--password-from-env", name],
         cwd=f"/srv/spaces/{slug}/release", env={**os.environ, **added}, check=True,
     )
     subprocess.run(["systemctl", "stop", unit], check=True)
@@ -85,9 +86,9 @@ for slug in slugs:
     host = f"{slug}.{domain}"
     web = http.client.HTTPConnection(host)
     web.sock = ssl._create_unverified_context().wrap_socket(plain, server_hostname=host)
-    told = base64.b64encode(f"camille:{password}".encode()).decode()
+    told = base64.b64encode(f"{name}:{password}".encode()).decode()
     headers = {"Authorization": f"Basic {told}"}
-    web.request("PUT", "/remote.php/dav/files/camille/a.txt", body=b"hello", headers=headers)
+    web.request("PUT", f"/remote.php/dav/files/{name}/a.txt", body=b"hello", headers=headers)
     if web.getresponse().status != 201:
         sys.exit(f"{slug}: nobody can store a file")
 """

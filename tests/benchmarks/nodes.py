@@ -55,13 +55,16 @@ sys.exit(code)
 
 @dataclass
 class Sample:
-    """One run."""
+    """One run; None: not measured."""
 
     seconds: float
-    peak_mib: float = 0.0
-    controller_cpu: float = 0.0
-    node_cpu: float = 0.0
-    tasks: int = 0
+    # Of the largest process.
+    peak_mib: float | None = None
+    controller_cpu: float | None = None
+    node_cpu: float | None = None
+    tasks: int | None = None
+    # Tasks that changed something, over all machines.
+    changed: int | None = None
 
 
 class Nodes:
@@ -220,5 +223,10 @@ def measured(command: t.Sequence[str], environment: t.Mapping[str, str]) -> Samp
         text = output.read()
     if process.returncode != 0:
         sys.exit(f"{' '.join(command)} failed:\n{text[-5000:]}")
-    tasks = len(re.findall(r"^TASK \[", text, re.MULTILINE))
-    return Sample(seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime, 0.0, tasks)
+    return Sample(
+        seconds,
+        peak_mib=usage.ru_maxrss / 1024,
+        controller_cpu=usage.ru_utime + usage.ru_stime,
+        tasks=len(re.findall(r"^TASK \[", text, re.MULTILINE)),
+        changed=sum(map(int, re.findall(r"\bchanged=(\d+)", text))),
+    )
