@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 import typing as t
 from datetime import UTC, datetime
@@ -14,9 +13,8 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render, _upgrades
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _progress, _render, _upgrades
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
-from ansible_collections.archipel.spaces.plugins.plugin_utils._progress import merged, sentence
 
 STAGES = ("plan", "run", "undo", "end")
 # Requested, refused and purged ones have no space; closed ones await their purge as they are.
@@ -55,7 +53,9 @@ class ActionModule(SpacesAction):
             "disabled": settings["applications"].get("disabled", []),
             "release": arguments.get("release", {}),
             "run": arguments["run"],
-            "budget": int(arguments.get("budget", 0)),
+            "budget": _upgrades.share(
+                int(arguments.get("budget", 0)), len(moving), len(arguments.get("slugs", ()))
+            ),
             "parallel": int(arguments.get("parallel", 2)),
             "seconds": _upgrades.TURN,
             "keep_releases": list(arguments.get("keep_releases", ())),
@@ -80,8 +80,8 @@ class ActionModule(SpacesAction):
             begun = time.monotonic()
             turn = super().converge(following, task_vars)
             if turn.get("failed"):
-                return merged(result, turn)
-            result = merged(result, turn)
+                return _progress.merged(result, turn)
+            result = _progress.merged(result, turn)
             self._note(task_vars, result, turn, start)
         return result
 
@@ -102,15 +102,18 @@ class ActionModule(SpacesAction):
         base["wave"] = self._task.args.get("wave", "")
         lines = [
             *({**base, "space": s, "result": "upgraded", "said": w} for s, w in changes(turn)),
-            *({**base, "space": s, "result": "failed", "said": w} for s, w in failures(turn)),
+            *(
+                {**base, "space": s, "result": turn.get("ends", {}).get(s, "refused"), "said": w}
+                for s, w in failures(turn)
+            ),
             {**base, "done": done, "failed": failed, "left": left, "seconds": round(seconds, 1)},
         ]
         if path := self._task.args.get("events"):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             with Path(path).open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        if sys.stdout.isatty():
-            words = sentence("upgraded", done + failed, left, failed, seconds)
+        if _progress.TERMINAL:
+            words = _progress.sentence("upgraded", done + failed, left, failed, seconds)
             Display().display(f"{node}, {base['wave']}: {words}")
 
 

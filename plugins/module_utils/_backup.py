@@ -196,10 +196,18 @@ def back_up(settings: Settings, slug: str) -> Report:
 
     Raises:
         BackupError, DatabaseError, ResticError, OSError: there is no new snapshot.
+        JournalError: somebody is at work on the space.
 
     """
     if pending := _journal.under_way(slug):
         raise BackupError(pending)
+    # Between the dump and the last file nobody may move it to another release.
+    with _journal.exclusive(f"life-{slug}"):
+        return back_up_alone(settings, slug)
+
+
+def back_up_alone(settings: Settings, slug: str) -> Report:
+    """Make a snapshot of a space that nobody else is at work on."""
     space = read_space(settings, slug)
     folder = staging(settings, slug)
     shutil.rmtree(folder, ignore_errors=True)
@@ -337,7 +345,10 @@ def attempt(settings: Settings, slug: str) -> Report | str:
     """Back up one space; return what was done, or why not."""
     try:
         return back_up(settings, slug)
-    except (BackupError, _database.DatabaseError, _restic.ResticError, OSError) as error:
+    except (
+        *(BackupError, _database.DatabaseError, _restic.ResticError, OSError),
+        _journal.JournalError,
+    ) as error:
         write_record(settings, slug, failed={"at": now(), "why": str(error)})
         return str(error)
 

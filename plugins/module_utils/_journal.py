@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import signal
+import time
 import typing as t
 from contextlib import contextmanager
 
@@ -110,22 +111,38 @@ def under_way(slug: str, folder: str = FOLDER) -> str:
 
 
 @contextmanager
-def exclusive(name: str, folder: str = LOCKS) -> t.Iterator[None]:
+def exclusive(name: str, folder: str = LOCKS, *, patience: float = 0) -> t.Iterator[None]:
     """Keep everybody else from doing the same meanwhile.
+
+    Args:
+        name: of what is done.
+        folder: of the locks.
+        patience: seconds to wait for somebody who does it already.
 
     Raises:
         JournalError: somebody does.
 
     """
     os.makedirs(folder, exist_ok=True)
+    waited = 0
     with open(f"{folder}/{name}.lock", "w", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise JournalError(
-                f"another run holds {folder}/{name}.lock: wait for its end, and run again"
-            ) from error
+        while not taken(lock):
+            if waited >= patience:
+                raise JournalError(
+                    f"another run holds {folder}/{name}.lock: wait for its end, and run again"
+                )
+            time.sleep(1)
+            waited += 1
         yield
+
+
+def taken(lock: t.IO[str]) -> bool:
+    """Take a lock, if nobody has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

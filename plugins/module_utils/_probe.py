@@ -12,9 +12,12 @@ import socket
 import ssl
 import typing as t
 from dataclasses import dataclass
+from urllib.parse import quote
 
 HEADER = "X-Archipel-Probe"
 SECONDS = 120
+# "Insufficient Storage": of the space, or of the account.
+FULL = 507
 
 
 class ProbeError(Exception):
@@ -99,7 +102,7 @@ def check(place: Place, version: str, account: tuple[str, str] | None) -> None:
     Args:
         place: where it is.
         version: of Nextcloud, that its code must have.
-        account: an account with an application password; None: nobody has ever logged in, and a
+        account: login name and application password; None: nobody has ever logged in, and a
             first login would fill the account with files.
 
     Raises:
@@ -137,15 +140,21 @@ def check_status(body: bytes, version: str) -> None:
 
 
 def round_trip(place: Place, account: tuple[str, str]) -> None:
-    """Put a file, read it back, delete it.
+    """Put a file, read it back, delete it; where the space is full, list the folder instead.
 
     Raises:
         ProbeError: the space did not take it, or gave something else back.
 
     """
     content = secrets.token_bytes(1024)
-    path = f"/remote.php/dav/files/{account[0]}/.archipel-check-{secrets.token_hex(8)}.bin"
-    expect(ask(place, "PUT", path, account, content), (201,), "WebDAV, putting a file")
+    folder = f"/remote.php/dav/files/{quote(account[0], safe='')}"
+    path = f"{folder}/.archipel-check-{secrets.token_hex(8)}.bin"
+    put = ask(place, "PUT", path, account, content)
+    if put[0] == FULL:
+        # It serves as well as it can: only its people can make room, and not behind a closed door.
+        expect(ask(place, "PROPFIND", f"{folder}/", account), (207,), "WebDAV, listing a folder")
+        return
+    expect(put, (201,), "WebDAV, putting a file")
     try:
         found = expect(ask(place, "GET", path, account), (200,), "WebDAV, reading it back")
         if found != content:

@@ -10,6 +10,8 @@ its jobs from starting. Both outlive a reboot.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import re
@@ -21,11 +23,11 @@ import typing as t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote as quote_path
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _application_set,
     _backup,
+    _config,
     _database,
     _files,
     _installation,
@@ -54,6 +56,16 @@ DATABASE_SECONDS, REDIS_SECONDS = 120, 10
 TAIL_LINES = 12
 RUNNING = {"active", "activating", "deactivating", "reloading"}
 POINT, STAGED, LAST, RATE = "point", "point.new", "last.json", "rate.json"
+UNDONE = "undone.sql"
+# What Nextcloud reads beside its config.php. A request that was on its way when the door closed
+# (an upload that takes minutes) is refused by Nextcloud itself, as in maintenance mode.
+BARRIER = "closed.config.php"
+BARRIER_TEXT = """\
+<?php
+// Closed for the time of an upgrade: written by Archipel, and taken away when the door opens.
+$CONFIG = PHP_SAPI === 'cli' || hash_equals('{key}', $_SERVER['HTTP_X_ARCHIPEL_PROBE'] ?? '')
+    ? [] : ['maintenance' => true];
+"""
 MISSING = tuple(
     (f"db:add-missing-{what}", "--no-interaction")
     for what in ("columns", "indices", "primary-keys")
@@ -130,7 +142,15 @@ class Job:
     @property
     def point(self) -> str:
         """The restore point of this very upgrade; of the last one, where that is undone."""
-        return f"{self.folder}/{POINT if self.journal['direction'] == 'undo' else STAGED}"
+        staged, kept = f"{self.folder}/{STAGED}", f"{self.folder}/{POINT}"
+        # The last step keeps it before it opens the door, and may fail in between.
+        was_kept = self.journal.get("failed_at") == FORWARD[-1] and not os.path.isdir(staged)
+        return kept if self.journal["direction"] == "undo" or was_kept else staged
+
+    @property
+    def barrier(self) -> str:
+        """The file that lets Nextcloud refuse everybody who does not know the key."""
+        return f"{self.home}/config/{BARRIER}"
 
     @property
     def log_path(self) -> str:
@@ -154,11 +174,12 @@ class Job:
         return _database.distant(f"{self.settings.work}/clients/{self.slug}.cnf", values, ca)
 
     def log(self, text: str) -> None:
-        """Write down what happens."""
-        os.makedirs(self.settings.logs, mode=0o750, exist_ok=True)
-        with open(self.log_path, "a", encoding="utf-8") as file:
-            for line in text.splitlines() or [""]:
-                file.write(f"{_backup.now()} {line}\n")
+        """Write down what happens, if there is room: a full disk must not end the way back."""
+        with contextlib.suppress(OSError):
+            os.makedirs(self.settings.logs, mode=0o750, exist_ok=True)
+            with open(self.log_path, "a", encoding="utf-8") as file:
+                for line in text.splitlines() or [""]:
+                    file.write(f"{_backup.now()} {line}\n")
 
     def save(self, **changes: t.Any) -> None:
         """Write the journal, with changes."""
@@ -187,14 +208,22 @@ def shut_gate(job: Job) -> None:
     place = gate(job.settings, job.slug)
     for path in (f"{place}.{job.journal['key']}", place):
         Path(path).touch(mode=0o644)
+    content = BARRIER_TEXT.replace("{key}", job.journal["key"])
+    group = int(job.item["id"])
+    _files.write_file(
+        {"path": job.barrier, "content": content, "uid": _files.ROOT, "gid": group, "mode": 0o640}
+    )
 
 
 def open_gate(job: Job) -> None:
     """Open the door. Can be repeated."""
+    Path(job.barrier).unlink(missing_ok=True)
     place = Path(gate(job.settings, job.slug))
     place.unlink(missing_ok=True)
-    for path in place.parent.glob(f"{job.slug}.*"):
-        path.unlink(missing_ok=True)
+    # It is open now: a key that stays behind opens nothing.
+    with contextlib.suppress(OSError):
+        for path in place.parent.glob(f"{job.slug}.*"):
+            path.unlink(missing_ok=True)
 
 
 def wait_for_jobs(job: Job) -> None:
@@ -381,7 +410,12 @@ def dump(job: Job) -> None:
     """Write down all that a way back needs."""
     shutil.rmtree(job.point, ignore_errors=True)
     os.makedirs(job.point, mode=0o700)
-    write_down(job, job.point)
+    try:
+        write_down(job, job.point)
+    except Exception:
+        # Half of it is of no use, and may be what fills the disk for all the others.
+        shutil.rmtree(job.point, ignore_errors=True)
+        raise
 
 
 def write_down(job: Job, folder: str) -> None:
@@ -438,6 +472,7 @@ def upgrade(job: Job) -> None:
     What the step `apply` is to do follows in the same sandbox, where the release can do so:
     each further start of Nextcloud is time in which nobody can work.
     """
+    end_maintenance(job)
     answer, wanted = None, _installation.told(job.item, job.settings.node)
     if follows := following(job):
         order = _installation.order(wanted, job.settings.node)
@@ -447,6 +482,18 @@ def upgrade(job: Job) -> None:
     make_sure_of_upgrade(job)
     if answer is not None:
         note_answer(job, wanted, answer)
+
+
+def end_maintenance(job: Job) -> None:
+    """Take back the maintenance mode of an upgrade that was cut short.
+
+    A space in which somebody else turned it on is not upgraded. Nextcloud would leave it on.
+    """
+    path, own = f"{job.home}/config/config.php", job.item["id"]
+    text = _files.read_text(path)
+    if _status.MAINTENANCE.search(text):
+        content = _config.without(text, {"maintenance"})
+        _files.write_file({"path": path, "content": content, "uid": own, "gid": own, "mode": 0o640})
 
 
 def following(job: Job) -> list[str]:
@@ -528,17 +575,26 @@ def apply(job: Job) -> None:
     if not job.journal.get("told"):
         tell(job, told)
     _installation.tidy(told, node)
-    asked = _upgrade_plan.ask_alone(job.item, node.connect, node.database_error)
-    if asked.error:
-        raise UpgradeError(asked.error)
+    enabled = _upgrade_plan.enabled_now(job.item, node.connect)
     without = set(node.without.get(job.journal["to"], ()))
-    switched = set((told["applied"].get("apps") or {}).get("disable", ()))
     before = frozenset(job.journal["enabled"])
-    lost = sorted(before - asked.enabled - job.settings.disabled - without - switched)
+    lost = sorted(
+        before - enabled - job.settings.disabled - without - switched_off(told["applied"])
+    )
     if lost:
         raise UpgradeError(
             f"the upgrade switched off {', '.join(lost)}, and they do not go on again"
         )
+
+
+def switched_off(applied: Mapping[str, t.Any]) -> set[str]:
+    """Return the applications that being told its state may turn off in a space. Pure."""
+    suites = (applied.get("office") or {}).get("suites", {}).values()
+    return {
+        *(applied.get("apps") or {}).get("disable", ()),
+        # Which of them is on follows from the space's file and its administrators' choice.
+        *(suite["application"] for suite in suites),
+    }
 
 
 def tell(job: Job, told: Mapping[str, t.Any]) -> None:
@@ -567,7 +623,7 @@ def probe(job: Job, version: str) -> None:
         return
     account = job.journal["probe"]
     place = _probe.Place(job.item["host"], job.settings.port, job.journal["key"])
-    _probe.check(place, version, (quote_path(account[0]), account[1]) if account else None)
+    _probe.check(place, version, (account[0], account[1]) if account else None)
 
 
 def forget_token(job: Job) -> None:
@@ -579,14 +635,17 @@ def forget_token(job: Job) -> None:
 
 
 def open_up(job: Job) -> None:
-    """Keep the restore point and open the door. Can be repeated."""
+    """Keep the restore point and open the door, as the very last: nothing leads back from there.
+
+    Can be repeated.
+    """
     forget_token(job)
+    write_last(job, "upgraded")
     staged, kept = f"{job.folder}/{STAGED}", f"{job.folder}/{POINT}"
     if os.path.isdir(staged):
         shutil.rmtree(kept, ignore_errors=True)
         os.rename(staged, kept)
     open_gate(job)
-    write_last(job, "upgraded")
 
 
 def write_last(job: Job, result: str) -> None:
@@ -652,25 +711,46 @@ def is_touched(job: Job) -> bool:
 
 def keep(job: Job) -> None:
     """Write down the present state before an older one takes its place."""
-    path = f"{job.folder}/undone.sql"
-    _database.dump(job.server, job.database, f"{path}.new")
-    os.rename(f"{path}.new", path)
+    path = Path(job.folder, UNDONE)
+    beside = path.with_suffix(".new")
+    try:
+        _database.dump(job.server, job.database, str(beside))
+    except Exception:
+        beside.unlink(missing_ok=True)
+        raise
+    beside.rename(path)
 
 
 def load(job: Job) -> None:
     """Bring the database back, and count what has arrived."""
     if not is_touched(job):
         return
-    described = read_point(job.point)
+    make_sure_of_dump(job)
+    # From here on there is no other way than through.
+    job.save(loading=True)
     with open(f"{job.point}/{_backup.DUMP}", "rb") as file:
         counted = _database.load(job.server, job.database, file)
-    if counted.digest.hexdigest() != described["sha256"]:
-        raise UpgradeError(f"{job.point}/{_backup.DUMP} is not what was written: it is damaged")
     if counted.tables != (found := _database.counts(job.server, job.database)):
         wrong = sorted(
             n for n in {*counted.tables, *found} if counted.tables.get(n) != found.get(n)
         )
         raise UpgradeError(f"the loaded database has other rows in: {', '.join(wrong[:5])}")
+
+
+def make_sure_of_dump(job: Job) -> None:
+    """Read the dump before the database makes room for it.
+
+    Raises:
+        UpgradeError: it is not what was written.
+
+    """
+    path = f"{job.point}/{_backup.DUMP}"
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != read_point(job.point)["sha256"]:
+        raise UpgradeError(
+            f"{path} is not what was written: it is damaged. The database was not touched"
+        )
 
 
 def read_point(folder: str) -> dict[str, t.Any]:
@@ -758,7 +838,7 @@ def errors(settings: Settings) -> tuple[type[Exception], ...]:
     """Return what may go wrong in a step."""
     return (
         *(UpgradeError, _probe.ProbeError, _database.DatabaseError, _systemd.SystemdError),
-        *(_installation.InstallationError, OSError, ValueError, KeyError),
+        *(_installation.InstallationError, OSError, ValueError, LookupError),
         settings.node.database_error,
     )
 
@@ -815,7 +895,8 @@ def move(settings: Settings, item: Mapping[str, t.Any], verdict: Mapping[str, t.
         JournalError: somebody else is at work on it.
 
     """
-    with _journal.exclusive(f"life-{item['space']}"):
+    # A backup may be at work on it: it takes as long as jobs do.
+    with _journal.exclusive(f"life-{item['space']}", patience=settings.jobs_seconds):
         job = Job(settings, item, begin(settings, item, verdict))
         job.log(f"from {job.journal['from']} to {job.journal['to']}, run {settings.run}")
         wrong = errors(settings)
@@ -863,7 +944,11 @@ def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
         if journal and (journal["verb"] != VERB or journal["direction"] != "undo"):
             return _journal.under_way(slug)
         if journal is None:
-            if why := no_room(settings, item):
+            try:
+                why = no_room(settings, item)
+            except errors(settings) as error:
+                why = f"{error}. The space was not touched"
+            if why:
                 return why
             kept = read_point(f"{settings.work}/{slug}/{POINT}")
             journal = {
@@ -882,8 +967,19 @@ def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
             walk(job)
         except errors(settings) as error:
             job.log(f"stuck at {job.journal['step']}: {error}")
-            return f"the step {job.journal['step']!r} failed: {error}"
+            why = f"the step {job.journal['step']!r} failed: {error}"
+            return why if job.journal.get("loading") else f"{why}{abandon(job)}"
     return ""
+
+
+def abandon(job: Job) -> str:
+    """Leave a space that was to go back, and of which nothing was changed yet, as it is."""
+    try:
+        open_gate(job)
+        _journal.remove(job.slug)
+    except OSError as error:
+        return f". IT IS CLOSED: {error}"
+    return ". The space is open, and as it was"
 
 
 def tail(path: str, lines: int = TAIL_LINES) -> list[str]:

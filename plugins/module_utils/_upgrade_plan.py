@@ -200,6 +200,16 @@ def ask_server(
     }
 
 
+def enabled_now(item: Mapping[str, t.Any], connect: t.Callable[[t.Any], t.Any]) -> frozenset[str]:
+    """Return the applications that are on in one space."""
+    connection = connect(item["database"])
+    try:
+        (rows,) = _application_set.read(connection, [str(item["database"]["name"])], set())
+    finally:
+        connection.close()
+    return enabled_in(rows)
+
+
 def enabled_in(rows: Mapping[tuple[str, str], str]) -> frozenset[str]:
     """Return the applications that are on. Pure."""
     return frozenset(

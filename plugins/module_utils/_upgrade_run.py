@@ -33,6 +33,8 @@ LOCK = "upgrade"
 LEASE = "/run/archipel/upgrade-run.json"
 # Seconds after which a run that gave no sign of life is taken for dead.
 LEASE_SECONDS = 30
+# Seconds to wait for an ordinary run that is telling spaces their settings.
+PATIENCE = 600
 REMOVING = ".removing-"
 SNIPPET = "/etc/nginx/snippets/archipel-space.conf"
 
@@ -91,10 +93,27 @@ def leased(run: Mapping[str, t.Any], path: str = LEASE) -> Iterator[None]:
         if why := holder(_status.read_json(path), run["run"], time.time()):
             raise _journal.JournalError(why)
         _journal.save(path, {**run, "at": time.time()})
-        # An ordinary run must not tell a space its settings meanwhile.
-        locks.enter_context(_journal.exclusive(_installation.LOCK))
+        # An ordinary run must not tell a space its settings meanwhile; one that does has begun
+        # between two turns.
+        locks.enter_context(_journal.exclusive(_installation.LOCK, patience=PATIENCE))
         yield
         _journal.save(path, {**run, "at": time.time()})
+
+
+def make_sure_nobody_else_runs(run: str, path: str = LEASE) -> None:
+    """Ask before anything is built or planned: another machine's part of a run may be done already.
+
+    Raises:
+        JournalError: another run has this node.
+
+    """
+    if why := holder(_status.read_json(path), run, time.time()):
+        raise _journal.JournalError(why)
+    try:
+        with _journal.exclusive(LOCK):
+            return
+    except _journal.JournalError as error:
+        raise _journal.JournalError(f"{words(_status.read_json(path))}: {error}") from error
 
 
 def release_lease(run: str, path: str = LEASE) -> None:
@@ -129,10 +148,10 @@ def plan_facts(
     settings: _upgrade.Settings, verdicts: Mapping[str, _upgrade_plan.Verdict]
 ) -> dict[str, t.Any]:
     """Return what people want to know before a run."""
-    todo = [one for one in verdicts.values() if one.kind == _upgrade_plan.UPGRADE]
     return {
         "plan": {slug: shown(one) for slug, one in verdicts.items()},
-        "bytes_needed": sum(one.size for one in todo),
+        # Those included that are refused for want of room.
+        "bytes_needed": sum(one.size for one in verdicts.values()),
         "bytes_free": _upgrade_plan.free_in(settings.work),
         "seconds_each": _upgrade_plan.read_rate(f"{settings.work}/{_upgrade.RATE}"),
     }
@@ -184,7 +203,7 @@ def attempt(settings: _upgrade.Settings, item: Item, verdict: _upgrade_plan.Verd
     """Upgrade one space; return why it failed."""
     try:
         return _upgrade.move(settings, item, asdict(verdict))
-    except _journal.JournalError as error:
+    except (_journal.JournalError, OSError) as error:
         return str(error)
 
 
@@ -227,7 +246,7 @@ def note(
     results: Sequence[str | None],
 ) -> None:
     """Write into the report what came of each space."""
-    left, begun = [], 0
+    left, begun, ends = [], 0, {}
     for (item, _verdict), why in zip(todo, results, strict=True):
         slug = item["space"]
         if why is None:
@@ -235,12 +254,14 @@ def note(
             continue
         begun += 1
         last = _upgrade.last_of(settings, slug)
-        if last.get("run") == settings.run and last.get("result") == "upgraded":
+        mine = last if last.get("run") == settings.run else {}
+        if mine.get("result") == "upgraded":
             versions = f"{last['version_before']} → {last['version']}"
             report.change(slug, f"{versions}, closed for {last['downtime']:.1f} s")
         if why:
             report.fail(slug, why)
-    report.facts |= {"begun": begun, "remaining": left}
+            ends[slug] = mine.get("result", "stuck")
+    report.facts |= {"begun": begun, "remaining": left, "ends": ends}
 
 
 def undo_all(settings: _upgrade.Settings, items: Sequence[Item], parallel: int) -> Report:
@@ -258,7 +279,7 @@ def undo_all(settings: _upgrade.Settings, items: Sequence[Item], parallel: int) 
     def one(item: Item) -> str:
         try:
             return _upgrade.undo(settings, item)
-        except _journal.JournalError as error:
+        except (_journal.JournalError, OSError) as error:
             return str(error)
 
     with ThreadPoolExecutor(max_workers=parallel) as pool:
@@ -365,9 +386,7 @@ def tidy(
         report.change(slug, f"its restore point is older than {days:g} days: removed")
         if not check:
             shutil.rmtree(f"{settings.work}/{slug}/{_upgrade.POINT}")
-            undone = f"{settings.work}/{slug}/undone.sql"
-            if os.path.exists(undone):
-                os.unlink(undone)
+            Path(settings.work, slug, _upgrade.UNDONE).unlink(missing_ok=True)
     releases = settings.node.releases
     if not os.path.isdir(releases):
         return report, []

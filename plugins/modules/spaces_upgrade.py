@@ -86,6 +86,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+built:
+  description: Whether the release is on this node already; some obstacles show only then.
+  returned: O(stage=plan), and in check mode
+  type: bool
+ends:
+  description: >-
+    How the spaces of this call that failed ended, C(rolled back), C(left as it was) or C(stuck).
+  returned: O(stage=run)
+  type: dict
+  sample: {"velo-ecole": "rolled back"}
 plan:
   description: What is to be done about each space.
   returned: O(stage=plan), and in check mode
@@ -116,6 +126,7 @@ spent:
 
 import traceback
 import typing as t
+from contextlib import nullcontext
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -167,12 +178,15 @@ def settings_of(order: Order) -> _upgrade.Settings:
     )
 
 
-def plan(order: Order) -> Report:
-    """Say what would be done."""
+def plan(order: Order, *, check: bool) -> Report:
+    """Say what would be done; of a run that is to do it, only if nobody else is at it."""
     settings, report = settings_of(order), Report()
+    if not check:
+        _upgrade_run.make_sure_nobody_else_runs(order["run"]["run"])
     target = _upgrade_plan.read_target(settings.node.releases, order["release"])
     verdicts = _upgrade_run.make_plan(settings, order["items"], target)
     report.facts |= _upgrade_run.plan_facts(settings, verdicts)
+    report.facts["built"] = target.holds is not None
     for slug, verdict in verdicts.items():
         if verdict.kind == _upgrade_plan.REFUSED:
             report.fail(slug, verdict.why)
@@ -216,21 +230,28 @@ def undo(order: Order, *, check: bool) -> Report:
 def end(order: Order, *, check: bool) -> Report:
     """Tidy up, and tell how it went."""
     settings = settings_of(order)
-    with _upgrade_run.leased(order["run"]):
+    # Who only looks keeps nobody out, and is kept out by nobody.
+    with nullcontext() if check else _upgrade_run.leased(order["run"]):
         report, removed = _upgrade_run.tidy(
             settings, order["keep_releases"], order["keep_days"], check=check
         )
     slugs = [item["space"] for item in order["items"]]
     report.facts |= {"outcomes": _upgrade.outcomes(settings, slugs), "removed": removed}
-    _upgrade_run.release_lease(order["run"]["run"])
+    if not check:
+        _upgrade_run.release_lease(order["run"]["run"])
     return report
 
 
 def act(order: Order, *, check: bool) -> Report:
     """Do what is asked."""
     stage = order["stage"]
+    if order["keep_days"] < 0:
+        raise _upgrade.UpgradeError(
+            f"keep_days: found {order['keep_days']:g}; allowed: 0 or more days that restore points "
+            "are kept (archipel_upgrade_keep_days)"
+        )
     if stage == "plan" or (stage == "run" and check):
-        return plan(order)
+        return plan(order, check=check)
     if stage == "run":
         return run(order)
     return (undo if stage == "undo" else end)(order, check=check)

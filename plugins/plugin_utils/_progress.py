@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import sys
 import typing as t
 
 Result = dict[str, t.Any]
+# Whether people look. Asked where this is first read, in Ansible's main process: those in which
+# tasks run have nothing that is a terminal.
+TERMINAL = sys.stdout.isatty()
 
 
 def merged(earlier: Result, later: Result) -> Result:

@@ -51,7 +51,10 @@ def ring_problems(rings: t.Any) -> list[str]:
             found.append(f'rings: found "{word}"; {ALLOWED_RINGS}.{did_you_mean(word, RINGS)}')
         elif match[2] and int(match[1]) > 100:
             found.append(f'rings: found "{word}"; allowed: 1% to 100%')
-    found += [f'rings: "{word}" stands there twice' for word in RINGS if listed.count(word) > 1]
+    twice = [word for word in (*RINGS, REST) if listed.count(word) > 1]
+    found += [f'rings: "{word}" stands there twice' for word in twice]
+    if REST in listed[:-1] and not twice:
+        found.append(f'rings: "{REST}" takes all that are left; found "{listed[-1]}" after it')
     return found
 
 
@@ -179,17 +182,21 @@ def foreseen(
             f"{number}. {wave['name']}: {count(len(go))}, stops after more than "
             f"{wave['budget']} failures: {', '.join(go) or 'none that can'}"
         )
-        lines += [
-            f"   cannot: {slug}: {plans[slug]['why']}"
-            for slug in wave["slugs"]
-            if plans[slug]["kind"] == REFUSED
-        ]
+        cannot = [slug for slug in wave["slugs"] if plans[slug]["kind"] == REFUSED]
+        lines += [f"   cannot: {slug}: {plans[slug]['why']}" for slug in cannot]
+        if len(cannot) > wave["budget"]:
+            lines.append("   more than may fail: mend them, leave them out or raise the budget")
     done = sum(one["kind"] == DONE for one in plans.values())
     lines.append(f"there already: {count(done)}")
     if new := sum(one["kind"] == NONE for one in plans.values()):
         lines.append(f"not installed yet, so nothing to move: {count(new)}")
     for name, node in sorted(nodes.items()):
         lines.append(f"{name}: {need(node, parallel)}")
+        if not node.get("built", True):
+            lines.append(
+                f"{name}: the release is not built here yet; whether it holds the applications of "
+                "each space, and upgrades from its version, is looked at once it is"
+            )
     return lines
 
 
@@ -210,6 +217,18 @@ def need(node: Mapping[str, t.Any], parallel: int) -> str:
         f"{count(number)}, {parallel} at a time; {disk}; about "
         f"{duration(number * node['seconds_each'])} at the rate of the last run"
     )
+
+
+def share(budget: int, here: int, wave: int) -> int:
+    """Return how many of a machine's spaces may fail: its part of the wave's budget. Pure.
+
+    Args:
+        budget: of the whole wave.
+        here: spaces of the wave on this machine.
+        wave: all its spaces.
+
+    """
+    return math.ceil(budget * here / wave) if wave else budget
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -244,10 +263,13 @@ def summary(
             "p95": percentile(times, 0.95),
             "max": max(times, default=0.0),
         },
+        # Of each space that this run closed, those included that came back.
+        "closed_for": {slug: float(one["downtime"]) for slug, one in sorted(outcomes.items())},
         "failed": {
             slug: {
                 "why": why,
                 "result": outcomes.get(slug, {}).get("result", "not begun"),
+                "downtime": float(outcomes.get(slug, {}).get("downtime", 0.0)),
                 "log": outcomes.get(slug, {}).get("log", ""),
                 "tail": list(outcomes.get(slug, {}).get("tail", ())),
             }
@@ -267,7 +289,8 @@ def told(said: Mapping[str, t.Any]) -> list[str]:
             f"{times['max']:.1f} s (the longest)"
         )
     for slug, one in said["failed"].items():
-        lines.append(f"{slug}: {one['result']}: {one['why']}")
+        closed = f", closed for {one['downtime']:.1f} s" if one["downtime"] else ""
+        lines.append(f"{slug}: {one['result']}{closed}: {one['why']}")
         lines += [f"    {line}" for line in one["tail"]]
         lines += [f"    its log: {one['log']}"] if one["log"] else []
     return lines

@@ -78,13 +78,13 @@ class Association:
         return f"{sums} {rows}"
 
 
-def member(scenario: Scenario, slug: str) -> Association:
+def member(scenario: Scenario, slug: str, name: str = "camille") -> Association:
     """Make an account in a space, as its administrators would, and take an app password."""
     password = secrets.token_urlsafe(24)
-    there = "camille" in scenario.occ(slug, "user:list --output=json")
+    there = name in json.loads(scenario.occ(slug, "user:list --output=json"))
     verb = "user:resetpassword" if there else "user:add"
-    scenario.occ(slug, f"{verb} --password-from-env camille", OC_PASS=password)
+    scenario.occ(slug, f"{verb} --password-from-env {name}", OC_PASS=password)
     token = scenario.occ(
-        slug, "user:add-app-password --password-from-env camille", NC_PASS=password
+        slug, f"user:add-app-password --password-from-env {name}", NC_PASS=password
     )
-    return Association(scenario, slug, ("camille", token.split()[-1]))
+    return Association(scenario, slug, (name, token.split()[-1]))

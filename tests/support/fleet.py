@@ -17,6 +17,8 @@ from tests.support.scenario import Scenario
 OLD, NEW, ASLEEP = "33.0.9", "34.0.4", "asleep"
 LEASE = "/run/archipel/upgrade-run.json"
 JOURNALS = "/var/lib/archipel/life"
+# Names are mail addresses in many an association; this one comes before all others.
+ADDRESS, MEMBER = "a.dupont@asso.example", "camille"
 # What people have, and no upgrade may change in number.
 TABLES = (
     *("oc_users", "oc_groups", "oc_group_user", "oc_group_admin", "oc_filecache", "oc_storages"),
@@ -57,11 +59,13 @@ class Fleet:
 
     def _is_full(self, slug: str) -> bool:
         """Tell whether an earlier run on the same machine has done it."""
-        files = f"/srv/spaces/{slug}/data/camille/files"
+        files = f"/srv/spaces/{slug}/data/{MEMBER}/files"
         return bool(self.scenario.node.file(f"{files}/f{FILES - 1}.bin").exists)
 
     def _fill(self, slug: str) -> None:
-        association = member(self.scenario, slug)
+        first, association = (member(self.scenario, slug, name) for name in (ADDRESS, MEMBER))
+        status, _ = first.ask("PUT", first.path(0), b"the first account of all")
+        assert status in {201, 204}
         for number in range(FILES):
             body = f"{slug} {number}".encode() * 1000 * number
             status, _ = association.ask("PUT", association.path(number), body)

@@ -13,12 +13,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from testinfra.host import Host
 
+from tests.support.association import Association, member
 from tests.support.browser import Browser
 from tests.support.fleet import NEW, OLD, Fleet, told
 from tests.support.scenario import Scenario
@@ -67,6 +70,8 @@ def test_01_a_dry_run_tells_order_disk_and_changes_nothing(fleet: Fleet, expecte
         (["-e", f"release={NEW}", "-e", "rings=canary"], "spaces out (early-1"),
         (["-e", f"release={NEW}", "-e", "budget=all"], 'budget: found \\"all\\"'),
         (["-e", f"release={NEW}", "-e", "parallel=0"], 'parallel: found \\"0\\"'),
+        (["-e", f"release={NEW}", "-e", "archipel_upgrade_keep_days=-1"], "keep_days: found -1"),
+        (["-e", f"release={NEW}", "-e", "rings=rest,canary"], "takes all that are left"),
         (["-e", "release=35.0.0"], "majors are not skipped"),
         ([], "release: say which"),
     ],
@@ -144,8 +149,12 @@ def test_08_while_it_runs_people_see_a_page_and_others_are_kept_out(
     scenario: Scenario, browser: Browser, fleet: Fleet, expected: dict[str, str]
 ):
     fleet.set_app("stable-1", "core", "standin_upgrade_seconds", "30")
+    upload = Upload(member(scenario, "stable-1"))
+    upload.begin()
     run = fleet.start("stable-1")
     fleet.await_step("stable-1", "upgrade")
+    # One that was on its way when the door closed is not taken: a way back would lose it.
+    assert upload.end() == 503
     for method in ("GET", "PUT", "PROPFIND"):
         answer = browser.request(method, "stable-1.archipel.localhost", "/remote.php/dav/")
         assert (answer.status, answer.header("retry-after")) == (503, "60")
@@ -159,6 +168,39 @@ def test_08_while_it_runs_people_see_a_page_and_others_are_kept_out(
     assert "1 space" in told(run.result())
     expected["stable-1"] = NEW
     fleet.serve_as(expected)
+
+
+class Upload:
+    """An upload of which the first half has arrived."""
+
+    def __init__(self, association: Association) -> None:
+        self._association, self._rest = association, threading.Event()
+        self._half_sent, self._pool = threading.Event(), ThreadPoolExecutor(max_workers=1)
+
+    def begin(self) -> None:
+        """Send the first half."""
+        self._answer = self._pool.submit(self._put)
+        assert self._half_sent.wait(60)
+
+    def _put(self) -> int:
+        one = self._association
+        answer = one.scenario.browser.request(
+            "PUT", one.host, one.path(99), account=one.account, body=self._parts()
+        )
+        return answer.status
+
+    def _parts(self) -> Iterator[bytes]:
+        yield b"a" * 100_000
+        # Asked for the next part: the first is on its way.
+        self._half_sent.set()
+        assert self._rest.wait(120)
+        yield b"b" * 100_000
+
+    def end(self) -> int:
+        """Send the rest; return the status of the answer."""
+        self._rest.set()
+        self._pool.shutdown()
+        return self._answer.result()
 
 
 @pytest.mark.parametrize("step", FORWARD)
@@ -208,7 +250,9 @@ def test_11_the_machine_reboots_in_the_middle(
     fleet.await_step("stable-5", "upgrade")
     time.sleep(1)
     scenario.machine.reboot()
-    assert run.result()
+    results = run.result()
+    # Whatever is lost, people are told what came of the others, and what to do.
+    assert " was lost: " in told(results, "Name what did not get there")
     # Closed, as it was left: nobody stores anything in a space that may yet go back.
     assert browser.get("stable-5.archipel.localhost").status == 503
     served = fleet.served()
@@ -216,7 +260,7 @@ def test_11_the_machine_reboots_in_the_middle(
         s: expected[s] for s in SPACES - {"stable-5", "stable-6"}
     }
     fleet.upgrade("stable-5,stable-6", "-e", "budget=1")
-    # systemd ends occ before the run: where that saw the failure, its way back comes first.
+    # systemd ends occ before the run: where that saw the failure, its way back came first.
     fleet.upgrade("stable-5,stable-6")
     expected |= {"stable-5": NEW, "stable-6": NEW}
     fleet.serve_as(expected)

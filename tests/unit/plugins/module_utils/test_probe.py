@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -57,6 +58,27 @@ def test_a_space_that_serves_is_asked_for_a_file(ask):
     assert space.asked == ["GET", "GET", "PUT", "GET", "DELETE"]
 
 
+def test_a_full_space_serves_as_well_as_it_can(ask):
+    space = ask(PUT=(507, b"full"), PROPFIND=(207, b""))
+    _probe.check(PLACE, "34.0.4.1", ACCOUNT)
+    assert space.asked == ["GET", "GET", "PUT", "PROPFIND"]
+
+
+@pytest.mark.parametrize("name", ["a.dupont@asso.example", "Alice Martin", "d'Arc", "è/ù"])
+def test_any_name_is_asked_for_by_itself_and_quoted_in_the_path_alone(ask, monkeypatch, name):
+    space, asked = ask(), []
+
+    def noting(place, method, path, account=None, body=None):
+        asked.append((path, account))
+        return space(place, method, path, account, body)
+
+    monkeypatch.setattr(_probe, "ask", noting)
+    _probe.check(PLACE, "34.0.4.1", (name, "token"))
+    paths = [path for path, account in asked if account == (name, "token")]
+    assert len(paths) == 3
+    assert all(path.startswith(f"/remote.php/dav/files/{quote(name, safe='')}/") for path in paths)
+
+
 def test_nobody_s_first_login_is_the_check(ask):
     space = ask()
     _probe.check(PLACE, "34.0.4.1", None)
@@ -71,7 +93,8 @@ def test_nobody_s_first_login_is_the_check(ask):
         ({"status": {"version": "33.0.9.1"}}, "version is '33.0.9.1', expected '34.0.4.1'"),
         ({"status": {"installed": False}}, "installed is False"),
         ({"login": (503, b"closed")}, "the login page: 503, expected 200: closed"),
-        ({"PUT": (507, b"full")}, "putting a file: 507"),
+        ({"PUT": (507, b"full")}, "listing a folder: 401"),
+        ({"PUT": (403, b"no")}, "putting a file: 403"),
         ({"DELETE": (500, b"")}, "deleting it: 500"),
     ],
 )

@@ -18,6 +18,7 @@ import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _database,
+    _files,
     _installation,
     _journal,
     _occ,
@@ -103,12 +104,14 @@ def settings(tmp_path, monkeypatch):
     (tmp_path / "spaces/amap/config").mkdir(parents=True)
     (tmp_path / "spaces/amap/release").symlink_to("../../releases/33.0.9")
     monkeypatch.setattr(_occ, "awake", lambda _slug: contextlib.nullcontext())
+    monkeypatch.setattr(_files, "ROOT", os.getuid())
     return Settings(
         node=node,
         run="r1",
         work=str(tmp_path / "work"),
         closed=str(tmp_path / "closed"),
         logs=str(tmp_path / "logs"),
+        jobs_seconds=0,
     )
 
 
@@ -231,6 +234,42 @@ def test_going_back_on_demand_can_be_cut_short_anywhere(world, step):
     assert world.journal() is None
 
 
+@pytest.mark.parametrize("step", [*UNDO[: UNDO.index("load") + 1]])
+def test_going_back_on_demand_leaves_a_space_alone_that_it_did_not_change(world, monkeypatch, step):
+    assert world.move() == ""
+    keep_point(world.settings)
+    opened = []
+    monkeypatch.setattr(_upgrade, "open_gate", lambda job: opened.append(job.slug))
+    world.events[step] = OSError("full")
+    said = f"the step {step!r} failed: full. The space is open, and as it was"
+    assert _upgrade.undo(world.settings, ITEM) == said
+    assert (opened, world.journal()) == (["amap"], None)
+
+
+def test_going_back_on_demand_goes_on_once_the_database_was_touched(world, monkeypatch):
+    assert world.move() == ""
+    keep_point(world.settings)
+
+    def load(job):
+        job.save(loading=True)
+        raise OSError("full")
+
+    monkeypatch.setitem(STEPS, "load", load)
+    assert _upgrade.undo(world.settings, ITEM) == "the step 'load' failed: full"
+    assert world.journal()["step"] == "load"
+
+
+def test_a_server_that_does_not_tell_its_size_leaves_the_space_alone(world, monkeypatch):
+    def broken(*_arguments):
+        raise _database.DatabaseError("gone")
+
+    assert world.move() == ""
+    keep_point(world.settings)
+    monkeypatch.setattr(_database, "size", broken)
+    assert _upgrade.undo(world.settings, ITEM) == "gone. The space was not touched"
+    assert world.journal() is None
+
+
 def test_a_way_back_cut_short_is_finished_by_its_own_playbook(world):
     assert world.move() == ""
     keep_point(world.settings)
@@ -272,6 +311,10 @@ def test_a_door_is_closed_by_a_file_and_opened_by_its_key(settings):
     _upgrade.shut_gate(one)
     _upgrade.shut_gate(one)
     assert sorted(os.listdir(settings.closed)) == ["amap", f"amap.{'a' * 32}"]
+    # Requests that were let in before it closed are refused by Nextcloud itself.
+    barrier = read(f"{one.home}/config/closed.config.php")
+    assert "['maintenance' => true]" in barrier
+    assert "hash_equals('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', $_SERVER[" in barrier
     # nginx may look for a name, and not list them.
     assert os.stat(settings.closed).st_mode & 0o777 == 0o711
     other = f"{settings.closed}/amap-du-val"
@@ -279,6 +322,7 @@ def test_a_door_is_closed_by_a_file_and_opened_by_its_key(settings):
     _upgrade.open_gate(one)
     _upgrade.open_gate(one)
     assert os.listdir(settings.closed) == ["amap-du-val"]
+    assert os.listdir(f"{one.home}/config") == []
 
 
 def test_a_space_is_pointed_at_a_release_by_a_link_of_its_own(settings):
@@ -333,6 +377,64 @@ def read(path):
         return file.read()
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_what_fails_after_the_point_was_kept_finds_it(settings, gone):
+    one = job(settings, direction="back", failed_at="open")
+    os.makedirs(f"{one.folder}/point")
+    if not gone:
+        os.makedirs(f"{one.folder}/point.new")
+    assert one.point == f"{one.folder}/{'point' if gone else 'point.new'}"
+    # An older point is never taken for one that was not written.
+    assert job(settings, direction="back", failed_at="check").point.endswith("/point.new")
+
+
+def test_the_door_opens_last(settings, monkeypatch):
+    one, seen = job(settings, closed_at=0.0), []
+    os.makedirs(f"{one.folder}/point.new")
+    monkeypatch.setattr(_upgrade, "forget_token", lambda _job: None)
+    monkeypatch.setattr(_upgrade, "open_gate", lambda job: seen.extend(os.listdir(job.folder)))
+    _upgrade.open_up(one)
+    assert sorted(seen) == ["last.json", "point"]
+
+
+def test_half_a_dump_is_not_kept(settings, monkeypatch):
+    def full(_server, _name, path):
+        with open(path, "w", encoding="ascii") as file:
+            file.write("half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(_database, "dump", full)
+    one = job(settings)
+    for step in (_upgrade.dump, _upgrade.keep):
+        with pytest.raises(OSError, match="No space"):
+            step(one)
+        assert os.listdir(one.folder) == []
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(settings, tmp_path):
+    (tmp_path / "file").touch()
+    job(replace(settings, logs=f"{tmp_path}/file/logs")).log("words")
+
+
+def test_an_upgrade_that_was_cut_short_left_maintenance_mode_on(settings):
+    one = job(settings)
+    path = f"{one.home}/config/config.php"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("<?php\n$CONFIG = array (\n  'maintenance' => true,\n  'version' => '1',\n);\n")
+    _upgrade.end_maintenance(one)
+    assert read(path) == "<?php\n$CONFIG = array (\n  'version' => '1',\n);\n"
+    kept = os.stat(path).st_ino
+    _upgrade.end_maintenance(one)
+    assert os.stat(path).st_ino == kept
+
+
+def test_an_office_suite_that_is_switched_is_no_loss():
+    suites = {"collabora": {"application": "richdocuments"}, "o": {"application": "onlyoffice"}}
+    applied = {"apps": {"enable": [], "disable": ["survey"]}, "office": {"suites": suites}}
+    assert _upgrade.switched_off(applied) == {"survey", "richdocuments", "onlyoffice"}
+    assert _upgrade.switched_off({}) == set()
+
+
 def test_a_damaged_dump_is_not_taken_for_the_space(settings, monkeypatch):
     one = job(settings, direction="back", failed_at="upgrade")
     os.makedirs(one.point)
@@ -340,16 +442,11 @@ def test_a_damaged_dump_is_not_taken_for_the_space(settings, monkeypatch):
         file.write("CREATE TABLE `x` (\n")
     with open(f"{one.point}/point.json", "w", encoding="utf-8") as file:
         json.dump({"sha256": "0"}, file)
-    monkeypatch.setattr(_database, "load", counted)
+    # The database is not emptied for it.
+    monkeypatch.setattr(_database, "load", None)
     with pytest.raises(UpgradeError, match=r"database.sql is not what was written"):
         _upgrade.load(one)
-
-
-def counted(_server, _name, source):
-    found = _database.Counted()
-    for line in source:
-        found.line(line)
-    return found
+    assert "loading" not in one.journal
 
 
 class Occ:
@@ -408,8 +505,7 @@ def test_what_the_upgrade_switched_off_for_good_is_a_failure(settings, monkeypat
     monkeypatch.setattr(_installation, "apply", lambda *_: ["an application enabled"])
     monkeypatch.setattr(_occ, "run", Occ())
     monkeypatch.setattr(_installation, "tidy", lambda *_: None)
-    asked = _upgrade_plan.Asked(enabled=frozenset(enabled))
-    monkeypatch.setattr(_upgrade_plan, "ask_alone", lambda *_: asked)
+    monkeypatch.setattr(_upgrade_plan, "enabled_now", lambda *_: frozenset(enabled))
     if lost:
         with pytest.raises(UpgradeError, match=lost):
             _upgrade.apply(one)
@@ -462,8 +558,7 @@ def test_what_follows_the_upgrade_is_one_more_process_in_its_sandbox(settings, m
     assert "an application enabled" in read(one.log_path)
     # The next step finds it done.
     monkeypatch.setattr(_installation, "tidy", lambda *_: None)
-    asked = _upgrade_plan.Asked(enabled=frozenset({"files", "deck"}))
-    monkeypatch.setattr(_upgrade_plan, "ask_alone", lambda *_: asked)
+    monkeypatch.setattr(_upgrade_plan, "enabled_now", lambda *_: frozenset({"files", "deck"}))
     _upgrade.apply(one)
     assert len(occ.calls) == 1
 
@@ -673,6 +768,20 @@ def test_a_run_has_the_node_until_it_says_so(settings, tmp_path):
     _upgrade_run.release_lease("r1", path)
     with _upgrade_run.leased({**RUN, "run": "r2"}, path):
         pass
+
+
+def test_a_second_operator_is_kept_out_before_anything_is_planned(settings, tmp_path):
+    path = str(tmp_path / "lease.json")
+    _upgrade_run.make_sure_nobody_else_runs("r2", path)
+    with (
+        _upgrade_run.leased(RUN, path),
+        pytest.raises(_journal.JournalError, match="camille@desk is upgrading"),
+    ):
+        _upgrade_run.make_sure_nobody_else_runs("r2", path)
+    # Between two turns too; the run itself may go on.
+    with pytest.raises(_journal.JournalError, match="camille@desk is upgrading"):
+        _upgrade_run.make_sure_nobody_else_runs("r2", path)
+    _upgrade_run.make_sure_nobody_else_runs("r1", path)
 
 
 def test_who_is_at_work_is_named_also_in_the_middle_of_a_long_turn(settings, tmp_path):

@@ -51,6 +51,8 @@ def test_waves_and_budgets_can_be_said_in_many_ways(rings, budget):
         ({"rings": "1.5"}, 'found "1.5"'),
         ({"rings": "150%"}, "allowed: 1% to 100%"),
         ({"rings": "canary,canary"}, "stands there twice"),
+        ({"rings": "rest,canary"}, 'takes all that are left; found "canary" after it'),
+        ({"rings": "rest,rest"}, "stands there twice"),
         ({"budget": "many"}, 'budget: found "many"'),
         ({"budget": "-1"}, 'budget: found "-1"'),
         ({"budget": "101%"}, 'budget: found "101%"'),
@@ -151,6 +153,22 @@ def test_a_dry_run_names_order_obstacles_disk_and_time():
     ]
 
 
+def test_a_dry_run_says_what_would_end_it_at_once():
+    plan = {"c1": {"kind": "refused", "why": "no room"}, "c2": {"kind": "upgrade", "why": ""}}
+    waves = [{"name": "canary", "slugs": ["c1", "c2"], "budget": 0}]
+    lines = _upgrades.foreseen(waves, {"node1": {**node(**plan), "built": False}}, 2)
+    assert "   more than may fail: mend them, leave them out or raise the budget" in lines
+    assert "the release is not built here yet" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("budget", "here", "wave", "part"),
+    [(0, 5, 10, 0), (10, 5, 10, 5), (500, 500, 10000, 25), (1, 1, 20, 1), (3, 0, 0, 3)],
+)
+def test_a_machine_has_its_part_of_the_budget_rounded_up(budget, here, wave, part):
+    assert _upgrades.share(budget, here, wave) == part
+
+
 def test_a_rate_that_is_not_known_is_not_made_up():
     first = {**node(c1={"kind": "upgrade", "why": ""}), "seconds_each": 0.0}
     assert "how long is not known yet" in _upgrades.need(first, 2)
@@ -185,12 +203,13 @@ def test_a_summary_tells_versions_downtime_and_failures_with_their_logs():
     failed = {"c": "upgrade: occ upgrade ended with 5", "d": "no room"}
     said = _upgrades.summary(outcomes, failed, "34.0.4")
     assert said["downtime"] == {"p50": 2.0, "p95": 4.0, "max": 4.0}
+    assert said["closed_for"] == {"a": 2.0, "b": 4.0, "c": 9.0}
     assert said["failed"]["d"]["result"] == "not begun"
     assert _upgrades.told(said) == [
         "now on release 34.0.4: 2 spaces",
         "33.0.9.1 → 34.0.4.1: 2 spaces",
         "closed for 2.0 s (half of them at most), 4.0 s (95 %), 4.0 s (the longest)",
-        "c: rolled back: upgrade: occ upgrade ended with 5",
+        "c: rolled back, closed for 9.0 s: upgrade: occ upgrade ended with 5",
         "    occ upgrade: 5",
         "    its log: /l/c.log",
         "d: not begun: no room",
