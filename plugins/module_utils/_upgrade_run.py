@@ -101,7 +101,7 @@ def leased(run: Mapping[str, t.Any], path: str = LEASE) -> Iterator[None]:
 
 
 def make_sure_nobody_else_runs(run: str, path: str = LEASE) -> None:
-    """Ask before anything is built or planned: another machine's part of a run may be done already.
+    """Ask before anything is planned: another machine may have done its part of a run already.
 
     Raises:
         JournalError: another run has this node.
