@@ -82,7 +82,8 @@ def read_state(cursor: t.Any) -> State:
             max_user_connections=row.get("max_user_connections", 0),
             tls=row.get("ssl_type", 0) > 0,
             locked=bool(row.get("account_locked", False)),
-            other_ways="auth_or" in row,
+            # One entry is empty: it stands for the way named above, and stays when it is the last.
+            other_ways=any(row.get("auth_or", [])),
             access=row.get("access", 0),
         )
     read_grants(cursor, state)

@@ -86,6 +86,17 @@ def test_a_change_made_by_hand_is_read(by_hand):
     }
 
 
+def test_what_mariadb_leaves_behind_of_a_change_undone_is_no_change():
+    """As MariaDB 11.8 writes it after two ways were made one again."""
+    text = (
+        '{"access":0,"plugin":"unix_socket","authentication_string":"","auth_or":[{}],'
+        '"account_locked":false,"max_user_connections":20}'
+    )
+    connection = Connection({**ROWS, "global_priv": [(*WHO, text)]})
+    report = _mariadb.converge([WANTED], connection, {}, check=False, diff=False)
+    assert report.changes == {}
+
+
 def test_a_user_who_may_also_come_from_elsewhere_is_named():
     accounts = {WHO: account(), (WHO[0], "%"): account(), ("space-old", "%"): account()}
     known = {"velo-ecole": "approved", "old": "approved"}
