@@ -30,7 +30,7 @@ help: ## List the targets
 ##### Running it
 
 .PHONY: demo
-demo: host venv ## Make a machine on this host with eight spaces in it, and print their addresses
+demo: host venv ## Make a machine on this host with eight associations in it, and print their addresses
 	@python -m tools.demo up
 
 .PHONY: demo-clean

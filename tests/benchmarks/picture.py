@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Draw cost against number of spaces from build/bench.json: ``picture.py docs/images/cost.svg``.
+"""Draw cost against number of spaces from build/bench.json.
 
+``python -m tests.benchmarks.picture docs/images/cost.svg`` does.
 Both axes are logarithmic: a straight line of slope one is a cost per space that stays the same.
 """
 

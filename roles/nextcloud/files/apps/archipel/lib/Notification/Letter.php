@@ -61,7 +61,7 @@ final class Letter
         }
         $words = new Words($this->languages->get(Application::ID, $this->languages->getUserLanguage($user)));
         $template = $this->mailer->createEMailTemplate('archipel.limit');
-        $template->setSubject($this->defaults->getName() . ': ' . $words->subject($what, $level));
+        $template->setSubject($words->headline($this->defaults->getName(), $what, $level));
         $template->addHeader();
         $template->addHeading($words->subject($what, $level));
         $template->addBodyText($words->advice($what));

@@ -23,6 +23,12 @@ final class Words
             : $this->l10n->t('%s %% of the storage of your space is used', [(string)$level]);
     }
 
+    /** The subject of a mail: whose it is, then what it says. */
+    public function headline(string $sender, string $what, int $level): string
+    {
+        return $this->l10n->t('%1$s: %2$s', [$sender, $this->subject($what, $level)]);
+    }
+
     public function advice(string $what): string
     {
         return $what === 'accounts'

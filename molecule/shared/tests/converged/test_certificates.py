@@ -1,0 +1,171 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""Certificates that somebody else has signed: handed over, refused, and our own again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from testinfra.host import Host
+
+from tests.support.browser import Browser
+from tests.support.scenario import Scenario, Space
+
+WILDCARD = "/etc/archipel/tls/wildcard"
+NOW = datetime.now(UTC)
+
+
+def usage(*, signs: bool) -> x509.KeyUsage:
+    """Return what a key is for: strict clients look."""
+    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    never = dict.fromkeys((*others, "encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(digital_signature=not signs, key_cert_sign=signs, crl_sign=signs, **never)
+
+
+class Party:
+    """An authority, one below it, or a server: a key, and a certificate that somebody signed."""
+
+    def __init__(
+        self, name: str, signer: Party | None = None, domains: tuple[str, ...] = (), days: int = 90
+    ) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        signed_by = signer or self
+        told = (
+            x509.CertificateBuilder()
+            .subject_name(self.name)
+            .issuer_name(signed_by.name)
+            .public_key(self.key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(NOW - timedelta(days=200))
+            .not_valid_after(NOW + timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=not domains, path_length=None), critical=True)
+            .add_extension(usage(signs=not domains), critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False
+            )
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(signed_by.key.public_key()),
+                critical=False,
+            )
+        )
+        if domains:
+            names = x509.SubjectAlternativeName([x509.DNSName(domain) for domain in domains])
+            told = told.add_extension(names, critical=False)
+        self.certificate = told.sign(signed_by.key, hashes.SHA256())
+
+    @property
+    def pem(self) -> str:
+        """The certificate as text."""
+        return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+    @property
+    def secret(self) -> str:
+        """The key as text."""
+        return self.key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ).decode()
+
+
+ROOT = Party("A public authority")
+BETWEEN = Party("Its daily hand", ROOT)
+
+
+def put(folder: Path, name: str, server: Party, key: Party | None = None) -> None:
+    """Put what an authority delivers where the role looks for it."""
+    (folder / name).mkdir(parents=True)
+    (folder / name / "fullchain.pem").write_text(server.pem + BETWEEN.pem)
+    (folder / name / "privkey.pem").write_text((key or server).secret)
+
+
+def installed(folder: Path) -> tuple[str, ...]:
+    """Return the options of a run that takes certificates from a folder."""
+    told = {"certificates_provider": "installed", "certificates_installed_directory": str(folder)}
+    return ("--tags", "certificates", "--extra-vars", json.dumps(told))
+
+
+@pytest.fixture(scope="module")
+def domain(spaces: dict[str, Space]) -> str:
+    return str(spaces["velo-ecole"]["domains"][0]).split(".", 1)[1]
+
+
+@pytest.fixture(scope="module")
+def bought(tmp_path_factory: pytest.TempPathFactory, domain: str) -> Path:
+    folder = tmp_path_factory.mktemp("tls")
+    put(folder, "wildcard", Party("*." + domain, BETWEEN, ("*." + domain, domain)))
+    return folder
+
+
+@pytest.fixture(scope="class")
+def in_force(scenario: Scenario, bought: Path) -> Iterator[Path]:
+    """Bought certificates, and afterwards those of our own authority again."""
+    foreseen = scenario.converge("platform.yml", "--check", *installed(bought))
+    done = scenario.converge("platform.yml", *installed(bought))
+    assert done
+    assert [one.task for one in foreseen] == [one.task for one in done]
+    yield bought
+    assert scenario.converge("platform.yml", "--tags", "certificates")
+    assert scenario.converge("platform.yml", "--tags", "certificates") == []
+    assert scenario.browser.get("velo-ecole.archipel.localhost", "/status.php").status == 200
+
+
+class TestInstalled:
+    def test_it_is_what_browsers_get(self, scenario: Scenario, in_force: Path, domain: str):
+        """With the certificate in between: a browser knows the authority alone."""
+        assert in_force
+        browser = Browser(port=scenario.machine.port(443), authority=ROOT.pem)
+        assert browser.get(f"velo-ecole.{domain}", "/status.php").status == 200
+
+    def test_its_files(self, node: Host, in_force: Path):
+        key = node.file(f"{WILDCARD}/privkey.pem")
+        assert key.content_string == (in_force / "wildcard/privkey.pem").read_text()
+        assert (key.user, key.group, key.mode) == ("root", "ssl-cert", 0o640)
+        assert node.file(f"{WILDCARD}/chain.pem").content_string == BETWEEN.pem
+        assert not node.file(f"{WILDCARD}/request.csr").exists
+
+    def test_a_further_run_changes_nothing(self, scenario: Scenario, in_force: Path):
+        assert scenario.converge("platform.yml", *installed(in_force)) == []
+
+    def test_a_run_warns_before_its_end(self, scenario: Scenario, in_force: Path):
+        results = scenario.attempt(
+            "platform.yml", *installed(in_force), "--extra-vars", "certificates_warn_days=91"
+        )
+        (warned,) = results["installed_read | Warn of what ends soon"]["results"]
+        assert "wildcard/fullchain.pem ends on" in warned["msg"]
+
+
+def test_all_that_is_wrong_is_named_and_no_machine_touched(
+    scenario: Scenario, node: Host, tmp_path: Path, domain: str
+):
+    good, over = ("*." + domain,), Party("over", BETWEEN, ("*." + domain,), days=-1)
+    put(tmp_path, "ended", over)
+    put(tmp_path, "mixed", Party("one", BETWEEN, good), Party("two"))
+    put(tmp_path, "elsewhere", Party("other", BETWEEN, ("*.example.org",)))
+    put(tmp_path, "turned", BETWEEN, Party("three"))
+    put(tmp_path, "no-key", Party("four", BETWEEN, good))
+    (tmp_path / "no-key/privkey.pem").write_text("-----BEGIN PRIVATE KEY-----\n")
+    names = ["ended", "mixed", "elsewhere", "turned", "no-key", "missing"]
+    wanted = [{"name": name, "domains": [f"velo-ecole.{domain}"]} for name in names]
+    asked = ("--extra-vars", json.dumps({"certificates_requests": wanted}))
+    said = scenario.refusal("platform.yml", *installed(tmp_path), *asked)
+    assert "ended/fullchain.pem: ended at" in said
+    assert "mixed/privkey.pem: is not the key of fullchain.pem" in said
+    assert (
+        f"elsewhere/fullchain.pem: is not for velo-ecole.{domain}; it is for *.example.org" in said
+    )
+    assert "turned/privkey.pem: is not the key of fullchain.pem" in said
+    assert "no-key/privkey.pem: cannot be read as a key" in said
+    assert "missing/fullchain.pem: cannot be read as a certificate" in said
+    assert not any(node.file(f"/etc/archipel/tls/{name}").exists for name in names)
+    for path in tmp_path.glob("*/privkey.pem"):
+        assert not any(line in said for line in path.read_text().splitlines()[1:-1])
