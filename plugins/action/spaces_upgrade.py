@@ -10,7 +10,7 @@ import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _progress, _render, _upgrades
@@ -78,7 +78,11 @@ class ActionModule(SpacesAction):
                 ),
             }
             begun = time.monotonic()
-            turn = super().converge(following, task_vars)
+            try:
+                turn = super().converge(following, task_vars)
+            except AnsibleConnectionFailure as error:
+                # What came of the turns before is still to be told.
+                return _progress.merged(result, {"unreachable": True, "msg": str(error)})
             if turn.get("failed"):
                 return _progress.merged(result, turn)
             result = _progress.merged(result, turn)

@@ -35,10 +35,18 @@ def read_json(path: str) -> dict[str, t.Any]:
         return {}
 
 
+def read_config(home: str) -> tuple[str, str]:
+    """Return a space's config.php, and why it cannot be read: that is this space's own matter."""
+    try:
+        return _files.read_text(f"{home}/config/config.php"), ""
+    except OSError as error:
+        return "", f"{error.filename}: {error.strerror}"
+
+
 def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
     """Return what one space is like, without what others know of it."""
     home = f"{root}/{slug}"
-    config = _files.read_text(f"{home}/config/config.php")
+    config, problem = read_config(home)
     version = VERSION.search(config)
     release = os.path.realpath(f"{home}/release")
     return {
@@ -49,7 +57,7 @@ def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
         "open": active.get(f"space-php@{slug}.socket") == "active",
         "awake": active.get(f"space-php@{slug}.service") == "active",
         "jobs": active.get(f"space-cron@{slug}.timer") == "active",
-        "pending": _journal.under_way(slug) or None,
+        "pending": _journal.under_way(slug) or problem or None,
         "kept": os.path.isdir(f"{root}/{_restore.kept_name(slug)}"),
     }
 

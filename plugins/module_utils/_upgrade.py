@@ -142,10 +142,8 @@ class Job:
     @property
     def point(self) -> str:
         """The restore point of this very upgrade; of the last one, where that is undone."""
-        staged, kept = f"{self.folder}/{STAGED}", f"{self.folder}/{POINT}"
-        # The last step keeps it before it opens the door, and may fail in between.
-        was_kept = self.journal.get("failed_at") == FORWARD[-1] and not os.path.isdir(staged)
-        return kept if self.journal["direction"] == "undo" or was_kept else staged
+        kept = self.journal["direction"] == "undo" or self.journal.get("kept", False)
+        return f"{self.folder}/{POINT if kept else STAGED}"
 
     @property
     def barrier(self) -> str:
@@ -182,9 +180,9 @@ class Job:
                     file.write(f"{_backup.now()} {line}\n")
 
     def save(self, **changes: t.Any) -> None:
-        """Write the journal, with changes."""
+        """Write the journal, with changes; what could not be written is not believed either."""
+        _journal.write(self.slug, {**self.journal, **changes})
         self.journal |= changes
-        _journal.write(self.slug, self.journal)
 
 
 def is_web(item: Mapping[str, t.Any]) -> bool:
@@ -213,6 +211,11 @@ def shut_gate(job: Job) -> None:
     _files.write_file(
         {"path": job.barrier, "content": content, "uid": _files.ROOT, "gid": group, "mode": 0o640}
     )
+
+
+def is_open(job: Job) -> bool:
+    """Tell whether people get in: from the moment a door opened, nothing may lead back."""
+    return not os.path.exists(gate(job.settings, job.slug))
 
 
 def open_gate(job: Job) -> None:
@@ -637,8 +640,10 @@ def forget_token(job: Job) -> None:
 def open_up(job: Job) -> None:
     """Keep the restore point and open the door, as the very last: nothing leads back from there.
 
-    Can be repeated.
+    Can be repeated: where it is open already, all is done.
     """
+    if is_open(job):
+        return
     forget_token(job)
     write_last(job, "upgraded")
     staged, kept = f"{job.folder}/{STAGED}", f"{job.folder}/{POINT}"
@@ -800,10 +805,12 @@ def verify(job: Job) -> None:
 
 
 def reopen(job: Job) -> None:
-    """Open the door, and forget what only the way back needed."""
-    forget_token(job)
-    open_gate(job)
-    write_last(job, "undone" if job.journal["direction"] == "undo" else back_word(job))
+    """Open the door, and forget what only the way back needed. Can be repeated."""
+    # It closed the door of every space it touched: one that is open had come to its end.
+    if not (is_touched(job) and is_open(job)):
+        forget_token(job)
+        write_last(job, "undone" if job.journal["direction"] == "undo" else back_word(job))
+        open_gate(job)
     shutil.rmtree(job.point, ignore_errors=True)
 
 
@@ -884,8 +891,10 @@ def turn_back(job: Job, error: Exception) -> None:
     why = f"{journal['step']}: {error}"
     job.log(f"failed at {why}")
     key = journal.get("key") or secrets.token_hex(16)
+    # The last step keeps the restore point before it opens the door, and may fail in between.
+    kept = journal["step"] == FORWARD[-1] and not os.path.isdir(job.point)
     changes = {"direction": "back", "failed_at": journal["step"], "why": why, "key": key}
-    job.save(step=BACK[0], **changes)
+    job.save(step=BACK[0], kept=kept, **changes)
 
 
 def move(settings: Settings, item: Mapping[str, t.Any], verdict: Mapping[str, t.Any]) -> str:
@@ -904,18 +913,37 @@ def move(settings: Settings, item: Mapping[str, t.Any], verdict: Mapping[str, t.
             try:
                 walk(job)
             except wrong as error:
-                if job.journal["direction"] != "forward":
+                if job.journal["direction"] != "forward" or has_arrived(job):
                     raise
                 turn_back(job, error)
                 walk(job)
         except wrong as error:
-            job.log(f"stuck at {job.journal['step']}: {error}")
-            return (
-                f"{job.journal.get('why', '')} The way back ended at the step "
-                f"{job.journal['step']!r}: {error}. IT IS CLOSED until this is mended and the same "
-                "playbook is run again"
-            ).strip()
+            return stuck(job, error)
         return str(job.journal.get("why", ""))
+
+
+def has_arrived(job: Job) -> bool:
+    """Tell whether the last step of its way has opened the door."""
+    way = WAYS[job.journal["direction"]]
+    return job.journal["step"] == way[-1] and is_open(job)
+
+
+def stuck(job: Job, error: Exception) -> str:
+    """Write down, and return, where a space is that got neither to its end nor back."""
+    step, why = job.journal["step"], job.journal.get("why", "")
+    job.log(f"stuck at {step}: {error}")
+    if has_arrived(job):
+        return (
+            f"{why} It is open, on release {_application_set.release_of(job.home, '?')}; what only "
+            f"its way needed was not taken away: {error}. Run the same playbook again"
+        ).strip()
+    with contextlib.suppress(OSError):
+        write_last(job, "stuck")
+    return (
+        f"{why} The way back ended at the step {step!r}: {error}. "
+        f"{'It is open' if is_open(job) else 'IT IS CLOSED'} until this is mended and the same "
+        "playbook is run again"
+    ).strip()
 
 
 def no_room(settings: Settings, item: Mapping[str, t.Any]) -> str:
@@ -968,8 +996,16 @@ def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
         except errors(settings) as error:
             job.log(f"stuck at {job.journal['step']}: {error}")
             why = f"the step {job.journal['step']!r} failed: {error}"
-            return why if job.journal.get("loading") else f"{why}{abandon(job)}"
+            if job.journal.get("loading"):
+                return f"{why}{half_way(job)}"
+            return f"{why}{abandon(job)}"
     return ""
+
+
+def half_way(job: Job) -> str:
+    """Say what becomes of a space whose database was touched on its way back."""
+    state = "The space is open" if is_open(job) else "IT IS CLOSED"
+    return f". {state} until this is mended and playbooks/rollback.yml is run again"
 
 
 def abandon(job: Job) -> str:

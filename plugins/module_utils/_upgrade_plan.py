@@ -311,6 +311,14 @@ def first_look(found: Found, target: Target) -> Verdict:
     return Verdict(kind, why, found.release, found.version)
 
 
+def look_at(root: str, slug: str, target: Target) -> Verdict:
+    """Decide about one space by its files; what is wrong with them is its own matter."""
+    try:
+        return first_look(read_space(root, slug), target)
+    except OSError as error:
+        return Verdict(REFUSED, f"{error.filename}: {error.strerror}")
+
+
 def second_look(first: Verdict, asked: Asked, target: Target) -> Verdict:
     """Decide with what the database server says. Pure."""
     problem = asked.error or server_problem(asked, target) or applications_problem(asked, target)
@@ -351,8 +359,7 @@ def make(
     error: type[Exception],
 ) -> dict[str, Verdict]:
     """Return what is to be done about each space, in the order of the items."""
-    found = {item["space"]: read_space(root, item["space"]) for item in items}
-    verdicts = {slug: first_look(one, target) for slug, one in found.items()}
+    verdicts = {item["space"]: look_at(root, item["space"], target) for item in items}
     todo = [item for item in items if verdicts[item["space"]].kind == UPGRADE]
     for slug, asked in ask(todo, connect, error).items():
         verdicts[slug] = second_look(verdicts[slug], asked, target)

@@ -260,7 +260,8 @@ def note(
             report.change(slug, f"{versions}, closed for {last['downtime']:.1f} s")
         if why:
             report.fail(slug, why)
-            ends[slug] = mine.get("result", "stuck")
+            # Nothing is written of one that was never begun: somebody else was at work on it.
+            ends[slug] = mine.get("result", "not begun")
     report.facts |= {"begun": begun, "remaining": left, "ends": ends}
 
 

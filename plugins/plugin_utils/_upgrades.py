@@ -238,7 +238,10 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def summary(
-    outcomes: Mapping[str, Mapping[str, t.Any]], failed: Mapping[str, str], release: str
+    outcomes: Mapping[str, Mapping[str, t.Any]],
+    failed: Mapping[str, str],
+    release: str,
+    moved: Iterable[str] = (),
 ) -> dict[str, t.Any]:
     """Return how a run went, for people and programs. Pure.
 
@@ -246,18 +249,21 @@ def summary(
         outcomes: slug → what its machine wrote down of it.
         failed: slug → why, of all that did not reach the release.
         release: the one wanted.
+        moved: all that reached it; of those on a machine that was lost, nothing else is known.
 
     """
     good = {slug: one for slug, one in outcomes.items() if one["result"] == "upgraded"}
+    lost = sorted(set(moved) - set(outcomes))
     times = [float(one["downtime"]) for one in good.values()]
-    moved: dict[str, int] = {}
+    ways: dict[str, int] = {}
     for one in good.values():
         way = f"{one['version_before']} → {one['version']}"
-        moved[way] = moved.get(way, 0) + 1
+        ways[way] = ways.get(way, 0) + 1
     return {
         "release": release,
-        "upgraded": len(good),
-        "versions": moved,
+        "upgraded": len(good) + len(lost),
+        "versions": ways,
+        "on_lost_machines": lost,
         "downtime": {
             "p50": percentile(times, 0.5),
             "p95": percentile(times, 0.95),
@@ -283,7 +289,9 @@ def told(said: Mapping[str, t.Any]) -> list[str]:
     times = said["downtime"]
     lines = [f"now on release {said['release']}: {count(said['upgraded'])}"]
     lines += [f"{way}: {count(number)}" for way, number in said["versions"].items()]
-    if said["upgraded"]:
+    if lost := said["on_lost_machines"]:
+        lines.append(f"of these on a machine that was lost later: {count(len(lost))}")
+    if said["versions"]:
         lines.append(
             f"closed for {times['p50']:.1f} s (half of them at most), {times['p95']:.1f} s (95 %), "
             f"{times['max']:.1f} s (the longest)"

@@ -140,7 +140,8 @@ class TestInstalled:
         results = scenario.attempt(
             "platform.yml", *installed(in_force), "--extra-vars", "certificates_warn_days=91"
         )
-        (warned,) = results["installed_read | Warn of what ends soon"]["results"]
+        task = "archipel.spaces.certificates : installed_read | Warn of what ends soon"
+        (warned,) = results[task]["results"]
         assert "wildcard/fullchain.pem ends on" in warned["msg"]
 
 

@@ -28,6 +28,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _upgrade_plan,
     _upgrade_run,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 from ansible_collections.archipel.spaces.plugins.module_utils._upgrade import (
     BACK,
     FORWARD,
@@ -65,8 +66,12 @@ class World:
             self.done.append(name)
             if event := self.events.pop(name, None):
                 raise event
+            if name == "close":
+                job.journal.setdefault("key", "a" * 32)
+                _upgrade.shut_gate(job)
             if name in ("open", "reopen"):
                 _upgrade.write_last(job, "upgraded" if name == "open" else "rolled back")
+                _upgrade.open_gate(job)
 
         return do
 
@@ -203,8 +208,100 @@ def test_a_way_back_that_fails_is_said_loudly_and_taken_again(world, step):
     assert "upgrade: broken" in why
     assert f"ended at the step {step!r}: disk. IT IS CLOSED" in why
     assert world.journal()["step"] == step
+    assert _upgrade.last_of(world.settings, "amap")["result"] == "stuck"
     assert world.move() == "upgrade: broken"
     assert world.journal() is None
+
+
+class Disk:
+    """Fails once, after the last step; what was begun in it ends there."""
+
+    def __init__(self, error):
+        self.errors = [error]
+
+    def __call__(self, *_arguments):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_others):
+        if kind is None and self.errors:
+            raise self.errors.pop()
+
+
+@pytest.mark.parametrize(
+    ("events", "step", "release", "why"),
+    [
+        ({}, "open", "34.0.4", ""),
+        ({"check": UpgradeError("broken")}, "reopen", "33.0.9", "check: broken"),
+    ],
+)
+def test_once_the_door_is_open_nothing_leads_back(world, monkeypatch, events, step, release, why):
+    """What people stored since then would be lost."""
+    world.events |= events
+    disk = Disk(OSError("disk"))
+    for name, real in (("point", _upgrade.point), ("return", _upgrade.come_back)):
+        monkeypatch.setitem(STEPS, name, real)
+    if why:
+        # The first end of the way is the failure's own.
+        monkeypatch.setattr(_occ, "awake", lambda _slug: disk)
+    else:
+        monkeypatch.setattr(_occ, "awake", disk)
+    said = world.move()
+    assert f"It is open, on release {release}; what only its way needed" in said
+    assert said.startswith(why)
+    assert world.journal()["step"] == step == world.done[-1]
+    assert world.move() == why
+    assert world.journal() is None
+    assert "load" not in world.done or why
+
+
+def test_a_run_that_was_killed_once_the_door_was_open_is_only_forgotten(settings, monkeypatch):
+    """Hours later, with a database that does not answer: people have been working since."""
+    forgotten = []
+    monkeypatch.setattr(_upgrade, "forget_token", lambda _job: forgotten.append(True))
+    one = job(settings, step="open", closed_at=0.0)
+    os.makedirs(f"{one.folder}/point.new")
+    _upgrade.shut_gate(one)
+    _upgrade.open_up(one)
+    assert (forgotten, os.listdir(settings.closed)) == ([True], [])
+    monkeypatch.setattr(_upgrade, "forget_token", lambda _job: 1 / 0)
+    monkeypatch.setattr(_upgrade, "end_occ", lambda _job: None)
+    one.save()
+    assert _upgrade.move(settings, ITEM, VERDICT) == ""
+    assert _journal.read("amap") is None
+    assert sorted(os.listdir(one.folder)) == ["last.json", "point"]
+
+
+@pytest.mark.parametrize("failed_at", ["check", "open"])
+def test_a_way_back_that_was_killed_once_the_door_was_open_keeps_older_points(
+    settings, monkeypatch, failed_at
+):
+    monkeypatch.setattr(_upgrade, "forget_token", lambda _job: 1 / 0)
+    monkeypatch.setattr(_upgrade, "end_occ", lambda _job: None)
+    one = job(settings, direction="back", step="reopen", failed_at=failed_at, why="no", kept=False)
+    os.makedirs(f"{one.folder}/point")
+    one.save()
+    assert _upgrade.move(settings, ITEM, VERDICT) == "no"
+    assert os.listdir(one.folder) == ["point"]
+
+
+def test_what_was_never_touched_is_told_although_its_door_was_open(settings, monkeypatch):
+    monkeypatch.setattr(_upgrade, "forget_token", lambda _job: None)
+    _upgrade.reopen(job(settings, direction="back", failed_at="prepare", why="prepare: no"))
+    assert _upgrade.last_of(settings, "amap")["result"] == "left as it was"
+
+
+def test_what_could_not_be_written_is_not_believed(settings, monkeypatch):
+    def full(*_arguments):
+        raise OSError("No space left on device")
+
+    one = job(settings)
+    monkeypatch.setattr(_journal, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        one.save(loading=True)
+    assert "loading" not in one.journal
 
 
 def test_nobody_else_may_work_on_the_space(world):
@@ -255,7 +352,9 @@ def test_going_back_on_demand_goes_on_once_the_database_was_touched(world, monke
         raise OSError("full")
 
     monkeypatch.setitem(STEPS, "load", load)
-    assert _upgrade.undo(world.settings, ITEM) == "the step 'load' failed: full"
+    said = _upgrade.undo(world.settings, ITEM)
+    assert said.startswith("the step 'load' failed: full. IT IS CLOSED until this is mended and ")
+    assert said.endswith("playbooks/rollback.yml is run again")
     assert world.journal()["step"] == "load"
 
 
@@ -379,10 +478,11 @@ def read(path):
 
 @pytest.mark.parametrize("gone", [True, False])
 def test_what_fails_after_the_point_was_kept_finds_it(settings, gone):
-    one = job(settings, direction="back", failed_at="open")
+    one = job(settings, step="open")
     os.makedirs(f"{one.folder}/point")
     if not gone:
         os.makedirs(f"{one.folder}/point.new")
+    _upgrade.turn_back(one, OSError("disk"))
     assert one.point == f"{one.folder}/{'point' if gone else 'point.new'}"
     # An older point is never taken for one that was not written.
     assert job(settings, direction="back", failed_at="check").point.endswith("/point.new")
@@ -391,6 +491,7 @@ def test_what_fails_after_the_point_was_kept_finds_it(settings, gone):
 def test_the_door_opens_last(settings, monkeypatch):
     one, seen = job(settings, closed_at=0.0), []
     os.makedirs(f"{one.folder}/point.new")
+    _upgrade.shut_gate(one)
     monkeypatch.setattr(_upgrade, "forget_token", lambda _job: None)
     monkeypatch.setattr(_upgrade, "open_gate", lambda job: seen.extend(os.listdir(job.folder)))
     _upgrade.open_up(one)
@@ -700,6 +801,15 @@ def moved(settings, monkeypatch, todo, budget, *, broken=(), seconds=60.0, paral
     )
     pairs = [(item, verdict) for item in todo]
     return _upgrade_run.move_all(settings, pairs, _upgrade_run.Budget(budget), parallel, seconds)
+
+
+def test_what_was_never_begun_is_not_said_to_be_stuck(settings):
+    """A backup holds it: nothing was written of it, and it is open."""
+    report = Report()
+    verdict = _upgrade_plan.Verdict("upgrade")
+    held = "somebody else is at work on it"
+    _upgrade_run.note(settings, report, [(ITEM, verdict)], [held])
+    assert report.facts["ends"] == {"amap": "not begun"}
 
 
 def test_no_further_space_is_begun_once_the_budget_is_spent(settings, monkeypatch):

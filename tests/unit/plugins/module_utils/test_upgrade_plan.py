@@ -218,6 +218,16 @@ def test_a_server_that_is_down_is_said_once(root):
         made(root, ["old"], Server(broken=True))
 
 
+@pytest.mark.parametrize("folder", ["bad", "bad/config"])
+def test_a_file_where_a_folder_should_be_is_one_spaces_own_matter(root, folder):
+    (root / folder).parent.mkdir(exist_ok=True)
+    (root / folder).touch()
+    plan = made(root, ["bad", "old"], Server())
+    assert plan["bad"].kind == "refused"
+    assert plan["bad"].why == f"{root}/bad/config/config.php: Not a directory"
+    assert plan["old"].kind == "upgrade"
+
+
 def test_a_target_that_is_built_is_read_from_its_code(tmp_path):
     (tmp_path / "34.0.4").mkdir()
     (tmp_path / "34.0.4/version.php").write_text(CODE)

@@ -216,6 +216,16 @@ def test_a_summary_tells_versions_downtime_and_failures_with_their_logs():
     ]
 
 
+def test_what_got_there_on_a_machine_that_was_lost_later_is_counted():
+    said = _upgrades.summary({"a": outcome(2.0)}, {}, "34.0.4", ["a", "b", "c"])
+    assert (said["upgraded"], said["on_lost_machines"]) == (3, ["b", "c"])
+    assert _upgrades.told(said)[:3] == [
+        "now on release 34.0.4: 3 spaces",
+        "33.0.9.1 → 34.0.4.1: 1 space",
+        "of these on a machine that was lost later: 2 spaces",
+    ]
+
+
 @pytest.mark.parametrize(
     ("took", "number", "seconds"),
     [

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What a node says of its spaces."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _journal, _status
+
+
+@pytest.mark.parametrize("folder", ["amap", "amap/config"])
+def test_a_file_where_a_folder_should_be_does_not_hide_the_others(tmp_path, monkeypatch, folder):
+    monkeypatch.setattr(_journal.under_way, "__defaults__", (str(tmp_path / "life"),))
+    (tmp_path / folder).parent.mkdir(exist_ok=True)
+    (tmp_path / folder).touch()
+    state = _status.state(str(tmp_path), "amap", {})
+    assert state["pending"] == f"{tmp_path}/amap/config/config.php: Not a directory"
+    assert state["installed"] is False
