@@ -35,9 +35,11 @@ def foreseen(found: list[Result], nodes: dict[str, Result], parallel: t.Any) -> 
     return _upgrades.foreseen(found, nodes, int(parallel))
 
 
-def summary(outcomes: dict[str, Result], failed: dict[str, str], release: str) -> Result:
+def summary(
+    outcomes: dict[str, Result], failed: dict[str, str], release: str, moved: t.Sequence[str] = ()
+) -> Result:
     """Return how a run went."""
-    return _upgrades.summary(outcomes, failed, release)
+    return _upgrades.summary(outcomes, failed, release, moved)
 
 
 def told(said: Result) -> list[str]:
