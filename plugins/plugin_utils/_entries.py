@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import IDS
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _locales,
     _logo,
     _offices,
     _placement,
@@ -181,6 +182,9 @@ def entry(record: Record, place: Place, policy: Policy, folder: str) -> Entry:
         "domains": [policy.host_name(slug), *data.get("domains", ())],
         "url": policy.url(slug),
         "locale": data.get("locale", policy.locale),
+        "phone_region": _locales.phone_region(
+            data.get("locale", policy.locale), policy.locale, policy.phone_region
+        ),
         "timezone": data.get("timezone", policy.timezone),
         "theme": {
             "color": theme.get("color"),

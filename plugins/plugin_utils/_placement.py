@@ -48,7 +48,6 @@ _SPACE_LINE = re.compile(
     rf"(?:, office: \{{({_PAIR}(?:, {_PAIR})*)\}})?\}}"
 )
 _HEAD_LINE = re.compile(r"environment: ([A-Za-z][A-Za-z0-9_.-]*)|next_id: ([0-9]{1,18})")
-_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})", re.MULTILINE)
 _MAX_BYTES = 64 * 1024 * 1024
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _YAML_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
@@ -215,8 +214,7 @@ def read_lock(path: Path) -> Lock:
 
 def parse_lock(text: str, path: str) -> Lock:
     """Text to lock: our own format line by line, any other YAML through the parser."""
-    if conflict := _CONFLICT.search(text):
-        line = text.count("\n", 0, conflict.start()) + 1
+    if line := _strict_yaml.conflict(text):
         remedy = "keep the lines of both sides, each id once, and set next_id above all of them"
         raise RegistryError([Problem(path, f"found a merge conflict; {remedy}", line)])
     head, rows = _read_own_format(text) or _read_any_yaml(text, path)

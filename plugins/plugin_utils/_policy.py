@@ -98,6 +98,9 @@ _KINDS = {
     ),
     "archipel_default_locale": _Kind("a language code such as fr", _is_text),
     "archipel_default_timezone": _Kind("a time zone such as Europe/Paris", _is_text),
+    "archipel_default_phone_region": _Kind(
+        "two capital letters such as FR, or nothing", lambda value: isinstance(value, str), False
+    ),
     "archipel_release": _Kind("the id of a release in archipel_releases", _is_text),
     "archipel_ring_releases": _Kind(
         "a mapping from a ring to the id of a release", _is_rings, required=False
@@ -123,6 +126,8 @@ class Policy:
     office_pinned: bool
     locale: str
     timezone: str
+    # Country of telephone numbers without a country code; empty: they need one.
+    phone_region: str
     # ring -> release
     releases: Mapping[str, str]
 
@@ -144,6 +149,7 @@ class Policy:
             office_pinned=values.get("archipel_office_pinned", False),
             locale=values["archipel_default_locale"],
             timezone=values["archipel_default_timezone"],
+            phone_region=values.get("archipel_default_phone_region", ""),
             releases={ring: rings.get(ring, values["archipel_release"]) for ring in RINGS},
         )
 

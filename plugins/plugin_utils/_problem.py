@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
 LONGEST_SHOWN = 80
+# How a line that CI prints gives it an order: `::error …` (GitHub, where a line begins, and a
+# terminal may break ours anywhere), `##[error]` and `##vso[…]` (Azure, anywhere in it).
+_ORDER = re.compile(r":(?=:[A-Za-z_-])|#(?=#[A-Za-z]*\[)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = shown(self.file) + (f":{self.line}" if self.line else "")
-        return ": ".join(part for part in (place, self.key, self.text) if part)
+        # Keys and the words of parsers are strangers' text as well.
+        return escaped(": ".join(part for part in (place, self.key, self.text) if part))
 
 
 class RegistryError(Exception):
@@ -49,7 +54,11 @@ def shown(path: str | Path) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text whose control, direction and broken characters are written out."""
+    """Text whose control, direction, invisible and broken characters are written out.
+
+    So are signs that the program of a CI, which reads what we print, would take for an order.
+    """
+    text = _ORDER.sub(lambda sign: f"\\x{ord(sign[0]):02x}", text)
     if text.isprintable():
         return text
     return "".join(
@@ -65,5 +74,6 @@ def quoted(value: object) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """' Did you mean …?' or nothing."""
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f' Did you mean "{close[0]}"?' if close else ""
+    written = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), list(written), n=1, cutoff=0.6)
+    return f' Did you mean "{escaped(written[close[0]])}"?' if close else ""

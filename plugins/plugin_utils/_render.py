@@ -18,7 +18,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _drift
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications, _offices
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _applications,
+    _locales,
+    _offices,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._secrets import derive
 
 Space = t.Mapping[str, t.Any]
@@ -27,6 +31,8 @@ Settings = t.Mapping[str, t.Any]
 HOSTNAME = re.compile(
     r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$"
 )
+# As archipel-spaces.conf takes it apart.
+LANGUAGE = re.compile(r"[A-Za-z_]+")
 # A gigabyte as Nextcloud counts it.
 GIGABYTE = 1024**3
 MANAGED = "Ansible managed by Archipel: changes made here are overwritten"
@@ -111,6 +117,19 @@ def nginx_name(value: str) -> str:
     return value
 
 
+def nginx_language(locale: str) -> str:
+    """Return the language of a locale as nginx's map of the spaces takes it.
+
+    Raises:
+        ValueError: the language has other characters; no language of Nextcloud has.
+
+    """
+    language = _locales.language(locale)
+    if not LANGUAGE.fullmatch(language):
+        raise ValueError(f"{language!r} is no language that nginx's map takes")
+    return language
+
+
 def home(space: Space, settings: Settings) -> str:
     """Return the root directory of a space."""
     return f"{settings['root']}/{space['slug']}"
@@ -127,6 +146,7 @@ def templates(directory: str) -> Environment:
         autoescape=False,
     )
     environment.filters["nginx"] = nginx_name
+    environment.filters["nginx_language"] = nginx_language
     return environment
 
 
@@ -246,7 +266,7 @@ def office_wiring(space: Space, settings: Settings) -> tuple[dict[str, t.Any], d
 
 def skeleton(space: Space) -> Expression:
     """Return where the first files of new accounts are, in the space's language."""
-    language = space["locale"].split("_")[0]
+    language = _locales.language(space["locale"]).partition("_")[0]
     folder = language if language in SKELETONS else SKELETONS[0]
     return Expression(f"OC::$SERVERROOT . '/apps-extra/archipel/skeleton/{folder}'")
 
@@ -296,8 +316,9 @@ def people_config(space: Space, settings: Settings) -> dict[str, t.Any]:
         "trusted_domains": list(space["domains"]),
         "overwriteprotocol": "https",
         "overwrite.cli.url": space["url"],
-        "default_language": space["locale"].split("_")[0],
-        "default_locale": space["locale"],
+        "default_language": _locales.language(space["locale"]),
+        "default_locale": _locales.formats(space["locale"]),
+        "default_phone_region": space["phone_region"],
         "default_timezone": space["timezone"],
         "one-click-instance": True,
         "one-click-instance.user-limit": space["accounts"],
@@ -523,8 +544,8 @@ def administrator(space: Space, settings: Settings) -> dict[str, t.Any]:
         "uid": settings["administrator"],
         "display_name": space["contact"]["name"],
         "email": space["contact"]["email"],
-        "language": space["locale"].split("_")[0],
-        "locale": space["locale"],
+        "language": _locales.language(space["locale"]),
+        "locale": _locales.formats(space["locale"]),
         "groups": ["members", "space-admins"],
         "subadmin_of": ["members"],
     }

@@ -9,7 +9,6 @@ import functools
 import hashlib
 import json
 import typing as t
-import zoneinfo
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +18,12 @@ except ImportError as error:
     remedy = "install it where Ansible runs: pip install -r requirements.txt"
     raise ImportError(f"the Python package jsonschema-rs is missing; {remedy}") from error
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _logo, _offices
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _locales,
+    _logo,
+    _names,
+    _offices,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     did_you_mean,
@@ -89,8 +93,8 @@ def _explain(record: Record, error: jsonschema_rs.ValidationError) -> Iterator[P
     elif kind == "additionalProperties":
         known = list(_at(error.schema_path[:-1])["properties"])
         for key in error.kind.value:
-            text = f"unknown key; allowed: {', '.join(known)}.{did_you_mean(key, known)}"
-            yield record.problem(text, *place, key)
+            hint = _belongs(key, error.schema_path) or did_you_mean(key, known)
+            yield record.problem(f"unknown key; allowed: {', '.join(known)}.{hint}", *place, key)
     elif kind == "falseSchema":
         text = f"not allowed with status {record.data['status']}; remove it or change the status"
         yield record.problem(text, *place)
@@ -113,11 +117,26 @@ def _wrong(error: jsonschema_rs.ValidationError, kind: str) -> str:
     if kind == "uniqueItems":
         found = "the same item twice"
     hint = ""
-    if node.get("type") == "string" and isinstance(value, int | float):
+    if node.get("type") == "string" and isinstance(value, int):
         hint = f' Put it in quotes to make it a text: "{value}".'
+    elif node.get("type") == "integer" and isinstance(value, str) and value.isdecimal():
+        hint = f" Write {int(value)}, without zeros before it and without quotes."
     elif isinstance(value, str):
-        hint = did_you_mean(value, node.get("enum", ()))
+        # Of other keys the examples are somebody else's.
+        same = [one for one in node.get("examples", ()) if one == value.lower()]
+        hint = did_you_mean(value, node.get("enum", same))
     return f"found {found}; allowed: {node.get('description', error.message)}.{hint}"
+
+
+def _belongs(key: str, path: Sequence[str | int]) -> str:
+    """Where a key that lost its indentation belongs; only those of the top level can."""
+    outer = [
+        name
+        for name, node in _schema()["properties"].items()
+        if key in node.get("properties", {}) and len(path) == 1
+    ]
+    owner = next(iter(outer), "")
+    return f' Begin the line with two spaces, below "{owner}:": it belongs there.' if owner else ""
 
 
 def _at(path: Sequence[str | int]) -> Schema:
@@ -181,25 +200,16 @@ def _check_choices(record: Record, policy: Policy) -> Iterator[Problem]:
         allowed = f"allowed, from archipel_offices in the policy: {', '.join(policy.offices)}"
         hint = did_you_mean(office, policy.offices)
         yield record.problem(f'found "{office}"; {allowed}.{hint}', "office")
-    timezone = record.data.get("timezone")
-    if timezone is not None and not _is_timezone(timezone):
-        text = f'found "{timezone}", which nobody knows; allowed: a name such as Europe/Paris'
-        yield record.problem(text, "timezone")
+    for key, fault in (("locale", _locales.locale_fault), ("timezone", _locales.timezone_fault)):
+        value = record.data.get(key)
+        if value is not None and (text := fault(value)):
+            yield record.problem(text, key)
 
 
 def _check_logo(record: Record) -> Iterator[Problem]:
     name = record.data.get("theme", {}).get("logo")
     if name is not None and (text := _logo.check(Path(record.path).parent, record.slug, name)):
         yield record.problem(text, "theme", "logo")
-
-
-@functools.cache
-def _is_timezone(name: str) -> bool:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        return False
-    return True
 
 
 def _check_limits(record: Record, policy: Policy) -> Iterator[Problem]:
@@ -253,6 +263,8 @@ def _check_domains(records: Iterable[Record], world: World) -> Iterator[Problem]
                 text = f'found "{domain}"; allowed: names outside {base}'
                 remedy = "inside it the name of a file is the name of its space"
                 yield record.problem(f"{text}; {remedy}", "domains", number)
+            elif fault := _names.domain_fault(domain):
+                yield record.problem(fault, "domains", number)
             elif record.data["status"] == "requested" or exists(record, world):
                 claims.setdefault(domain, []).append(_Claim(record, number))
     for domain, claimants in claims.items():

@@ -6,7 +6,7 @@ Read from libyaml's stream of events, so that nothing recurses deeper than it sh
 tree builder overflows the C stack on a file of opening brackets. Differences from YAML 1.1:
 
 * only true and false are booleans: the key ``on`` and the language ``no`` stay what they are,
-* dates stay text,
+* only whole numbers without leading zeros are numbers: dates, 50.0 and 010 stay text,
 * keys are always text,
 * a key given twice, anchors, aliases, tags and second documents are refused.
 """
@@ -36,9 +36,10 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
 }
-_INTEGER = re.compile(r"[-+]?[0-9]{1,18}").fullmatch
-_NUMBER = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,18}").fullmatch
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})").fullmatch
 _BEGINS_NUMBER = frozenset("0123456789+-")
+# What git leaves where two people changed the same lines.
+_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
 
 
 class StrictYamlError(ValueError):
@@ -51,11 +52,19 @@ class StrictYamlError(ValueError):
 
 def load(data: bytes, lines: Lines | None = None, max_bytes: int = MAX_BYTES) -> t.Any:
     """Return the one document in `data`; fill `lines` with the line of each key and item."""
-    _check_text(data, max_bytes)
+    text = _check_text(data, max_bytes)
+    if line := conflict(text):
+        raise StrictYamlError("found a merge conflict; keep the lines that are right", line)
     try:
         return _Document(data, {} if lines is None else lines).read()
     except yaml.YAMLError as error:
         raise _explain(error, data) from error
+
+
+def conflict(text: str) -> int | None:
+    """The line where a merge was left undone; None if there is none."""
+    found = _CONFLICT.search(text)
+    return text.count("\n", 0, found.start()) + 1 if found else None
 
 
 class _Document:
@@ -116,19 +125,16 @@ class _Document:
 def _scalar(text: str) -> t.Any:
     if text in _WORDS:
         return _WORDS[text]
-    if text[0] in _BEGINS_NUMBER:
-        if _INTEGER(text):
-            return int(text)
-        if _NUMBER(text):
-            return float(text)
+    if text[0] in _BEGINS_NUMBER and _INTEGER(text):
+        return int(text)
     return text
 
 
-def _check_text(data: bytes, max_bytes: int) -> None:
+def _check_text(data: bytes, max_bytes: int) -> str:
     if len(data) > max_bytes:
         raise StrictYamlError(f"more than {max_bytes} bytes; a space needs a few hundred")
     try:
-        data.decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise StrictYamlError("not UTF-8 text; save the file in UTF-8", line) from error
@@ -156,6 +162,12 @@ def _explain(error: yaml.YAMLError, data: bytes) -> StrictYamlError:
     if isinstance(error, yaml.reader.ReaderError):
         line = data.count(b"\n", 0, error.position) + 1
         return StrictYamlError(f"not readable as YAML: {error.reason}; remove it", line)
+    words = f"{getattr(error, 'context', '')}; {getattr(error, 'problem', '')}"
+    if "quoted scalar" in words and "end of stream" in words:
+        opened = t.cast("t.Any", error).context_mark
+        return StrictYamlError(
+            "the quote that opens here is never closed; close it", opened.line + 1
+        )
     mark = getattr(error, "problem_mark", None)
     # libyaml often notices at the line after the last.
     at = min(mark.line, max(data.rstrip().count(b"\n"), 0)) + 1 if mark else None

@@ -65,6 +65,7 @@ SPACE = {
     "domains": ["velo-ecole.example.org", "cloud.velo-ecole.example"],
     "url": "https://velo-ecole.example.org",
     "locale": "fr",
+    "phone_region": "FR",
     "timezone": "Europe/Paris",
     "theme": {"slogan": HOSTILE},
     "hold": False,
@@ -228,7 +229,8 @@ def test_a_space_s_own_wishes_are_not_in_the_template_of_its_release():
 
 
 @pytest.mark.parametrize(
-    ("locale", "folder"), [("fr", "fr"), ("fr_CA", "fr"), ("en", "en"), ("br", "en")]
+    ("locale", "folder"),
+    [("fr", "fr"), ("fr_CA", "fr"), ("en", "en"), ("oc", "en"), ("pt_BR", "en")],
 )
 def test_new_accounts_find_first_files_in_the_language_of_the_space(locale, folder):
     text = _render.managed_config_file({**SPACE, "locale": locale}, SETTINGS)

@@ -28,7 +28,7 @@ db: {hosts: {node-1: {}, db1: {}}}
 office: {hosts: {office1: {}}}
 """
 
-HOSTILE = "{{ lookup('pipe', 'id') }} '; DROP DATABASE x; -- \"$(id)`id` \u202e🚲\u00a0<script>"
+HOSTILE = "{{ lookup('pipe', 'id') }} '; DROP DATABASE x; -- \"$(id)`id` \u200f🚲\u00a0<script>"
 
 
 def groups_of(inventory: InventoryManager, host: str) -> set[str]:
@@ -148,6 +148,7 @@ def test_a_space_is_resolved_with_the_policy(environment: Environment):
         "domains": ["velo-ecole.spaces.example.org", "velo.example"],
         "url": "https://velo-ecole.spaces.example.org:8443",
         "locale": "fr",
+        "phone_region": "",
         "timezone": "Europe/Paris",
         "theme": {"color": None, "slogan": None, "logo": None},
         "registration": False,
