@@ -1,5 +1,5 @@
 # Humans and CI call the same targets; 'make' alone lists them.
-# Also in a folder that others may write, where Ansible passes over the file.
+# Without these settings Ansible would read the registry itself, as if it were trusted.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 SHELL := /bin/bash
@@ -20,7 +20,7 @@ export PYTHONPATH := $(CURDIR)
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
 # Each has a machine of its own and takes some minutes.
-OTHERS := lifecycle quota upgrade office onlyoffice database
+OTHERS := lifecycle quota upgrade office onlyoffice
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help
@@ -128,7 +128,6 @@ clean: ## Remove what the targets made, machines and images too
 		python3 -m tools.lab down "archipel-$$scenario" --state "build/lab/archipel-$$scenario" \
 			$$([ "$$scenario" != quota ] || echo --virtual); \
 	done
-	@python3 -m tools.lab down archipel-database-db --state build/lab/archipel-database-db
 	@$(MAKE) demo-clean
 	@python3 -m tools.lab clean
 	@rm -rf build .mypy_cache .pytest_cache .ruff_cache $(VENV)

@@ -24,11 +24,8 @@ from tools.lab.vm import VirtualMachine
 
 # Scenarios that need a kernel of their own.
 VIRTUAL = frozenset({"quota"})
-# Scenario -> machine of its inventory -> what the lab calls it, where there are several.
-FURTHER = {"database": {"node2": "archipel-database-db"}}
 DEMO = ROOT / "inventories/demo"
-REGISTRY = ROOT / "registry/demo"
-ADDITIONS = ROOT / "molecule/shared/registry"
+ADDITIONS = ROOT / "molecule/shared/environment"
 
 
 def folder(scenario: str) -> Path:
@@ -41,11 +38,6 @@ def environment(scenario: str) -> Path:
     return folder(scenario) / "env"
 
 
-def registry(scenario: str) -> Path:
-    """Return its registry: beside the environment, where Ansible does not look."""
-    return folder(scenario) / "registry"
-
-
 def machine(scenario: str) -> Machine | VirtualMachine:
     """Return the scenario's machine."""
     name = f"archipel-{scenario}"
@@ -53,45 +45,33 @@ def machine(scenario: str) -> Machine | VirtualMachine:
     return kind(name, ROOT / "build/lab" / name)
 
 
-def further(scenario: str) -> dict[str, Machine]:
-    """Return the scenario's other machines, by their names in its inventory."""
-    names = FURTHER.get(scenario, {})
-    return {node: Machine(name, ROOT / "build/lab" / name) for node, name in names.items()}
-
-
 def make(scenario: str) -> Path:
     """Make the environment anew: the demo's registry, the tests' own, this machine."""
     env, lab = environment(scenario), machine(scenario)
-    for path in (env, registry(scenario)):
-        shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(env, ignore_errors=True)
     # The demo's keys and placement are its own; links are followed, so that what a
     # scenario changes is a copy.
-    shutil.copytree(DEMO, env, ignore=shutil.ignore_patterns(".private"))
-    _make_registry(registry(scenario), f"molecule-{scenario}")
-    _write(env / "spaces.yml", {"plugin": "archipel.spaces.registry", "registry": "../registry"})
+    shutil.copytree(DEMO, env, ignore=shutil.ignore_patterns("private", "placement.yml"))
+    shutil.copytree(ADDITIONS, env, dirs_exist_ok=True)
     own = ROOT / "molecule" / scenario / "environment"
     if own.is_dir():
         shutil.copytree(own, env, dirs_exist_ok=True)
+    _keep_closed(env, f"molecule-{scenario}")
     variables = {"archipel_environment": f"molecule-{scenario}", **release.variables()}
     if scenario not in VIRTUAL:
         variables["archipel_https_port"] = lab.port(443)
     _write(env / "group_vars/all/zz-scenario.yml", variables)
     for node in _nodes(_yaml(env / "nodes.yml")):
-        _write(env / f"host_vars/{node}.yml", _connection(further(scenario).get(node, lab)))
+        _write(env / f"host_vars/{node}.yml", _connection(lab))
     return env
 
 
-def _make_registry(home: Path, name: str) -> None:
-    """The demo's files and the tests' own; where closed spaces were is taken over.
-
-    One that never was cannot be closed.
-    """
-    shutil.copytree(REGISTRY, home, ignore=shutil.ignore_patterns("ledger.txt"))
-    shutil.copytree(ADDITIONS, home, dirs_exist_ok=True)
-    lock = _yaml(home / "placement.yml")
-    files = {path.stem: _yaml(path) for path in home.glob("spaces/*.yml")}
+def _keep_closed(env: Path, name: str) -> None:
+    """Take over where closed spaces were: one that never was cannot be closed."""
+    lock = _yaml(DEMO / "placement.yml")
+    files = {path.stem: _yaml(path) for path in env.glob("spaces/*.yml")}
     closed = {s: p for s, p in lock["spaces"].items() if files[s]["status"] == "closed"}
-    _write(home / "placement.yml", {**lock, "environment": name, "spaces": closed})
+    _write(env / "placement.yml", {**lock, "environment": name, "spaces": closed})
 
 
 def _yaml(path: Path) -> dict[str, Any]:

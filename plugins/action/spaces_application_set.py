@@ -14,7 +14,6 @@ class ActionModule(SpacesAction):
     """What the releases of a node must hold."""
 
     module = "spaces_application_set"
-    needs_place = False
 
     def desired(
         self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
@@ -30,7 +29,6 @@ class ActionModule(SpacesAction):
             "releases": settings["installer"]["releases"],
             "without": settings["installer"]["without"],
             "needed": needed,
-            "named": _applications.named(policy, suites, settings["registration"]),
             "spaces": {space["slug"]: space["release"] for space in spaces},
             "wishes": {
                 space["slug"]: _applications.wishes(space, settings["registration"])

@@ -41,23 +41,11 @@ class ActionModule(ActionBase):
         try:
             wanted = _build.documents(spaces, databases, options["settings"], environment)
             changes = _build.write(Path(options["directory"]), wanted, check=self._task.check_mode)
-        except ValueError as error:
-            raise AnsibleActionFail(f"spaces_build: {error}") from error
-        except (KeyError, TypeError, OSError) as error:
+        except (KeyError, ValueError, TypeError, OSError) as error:
             raise AnsibleActionFail(f"spaces_build: {type(error).__name__}: {error}") from error
         return {
             "changed": bool(changes),
             "known": len(spaces),
             "files": len(wanted),
-            "changes": [str(change) for change in changes[:SHOWN]],
-            "diff": [_difference(change) for change in changes[:SHOWN] if self._task.diff],
+            "changes": changes[:SHOWN],
         }
-
-
-def _difference(change: _build.Change) -> dict[str, str]:
-    return {
-        "before_header": change.name,
-        "after_header": str(change),
-        "before": change.before,
-        "after": change.after or "",
-    }

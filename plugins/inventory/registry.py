@@ -28,11 +28,11 @@ notes:
   - The policy, such as C(archipel_base_domain), is read from C(group_vars/all) beside the inventory
     and from extra variables. Variables beside a playbook are not seen.
   - Machines must be known before. Their file, C(nodes.yml), sorts before C(spaces.yml).
-  - Ansible reads every file below an inventory as an inventory of its own, and runs those that are
-    executable. The registry therefore lies elsewhere; the plugin ends the run where any C(-i), or
-    any link, leads into it.
-  - A broken registry ends the run at once, before any machine is touched, whatever
-    C(ansible.cfg) says.
+  - The setting C(ignore_patterns) of C(ansible.cfg) must keep Ansible from reading the registry as
+    inventories of their own. The plugin ends the run at once where it does not.
+  - Ansible only stops at a broken inventory with C(any_unparsed_is_failed = true) in
+    C(ansible.cfg). Without it a run goes on with the machines alone, none of which has
+    C(archipel_spaces).
 extends_documentation_fragment:
   - constructed
   - inventory_cache
@@ -42,13 +42,13 @@ options:
     required: true
     choices: [archipel.spaces.registry]
   registry:
-    description:
-      - The folder of the registry, relative to the inventory file. It holds C(spaces/), the
-        associations' files, C(placement.yml), which remembers where spaces live, and
-        C(ledger.txt), which remembers what was purged.
-      - It may not lie below an inventory, nor be reached from there by a link.
-      - By default C(../../registry/<name>), after the name of the inventory file's folder.
+    description: The folder of the files, relative to the inventory file.
     type: str
+    default: spaces
+  placement:
+    description: The lock file that remembers where spaces live, relative to the inventory file.
+    type: str
+    default: placement.yml
   on_invalid:
     description:
       - What to do when a file is wrong.
@@ -65,13 +65,8 @@ options:
 """
 
 EXAMPLES = r"""
-# inventories/production/spaces.yml; the associations' files are in registry/production/spaces
+# inventories/production/spaces.yml
 plugin: archipel.spaces.registry
-
----
-# A registry in a repository of its own, beside this one.
-plugin: archipel.spaces.registry
-registry: ../../../associations/production
 
 ---
 # Groups of your own, and parsed files remembered between runs.
@@ -88,18 +83,17 @@ keyed_groups:
 
 import datetime
 import gc
+import os
 import sys
 import typing as t
+from pathlib import Path
 
-from ansible import context
-from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.template import trust_as_template
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
-    _distant,
     _entries,
-    _layout,
     _ledger,
     _machines,
     _offices,
@@ -107,13 +101,11 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _policy,
     _registry,
     _rules,
-    _upgrades,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     RegistryError,
     did_you_mean,
-    escaped,
     shown,
 )
 
@@ -125,8 +117,6 @@ if t.TYPE_CHECKING:
     from ansible.parsing.dataloader import DataLoader
 
 SUFFIXES = ("spaces.yml", "spaces.yaml")
-# What Ansible ends with where its options make no sense.
-EXIT_CODE = 4
 # Spaces that can be reached as hosts.
 HOST_STATUSES = ("approved", "suspended")
 OF_MACHINES = (
@@ -136,15 +126,8 @@ OF_MACHINES = (
     "archipel_domains",
     "archipel_office_servers",
     "archipel_office_spaces",
-    "archipel_database_clients",
 )
-SHARED = (
-    "archipel_report",
-    "archipel_placement",
-    "archipel_part_addresses",
-    "archipel_database_addresses",
-    "archipel_build",
-)
+SHARED = ("archipel_report", "archipel_placement", "archipel_part_addresses")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -162,27 +145,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(
         self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True
     ) -> None:
-        """Read one environment, or end the run.
-
-        An error of a plugin does not end it without any_unparsed_is_failed, which is missing
-        whenever ansible.cfg is, and where it does, it stands among the warnings of the plugins
-        that were tried before.
-        """
-        try:
-            self.read(inventory, loader, path, cache=cache)
-        except AnsibleError as error:
-            text = f"{error.message}\n{error._help_text or ''}"
-            self.display.error(text.rstrip(), wrap_text=False)
-            sys.exit(EXIT_CODE)
-
-    def read(
-        self, inventory: InventoryData, loader: DataLoader, path: str, *, cache: bool = True
-    ) -> None:
-        """Read one environment.
-
-        Raises:
-            AnsibleParserError: something of it is wrong; no machine keeps a list of spaces.
-        """
+        """Read one environment."""
         super().parse(inventory, loader, path, cache=cache)
         # What an earlier call froze may be garbage by now (meta: refresh_inventory).
         gc.unfreeze()
@@ -190,13 +153,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._check_options(self._read_config_data(path), path)
         try:
             machines = _machines.Machines(inventory, loader, path, self._vars)
-            layout = _layout.Layout.of(machines.root, self.get_option("registry"))
-            self._refuse_what_ansible_reads(layout, machines.sources)
+            folder = Path(os.path.normpath(machines.root / self.get_option("registry")))
+            self._refuse_untold(folder, machines.sources)
             machines.check_alone()
-            machines.check_no_proxy()
-            result, policy = self._resolve(machines, layout, cache)
+            result, policy = self._resolve(machines, folder, cache)
             self._add_machines(machines, result, policy)
-            self._share(machines, result, str(layout.build(policy.environment)))
             self._add_spaces(machines, result, policy)
             # Each task of each machine is a fork of this process. Garbage collection there would
             # look at all that is known of all spaces, and so copy it: a tenth of a run's
@@ -228,82 +189,72 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for key in config:
             if key not in known:
                 hint = did_you_mean(key, known)
-                text = f"{shown(path)}: {escaped(str(key))}: unknown option.{hint}"
-                raise AnsibleParserError(text)
+                raise AnsibleParserError(f"{shown(path)}: {key}: unknown option.{hint}")
 
-    def _refuse_what_ansible_reads(self, layout: _layout.Layout, sources: list[str]) -> None:
-        """Whoever may propose a file of the registry must not be able to run commands here."""
-        given = context.CLIARGS.get("inventory") or ()
-        given = [given] if isinstance(given, str) else given
-        folders = [str(source) for source in given if "," not in str(source)]
-        if found := list(_layout.check(layout, [*sources, *folders])):
-            raise RegistryError(found)
+    def _refuse_untold(self, folder: Path, sources: list[str]) -> None:
+        """End the run if Ansible itself has read files of the registry.
+
+        They would have been inventories of their own, whose variables are trusted templates:
+        whoever may propose a file could run commands here. An error would not end the run
+        without any_unparsed_is_failed, which is missing whenever ansible.cfg is.
+        """
+        for source in sources:
+            if folder in Path(source).absolute().parents:
+                self.display.error(
+                    f"{shown(source)}: Ansible has read this as an inventory of its own. "
+                    "Run from the folder of the project's ansible.cfg or name that file in "
+                    "ANSIBLE_CONFIG; in a file of your own set, in the section inventory, "
+                    f"ignore_patterns = ^{folder.name}$, ^placement\\.yml$, ^private$"
+                )
+                sys.exit(4)
 
     def _resolve(
-        self, machines: _machines.Machines, layout: _layout.Layout, cache: bool
+        self, machines: _machines.Machines, folder: Path, cache: bool
     ) -> tuple[_entries.Result, _policy.Policy]:
         use_cache, key = self.get_option("cache"), self.get_cache_key(machines.path)
-        stored = self._stored(key) if use_cache and cache else None
+        stored = self._cache.get(key) if use_cache and cache else None
         options = _entries.Options(
-            folder=layout.spaces,
-            root=layout.registry,
-            nodes=machines.root / "nodes.yml",
+            folder=folder,
+            root=machines.root,
             skip_invalid=self.get_option("on_invalid") == "skip",
             allow_empty=self.get_option("allow_empty"),
-            cache=_registry.Cache(_rules.SCHEMA.version, stored),
+            cache=_registry.Cache(_rules.schema_version(), stored),
         )
-        world = self._world(machines, layout)
+        world = self._world(machines)
         result = _entries.resolve(options, world)
         if use_cache:
             self._cache[key] = options.cache.dumps()
         return result, world.policy
 
-    def _stored(self, key: str) -> str | None:
-        """What an earlier run remembered; nothing, where that was left half written."""
-        try:
-            return t.cast("str | None", self._cache.get(key))
-        except AnsibleError as error:
-            self.display.warning(f"The cache is of no use and made anew: {escaped(str(error))}")
-            return None
-
-    def _world(self, machines: _machines.Machines, layout: _layout.Layout) -> _rules.World:
+    def _world(self, machines: _machines.Machines) -> _rules.World:
         where = machines.root / "group_vars" / "all"
         groups = {*self.inventory.groups, *_machines.GROUPS, "spaces"}
         names = {**dict.fromkeys(self.inventory.hosts, "a machine")}
         names |= {**dict.fromkeys(groups, "a group"), "localhost": "the controller"}
         # The servers' host names are theirs alone.
-        values = self._checked(machines, str(where))
-        policy = _policy.Policy.from_vars(values)
+        values = machines.policy(_policy.NAMES)
+        policy = _policy.Policy.from_vars(values, str(where))
         offices = self._offices(machines, policy, values)
         names |= {server.name: "an office server" for server in offices.servers}
+        lock_path = machines.root / self.get_option("placement")
         return _rules.World(
             policy=policy,
             offices=offices,
-            lock=_placement.read_lock(layout.lock),
-            lock_path=str(layout.lock),
+            lock=_placement.read_lock(lock_path),
+            lock_path=str(lock_path),
             web=machines.nodes("web"),
             db=machines.nodes("db"),
             names=names,
             today=datetime.datetime.now(tz=datetime.UTC).date(),
-            purged=_ledger.purged(_ledger.read(layout.ledger)),
+            purged=_ledger.purged(_ledger.read(machines.root / _ledger.NAME)),
         )
-
-    def _checked(self, machines: _machines.Machines, where: str) -> dict[str, t.Any]:
-        """What the inventory needs of the policy, once nothing is wrong with any of it."""
-        declared = machines.declared()
-        problems = _policy.check_declared(declared, machines.evaluate)
-        values = machines.policy(_policy.NAMES)
-        problems += _policy.check(values, where, declared)
-        if problems:
-            raise RegistryError(dict.fromkeys(problems))
-        return values
 
     def _offices(
         self, machines: _machines.Machines, policy: _policy.Policy, values: Mapping[str, t.Any]
     ) -> _offices.Offices:
         """Read the office servers of the machines."""
         suites = values.get("archipel_office_suites", {})
-        declared, addresses = machines.shards(), machines.addresses("office", "web")
+        declared, addresses = machines.shards(), machines.addresses("office", "web", "edge")
         found = _offices.check(declared, suites, policy.offices, addresses)
         problems = [Problem(machines.path, text, key=key) for key, text in found]
         if problems:
@@ -327,21 +278,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """
         for host in machines.hosts:
             web, skipped = result.on(host.name, "web"), result.skipped.get(host.name, [])
-            left = [entry for entry in skipped if entry["web"] == host.name]
-            domains = _entries.outside([*web, *left], policy.base_domain)
+            domains = _entries.outside(web, policy.base_domain)
             databases = result.on(host.name, "db")
             servers, served = (part.get(host.name, []) for part in (result.servers, result.served))
-            clients = result.clients.get(host.name, [])
-            values = (web, databases, skipped, domains, servers, served, clients)
+            values = (web, databases, skipped, domains, servers, served)
             for name, value in zip(OF_MACHINES, values, strict=True):
                 host.set_variable(name, value)
-
-    def _share(self, machines: _machines.Machines, result: _entries.Result, build: str) -> None:
-        """Tell everybody what is of no machine alone."""
         nodes = self.inventory.groups["nodes"]
         addresses = {part: machines.addresses_of(part) for part in _machines.GROUPS}
-        databases = _distant.addresses(result.clients, machines.addresses("web", "db"))
-        shared_values = (result.report, result.placement, addresses, databases, build)
+        shared_values = (result.report, result.placement, addresses)
         for name, shared in zip(SHARED, shared_values, strict=True):
             nodes.set_variable(name, shared)
             # From elsewhere, such as localhost, they are found here: a copy for every host
@@ -368,7 +313,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.inventory.add_group("spaces")
         for kind, values in (
             ("status", HOST_STATUSES),
-            ("ring", _upgrades.RINGS),
+            ("ring", _policy.RINGS),
             ("office", policy.offices),
         ):
             for value in values:

@@ -17,10 +17,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 OWN = "archipel"
 # Stands for an application where a row is about a group.
 GROUP = "group/"
-# Before an application's name where a row says that a setting is stored under one type.
-TYPED = "typed/"
-# How Nextcloud numbers the types of settings (lib/public/IAppConfig.php); 0 is from before 29.
-SENSITIVE, MIXED, UNKNOWN = 1, 2, 0
 # What the operator tells, and what the space's own administrators chose.
 CHOICE = (OWN, "office")
 # Nextcloud encrypts some values itself; only Nextcloud can compare those.
@@ -28,11 +24,9 @@ ENCRYPTED = "$AppConfigEncryption$"
 CHUNK = 100
 # Keys of the document that `occ archipel:apply` takes, by the version of the application that
 # first knew them. A release keeps the application it was built with; it refuses other keys.
-OF_SUITES_SINCE = {"open": (0, 3), "served": (0, 5)}
+OPEN_SINCE = (0, 3)
 # From here on it runs other commands in its own process.
 AROUND_SINCE = (0, 4)
-# From here on it stores settings so that readers of any type get them.
-MIXED_SINCE = (0, 5)
 SINCE = {"app_defaults": (0, 2), "logo": (0, 2), "office": (0, 2)}
 
 Rows = dict[tuple[str, str], str]
@@ -48,12 +42,6 @@ def missing(
 ) -> list[str]:
     """Return the applications a release should hold and neither holds nor goes without. Pure."""
     return sorted(set(needed) - holds(manifest) - set(without))
-
-
-def left_open(manifest: Mapping[str, t.Any], named: Iterable[str]) -> list[str]:
-    """Return the applications of a release that the policy neither turns on nor off. Pure."""
-    always = manifest["capabilities"].get("always_enabled", ())
-    return sorted(holds(manifest) - set(named) - set(always) - {OWN})
 
 
 def for_release(applied: Mapping[str, t.Any], without: Sequence[str]) -> dict[str, t.Any]:
@@ -78,10 +66,9 @@ def understood(applied: Mapping[str, t.Any], version: str) -> dict[str, t.Any]:
     """Return what a space is told, less what the application in its release cannot know. Pure."""
     numbers = numbers_of(version)
     known = {key: value for key, value in applied.items() if SINCE.get(key, numbers) <= numbers}
-    unknown = {key for key, since in OF_SUITES_SINCE.items() if numbers < since}
-    if unknown and "office" in known:
+    if numbers < OPEN_SINCE and "office" in known:
         suites = {
-            name: {key: value for key, value in suite.items() if key not in unknown}
+            name: {key: value for key, value in suite.items() if key != "open"}
             for name, suite in known["office"]["suites"].items()
         }
         known["office"] = {**known["office"], "suites": suites}
@@ -144,8 +131,6 @@ def drift(applied: Mapping[str, t.Any], rows: Rows) -> list[str]:
             current = rows.get((application, key))
             if current != stored(value) and not str(current).startswith(ENCRYPTED):
                 found.append(f"{application}/{key} was changed")
-            elif value is not None and (TYPED + application, key) in rows:
-                found.append(f"{application}/{key} has a type of its own")
     return found
 
 
@@ -161,28 +146,11 @@ def query(databases: Sequence[str], keys: Iterable[tuple[str, str]]) -> tuple[st
     for index, database in enumerate(databases):
         quoted = f"`{database.replace('`', '``')}`"
         selects.append(
-            f"SELECT {index}, appid, configkey, configvalue, type FROM {quoted}.`oc_appconfig` "
+            f"SELECT {index}, appid, configkey, configvalue FROM {quoted}.`oc_appconfig` "
             f"WHERE configkey = 'enabled' OR (appid, configkey) IN ({places})"
         )
-        selects.append(f"SELECT {index}, '{GROUP}', gid, '', {MIXED} FROM {quoted}.`oc_groups`")
+        selects.append(f"SELECT {index}, '{GROUP}', gid, '' FROM {quoted}.`oc_groups`")
     return " UNION ALL ".join(selects), values * len(databases)
-
-
-def loosening(database: str, keys: Iterable[tuple[str, str]]) -> tuple[str, list[str]]:
-    """Return the statement that lets readers of any type have these settings. Pure.
-
-    For releases whose own application stores them under one type: a value of another type than a
-    reader asks for ends the page. Whether Nextcloud has encrypted it stays noted.
-    """
-    pairs = sorted(keys)
-    places = ", ".join(["(%s, %s)"] * len(pairs))
-    quoted = f"`{database.replace('`', '``')}`"
-    return (
-        f"UPDATE {quoted}.`oc_appconfig` SET type = (type & {SENSITIVE}) | {MIXED} "
-        f"WHERE (type & ~{SENSITIVE}) NOT IN ({UNKNOWN}, {MIXED}) "
-        f"AND (appid, configkey) IN ({places})",
-        [text for pair in pairs for text in pair],
-    )
 
 
 def keys_of(applied: Mapping[str, t.Any]) -> set[tuple[str, str]]:
@@ -204,11 +172,8 @@ def read(connection: t.Any, databases: Sequence[str], keys: set[tuple[str, str]]
         sql, values = query(some, keys)
         with connection.cursor() as cursor:
             cursor.execute(sql, values)
-            for index, application, key, value, kind in cursor.fetchall():
+            for index, application, key, value in cursor.fetchall():
                 found[int(index)][application, key] = value or ""
-                typed = int(kind) & ~SENSITIVE not in (UNKNOWN, MIXED)
-                if typed and (application, key) in keys:
-                    found[int(index)][TYPED + application, key] = ""
         result += found
     return result
 
@@ -234,25 +199,17 @@ def check(
     needed: Sequence[str],
     without: Mapping[str, Sequence[str]],
     wishes: Mapping[str, Sequence[str]],
-    named: Sequence[str],
-) -> tuple[list[str], dict[str, list[str]], dict[str, list[str]]]:
-    """Return what is wrong with the releases in use, what each goes without, and what is open.
+) -> tuple[list[str], dict[str, list[str]]]:
+    """Return what is wrong with the releases in use, and what each goes without.
 
-    Open is what the policy names neither on nor off, also in releases of the catalogue that are
-    built and not in use yet. A release that is not built (in check mode) cannot be asked and is
-    passed over.
+    A release that is not built yet (in check mode) cannot be asked and is passed over.
     """
-    problems, found, open_ones = [], {}, {}
-    used = releases_in_use(root, spaces)
-    for release in sorted({*used, *without}):
+    problems, found = [], {}
+    for release in releases_in_use(root, spaces):
         try:
             with open(f"{releases}/{release}.json", encoding="utf-8") as file:
                 manifest = json.load(file)
         except FileNotFoundError:
-            continue
-        if left := left_open(manifest, named):
-            open_ones[release] = left
-        if release not in used:
             continue
         left_out = without.get(release, ())
         lacking = missing(needed, manifest, left_out)
@@ -260,7 +217,7 @@ def check(
             problems.append(sentence(release, lacking))
         found[release] = sorted(set(left_out) & set(needed))
         problems += unfulfilled(release, manifest, root, spaces, wishes)
-    return problems, found, open_ones
+    return problems, found
 
 
 def unfulfilled(

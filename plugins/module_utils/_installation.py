@@ -41,15 +41,6 @@ SETUP_ACCOUNT = "archipel-setup"
 LOCK = "installations"
 # Two spaces installed side by side must not both write the template.
 SAVING = threading.Lock()
-# What a release, or an application that is turned on, leaves out of a database.
-MISSING = tuple(
-    (f"db:add-missing-{what}", "--no-interaction")
-    for what in ("columns", "indices", "primary-keys")
-)
-# How the application reports that it turned another one on.
-TURNED_ON = "enable application "
-# And that it could not invite somebody.
-INVITING = "invite "
 # `{input}` stands for a private file with the wanted state.
 APPLY = ("archipel:apply", "--input={input}")
 JOURNAL, APPLIED, LOGO = ".installing", ".applied", "logo"
@@ -59,14 +50,6 @@ Item = t.Mapping[str, t.Any]
 
 class InstallationError(Exception):
     """One space could not be installed or configured."""
-
-
-class OccError(InstallationError):
-    """A command of occ failed; it may have said something all the same."""
-
-    def __init__(self, why: str, said: str) -> None:
-        super().__init__(why)
-        self.said = said
 
 
 @dataclass(frozen=True)
@@ -105,8 +88,6 @@ class Node:
     without: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
     # Space -> its logo in base64, where this run brings one.
     logos: t.Mapping[str, str] = field(default_factory=dict)
-    # Space -> why nobody took its invitation: filled by this run.
-    uninvited: dict[str, str] = field(default_factory=dict)
 
 
 def digest(item: Item) -> str:
@@ -275,31 +256,18 @@ def clear(item: Item, node: Node) -> None:
     Path(f"{node.root}/{item['space']}/config/config.php").unlink(missing_ok=True)
 
 
-def occ(
-    item: Item,
-    node: Node,
-    arguments: t.Sequence[str],
-    stdin: str | None = None,
-    more: t.Sequence[t.Sequence[str]] = (),
-) -> str:
-    """Run occ for a space, and further commands after it; return what was printed.
+def occ(item: Item, node: Node, arguments: t.Sequence[str], stdin: str | None = None) -> str:
+    """Run occ for a space and return what it printed.
 
     Raises:
-        OccError: it failed.
+        InstallationError: it failed.
 
     """
     outcome = _occ.run(
-        item["space"],
-        node.php,
-        arguments,
-        root=node.root,
-        stdin=stdin,
-        lines=node.sandbox,
-        more=more,
+        item["space"], node.php, arguments, root=node.root, stdin=stdin, lines=node.sandbox
     )
     if outcome.code != 0:
-        failed = outcome.failed((arguments, *more)[-1][0])
-        raise OccError(f"occ {failed}: {outcome.why()}", outcome.stdout)
+        raise InstallationError(f"occ {arguments[0]}: {outcome.why()}")
     return outcome.stdout
 
 
@@ -324,21 +292,10 @@ def install(item: Item, node: Node) -> None:
         if golden and not golden.ready:
             # Enabling two dozen applications is most of the work: the template has it done.
             occ(item, node, APPLY, stdin=json.dumps(item["template"]))
-        complete(item, node)
-        if golden and not golden.ready:
             keep(golden, item, node)
     tidy(item, node)
     mark_data(f"{base}/data", item["id"])
     journal.unlink()
-
-
-def complete(item: Item, node: Node) -> None:
-    """Add what Nextcloud leaves to the operator: columns, indices, primary keys.
-
-    In processes of their own: an application names its part only where it was on from the start.
-    """
-    first, *others = MISSING
-    occ(item, node, first, more=others)
 
 
 def golden_of(item: Item, node: Node) -> _golden.Golden | None:
@@ -352,7 +309,7 @@ def golden_of(item: Item, node: Node) -> _golden.Golden | None:
     if not node.golden or not can or item["database"]["password"] is not None:
         return None
     # Another application set is another template: what it no longer names must not come along.
-    made_of = [manifest, item["template"], MISSING]
+    made_of = [manifest, item["template"]]
     build = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     return _golden.Golden(Path(node.golden, os.path.basename(release)), build)
 
@@ -368,10 +325,8 @@ def keep(golden: _golden.Golden, item: Item, node: Node) -> None:
 def run_installer(item: Item, node: Node) -> None:
     """Run Nextcloud's own installer, and enable the application that the rest goes through."""
     base, database = f"{node.root}/{item['space']}", item["database"]
-    # occ runs only as the user who owns the state file. It has an instance id: the installer makes
-    # none, and what makes one later writes the operator's keys into the file as well.
-    start = f"<?php\n$CONFIG = array (\n  'instanceid' => '{_golden.instance_id()}',\n);\n"
-    seed(f"{base}/config/config.php", start, item["id"])
+    # occ runs only as the user who owns the state file.
+    seed(f"{base}/config/config.php", "<?php\n$CONFIG = [];\n", item["id"])
     arguments = [
         *("maintenance:install", "--no-interaction", "--database=mysql"),
         f"--database-host={database['address']}",
@@ -441,60 +396,14 @@ def apply(item: Item, node: Node) -> list[str]:
     """Tell Nextcloud its wanted state through the application `archipel`; return what changed."""
     wanted = order(item, node)
     try:
-        printed = occ_apply(item, node, wanted)
-    except OccError as error:
+        printed = occ(item, node, APPLY, stdin=wanted)
+    except InstallationError as error:
         if not is_turned_off(str(error)):
             raise
         # Without it there is no such command.
         occ(item, node, ["app:enable", "archipel"])
-        printed = occ_apply(item, node, wanted)
-    answer = read_answer(printed)
-    loosen(item, node)
-    if turned_on(answer):
-        complete(item, node)
-    return mark_applied(item, node, answer)
-
-
-def occ_apply(item: Item, node: Node, wanted: str) -> str:
-    """Tell Nextcloud its wanted state; a letter that no relay took keeps no space closed."""
-    try:
-        return occ(item, node, APPLY, stdin=wanted)
-    except OccError as error:
-        if not (why := uninvited(error.said)):
-            raise
-        node.uninvited[item["space"]] = why
-        return error.said
-
-
-def uninvited(said: str) -> str:
-    """Return why nobody was invited, if that is all that went wrong; else nothing. Pure."""
-    try:
-        errors = [str(error) for error in read_answer(said).get("errors", [])]
-    except InstallationError:
-        return ""
-    return "; ".join(errors) if all(error.startswith(INVITING) for error in errors) else ""
-
-
-def turned_on(answer: t.Mapping[str, t.Any]) -> bool:
-    """Tell whether applications were turned on. Pure."""
-    return any(str(change).startswith(TURNED_ON) for change in answer.get("changes", []))
-
-
-def loosen(item: Item, node: Node) -> None:
-    """Let readers of any type have what a space was told, where its own application does not.
-
-    A release keeps the application that it was built with.
-    """
-    version = own_version(node.releases, item["release"])
-    keys = _application_set.keys_of(item["applied"])
-    if not keys or _application_set.numbers_of(version) >= _application_set.MIXED_SINCE:
-        return
-    connection = node.connect(item["database"])
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(*_application_set.loosening(item["database"]["name"], keys))
-    finally:
-        connection.close()
+        printed = occ(item, node, APPLY, stdin=wanted)
+    return mark_applied(item, node, read_answer(printed))
 
 
 def read_answer(printed: str) -> dict[str, t.Any]:
@@ -513,20 +422,14 @@ def read_answer(printed: str) -> dict[str, t.Any]:
 
 
 def mark_applied(item: Item, node: Node, answer: t.Mapping[str, t.Any]) -> list[str]:
-    """Write down that Nextcloud was told its wanted state; return what changed.
-
-    Without its invitation it was not told all of it: the next run tells it again.
-    """
-    changes = [str(change) for change in answer.get("changes", [])]
-    if item["space"] in node.uninvited:
-        return changes
+    """Write down that Nextcloud was told its wanted state; return what changed."""
     if invitation := answer.get("invitation"):
         spool(invitation, f"{node.spool}/{item['space']}.eml")
     path = f"{node.root}/{item['space']}/{APPLIED}"
     _files.write_file(
         {"path": path, "content": digest(item) + "\n", "uid": 0, "gid": 0, "mode": 0o600}
     )
-    return changes
+    return [str(change) for change in answer.get("changes", [])]
 
 
 def spool(invitation: t.Mapping[str, str], path: str) -> None:
@@ -654,7 +557,7 @@ def converge(
     After so many seconds no further space is begun. The fact `remaining` names those left.
     """
     report = Report()
-    report.facts |= {"begun": 0, "remaining": [], "uninvited": {}}
+    report.facts |= {"begun": 0, "remaining": []}
     free = [told(item, node) for item in wanted if not is_pending(item, report)]
     todo = [(item, steps) for item, steps in plans(free, node, report) if steps]
     if todo:
@@ -679,5 +582,4 @@ def converge(
             report.change(item["space"], what)
         if why:
             report.fail(item["space"], why)
-    report.facts["uninvited"] = {slug: node.uninvited[slug] for slug in sorted(node.uninvited)}
     return report

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
@@ -16,11 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _config,
-    _files,
-    _standstill,
-)
+from ansible_collections.archipel.spaces.plugins.module_utils import _files
 
 SANDBOX = "/etc/archipel/sandbox/space.conf"
 # Where compiled code is to be had, it is in a file of its own (module nextcloud_opcache).
@@ -39,17 +34,6 @@ CACHE_SETTINGS = (
 # What the runner says when a command failed that others were to follow.
 FAILED = re.compile(r"^occ-args: (\S+) ended with \d+$", re.MULTILINE)
 
-# What a progress bar of Symfony's leaves in a log, and the words that start and end it.
-BAR = re.compile(r"^\s*\d+(?:/\d+)?\s+\[[->=]*\].*$")
-BAR_WORDS = frozenset({"", "Starting ...", "Done"})
-# A step of a PHP trace: it says where, and hides why.
-FRAME = re.compile(r"^(?:Trace: )?#\d+ (?:/.+\(\d+\): |\[internal function\]: |\{main\}$)")
-# Characters of a failure that a report has room for.
-WHY = 800
-# How Nextcloud names what went wrong, and what it says after that.
-EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\\)*\w*(?:Exception|Error): ")
-AFTERWARDS = frozenset({"Update failed", "Maintenance mode is kept active", "Resetting log level"})
-
 # Space → how many of this process want its Redis.
 HELD: Counter[str] = Counter()
 GUARD = threading.Lock()
@@ -64,32 +48,14 @@ class Outcome:
     stderr: str
 
     def why(self) -> str:
-        """Return why it failed: the exception that it names, else the end of what it said."""
-        said, complained = meant(self.stdout), meant(FAILED.sub("", self.stderr))
-        if exception := exception_in(complained) or exception_in(said):
-            return "\n".join(exception)[:WHY]
-        return "\n".join(complained or said).strip()[-WHY:] or f"exit code {self.code}"
+        """Return the end of what it said, for a failure report."""
+        said = FAILED.sub("", self.stderr).strip() or self.stdout.strip()
+        return said[-800:] or f"exit code {self.code}"
 
     def failed(self, last: str) -> str:
         """Return which of several commands failed: the one named, else the last."""
         named = FAILED.search(self.stderr)
         return named[1] if named else last
-
-
-def meant(said: str) -> list[str]:
-    """Return the lines of an output that are for people: no progress bars, no traces. Pure."""
-    lines = (line.rstrip() for line in said.splitlines())
-    return [
-        line
-        for line in lines
-        if line.strip() not in BAR_WORDS and not BAR.match(line) and not FRAME.match(line)
-    ]
-
-
-def exception_in(lines: t.Sequence[str]) -> list[str]:
-    """Return the exception that ended a command, with what it adds to it; none: nothing. Pure."""
-    named = next((n for n, line in enumerate(lines) if EXCEPTION.match(line)), len(lines))
-    return list(itertools.takewhile(lambda line: line not in AFTERWARDS, lines[named:]))
 
 
 def sandbox(path: str = SANDBOX, compiled: str = COMPILED) -> list[str]:
@@ -120,38 +86,21 @@ def interpreter(php: str, lines: t.Iterable[str]) -> list[str]:
 
 @contextmanager
 def awake(slug: str) -> t.Iterator[None]:
-    """Keep a space's Redis running meanwhile; within another such time, that one is enough.
-
-    Raises:
-        OSError: systemd does not start it, or does not let go of it.
-
-    """
+    """Keep a space's Redis running meanwhile; within another such time, that one is enough."""
     target = f"space-occ@{slug}.target"
     with GUARD:
         HELD[slug] += 1
         first = HELD[slug] == 1
     try:
         if first:
-            tell_systemd("start", target)
+            subprocess.run(["systemctl", "start", target], check=False)
         yield
     finally:
         with GUARD:
             HELD[slug] -= 1
             last = HELD[slug] == 0
         if last:
-            tell_systemd("stop", "--no-block", target)
-
-
-def tell_systemd(*words: str) -> None:
-    """Run systemctl.
-
-    Raises:
-        OSError: it says no.
-
-    """
-    done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise OSError(f"systemctl {' '.join(words)}: {done.stderr.strip()[-500:]}")
+            subprocess.run(["systemctl", "stop", "--no-block", target], check=False)
 
 
 def run(
@@ -185,15 +134,9 @@ def run(
         more: further commands, each run if the one before it has succeeded.
 
     Raises:
-        OSError: the sandbox's definition or the release link is missing, or the space is held at
-            a standstill.
+        OSError: the sandbox's definition or the release link is missing.
 
     """
-    if os.path.lexists(f"{_standstill.FOLDER}/{slug}"):
-        raise OSError(
-            f"{slug} is held at a standstill while its data are moved; playbooks/status.yml says "
-            "what is under way"
-        )
     release = os.path.realpath(f"{root}/{slug}/release", strict=True)
     command = sandboxed(slug, php, release, timeout=timeout, lines=lines, unit=unit)
     with awake(slug):
@@ -204,24 +147,7 @@ def run(
             text=True,
             check=False,
         )
-    take_back(f"{root}/{slug}")
     return Outcome(done.returncode, done.stdout, done.stderr)
-
-
-def take_back(home: str) -> None:
-    """Take the operator's keys out of a space's state file again.
-
-    Whenever Nextcloud stores a key of its own, it writes all that it has read into config.php, what
-    it read in managed.config.php with it: a copy that would stay in force when that one changes.
-    """
-    path = f"{home}/config/config.php"
-    managed = _config.keys(_files.read_text(f"{home}/config/managed.config.php"))
-    text = _files.read_text(path)
-    cleaned = _config.without(text, managed)
-    if cleaned != text:
-        owner = os.stat(path)
-        item = {"path": path, "content": cleaned, "uid": owner.st_uid, "gid": owner.st_gid}
-        _files.write_file({**item, "mode": 0o640})
 
 
 def request(

@@ -20,13 +20,11 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _accounts,
     _backup,
     _database,
-    _export,
     _files,
     _journal,
     _quotactl,
     _restic,
     _restore,
-    _standstill,
     _systemd,
     _upgrade,
 )
@@ -34,8 +32,6 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 VERB = "purge"
 # They write reports that name spaces.
 REPORTS = ("archipel-usage.service", "archipel-accounts.service")
-# What these remove, nothing of the space may be using.
-AT_STANDSTILL = ("drop", "delete", "dismiss")
 
 
 class PurgeError(Exception):
@@ -83,7 +79,6 @@ def paths(job: Job) -> list[str]:
         f"{_upgrade.WORK}/clients/{slug}.cnf",
         f"{_upgrade.CLOSED}/{slug}",
         f"{_upgrade.LOGS}/{slug}.log",
-        *_export.paths(_export.SPOOL, slug),
         f"{job.settings.root}/.restore-{slug}",
         _restore.kept_folder(job.settings, slug),
         job.home,
@@ -203,8 +198,8 @@ def changed_since(job: Job, moment: float) -> bool:
 
 def stop(job: Job) -> None:
     """Stop and forget the units."""
-    _systemd.demand([n.format(job.slug) for n in _systemd.ENABLED], *_systemd.LINKS, "disable")
-    _standstill.bring(job.slug, job.id)
+    _systemd.in_slices([n.format(job.slug) for n in _systemd.ENABLED], "--no-reload", "disable")
+    _restore.stop_units(job.slug)
 
 
 def close_door(job: Job) -> None:
@@ -266,7 +261,6 @@ def settle(job: Job) -> None:
     """Forget what was known of its backups; they themselves are kept for a while."""
     parts = ("backup", "proof", "failed", "unproved")
     _backup.write_record(job.settings, job.slug, **dict.fromkeys(parts))
-    _standstill.lift(job.slug)
 
 
 STEPS: dict[str, t.Callable[[Job], None]] = {
@@ -301,8 +295,6 @@ def run(job: Job, *, check: bool) -> dict[str, t.Any]:
             return result
         for step, act in STEPS.items():
             _journal.write(job.slug, {"verb": VERB, "step": step, "id": job.id, "backup": backup})
-            if step in AT_STANDSTILL:
-                _standstill.bring(job.slug, job.id)
             act(job)
         _journal.write(job.slug, {"verb": VERB, "step": "ledger", "id": job.id, "backup": backup})
     return result

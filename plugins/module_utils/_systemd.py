@@ -21,57 +21,23 @@ from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Rep
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC")
 UNITS = "/etc/systemd/system"
-# How units are enabled and disabled: by their links alone, which the next boot reads. Asked for
-# it, systemd would take every unit of the machine for changed (NeedDaemonReload) until somebody
-# reloads it, also with --no-reload; and it takes five times as long.
-LINKS = ("--root=/",)
 # Arguments of one systemctl call; far below the kernel's limit.
 SLICE = 400
-# Seconds after which a systemctl that says nothing is given up: longer than any unit of ours
-# takes to stop, and a slice of sockets to start.
-PATIENCE = 600.0
 # What a running space consists of, and what must not run for the others.
 ENABLED = ("space-php@{}.socket", "space-cron@{}.timer")
-STOPPED = (
-    *ENABLED,
-    "space-cron@{}.service",
-    "space-php@{}.service",
-    # Both go with the PHP, and are named where it was not the one that kept them.
-    "space-awake@{}.timer",
-    "space-redis@{}.service",
-)
-# Services that systemd stops starting where they keep failing.
-GIVEN_UP = ("space-redis@{}.service", "space-php@{}.service")
+STOPPED = (*ENABLED, "space-cron@{}.service", "space-php@{}.service", "space-redis@{}.service")
 DOOR = re.compile(r"space-php@.+\.socket")
 # Where the sockets are.
 DOORS = "/run/archipel/php"
 OWN_UNITS = ("space-", "archipel-")
 RELOAD_STAMP = "/run/archipel/daemon-reload"
 RELOADED = "/run/archipel/reloaded"
-PATTERNS = (
-    "space-php@*",
-    "space-cron@*",
-    "space-awake@*",
-    "space-redis@*",
-    "archipel-*.path",
-    "archipel-*.timer",
-)
-# The timers that put idle spaces to sleep, run jobs that spaces ask for, bound sessions and logs,
-# and what keeps the network as it is wanted.
-NODE_UNITS = (
-    "archipel-idle.timer",
-    "archipel-jobs.timer",
-    "archipel-network.path",
-    "archipel-network.timer",
-    "archipel-tidy.timer",
-)
+PATTERNS = ("space-php@*", "space-cron@*", "space-redis@*", "archipel-*.timer")
+# The clocks that put idle spaces to sleep, and run jobs that spaces ask for.
+NODE_UNITS = ("archipel-idle.timer", "archipel-jobs.timer")
 # What is done to a service that runs, and to no other.
 TRY = {"restart": "try-restart", "reload": "try-reload-or-restart"}
-WANTS = {
-    ".socket": "sockets.target.wants",
-    ".timer": "timers.target.wants",
-    ".path": "paths.target.wants",
-}
+WANTS = {".socket": "sockets.target.wants", ".timer": "timers.target.wants"}
 
 
 @dataclass
@@ -91,7 +57,6 @@ class Plan:
     disable: list[str] = field(default_factory=list)
     stop: list[str] = field(default_factory=list)
     enable: list[str] = field(default_factory=list)
-    reset_failed: list[str] = field(default_factory=list)
     start: list[str] = field(default_factory=list)
 
 
@@ -99,84 +64,47 @@ class SystemdError(Exception):
     """systemctl said no."""
 
 
-class SilenceError(SystemdError):
-    """systemctl said nothing: asking it again for each unit would take hours."""
-
-
-# Unit → why it did not obey. Whoever gets one looks at it: held by a policy test.
-Failures = dict[str, str]
-
-
 def systemctl(*arguments: str) -> str:
     """Run systemctl and return what it printed.
 
     Raises:
         SystemdError: it failed; the text is its own.
-        SilenceError: it did not come to an end.
 
     """
     command = ["systemctl", "--no-pager", "--no-ask-password", *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-    except subprocess.TimeoutExpired as error:
-        raise SilenceError(
-            f"systemctl {arguments[0]} has not answered for {PATIENCE:.0f} seconds: look at "
-            "systemctl list-jobs, and run again once nothing hangs there"
-        ) from error
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
+    )
     if done.returncode != 0:
         raise SystemdError((done.stderr or done.stdout).strip()[-1000:])
     return done.stdout
 
 
-def demand(units: t.Sequence[str], *verb: str) -> None:
-    """Run one systemctl verb over units that must all obey.
-
-    Raises:
-        SystemdError: one of them did not; each is named, with what systemd says.
-
-    """
-    if failed := in_slices(units, *verb):
-        words = (f"systemctl {verb[-1]} {unit}: {why}" for unit, why in failed.items())
-        raise SystemdError("; ".join(words))
-
-
-def in_slices(units: t.Sequence[str], *verb: str) -> Failures:
+def in_slices(units: t.Sequence[str], *verb: str) -> dict[str, str]:
     """Run one systemctl verb over many units, some hundreds at a time.
 
     Where one of them fails, nobody knows what became of the others: each is asked for alone.
-    For the units of one space, see `demand`.
 
     Returns:
         Unit → why it failed.
 
     """
-    failed: Failures = {}
+    failed: dict[str, str] = {}
     for start in range(0, len(units), SLICE):
         some = units[start : start + SLICE]
         try:
             systemctl(*verb, "--", *some)
-        except SilenceError as error:
-            return failed | dict.fromkeys(units[start:], str(error))
         except SystemdError:
             failed |= one_by_one(some, *verb)
     return failed
 
 
-def one_by_one(units: t.Sequence[str], *verb: str) -> Failures:
+def one_by_one(units: t.Iterable[str], *verb: str) -> dict[str, str]:
     """Run one systemctl verb for each unit alone; return why it failed, by unit."""
-    failed: Failures = {}
-    for number, unit in enumerate(units):
+    failed = {}
+    for unit in units:
         try:
             systemctl(*verb, "--", unit)
-        except SilenceError as error:
-            return failed | dict.fromkeys(units[number:], str(error))
         except SystemdError as error:
             failed[unit] = str(error)
     return failed
@@ -245,7 +173,6 @@ def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], world: World, report: Report
                     report.change(slug, f"{unit} started")
             if slug in world.lost:
                 make_door_anew(slug, steps, report)
-            try_again(slug, world, steps, report)
             continue
         for unit in (name.format(slug) for name in STOPPED):
             if unit in world.enabled:
@@ -265,18 +192,6 @@ def make_door_anew(slug: str, steps: Plan, report: Report) -> None:
     report.change(slug, f"{unit} made anew, its file was gone")
 
 
-def try_again(slug: str, world: World, steps: Plan, report: Report) -> None:
-    """Add what gives services that systemd has given up on another try; the run says how it ends.
-
-    Its socket is closed with such a PHP: without this nothing but a person would open it again.
-    """
-    for unit in (name.format(slug) for name in GIVEN_UP):
-        if world.active.get(unit) == "failed":
-            steps.reset_failed.append(unit)
-            steps.start.append(unit)
-            report.change(slug, f"{unit} had failed, tried again")
-
-
 def plan_node(steps: Plan, world: World, report: Report) -> None:
     """Add what the node itself needs, whatever its spaces."""
     for unit in NODE_UNITS:
@@ -291,12 +206,13 @@ def plan_node(steps: Plan, world: World, report: Report) -> None:
 def apply(steps: Plan, report: Report) -> None:
     """Carry out a plan, one verb after the other; a unit that fails, fails its space only.
 
-    Enabling is a link that the next boot reads; systemd need not read its files again for it.
+    Enabling is a link that the next boot reads. Reading all unit files again for it costs
+    seconds once there are thousands of units.
     """
-    failed: dict[str, Failures] = {}
-    for name, units in asdict(steps).items():
-        verb = name.replace("_", "-")
-        failed[verb] = in_slices(units, *(LINKS if verb in {"disable", "enable"} else ()), verb)
+    failed: dict[str, dict[str, str]] = {}
+    for verb, units in asdict(steps).items():
+        lasting = ["--no-reload"] if verb in {"disable", "enable"} else []
+        failed[verb] = in_slices(units, *lasting, verb)
     for verb, units in failed.items():
         note_failures(units, verb, report)
 

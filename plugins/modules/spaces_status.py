@@ -60,7 +60,6 @@ states:
       maintenance: false
       open: true
       awake: false
-      failed: []
       jobs: true
       pending: null
       kept: false

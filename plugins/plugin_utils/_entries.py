@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import IDS
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
-    _distant,
     _locales,
     _logo,
     _offices,
@@ -43,10 +42,8 @@ class Options:
     """What the inventory file chooses."""
 
     folder: Path
-    # The folder of the registry, which `file` of an entry is relative to.
+    # The folder of the environment, which `file` of an entry is relative to.
     root: Path
-    # Where machines are named.
-    nodes: Path
     skip_invalid: bool = False
     allow_empty: bool = False
     cache: _registry.Cache = field(default_factory=lambda: _registry.Cache(""))
@@ -66,8 +63,6 @@ class Result:
     served: dict[str, list[Entry]]
     # archipel_placement: what the lock file lacks, for archipel.spaces.placement.
     placement: dict[str, t.Any]
-    # Database machine → the machines that reach it over the network.
-    clients: dict[str, list[str]]
 
     def on(self, node: str, role: str) -> list[Entry]:
         """The entries whose web or db node this is."""
@@ -83,8 +78,7 @@ def outside(entries: Iterable[Entry], base_domain: str) -> list[str]:
 def resolve(options: Options, world: _rules.World) -> Result:
     """Read, check, place, complete. Raises RegistryError with everything that is wrong."""
     registry = _registry.read(options.folder, options.cache, _rules.check_schema)
-    kept = _rules.held(registry.rejected, world)
-    problems = [*registry.problems, *_rules.check_all(registry.records, world, kept)]
+    problems = [*registry.problems, *_rules.check_all(registry.records, world)]
     fatal = [
         *_rules.check_lock(registry.records, world),
         *_check_inventory(registry, options, world),
@@ -99,19 +93,14 @@ def resolve(options: Options, world: _rules.World) -> Result:
     entries = _entries(living, places, world, options)
     offices, policy = world.offices, world.policy
     nodes = sorted({server.node for server in offices.servers})
-    kept |= _rules.held([r for r in registry.records if r.slug in faulty], world)
-    known = [*entries, *_skipped_entries(faulty, kept, world)]
+    known = [*entries, *_skipped_entries(faulty, world)]
     return Result(
         entries=entries,
-        skipped=_skipped(faulty, kept, world),
+        skipped=_skipped(faulty, world),
         report={
             **_report(registry, records, problems, world, options),
-            "new": _new(pending, world),
             "offices": _offices.report(known, offices),
         },
-        clients=_distant.clients(
-            places.values(), *([node.name for node in part] for part in (world.web, world.db))
-        ),
         servers={node: _offices.of_node(node, offices, policy) for node in nodes},
         served={node: _offices.spaces_of_node(node, known, offices) for node in nodes},
         placement={
@@ -123,21 +112,12 @@ def resolve(options: Options, world: _rules.World) -> Result:
     )
 
 
-def _new(pending: dict[str, Place], world: _rules.World) -> list[Entry]:
-    """Not in the lock file yet: made by the next run that makes spaces."""
-    return [
-        {"slug": slug, "id": place.id, "web": place.web, "db": place.db}
-        for slug, place in pending.items()
-        if slug not in world.lock.spaces
-    ]
-
-
 def _check_inventory(registry: Registry, options: Options, world: _rules.World) -> list[Problem]:
     problems = []
     for role, nodes in (("web", world.web), ("db", world.db)):
         if not nodes:
             text = f"no machine in the group {role}; name one there"
-            problems.append(Problem(str(options.nodes), text, key=role))
+            problems.append(Problem(str(options.root / "nodes.yml"), text, key=role))
     if not registry.files and not options.allow_empty:
         text = "no file in the registry; add <slug>.yml, or set `allow_empty: true` in spaces.yml"
         problems.append(Problem(str(options.folder), text))
@@ -176,7 +156,7 @@ def _entries(
 
 
 def _folder(options: Options) -> str:
-    """The folder's name as seen from the registry."""
+    """The registry's name as seen from the environment."""
     return os.path.relpath(options.folder, options.root)
 
 
@@ -224,9 +204,7 @@ def _decision(decision: dict[str, t.Any] | None) -> dict[str, t.Any] | None:
     return decision and {**dict.fromkeys(("by", "on", "reason")), **decision}
 
 
-def _skipped(
-    faulty: Iterable[str], kept: _rules.Held, world: _rules.World
-) -> dict[str, list[Entry]]:
+def _skipped(faulty: Iterable[str], world: _rules.World) -> dict[str, list[Entry]]:
     """A space whose file is wrong is known on its machines, so that it is no drift.
 
     The lock file says all that is certain of it: enough for what declares all users of a machine
@@ -235,26 +213,20 @@ def _skipped(
     skipped: dict[str, list[Entry]] = {}
     for slug in sorted(faulty):
         if place := world.lock.spaces.get(slug):
-            names = _names(slug, kept, world)
             known = {"slug": slug, "id": place.id, "web": place.web, "db": place.db}
-            known["domains"] = names
             for node in {place.web, place.db}:
                 skipped.setdefault(node, []).append(known)
     return skipped
 
 
-def _names(slug: str, kept: _rules.Held, world: _rules.World) -> list[str]:
-    return [world.policy.host_name(slug), *sorted(kept.get(slug, ()))]
-
-
-def _skipped_entries(faulty: Iterable[str], kept: _rules.Held, world: _rules.World) -> list[Entry]:
+def _skipped_entries(faulty: Iterable[str], world: _rules.World) -> list[Entry]:
     """What office servers keep knowing of such a space: people may be writing in it."""
     policy = world.policy
     return [
         {
             "slug": slug,
             "status": "approved",
-            "domains": _names(slug, kept, world),
+            "domains": [policy.host_name(slug)],
             "office_servers": world.offices.serving(slug, place.office, policy),
         }
         for slug in sorted(faulty)
@@ -290,7 +262,6 @@ def _report(
         "skipped": skipped,
         # Placed, but their file is gone: nothing is deleted for that.
         "without_file": sorted(set(world.lock.spaces) - known),
-        "ignored": registry.ignored,
     }
 
 

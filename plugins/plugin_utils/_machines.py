@@ -15,7 +15,7 @@ from ansible.template import Templar, trust_as_template
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _offices, _variables
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _offices
 from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Node
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
     Vars = dict[str, t.Any]
 
 # The groups a machine takes its parts from.
-GROUPS = ("web", "db", "office", "talk")
+GROUPS = ("web", "db", "office", "talk", "edge")
 
 
 class Machines:
@@ -98,28 +98,6 @@ class Machines:
         where = self.root / "group_vars" / "all"
         return self._evaluate(names, {**self.shared, **self._extra_vars, **magic}, str(where))
 
-    def declared(self) -> list[_variables.Variable]:
-        """The variables archipel_… that people have set, each where it stands."""
-        found = _variables.read(self._loader, self._inventory, self.sources)
-        given = [
-            _variables.Variable(str(name), value, _variables.COMMAND_LINE, shared=False)
-            for name, value in self._extra_vars.items()
-            if name.startswith(_variables.PREFIX)
-        ]
-        return [*found, *given]
-
-    def evaluate(self, text: str) -> t.Any:
-        """A template of the group all. Raises Unknown where it needs a machine or a password."""
-        try:
-            return self._templar.template(text)
-        except AnsibleError as error:
-            raise _variables.Unknown from error
-
-    @functools.cached_property
-    def _templar(self) -> Templar:
-        magic = {"inventory_dir": str(self.root), "inventory_file": self.path}
-        return Templar(self._loader, variables={**self.shared, **self._extra_vars, **magic})
-
     def nodes(self, role: str) -> list[Node]:
         """The machines that take spaces in this part, with their capacity."""
         found = [Node(str(host.name), self._capacity(host)) for host in self.members(role)]
@@ -182,9 +160,8 @@ class Machines:
         """Two environments in one run would put spaces on the wrong machines."""
         remedy = "give one environment at a time with -i"
         if earlier := self._inventory.groups["nodes"].vars.get("archipel_placement"):
-            text = (
-                f'the environment "{earlier["environment"]}" is in this inventory already; {remedy}'
-            )
+            other = Path(earlier["path"]).parent.name
+            text = f'the environment "{other}" is in this inventory already; {remedy}'
             raise RegistryError([self._problem(text)])
         for host in self.hosts:
             home = Path(host.vars.get("inventory_dir") or self.root)
@@ -192,16 +169,6 @@ class Machines:
             if not home.samefile(self.root) and any(map(Path.exists, own)):
                 text = f'the machine {host.name} belongs to the environment "{home.name}"'
                 raise RegistryError([self._problem(f"{text}; {remedy}")])
-
-    def check_no_proxy(self) -> None:
-        """Nothing here believes a proxy who a request comes from."""
-        if self.members("edge"):
-            text = (
-                "found machines in the group edge; a proxy in front of the web machines is not "
-                "supported: everybody would have its address, and one wrong password would slow "
-                "all down. Take the group out, and let each space's name lead to its web machine"
-            )
-            raise RegistryError([self._problem(text, "edge")])
 
     def _problem(self, text: str, key: str = "") -> Problem:
         return Problem(self.path, text, key=key)

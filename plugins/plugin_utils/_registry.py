@@ -33,17 +33,12 @@ SLUG_ALLOWED = (
     "2 to 26 lower-case letters, digits and single inner hyphens, beginning with a letter"
 )
 
+# What editors, patch and version control leave behind, and what explains the folder.
 # Pictures that files name as their logo.
 _LOGOS = tuple(f".{suffix}" for suffix in _logo.SUFFIXES)
-# What editors, patch and version control leave behind.
-_LEFTOVERS = re.compile(r"\..*|.*~|#.*#|.*\.(swp|bak|orig|rej|tmp)")
-# What explains the folder.
-_NOTES = re.compile(r".*\.(md|txt)|README", re.IGNORECASE)
-# An association's file under a name that a program of somebody's made of it: velo.yml.txt.
-_MISNAMED = re.compile(r"(.+?)[ _.-]*\.ya?ml\b.*", re.IGNORECASE | re.DOTALL)
+_IGNORED = re.compile(r"\..*|.*~|#.*#|.*\.(swp|bak|orig|rej|tmp|md|txt)|README.*")
 # A file younger than this may change again without its time stamp moving: it is not cached.
 _RACY_NS = 2_000_000_000
-EXECUTABLE = 0o111
 
 Signature = tuple[int, int, int, int]
 
@@ -80,10 +75,6 @@ class Registry:
     records: list[Record] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
-    # What can still be told of wrong files: their content, or that of an earlier run's cache.
-    rejected: list[Record] = field(default_factory=list)
-    # Passed over, and for people to know: notes, leftovers, pictures that no file names.
-    ignored: list[str] = field(default_factory=list)
 
 
 class Cache:
@@ -112,14 +103,6 @@ class Cache:
         self._fresh[name] = known
         return known[1]
 
-    def last(self, name: str) -> dict[str, t.Any] | None:
-        """What a file said when it was right for the last time, as far as anybody remembers."""
-        known = self._known.get(name)
-        if known is None:
-            return None
-        self._fresh[name] = known
-        return known[1]
-
     def put(self, name: str, signature: Signature, data: dict[str, t.Any]) -> None:
         """Remember a record, unless its file is so young that a change could go unseen."""
         if time.time_ns() - max(signature[2:]) > _RACY_NS:
@@ -133,101 +116,46 @@ class Cache:
 
 def read(folder: Path, cache: Cache, check: Check) -> Registry:
     """Read every file; `check` says what is wrong with the content of one."""
-    entries = _list(folder)
-    registry = Registry(problems=_executables(folder, entries))
-    runs = {problem.file for problem in registry.problems}
-    for entry in entries:
-        if _is_passed_over(entry.name):
-            continue
+    registry = Registry()
+    for entry in _list(folder):
         registry.files += 1
         slug, _dot, suffix = entry.name.rpartition(".")
-        if entry.path in runs:
-            registry.rejected += _remembered(entry, slug, cache)
-            continue
         problem = _name_problem(entry, slug, suffix)
         if problem:
             registry.problems.append(problem)
             continue
         record, problems = _read_one(entry, slug, cache, check)
         registry.problems += problems
-        if record and not problems:
+        if record:
             registry.records.append(record)
-        else:
-            registry.rejected += [record] if record else []
-            registry.rejected += _remembered(entry, slug, cache)
-    registry.ignored = _ignored(entries, registry.records)
     return registry
-
-
-def _remembered(entry: os.DirEntry[str], slug: str, cache: Cache) -> list[Record]:
-    known = cache.last(entry.name)
-    return [Record(slug, entry.path, known)] if known is not None else []
-
-
-def _ignored(entries: t.Iterable[os.DirEntry[str]], records: t.Iterable[Record]) -> list[str]:
-    logos = {record.data.get("theme", {}).get("logo") for record in records}
-    quiet = re.compile(r"\..*|README(\.md|\.txt)?", re.IGNORECASE)
-    names = (entry.name for entry in entries if _is_passed_over(entry.name))
-    return [name for name in names if name not in logos and not quiet.fullmatch(name)]
 
 
 def _list(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+            found = [
+                entry
+                for entry in entries
+                if not _IGNORED.fullmatch(entry.name) and not entry.name.endswith(_LOGOS)
+            ]
     except OSError as error:
         text = (
             f"the registry folder cannot be read ({error.strerror}); create it, with one file "
             "per association, or set `registry` in the inventory file"
         )
         raise RegistryError([Problem(str(folder), text)]) from error
-
-
-def _is_passed_over(name: str) -> bool:
-    if _LEFTOVERS.fullmatch(name) or name.endswith(_LOGOS):
-        return True
-    return bool(_NOTES.fullmatch(name)) and not _MISNAMED.fullmatch(name)
-
-
-def _executables(folder: Path, entries: t.Sequence[os.DirEntry[str]]) -> list[Problem]:
-    """Programs: a registry is data. Whoever lists the wrong folder with -i would run them.
-
-    Raises:
-        RegistryError: all are executable, which is no matter of one file.
-    """
-    modes = {entry: _mode(entry) for entry in entries}
-    plain = [entry for entry, mode in modes.items() if stat.S_ISREG(mode)]
-    found = [entry for entry in plain if modes[entry] & EXECUTABLE]
-    if len(found) == len(plain) > 1:
-        text = "all its files are executable, as on a file system without permissions"
-        remedy = "keep the project where Linux keeps its own (in WSL: not below /mnt), or chmod a-x"
-        raise RegistryError([Problem(str(folder), f"{text}; {remedy}")])
-    return [
-        Problem(entry.path, _executable(entry.path), slug=entry.name.removesuffix(SUFFIX))
-        for entry in found
-    ]
-
-
-def _executable(path: str) -> str:
-    return f"executable, and a registry is data; run `chmod a-x {shown(path)}`"
-
-
-def _mode(entry: os.DirEntry[str]) -> int:
-    try:
-        return entry.stat(follow_symlinks=False).st_mode
-    except OSError:
-        return 0  # whoever reads it says why
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def _name_problem(entry: os.DirEntry[str], slug: str, suffix: str) -> Problem | None:
+    proposal = f"{suggest_slug(slug or entry.name)}{SUFFIX}"
     if f".{suffix}" != SUFFIX:
-        meant = _MISNAMED.fullmatch(entry.name)
-        remedy = "move it out of the registry"
-        if meant:
-            remedy = f"rename it to {suggest_slug(meant[1])}{SUFFIX}"
+        yaml_like = suffix.lower() in {"yml", "yaml"}
+        remedy = f"rename it to {proposal}" if yaml_like else "move it out of the registry"
         return Problem(entry.path, f"the name does not end in {SUFFIX}; {remedy}", slug=slug)
     if not SLUG.fullmatch(slug):
-        remedy = f"rename the file, for instance to {suggest_slug(slug or entry.name)}{SUFFIX}"
+        remedy = f"rename the file, for instance to {proposal}"
         text = f'found the slug "{escaped(slug)}"; allowed: {SLUG_ALLOWED}; {remedy}'
         return Problem(entry.path, text, slug=slug)
     return None
@@ -249,19 +177,16 @@ def _read_one(
         known = cache.get(entry.name, signature)
         if known is not None:
             return Record(slug, entry.path, known), []
-        content = _bytes(entry.path)
-        if content.startswith(b"#!"):
-            text = "begins with #!, like a program; write a blank after the #, or remove the line"
-            return None, [Problem(entry.path, text, 1, slug=slug)]
-        record = Record(slug, entry.path, _strict_yaml.load(content))
+        record = Record(slug, entry.path, _strict_yaml.load(_bytes(entry.path)))
     except _UnreadableError as error:
         return None, [Problem(entry.path, str(error), slug=slug)]
     except _strict_yaml.StrictYamlError as error:
         return None, [Problem(entry.path, str(error), error.line, slug=slug)]
     problems = check(record)
-    if not problems:
-        cache.put(entry.name, signature, record.data)
-    return record, problems
+    if problems:
+        return None, problems
+    cache.put(entry.name, signature, record.data)
+    return record, []
 
 
 class _UnreadableError(Exception):
@@ -277,8 +202,6 @@ def _signature(entry: os.DirEntry[str]) -> Signature:
         raise _UnreadableError(_why(error)) from error
     if not stat.S_ISREG(status.st_mode):
         raise _UnreadableError("not a plain file; move it out of the registry")
-    if status.st_mode & EXECUTABLE:
-        raise _UnreadableError(_executable(entry.path))
     if status.st_size > _strict_yaml.MAX_BYTES:
         allowed = f"at most {_strict_yaml.MAX_BYTES}; a space needs a few hundred"
         raise _UnreadableError(f"found {status.st_size} bytes; allowed: {allowed}")
@@ -287,10 +210,7 @@ def _signature(entry: os.DirEntry[str]) -> Signature:
 
 
 def _check_link(path: Path) -> None:
-    try:
-        target = path.resolve(strict=True)
-    except RuntimeError as error:  # before Python 3.13, of links that lead to each other
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
+    target = path.resolve(strict=True)
     if not target.is_relative_to(path.parent.resolve()):
         text = f"a link to {shown(target)}, outside the registry; put the content here instead"
         raise _UnreadableError(text)

@@ -9,7 +9,6 @@ literally, whatever it looks like.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import typing as t
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _drift, _spaces
+from ansible_collections.archipel.spaces.plugins.module_utils import _drift
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _applications,
     _locales,
@@ -34,12 +33,8 @@ HOSTNAME = re.compile(
 )
 # As archipel-spaces.conf takes it apart.
 LANGUAGE = re.compile(r"[A-Za-z_]+")
-# Where the role puts the authority of the mail relay; a space sees it.
-MAIL_CA = "/etc/ssl/archipel-mail-relay.pem"
 # A gigabyte as Nextcloud counts it.
 GIGABYTE = 1024**3
-# The server of the spaces' own domains.
-DOMAINS = "/etc/nginx/conf.d/archipel-domains.conf"
 MANAGED = "Ansible managed by Archipel: changes made here are overwritten"
 
 # Languages in which new accounts find a first file: folders of the application archipel.
@@ -99,18 +94,15 @@ def php_literal(value: t.Any, indent: int = 0) -> str:
         return f"'{escaped}'"
     pad, end = "  " * (indent + 1), "  " * indent
     if isinstance(value, t.Mapping):
-        rows = [f"{pad}{php_key(k)} => {php_literal(v, indent + 1)},\n" for k, v in value.items()]
+        rows = [
+            f"{pad}{php_literal(str(k))} => {php_literal(v, indent + 1)},\n"
+            for k, v in value.items()
+        ]
         return "[\n" + "".join(rows) + end + "]"
     if isinstance(value, (list, tuple)):
         rows = [f"{pad}{php_literal(v, indent + 1)},\n" for v in value]
         return "[\n" + "".join(rows) + end + "]"
     raise TypeError(f"no PHP literal for a {type(value).__name__}")
-
-
-def php_key(key: object) -> str:
-    """Return a key of a PHP array: an expression as it is, anything else quoted."""
-    # str() would make a plain string out of an expression.
-    return php_literal(key if isinstance(key, str) else str(key))
 
 
 def nginx_name(value: str) -> str:
@@ -136,12 +128,6 @@ def nginx_language(locale: str) -> str:
     if not LANGUAGE.fullmatch(language):
         raise ValueError(f"{language!r} is no language that nginx's map takes")
     return language
-
-
-def own_address(space: Space, settings: Settings) -> str:
-    """Return the address at which a space reaches itself, and nobody else does."""
-    first = ipaddress.ip_network(settings["own_network"])[0]
-    return str(first + (space["id"] - _spaces.IDS.start))
 
 
 def home(space: Space, settings: Settings) -> str:
@@ -367,8 +353,6 @@ def mail_config(relay: t.Mapping[str, t.Any], space: Space) -> dict[str, t.Any]:
         "mail_from_address": local,
         "mail_domain": domain,
     }
-    if options := mail_tls(relay):
-        config["mail_smtpstreamoptions"] = {"ssl": options}
     if relay.get("user"):
         config |= {
             "mail_smtpauth": True,
@@ -378,27 +362,16 @@ def mail_config(relay: t.Mapping[str, t.Any], space: Space) -> dict[str, t.Any]:
     return config
 
 
-def mail_tls(relay: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return how the relay's certificate is looked at, where that is not as usual.
-
-    Nextcloud takes STARTTLS wherever it is offered, and has no setting against it: a relay with a
-    certificate of its own is reached by naming its authority, its name, or by not looking.
-    """
-    options: dict[str, t.Any] = {}
-    if relay.get("ca"):
-        options["cafile"] = MAIL_CA
-    if relay.get("certificate_name"):
-        options["peer_name"] = relay["certificate_name"]
-    if not relay.get("verify", True):
-        options |= {"verify_peer": False, "verify_peer_name": False, "allow_self_signed": True}
-    return options
-
-
 def managed_config_file(space: Space, settings: Settings) -> str:
     """Return the text of a space's managed.config.php."""
     rows = managed_config(space, settings).items()
     body = "".join(f"  {php_key(key)} => {php_literal(value, 1)},\n" for key, value in rows)
     return f"<?php\n\n// {MANAGED}\n$CONFIG = [\n{body}];\n"
+
+
+def php_key(key: str) -> str:
+    """Return a key of a PHP array: an expression as it is, a string quoted."""
+    return php_literal(key)
 
 
 def quotas(spaces: t.Iterable[Space], settings: Settings) -> list[dict[str, t.Any]]:
@@ -452,7 +425,6 @@ def files(spaces: t.Iterable[Space], settings: Settings, environment: Environmen
     for space in spaces:
         slug, own, base = space["slug"], space["id"], home(space, settings)
         values = {"space": space, "settings": settings, "home": base, "managed": MANAGED}
-        values["own_address"] = own_address(space, settings)
         text = vhost.render(values)
         wanted.append(
             File(slug, "vhost", f"{settings['vhost_directory']}/{slug}.conf", text, 0, 0, 0o644)
@@ -468,27 +440,6 @@ def files(spaces: t.Iterable[Space], settings: Settings, environment: Environmen
             File(slug, "config", f"{base}/config/managed.config.php", text, 0, own, 0o640)
         )
     return wanted
-
-
-def names(known: t.Iterable[Space], settings: Settings) -> dict[str, t.Any]:
-    """Return what the names on a node are compared with, whichever spaces a run converges.
-
-    A space is kept as it is on hold, or while its file is wrong: then nothing is known of it.
-    """
-    return {
-        "directory": settings["vhost_directory"],
-        "path": DOMAINS,
-        "header": f"# {MANAGED}",
-        "served": list(settings["server_names"]),
-        "server": settings["domains_server"],
-        "known": {
-            space["slug"]: {
-                "domains": list(space.get("domains", ())),
-                "kept": "skipped" if "hold" not in space else "hold" if space["hold"] else "",
-            }
-            for space in known
-        },
-    }
 
 
 def units(spaces: t.Iterable[Space]) -> list[dict[str, t.Any]]:

@@ -5,20 +5,29 @@
 from __future__ import annotations
 
 import datetime
+import functools
+import hashlib
+import json
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
+
+try:
+    import jsonschema_rs
+except ImportError as error:
+    remedy = "install it where Ansible runs: pip install -r requirements.txt"
+    raise ImportError(f"the Python package jsonschema-rs is missing; {remedy}") from error
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _locales,
     _logo,
     _names,
     _offices,
-    _schema,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     did_you_mean,
+    quoted,
     shown,
 )
 
@@ -28,30 +37,113 @@ if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import (
         Lock,
         Node,
+        Place,
     )
     from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import Policy
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import Record
 
+SCHEMA_PATH = Path(__file__).with_name("space.schema.json")
 STATUSES = ("requested", "approved", "refused", "suspended", "closed")
 # Statuses whose spaces exist on a node.
 LIVING = frozenset({"approved", "suspended", "closed"})
 
+Schema = dict[str, t.Any]
+
+
 # --- one file: the schema ------------------------------------------------------------
 
 
-SCHEMA = _schema.Schema(Path(__file__).with_name("space.schema.json"))
+@functools.cache
+def schema_text() -> str:
+    """The schema as it is published."""
+    return SCHEMA_PATH.read_text(encoding="utf-8")
+
+
+@functools.cache
+def schema_version() -> str:
+    """Changes with the schema: what another one accepted must be checked again."""
+    return hashlib.sha256(schema_text().encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _schema() -> Schema:
+    return t.cast("Schema", json.loads(schema_text()))
+
+
+@functools.cache
+def _validator() -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(_schema(), validate_formats=True)
 
 
 def check_schema(record: Record) -> list[Problem]:
     """Everything the schema finds wrong in one file."""
-    if SCHEMA.is_valid(record.data):
+    validator = _validator()
+    if validator.is_valid(record.data):
         return []
-    status = record.data.get("status") if isinstance(record.data, dict) else None
-    context = _schema.Context(
-        condition=f"the status is {status}",
-        forbidden=f"not allowed with status {status}; remove it or change the status",
-    )
-    return [record.problem(text, *place) for place, text in SCHEMA.faults(record.data, context)]
+    errors = validator.iter_errors(record.data)
+    return list(dict.fromkeys(problem for error in errors for problem in _explain(record, error)))
+
+
+def _explain(record: Record, error: jsonschema_rs.ValidationError) -> Iterator[Problem]:
+    """A validator's error, as sentences that say where, what, and what instead."""
+    kind, place = error.kind.name, error.instance_path
+    if kind == "required":
+        key = error.kind.value
+        yield record.problem(_missing(record, error, key), *place, key)
+    elif kind == "additionalProperties":
+        known = list(_at(error.schema_path[:-1])["properties"])
+        for key in error.kind.value:
+            hint = _belongs(key, error.schema_path) or did_you_mean(key, known)
+            yield record.problem(f"unknown key; allowed: {', '.join(known)}.{hint}", *place, key)
+    elif kind == "falseSchema":
+        text = f"not allowed with status {record.data['status']}; remove it or change the status"
+        yield record.problem(text, *place)
+    else:
+        yield record.problem(_wrong(error, kind), *place)
+
+
+def _missing(record: Record, error: jsonschema_rs.ValidationError, key: str) -> str:
+    node = _schema()
+    for step in (*error.instance_path, key):
+        node = node["properties"][step]
+    why = f" (the status is {record.data['status']})" if "then" in error.schema_path else ""
+    example = json.dumps({key: node["examples"][0]}, ensure_ascii=False)[1:-1].replace('"', "")
+    return f"missing{why}; allowed: {node['description']}. Add for instance `{example}`"
+
+
+def _wrong(error: jsonschema_rs.ValidationError, kind: str) -> str:
+    node, value = _at(error.schema_path[:-1]), error.instance
+    found = "nothing" if value is None else quoted(value)
+    if kind == "uniqueItems":
+        found = "the same item twice"
+    hint = ""
+    if node.get("type") == "string" and isinstance(value, int):
+        hint = f' Put it in quotes to make it a text: "{value}".'
+    elif node.get("type") == "integer" and isinstance(value, str) and value.isdecimal():
+        hint = f" Write {int(value)}, without zeros before it and without quotes."
+    elif isinstance(value, str):
+        # Of other keys the examples are somebody else's.
+        same = [one for one in node.get("examples", ()) if one == value.lower()]
+        hint = did_you_mean(value, node.get("enum", same))
+    return f"found {found}; allowed: {node.get('description', error.message)}.{hint}"
+
+
+def _belongs(key: str, path: Sequence[str | int]) -> str:
+    """Where a key that lost its indentation belongs; only those of the top level can."""
+    outer = [
+        name
+        for name, node in _schema()["properties"].items()
+        if key in node.get("properties", {}) and len(path) == 1
+    ]
+    owner = next(iter(outer), "")
+    return f' Begin the line with two spaces, below "{owner}:": it belongs there.' if owner else ""
+
+
+def _at(path: Sequence[str | int]) -> Schema:
+    node: t.Any = _schema()
+    for step in path:
+        node = node[step]
+    return t.cast("Schema", node)
 
 
 def exists(record: Record, world: World) -> bool:
@@ -80,42 +172,8 @@ class World:
     purged: Mapping[str, str] = field(default_factory=dict)
 
 
-# Slug → host names outside the base domain, of spaces whose file is wrong.
-Held = t.Mapping[str, t.Collection[str]]
-
-
-def held(rejected: Iterable[Record], world: World) -> dict[str, set[str]]:
-    """The names that spaces with a wrong file keep: what it says, and said when it was right.
-
-    A space that exists stays as it is on its machine, and answers to these names. Where nothing
-    can be read any more, the machine knows them: no name is taken from a space that is there.
-    """
-    found: dict[str, set[str]] = {}
-    for record in rejected:
-        if record.slug in world.lock.spaces:
-            found.setdefault(record.slug, set()).update(_claimed(record, world))
-    return found
-
-
-def _claimed(record: Record, world: World) -> set[str]:
-    """What may be a claim in a file of which nothing is certain."""
-    listed = record.data.get("domains") if isinstance(record.data, dict) else None
-    names = listed if isinstance(listed, list) else [listed]
-    base = world.policy.base_domain
-    return {
-        name
-        for name in names
-        if isinstance(name, str)
-        and _names.HOST_NAME.fullmatch(name)
-        and name != base
-        and not name.endswith(f".{base}")
-    }
-
-
-def check_all(
-    records: Sequence[Record], world: World, kept: Held | None = None
-) -> Iterator[Problem]:
-    """Every problem that one file alone cannot show; `kept`: names of spaces with a wrong file."""
+def check_all(records: Sequence[Record], world: World) -> Iterator[Problem]:
+    """Every problem that one file alone cannot show."""
     for record in records:
         yield from _check_name(record, world)
         yield from _check_choices(record, world.policy)
@@ -123,7 +181,7 @@ def check_all(
         yield from _check_dates(record, world.today)
         yield from _check_status(record, world)
         yield from _check_logo(record)
-    yield from _check_domains(records, world, kept or {})
+    yield from _check_domains(records, world)
 
 
 def _check_name(record: Record, world: World) -> Iterator[Problem]:
@@ -191,19 +249,14 @@ def _check_status(record: Record, world: World) -> Iterator[Problem]:
 
 
 class _Claim(t.NamedTuple):
-    slug: str
-    # Nothing: its file is wrong, and has been told so.
-    record: Record | None
-    number: int = 0
+    record: Record
+    number: int
 
 
-def _check_domains(records: Iterable[Record], world: World, kept: Held) -> Iterator[Problem]:
+def _check_domains(records: Iterable[Record], world: World) -> Iterator[Problem]:
     """Each host name belongs to one space."""
     base, suffix = world.policy.base_domain, f".{world.policy.base_domain}"
     claims: dict[str, list[_Claim]] = {}
-    for slug, names in kept.items():
-        for name in names:
-            claims.setdefault(name, []).append(_Claim(slug, None))
     for record in records:
         for number, domain in enumerate(record.data.get("domains", ())):
             if domain == base or domain.endswith(suffix):
@@ -213,7 +266,7 @@ def _check_domains(records: Iterable[Record], world: World, kept: Held) -> Itera
             elif fault := _names.domain_fault(domain):
                 yield record.problem(fault, "domains", number)
             elif record.data["status"] == "requested" or exists(record, world):
-                claims.setdefault(domain, []).append(_Claim(record.slug, record, number))
+                claims.setdefault(domain, []).append(_Claim(record, number))
     for domain, claimants in claims.items():
         if len(claimants) > 1:
             yield from _disputed(domain, claimants, world)
@@ -221,19 +274,13 @@ def _check_domains(records: Iterable[Record], world: World, kept: Held) -> Itera
 
 def _disputed(domain: str, claimants: Sequence[_Claim], world: World) -> Iterator[Problem]:
     """The newcomer is to blame: a placed space keeps its name when a new file claims it."""
-    placed = [claim for claim in claimants if claim.slug in world.lock.spaces]
+    placed = [claim for claim in claimants if claim.record.slug in world.lock.spaces]
     owner = placed[0] if len(placed) == 1 else None
     for claim in claimants:
-        if claim is not owner and claim.record:
-            others = ", ".join(_owner(c) for c in claimants if c is not claim)
+        if claim is not owner:
+            others = ", ".join(shown(c.record.path) for c in claimants if c is not claim)
             text = f'the domain "{domain}" is also that of {others}; keep it in one file'
             yield claim.record.problem(text, "domains", claim.number)
-
-
-def _owner(claim: _Claim) -> str:
-    if claim.record:
-        return shown(claim.record.path)
-    return f"{claim.slug}, whose file is wrong and whose names stay as they are"
 
 
 def check_lock(records: Sequence[Record], world: World) -> Iterator[Problem]:
@@ -244,7 +291,11 @@ def check_lock(records: Sequence[Record], world: World) -> Iterator[Problem]:
         remedy = "two environments are mixed: take this one's placement.yml from git"
         yield Problem(world.lock_path, f"{text}; {remedy}", key="environment")
     yield from _check_offices(records, world)
-    yield from _check_homes(records, world)
+    homes = {"web": {node.name for node in world.web}, "db": {node.name for node in world.db}}
+    for record in records:
+        place = world.lock.spaces.get(record.slug)
+        if place is not None and record.data["status"] in LIVING:
+            yield from _check_homes(record.slug, place, homes, world)
 
 
 def _check_offices(records: Sequence[Record], world: World) -> Iterator[Problem]:
@@ -258,30 +309,16 @@ def _check_offices(records: Sequence[Record], world: World) -> Iterator[Problem]
         yield Problem("group_vars/all", text, key="archipel_office_rotations")
 
 
-def _check_homes(records: Sequence[Record], world: World) -> Iterator[Problem]:
-    """Machines that are gone while spaces live on them: one sentence each, however many do."""
-    homes = {"web": {node.name for node in world.web}, "db": {node.name for node in world.db}}
-    gone: dict[str, dict[str, list[str]]] = {}
-    for record in records:
-        place = world.lock.spaces.get(record.slug)
-        if place is not None and record.data["status"] in LIVING:
-            for role, node in (("web", place.web), ("db", place.db)):
-                if node not in homes[role]:
-                    gone.setdefault(node, {}).setdefault(role, []).append(record.slug)
-    for node, roles in sorted(gone.items()):
-        slugs = sorted({slug for found in roles.values() for slug in found})
-        text = f'the {" and ".join(roles)} node "{node}" is gone'
-        if len(slugs) > 1:
-            text += f", with {len(slugs)} spaces ({', '.join(slugs[:3])}, …)"
-        there = (f"group {role} of the inventory has {_listed(homes[role])}" for role in roles)
-        remedy = (
-            "bring the machine back into nodes.yml, or restore its spaces elsewhere and "
-            "change these lines to where they are now"
-        )
-        key = slugs[0] if len(slugs) == 1 else ""
-        line = world.lock.lines.get(slugs[0])
-        yield Problem(world.lock_path, f"{text}: {', '.join(there)}; {remedy}", line, key)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "none"
+def _check_homes(
+    slug: str, place: Place, homes: Mapping[str, set[str]], world: World
+) -> Iterator[Problem]:
+    for role, node in (("web", place.web), ("db", place.db)):
+        if node not in homes[role]:
+            there = ", ".join(sorted(homes[role])) or "none"
+            text = f'the {role} node "{node}" is gone: group {role} of the inventory has {there}'
+            remedy = (
+                "bring the machine back into nodes.yml, or restore its spaces elsewhere and "
+                "change these lines to where they are now"
+            )
+            line = world.lock.lines.get(slug)
+            yield Problem(world.lock_path, f"{text}; {remedy}", line, slug)

@@ -42,23 +42,19 @@ ONE_MACHINE = "web: {hosts: {node1: {}}}\ndb: {hosts: {node1: {}}}\n"
 
 
 class Environment:
-    """inventories/<name>/ and registry/<name>/ with everything that the plugin reads."""
+    """inventories/<name>/ with everything that the plugin reads."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.home = root.parent.parent / "registry" / root.name
-        self.registry = self.home / "spaces"
-        self.lock = self.home / "placement.yml"
+        self.registry = root / "spaces"
+        self.lock = root / "placement.yml"
         self.registry.mkdir(parents=True)
         self.write("nodes.yml", ONE_MACHINE)
         self.options()
         self.policy()
-        self.placement(next_id=70_000)
 
     def write(self, name: str, text: str | bytes) -> Path:
-        """Write a file of the environment, or of its registry, by the name it has there."""
-        in_registry = name.startswith(("spaces/", "placement.yml", "ledger.txt"))
-        path = (self.home if in_registry else self.root) / name
+        path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return path
@@ -95,11 +91,10 @@ class Environment:
         manager.parse_source(str(self.root / "nodes.yml"))
         plugin = inventory_loader.get("archipel.spaces.registry")
         try:
-            plugin.read(manager._inventory, loader, str(self.root / "spaces.yml"))
+            plugin.parse(manager._inventory, loader, str(self.root / "spaces.yml"))
         except AnsibleParserError as error:
             text = error._help_text or error.message
-            text = t.cast("str", text).replace(f"{self.root}/", "")
-            return text.replace(f"{self.home}/", "").splitlines()
+            return t.cast("str", text).replace(f"{self.root}/", "").splitlines()
         return []
 
     def command(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -116,5 +111,5 @@ class Environment:
 
     def tree(self) -> dict[str, bytes]:
         """Every file and its content."""
-        files = (path for part in (self.root, self.home) for path in part.rglob("*"))
-        return {str(path): path.read_bytes() for path in files if path.is_file()}
+        files = (path for path in self.root.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in files}

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import pytest
 
-# Makes the collection importable.
-import tests.conftest  # noqa: F401
 from tests.support.fixtures import SCENARIO, browser, node, pytest_report_header, scenario
 from tests.support.scenario import Space
 
@@ -27,7 +25,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(fixture, sorted(SCENARIO.in_status(status)))
     if "absent_slug" in metafunc.fixturenames:
-        files = SCENARIO.registry_folder.glob("spaces/*.yml")
+        files = SCENARIO.environment.glob("spaces/*.yml")
         metafunc.parametrize("absent_slug", sorted({f.stem for f in files} - set(SCENARIO.spaces)))
 
 

@@ -19,8 +19,7 @@ SLUG = "amap-du-val"
 
 def trees(scenario: Scenario) -> list[str]:
     """The releases of the machine."""
-    beside = scenario.node.file(RELEASES).listdir()
-    found = [name.removesuffix(".json") for name in beside if name.endswith(".json")]
+    found: list[str] = scenario.node.file(RELEASES).listdir()
     assert found
     return [f"{RELEASES}/{name}" for name in found]
 

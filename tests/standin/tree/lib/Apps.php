@@ -12,8 +12,6 @@ final class Apps
 {
     /** @var array<string, string>|null */
     private ?array $available = null;
-    /** @var list<string>|null */
-    private ?array $loaded = null;
 
     public function __construct(
         private Config $config,
@@ -67,12 +65,6 @@ final class Apps
         }
         ksort($enabled);
         return $enabled;
-    }
-
-    /** @return list<string> those that were on when this process first asked */
-    public function loaded(): array
-    {
-        return $this->loaded ??= array_keys($this->enabled());
     }
 
     public function needsUpgrade(): bool

@@ -24,7 +24,6 @@ final class Console
         'db:add-missing-columns' => ['--dry-run', InstanceCommands::class, 'nothingToDo'],
         'db:add-missing-indices' => ['--dry-run', InstanceCommands::class, 'missingIndices'],
         'db:add-missing-primary-keys' => ['--dry-run', InstanceCommands::class, 'nothingToDo'],
-        'files:scan-app-data' => ['[folder]', InstanceCommands::class, 'scanAppData'],
         'setupchecks' => ['', InstanceCommands::class, 'setupChecks'],
         'integrity:check-core' => ['', InstanceCommands::class, 'integrity'],
         'config:system:get' => ['name... --default-value=', ConfigCommands::class, 'systemGet'],
@@ -46,7 +45,7 @@ final class Console
         'user:info' => ['uid', AccountCommands::class, 'info'],
         'user:setting' => ['uid [app] [key] [value] --delete --default-value=', AccountCommands::class, 'setting'],
         'user:resetpassword' => ['uid --password-from-env', AccountCommands::class, 'resetPassword'],
-        'user:add-app-password' => ['uid --password-from-env', AccountCommands::class, 'appPassword'],
+        'user:add-app-password' => ['uid --password-from-env --name=', AccountCommands::class, 'appPassword'],
         'group:list' => ['--limit= --offset=', AccountCommands::class, 'groups'],
         'group:add' => ['groupid --display-name=', AccountCommands::class, 'addGroup'],
         'group:delete' => ['groupid', AccountCommands::class, 'deleteGroup'],
@@ -54,7 +53,6 @@ final class Console
     ];
     private const OF_ARCHIPEL = [
         'archipel:apply' => ['--input= --dry-run --before=* --after=*', ArchipelCommands::class, 'apply'],
-        'archipel:check' => ['--input=', ArchipelCommands::class, 'check'],
         'archipel:status' => ['', ArchipelCommands::class, 'status'],
     ];
 
@@ -107,6 +105,6 @@ final class Console
             }
             return false;
         }
-        return in_array('archipel', $this->server->apps->loaded(), true);
+        return isset($this->server->apps->enabled()['archipel']);
     }
 }

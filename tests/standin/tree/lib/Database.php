@@ -20,22 +20,11 @@ final class Database
         'group_user' => 'gid VARCHAR(64) NOT NULL, uid VARCHAR(64) NOT NULL, PRIMARY KEY (gid, uid)',
         'group_admin' => 'gid VARCHAR(64) NOT NULL, uid VARCHAR(64) NOT NULL, PRIMARY KEY (gid, uid)',
         'authorized_groups' => 'id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, group_id VARCHAR(200) NOT NULL, class VARCHAR(200) NOT NULL',
-        'authtoken' => 'id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, uid VARCHAR(64) NOT NULL DEFAULT \'\', login_name VARCHAR(255) NOT NULL DEFAULT \'\',
-            password LONGTEXT, name LONGTEXT NOT NULL, token VARCHAR(200) NOT NULL UNIQUE, type SMALLINT UNSIGNED DEFAULT 0, remember SMALLINT UNSIGNED DEFAULT 0,
-            last_activity INT UNSIGNED DEFAULT 0, last_check INT UNSIGNED DEFAULT 0, scope LONGTEXT, expires INT UNSIGNED, private_key LONGTEXT,
-            public_key LONGTEXT, version SMALLINT UNSIGNED NOT NULL DEFAULT 1, password_invalid TINYINT(1) DEFAULT 0, password_hash VARCHAR(255)',
-        'activity' => 'activity_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, timestamp INT NOT NULL DEFAULT 0, app VARCHAR(32) NOT NULL,
-            subject VARCHAR(255) NOT NULL, affecteduser VARCHAR(64) NOT NULL, file VARCHAR(4000)',
-        'activity_mq' => 'mail_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, amq_timestamp INT NOT NULL DEFAULT 0, amq_latest_send INT NOT NULL DEFAULT 0,
-            amq_type VARCHAR(255) NOT NULL, amq_affecteduser VARCHAR(64) NOT NULL, amq_appid VARCHAR(32) NOT NULL, amq_subject VARCHAR(255) NOT NULL',
-        'notifications' => 'notification_id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, app VARCHAR(32) NOT NULL, user VARCHAR(64) NOT NULL,
-            timestamp INT NOT NULL DEFAULT 0, subject VARCHAR(64) NOT NULL',
+        'authtoken' => 'id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, uid VARCHAR(64) NOT NULL, name LONGTEXT, token VARCHAR(200) NOT NULL UNIQUE',
         'storages' => 'numeric_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, id VARCHAR(64) UNIQUE, available INT NOT NULL DEFAULT 1',
         'filecache' => 'fileid BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, storage BIGINT NOT NULL, path VARCHAR(4000), path_hash VARCHAR(32) NOT NULL,
             name VARCHAR(250), size BIGINT NOT NULL DEFAULT 0, mtime BIGINT NOT NULL DEFAULT 0, etag VARCHAR(40), UNIQUE (storage, path_hash)',
         'jobs' => 'id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, class VARCHAR(255) NOT NULL, argument VARCHAR(4000) NOT NULL DEFAULT \'\', last_run INT DEFAULT 0',
-        // What stands for the indices that occ db:add-missing-indices makes.
-        'standin_indices' => 'name VARCHAR(64) NOT NULL PRIMARY KEY',
         'migrations' => 'app VARCHAR(255) NOT NULL, version VARCHAR(255) NOT NULL, PRIMARY KEY (app, version)',
     ];
 

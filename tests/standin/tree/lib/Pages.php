@@ -7,12 +7,9 @@ declare(strict_types=1);
 
 namespace Standin;
 
-/** The few pages a visitor sees before logging in, and bare ones for whoever is. */
+/** The few pages a visitor sees before logging in. */
 final class Pages
 {
-    /** Applications that have a page of their own. */
-    public const APPLICATIONS = ['activity', 'dashboard', 'files', 'photos'];
-
     private string $requestToken;
 
     public function __construct(private Server $server)
@@ -22,8 +19,7 @@ final class Pages
         $this->requestToken = $_SESSION['requesttoken'] ??= bin2hex(random_bytes(16));
     }
 
-    /** @param string|null $account that the request proves to be */
-    public function show(string $path, ?string $account = null): void
+    public function show(string $path): void
     {
         $reset = '#^/lostpassword/(reset/form|set)/([^/]+)/([^/]+)$#';
         if (preg_match($reset, $path, $parts) === 1) {
@@ -33,40 +29,9 @@ final class Pages
         match ($path) {
             '', '/' => $this->redirect('/login'),
             '/login' => $this->login(),
-            '/settings/user' => $this->inside($path, 'settings', $account),
-            default => preg_match('#^/apps/([a-z0-9_]+)/?$#D', $path, $parts) === 1
-                ? $this->inside($path, $parts[1], $account)
-                : throw new HttpError(404, 'NotFound', 'Page not found'),
+            '/apps/files', '/apps/files/' => $this->redirect('/login?redirect_url=' . rawurlencode('/apps/files')),
+            default => throw new HttpError(404, 'NotFound', 'Page not found'),
         };
-    }
-
-    /** A page for whoever is logged in. It is put together with a file from the folder of the applications' data. */
-    private function inside(string $path, string $app, ?string $account): void
-    {
-        if (!in_array($app, [...self::APPLICATIONS, 'settings'], true) || !isset($this->server->apps->enabled()[$app])) {
-            throw new HttpError(404, 'NotFound', 'Page not found');
-        }
-        if ($account === null) {
-            $this->redirect('/login?redirect_url=' . rawurlencode(rtrim($path, '/')));
-            return;
-        }
-        $breaks = $this->server->settings->get($app, 'standin_page_breaks');
-        if ($breaks !== null && (int)$this->server->version >= (int)$breaks) {
-            throw new HttpError(500, 'InternalServerError', 'Internal Server Error');
-        }
-        (new AppData($this->server))->content('js/core/merged-template-prepend.js');
-        $app === 'files' ? $this->files() : $this->page($app, '<p>This application is not part of the stand-in.</p>');
-    }
-
-    /** Newer releases read here as a flag what older ones read as a text. */
-    private function files(): void
-    {
-        $settings = $this->server->settings;
-        $sharing = 'outgoing_server2server_share_enabled';
-        $shares = (int)$this->server->version >= 33
-            ? $settings->flag('files_sharing', $sharing, true)
-            : ($settings->get('files_sharing', $sharing) ?? 'yes') === 'yes';
-        $this->page('Files', $shares ? '<p>Shares with other servers are possible.</p>' : '');
     }
 
     public static function error(HttpError $error): void

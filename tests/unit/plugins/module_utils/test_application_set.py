@@ -50,9 +50,6 @@ def test_a_space_as_it_was_told_has_not_drifted():
         ({("archipel", "enabled"): "no"}, ["archipel is off"]),
         ({("core", "number"): "8"}, ["core/number was changed"]),
         ({("core", "gone"): "x"}, ["core/gone was changed"]),
-        # Readers of another type are refused, though the value is right.
-        ({("typed/core", "number"): ""}, ["core/number has a type of its own"]),
-        ({("typed/core", "gone"): ""}, []),
         ({("richdocuments", "enabled"): "no"}, ["richdocuments is off"]),
         ({("onlyoffice", "enabled"): "yes"}, ["onlyoffice is on"]),
         # Nextcloud alone can read what it has encrypted.
@@ -91,11 +88,6 @@ def test_an_older_application_is_not_told_what_it_cannot_know(tmp_path):
     assert _application_set.understood(asked, "0.3.0") == asked
     older = _application_set.understood(asked, "0.2.0")
     assert older["office"]["suites"] == {"collabora": SUITES["collabora"]}
-    served = {**SUITES["collabora"], "served": True}
-    asked = {**told, "office": {**told["office"], "suites": {"collabora": served}}}
-    older = _application_set.understood(asked, "0.4.1")
-    assert older["office"]["suites"] == {"collabora": SUITES["collabora"]}
-    assert _application_set.understood(asked, "0.5.0") == asked
     assert _application_set.understood(told, "1.0.0") == told
     manifest = {**MANIFEST, "applications": {"archipel": {"version": "0.2.0"}}}
     (tmp_path / "33.json").write_text(json.dumps(manifest))
@@ -133,8 +125,7 @@ def test_many_spaces_are_read_in_few_queries(spaces):
 
         def fetchall(self):
             count = self.asked[-1].count("oc_appconfig")
-            on = [(index, "calendar", "enabled", "yes", 4) for index in range(count)]
-            return [*on, (0, "core", "flag", "1", 4)]
+            return [(index, "calendar", "enabled", "yes") for index in range(count)]
 
     class Connection:
         def cursor(self):
@@ -143,36 +134,9 @@ def test_many_spaces_are_read_in_few_queries(spaces):
     cursor = Cursor()
     names = [f"space_s{number}" for number in range(spaces)]
     rows = _application_set.read(Connection(), names, {("core", "flag")})
-    on = {("calendar", "enabled"): "yes"}
-    # Of what was told, the type is known too: every hundred spaces are one query.
-    assert rows[0] == {**on, ("core", "flag"): "1", ("typed/core", "flag"): ""}
-    assert [row for row in rows if len(row) == 1] == [on] * (spaces - len(cursor.asked))
+    assert rows == [{("calendar", "enabled"): "yes"}] * spaces
     assert len(cursor.asked) == -(-spaces // 100)
     assert all(f"`{name}`.`oc_appconfig`" in "".join(cursor.asked) for name in names)
-
-
-@pytest.mark.parametrize(
-    ("kind", "typed"),
-    # 0 is from before Nextcloud 29; 1 says that a value is encrypted; 2 is mixed.
-    [(0, False), (2, False), (3, False), (4, True), (5, True), (8, True), (32, True), (64, True)],
-)
-def test_a_type_of_its_own_is_told_from_any_and_from_none(kind, typed):
-    class Connection:
-        cursor = __enter__ = lambda self: self
-        execute = __exit__ = lambda *_: None
-
-        def fetchall(self):
-            return [(0, "core", "flag", "1", kind)]
-
-    (rows,) = _application_set.read(Connection(), ["space_amap"], {("core", "flag")})
-    assert (("typed/core", "flag") in rows) == typed
-
-
-def test_a_type_is_taken_back_from_what_was_told_and_nothing_else():
-    sql, values = _application_set.loosening("space_a`b", {("core", "flag"), ("files", "list")})
-    assert values == ["core", "flag", "files", "list"]
-    assert sql.startswith("UPDATE `space_a``b`.`oc_appconfig` SET type = (type & 1) | 2 WHERE ")
-    assert sql.endswith("(type & ~1) NOT IN (0, 2) AND (appid, configkey) IN ((%s, %s), (%s, %s))")
 
 
 def test_a_release_that_lacks_something_is_named_once_with_the_remedy(tmp_path):
@@ -184,37 +148,17 @@ def test_a_release_that_lacks_something_is_named_once_with_the_remedy(tmp_path):
         spaces={"amap": "33", "chorale": "33", "club": "34"},
         needed=["calendar", "deck"],
         wishes={},
-        named=["calendar", "files"],
     )
-    problems, _, _ = check(without={})
+    problems, _ = check(without={})
     assert len(problems) == 1
     assert problems[0].startswith("release 33 lacks deck,")
     assert "`without`" in problems[0]
-    assert check(without={"33": ["deck"]}) == ([], {"33": ["deck"]}, {})
-
-
-def test_what_a_release_brings_and_nobody_names_is_told_before_anybody_uses_it(tmp_path):
-    capabilities = {"apps": {"files": "1", "new": "1", "viewer": "1"}, "always_enabled": ["viewer"]}
-    newer = {"capabilities": capabilities, "applications": {"archipel": {}, "tasks": {}}}
-    (tmp_path / "33.json").write_text(json.dumps(MANIFEST))
-    (tmp_path / "34.json").write_text(json.dumps(newer))
-    problems, _, left_open = _application_set.check(
-        root=str(tmp_path / "spaces"),
-        releases=str(tmp_path),
-        spaces={"amap": "33"},
-        needed=[],
-        # The catalogue: one is not built.
-        without={"33": [], "34": [], "35": []},
-        wishes={},
-        named=["calendar", "files"],
-    )
-    assert problems == []
-    assert left_open == {"34": ["new", "tasks"]}
+    assert check(without={"33": ["deck"]}) == ([], {"33": ["deck"]})
 
 
 def test_a_wish_of_one_space_that_its_release_cannot_fulfil_is_named(tmp_path):
     (tmp_path / "33.json").write_text(json.dumps(MANIFEST))
-    problems, _, _ = _application_set.check(
+    problems, _ = _application_set.check(
         root=str(tmp_path / "spaces"),
         releases=str(tmp_path),
         spaces={"amap": "33", "chorale": "33"},
@@ -222,7 +166,6 @@ def test_a_wish_of_one_space_that_its_release_cannot_fulfil_is_named(tmp_path):
         # Going without it is no answer to who asks for it.
         without={"33": ["registration"]},
         wishes={"amap": ["registration"], "chorale": ["calendar"]},
-        named=[],
     )
     assert len(problems) == 1
     assert problems[0].startswith("amap: its file asks for registration, and release 33 holds no")

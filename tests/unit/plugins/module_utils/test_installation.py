@@ -7,9 +7,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import re
-import shutil
 import subprocess
 import typing as t
 from dataclasses import replace
@@ -19,7 +16,6 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _files,
     _installation,
     _journal,
     _occ,
@@ -294,131 +290,3 @@ def test_when_the_time_is_up_no_further_space_is_begun(tmp_path, monkeypatch):
     node = t.cast("_installation.Node", None)
     outcomes = _installation.carry_out_all(todo, node, 1, 30)
     assert outcomes == [(["amap"], ""), (["chorale"], ""), None, None]
-
-
-@pytest.mark.parametrize(("version", "loosened"), [("0.4.1", 1), ("0.5.0", 0), ("1.0.0", 0)])
-def test_what_an_older_application_stored_under_one_type_is_mended(
-    tmp_path, monkeypatch, version, loosened
-):
-    """A release keeps the application it was built with; spaces on it are mended all the same."""
-    place, connection = node(tmp_path)
-    (tmp_path / "spaces" / "amap").mkdir(parents=True)
-    (tmp_path / "releases").mkdir()
-    manifest = {"applications": {"archipel": {"version": version}}}
-    (tmp_path / "releases" / "33.0.9.json").write_text(json.dumps(manifest))
-    monkeypatch.setattr(_installation, "occ", lambda *_, **__: '{"changes": ["set core/flag"]}')
-    monkeypatch.setattr(_files, "write_file", lambda _: None)
-    monkeypatch.setattr(_installation, "own_version", _installation.own_version.__wrapped__)
-    told = {**ITEM, "applied": {"app_config": {"core": {"flag": True}}}}
-    assert _installation.apply(told, place) == ["set core/flag"]
-    assert [sql.split(" WHERE")[0] for sql in connection.executed] == [
-        "UPDATE `space_amap`.`oc_appconfig` SET type = (type & 1) | 2"
-    ] * loosened
-    assert _installation.apply({**ITEM, "applied": {}}, place) == ["set core/flag"]
-    assert len(connection.executed) == loosened
-
-
-class Occ:
-    """Notes what is run in a space, and answers."""
-
-    def __init__(self, **answers):
-        self.answers, self.calls = answers, []
-
-    def __call__(self, _slug, _php, arguments, **options):
-        self.calls += [list(arguments), *(list(one) for one in options.get("more", ()))]
-        said = self.answers.get(arguments[0].partition(":")[2], "")
-        return _occ.Outcome(0, said, "")
-
-
-REFUSED = "invite administration: Connection could not be established with host 192.0.2.25:25"
-
-
-@pytest.mark.parametrize(
-    ("errors", "why"),
-    [
-        ([REFUSED], REFUSED),
-        ([REFUSED, "create group members: no"], ""),
-        (["create group members: no"], ""),
-        ([], ""),
-    ],
-)
-def test_a_letter_that_no_relay_took_is_told_apart(errors, why):
-    said = json.dumps({"changes": ["create group members"], "errors": errors})
-    assert _installation.uninvited(f"a warning\n{said}\n") == why
-
-
-@pytest.mark.parametrize("said", ["", "no JSON", "[]"])
-def test_what_is_no_answer_excuses_nothing(said):
-    assert _installation.uninvited(said) == ""
-
-
-def test_a_space_opens_without_its_invitation_and_is_told_again(tmp_path, monkeypatch):
-    place, _ = node(tmp_path)
-    (tmp_path / "spaces" / "amap").mkdir(parents=True)
-    answer = json.dumps({"changes": ["create group members"], "errors": [REFUSED]})
-    monkeypatch.setattr(_occ, "run", lambda *_, **__: _occ.Outcome(1, answer, REFUSED))
-    done, why = _installation.carry_out(ITEM, {"apply": "Nextcloud's settings applied"}, place)
-    assert (done, why) == (["Nextcloud's settings applied"], "")
-    assert place.uninvited == {"amap": REFUSED}
-    # Nothing says that it was told: the next run invites.
-    assert not (tmp_path / "spaces" / "amap" / _installation.APPLIED).exists()
-    assert json.loads(_installation.order(ITEM, place))["invite"] == "again"
-
-
-def test_any_other_failure_keeps_it_closed(tmp_path, monkeypatch):
-    place, _ = node(tmp_path)
-    answer = json.dumps({"changes": [], "errors": ["create group members: no"]})
-    monkeypatch.setattr(_occ, "run", lambda *_, **__: _occ.Outcome(1, answer, "no"))
-    done, why = _installation.carry_out(ITEM, {"apply": ""}, place)
-    assert (done, why, place.uninvited) == ([], "occ archipel:apply: no", {})
-
-
-NAMES = [f"db:add-missing-{what}" for what in ("columns", "indices", "primary-keys")]
-
-
-@pytest.mark.parametrize(
-    ("changes", "completed"),
-    [
-        ([], []),
-        (["set core/flag", "disable application polls", "create group members"], []),
-        (["enable application polls"], NAMES),
-    ],
-)
-def test_what_was_turned_on_gets_its_indices_in_a_process_of_its_own(
-    tmp_path, monkeypatch, changes, completed
-):
-    place, _ = node(tmp_path)
-    (tmp_path / "spaces" / "amap").mkdir(parents=True)
-    occ = Occ(apply=json.dumps({"changes": changes}))
-    monkeypatch.setattr(_occ, "run", occ)
-    monkeypatch.setattr(_files, "write_file", lambda _: None)
-    assert _installation.apply(ITEM, place) == changes
-    assert [call[0] for call in occ.calls] == ["archipel:apply", *completed]
-
-
-@pytest.fixture
-def own(monkeypatch):
-    """Files are the test's own, whoever they are to belong to."""
-    write = _files.write_file
-
-    def mine(item):
-        return write({**item, "uid": os.getuid(), "gid": os.getgid()})
-
-    monkeypatch.setattr(_files, "write_file", mine)
-
-
-def test_the_installer_finds_an_instance_id_and_leaves_no_index_out(tmp_path, monkeypatch, own):
-    place, _ = node(tmp_path)
-    config = tmp_path / "spaces/amap/config/config.php"
-    config.parent.mkdir(parents=True)
-    (tmp_path / "spaces/amap/data").mkdir()
-    occ = Occ()
-    monkeypatch.setattr(_occ, "run", occ)
-    _installation.install(ITEM, place)
-    (found,) = re.findall(r"^  'instanceid' => '(oc[a-z0-9]{10})',$", config.read_text(), re.M)
-    assert [call[0] for call in occ.calls] == ["maintenance:install", "app:enable", *NAMES]
-    other = tmp_path / "spaces/other"
-    shutil.copytree(tmp_path / "spaces/amap", other)
-    (other / "config/config.php").unlink()
-    _installation.install({**ITEM, "space": "other"}, place)
-    assert found not in (other / "config/config.php").read_text()

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -93,100 +92,3 @@ def test_a_failure_names_the_command_of_several():
     assert outcome.failed("archipel:apply") == "upgrade"
     assert outcome.why() == "Could not update app"
     assert _occ.Outcome(2, "", "no").failed("archipel:apply") == "archipel:apply"
-
-
-# PHP writes a space before the line that a list begins on.
-COPIED = """<?php
-$CONFIG = array (
-  'instanceid' => 'oc1',
-  'trusted_domains' =>{}
-  array (
-    0 => 'old.example',
-  ),
-  'data-fingerprint' => 'f',
-  'installed' => true,
-);
-""".format(" ")
-MANAGED = "<?php\n$CONFIG = [\n  'trusted_domains' => [\n    'new.example',\n  ],\n];\n"
-
-
-def test_copies_of_the_operators_keys_are_gone_after_each_run(calls, root):
-    """Nextcloud writes all it has read into config.php whenever it stores a key of its own."""
-    folder = Path(root, "amap/config")
-    folder.mkdir()
-    config = folder / "config.php"
-    (folder / "managed.config.php").write_text(MANAGED)
-    config.write_text(COPIED)
-    _occ.run("amap", "php", ["maintenance:data-fingerprint"], root=root, lines=[])
-    kept = config.read_text()
-    assert "trusted_domains" not in kept
-    assert "old.example" not in kept
-    assert "'data-fingerprint' => 'f'" in kept
-    assert "'installed' => true" in kept
-    before = config.stat()
-    _occ.run("amap", "php", ["status"], root=root, lines=[])
-    assert (config.stat().st_ino, config.stat().st_mtime_ns) == (
-        before.st_ino,
-        before.st_mtime_ns,
-    )
-
-
-BARS = """\
-
-Starting ...
-    0/0 [>---------------------------]   0% Starting ...
-    0/0 [->--------------------------]   0%
- Done
- 3/3 [============================] 100%
-occ-args: upgrade ended with 5
-"""
-UPGRADE = """\
-Turned on maintenance mode
-Updating <deck> ...
-Exception: Database error when running migration 10900Date202206151724222 for app deck
-An exception occurred while executing a query: SQLSTATE[42S01]: 1050 Table 'oc_x' already exists
-Update failed
-Maintenance mode is kept active
-Resetting log level
-"""
-
-
-WHY_NOT_INSTALLED = """\
-Error while trying to create admin account: SQLSTATE[HY000] [3159] Connections are prohibited
-Previous: PDOException: SQLSTATE[HY000] [3159] Connections are prohibited
-"""
-FRAMES = "".join(
-    f"#{n} {where}: OC\\Setup->install()\n"
-    for n in range(1, 40, 2)
-    for where in ("/srv/nextcloud/releases/x/lib/private/Setup.php(380)", "[internal function]")
-)
-NOT_INSTALLED = "".join(
-    f"{line}\nTrace: #0 /srv/nextcloud/releases/x/Connection.php(1976): convert()\n"
-    f"{FRAMES}#40 {{main}}\n\n"
-    for line in WHY_NOT_INSTALLED.splitlines()
-)
-
-
-@pytest.mark.parametrize(
-    ("stdout", "stderr", "why"),
-    [
-        # The installer's reason stands above a trace that is longer than a report.
-        (NOT_INSTALLED, "", WHY_NOT_INSTALLED.strip()),
-        ("#1 of the cards is not readable: x\n", "", "#1 of the cards is not readable: x"),
-        # What ended an upgrade is in the middle of what it said, and its bars are said apart.
-        (UPGRADE, BARS, "\n".join(UPGRADE.splitlines()[2:4])),
-        (
-            "",
-            "Doctrine\\DBAL\\Exception\\DriverException: gone\n" + BARS,
-            "Doctrine\\DBAL\\Exception\\DriverException: gone",
-        ),
-        ("Turned on\n", f"An error\n{BARS}", "An error"),
-        ("no such app\n", BARS, "no such app"),
-        ("", BARS, "exit code 5"),
-        (f"Error: {'x' * 2000}\n", "", f"Error: {'x' * 793}"),
-        # An exception in passing is no sentence that begins like one.
-        ("The Exception: of the rule\n", "", "The Exception: of the rule"),
-    ],
-)
-def test_a_failure_names_its_exception_and_no_progress_bar(stdout, stderr, why):
-    assert _occ.Outcome(5, stdout, stderr).why() == why

@@ -16,26 +16,11 @@ from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Rep
 
 WANTED = {
     "node": {"directories": [], "files": [{"space": "/etc/unit"}]},
-    "names": {
-        "directory": "/nowhere",
-        "path": "/x",
-        "header": "",
-        "served": [],
-        "server": {},
-        "known": {},
-    },
     "users": {"wanted": []},
     "directories": {"wanted": [{"space": "amap"}, {"space": "velo"}]},
-    "files": [{"space": slug, "kind": "php"} for slug in ("amap", "velo", "fanfare")],
+    "files": [{"space": "amap"}, {"space": "velo"}, {"space": "fanfare"}],
     "quotas": {"wanted": [{"space": "amap"}, {"space": "velo"}, {"space": "fanfare"}]},
 }
-
-
-def empty():
-    """Return what a part says that had nothing to do."""
-    report = Report()
-    report.facts["kinds"] = {}
-    return report
 
 
 @pytest.fixture
@@ -46,15 +31,11 @@ def seen(monkeypatch):
     def part(name, failing):
         def converge(*arguments, check, **options):
             items = options["wanted"] if "wanted" in options else arguments[0]
-            # Nobody's vhost is to change here.
-            if name == "files" and not [item for item in items if item["kind"] == "php"]:
-                return empty()
             asked[name] = [item["space"] for item in items]
             report = Report()
             report.fail(failing, f"its {name}")
             report.change("fanfare", name)
             report.facts[name] = True
-            report.facts["kinds"] = {}
             return report
 
         return converge
@@ -92,21 +73,3 @@ def test_the_reports_become_one():
         "velo": "its directories",
     }
     assert result["files"]
-
-
-@pytest.mark.parametrize("check", [True, False])
-def test_a_check_run_tells_what_changed_vhosts_would_hold(check):
-    report = Report()
-    report.facts["kinds"] = {"vhost": ["amap", "velo"], "php": ["fanfare"]}
-    items = [
-        {"space": "amap", "kind": "vhost", "content": ""},
-        {"space": "amap", "kind": "vhost", "content": "amap.example"},
-        {"space": "velo", "kind": "vhost", "content": "velo.example"},
-        {"space": "fanfare", "kind": "vhost", "content": "fanfare.example"},
-    ]
-    assert _tree.expected(items, report) == {"amap": "amap.example", "velo": "velo.example"}
-    empty_run = {**WANTED, "files": []}
-    told = Report()
-    told.facts["kinds"] = {}
-    _tree.converge_names(empty_run, told, check=check, diff=False)
-    assert ("vhosts" in told.facts) is check

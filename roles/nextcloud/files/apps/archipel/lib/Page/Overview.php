@@ -12,6 +12,7 @@ use OCA\Archipel\Converge\Storage;
 use OCA\Archipel\NextcloudSpace;
 use OCP\IRequest;
 use OCP\IURLGenerator;
+use OCP\Util;
 
 /** What the page "My space" shows, gathered once. */
 final class Overview
@@ -36,20 +37,17 @@ final class Overview
         return [
             'accounts' => $this->space->accounts(),
             'storage' => [
-                'used' => $storage->used,
-                'limit' => $storage->limit,
+                'used' => Util::humanFileSize($storage->used),
+                'limit' => $storage->limit === null ? null : Util::humanFileSize($storage->limit),
                 'percent' => $storage->percent(),
                 'counted' => $storage->counted,
             ],
             'release' => $this->space->release(),
             'operator' => $this->operator(),
-            'suites' => array_map(fn (array $suite): string => $suite['name'], $office->suites),
-            'unserved' => array_values(array_filter(array_keys($office->suites), fn (string $suite): bool => !$office->isServed($suite))),
+            'suites' => $office->suites,
             'chosen' => $office->chosen($this->space),
             'enabled' => $office->enabled($this->space),
             'pinned' => $office->pinned,
-            // With one suite there is nothing to choose, unless another one is still on.
-            'single' => count($office->suites) === 1,
             'waits' => $waits,
             'open' => $waits ? $office->open($this->space) : 0,
             'action' => $this->urls->linkToRoute('archipel.office.choose'),
