@@ -1,5 +1,5 @@
 # Humans and CI call the same targets; 'make' alone lists them.
-# Without these settings Ansible would read the registry itself, as if it were trusted.
+# Also in a folder that others may write, where Ansible passes over the file.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 SHELL := /bin/bash

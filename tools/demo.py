@@ -23,7 +23,7 @@ from tools.lab.machine import Machine
 
 ENVIRONMENT = ROOT / "inventories/demo"
 # Ignored by git; the inventory of the demo expects its keys here.
-PRIVATE = ENVIRONMENT / "private"
+PRIVATE = ENVIRONMENT / ".private"
 MACHINE = Machine("archipel-demo", PRIVATE)
 SSH_PORT = int(os.environ.get("ARCHIPEL_DEMO_SSH_PORT", "2222"))
 HTTPS_PORT = int(os.environ.get("ARCHIPEL_DEMO_HTTPS_PORT", "8443"))

@@ -25,7 +25,8 @@ from tools.lab.vm import VirtualMachine
 # Scenarios that need a kernel of their own.
 VIRTUAL = frozenset({"quota"})
 DEMO = ROOT / "inventories/demo"
-ADDITIONS = ROOT / "molecule/shared/environment"
+REGISTRY = ROOT / "registry/demo"
+ADDITIONS = ROOT / "molecule/shared/registry"
 
 
 def folder(scenario: str) -> Path:
@@ -38,6 +39,11 @@ def environment(scenario: str) -> Path:
     return folder(scenario) / "env"
 
 
+def registry(scenario: str) -> Path:
+    """Return its registry: beside the environment, where Ansible does not look."""
+    return folder(scenario) / "registry"
+
+
 def machine(scenario: str) -> Machine | VirtualMachine:
     """Return the scenario's machine."""
     name = f"archipel-{scenario}"
@@ -48,15 +54,16 @@ def machine(scenario: str) -> Machine | VirtualMachine:
 def make(scenario: str) -> Path:
     """Make the environment anew: the demo's registry, the tests' own, this machine."""
     env, lab = environment(scenario), machine(scenario)
-    shutil.rmtree(env, ignore_errors=True)
+    for path in (env, registry(scenario)):
+        shutil.rmtree(path, ignore_errors=True)
     # The demo's keys and placement are its own; links are followed, so that what a
     # scenario changes is a copy.
-    shutil.copytree(DEMO, env, ignore=shutil.ignore_patterns("private", "placement.yml"))
-    shutil.copytree(ADDITIONS, env, dirs_exist_ok=True)
+    shutil.copytree(DEMO, env, ignore=shutil.ignore_patterns(".private"))
+    _make_registry(registry(scenario), f"molecule-{scenario}")
+    _write(env / "spaces.yml", {"plugin": "archipel.spaces.registry", "registry": "../registry"})
     own = ROOT / "molecule" / scenario / "environment"
     if own.is_dir():
         shutil.copytree(own, env, dirs_exist_ok=True)
-    _keep_closed(env, f"molecule-{scenario}")
     variables = {"archipel_environment": f"molecule-{scenario}", **release.variables()}
     if scenario not in VIRTUAL:
         variables["archipel_https_port"] = lab.port(443)
@@ -66,12 +73,17 @@ def make(scenario: str) -> Path:
     return env
 
 
-def _keep_closed(env: Path, name: str) -> None:
-    """Take over where closed spaces were: one that never was cannot be closed."""
-    lock = _yaml(DEMO / "placement.yml")
-    files = {path.stem: _yaml(path) for path in env.glob("spaces/*.yml")}
+def _make_registry(home: Path, name: str) -> None:
+    """The demo's files and the tests' own; where closed spaces were is taken over.
+
+    One that never was cannot be closed.
+    """
+    shutil.copytree(REGISTRY, home, ignore=shutil.ignore_patterns("ledger.txt"))
+    shutil.copytree(ADDITIONS, home, dirs_exist_ok=True)
+    lock = _yaml(home / "placement.yml")
+    files = {path.stem: _yaml(path) for path in home.glob("spaces/*.yml")}
     closed = {s: p for s, p in lock["spaces"].items() if files[s]["status"] == "closed"}
-    _write(env / "placement.yml", {**lock, "environment": name, "spaces": closed})
+    _write(home / "placement.yml", {**lock, "environment": name, "spaces": closed})
 
 
 def _yaml(path: Path) -> dict[str, Any]:

@@ -28,11 +28,11 @@ notes:
   - The policy, such as C(archipel_base_domain), is read from C(group_vars/all) beside the inventory
     and from extra variables. Variables beside a playbook are not seen.
   - Machines must be known before. Their file, C(nodes.yml), sorts before C(spaces.yml).
-  - The setting C(ignore_patterns) of C(ansible.cfg) must keep Ansible from reading the registry as
-    inventories of their own. The plugin ends the run at once where it does not.
-  - Ansible only stops at a broken inventory with C(any_unparsed_is_failed = true) in
-    C(ansible.cfg). Without it a run goes on with the machines alone, none of which has
-    C(archipel_spaces).
+  - Ansible reads every file below an inventory as an inventory of its own, and runs those that are
+    executable. The registry therefore lies elsewhere; the plugin ends the run where any C(-i), or
+    any link, leads into it.
+  - A broken registry ends the run at once, before any machine is touched, whatever
+    C(ansible.cfg) says.
 extends_documentation_fragment:
   - constructed
   - inventory_cache
@@ -42,13 +42,13 @@ options:
     required: true
     choices: [archipel.spaces.registry]
   registry:
-    description: The folder of the files, relative to the inventory file.
+    description:
+      - The folder of the registry, relative to the inventory file. It holds C(spaces/), the
+        associations' files, C(placement.yml), which remembers where spaces live, and
+        C(ledger.txt), which remembers what was purged.
+      - It may not lie below an inventory, nor be reached from there by a link.
+      - By default C(../../registry/<name>), after the name of the inventory file's folder.
     type: str
-    default: spaces
-  placement:
-    description: The lock file that remembers where spaces live, relative to the inventory file.
-    type: str
-    default: placement.yml
   on_invalid:
     description:
       - What to do when a file is wrong.
@@ -65,8 +65,13 @@ options:
 """
 
 EXAMPLES = r"""
-# inventories/production/spaces.yml
+# inventories/production/spaces.yml; the associations' files are in registry/production/spaces
 plugin: archipel.spaces.registry
+
+---
+# A registry in a repository of its own, beside this one.
+plugin: archipel.spaces.registry
+registry: ../../../associations/production
 
 ---
 # Groups of your own, and parsed files remembered between runs.
@@ -83,17 +88,17 @@ keyed_groups:
 
 import datetime
 import gc
-import os
 import sys
 import typing as t
-from pathlib import Path
 
-from ansible.errors import AnsibleParserError
+from ansible import context
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.template import trust_as_template
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _entries,
+    _layout,
     _ledger,
     _machines,
     _offices,
@@ -117,6 +122,8 @@ if t.TYPE_CHECKING:
     from ansible.parsing.dataloader import DataLoader
 
 SUFFIXES = ("spaces.yml", "spaces.yaml")
+# What Ansible ends with where its options make no sense.
+EXIT_CODE = 4
 # Spaces that can be reached as hosts.
 HOST_STATUSES = ("approved", "suspended")
 OF_MACHINES = (
@@ -145,7 +152,27 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(
         self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True
     ) -> None:
-        """Read one environment."""
+        """Read one environment, or end the run.
+
+        An error of a plugin does not end it without any_unparsed_is_failed, which is missing
+        whenever ansible.cfg is, and where it does, it stands among the warnings of the plugins
+        that were tried before.
+        """
+        try:
+            self.read(inventory, loader, path, cache=cache)
+        except AnsibleError as error:
+            text = f"{error.message}\n{error._help_text or ''}"
+            self.display.error(text.rstrip(), wrap_text=False)
+            sys.exit(EXIT_CODE)
+
+    def read(
+        self, inventory: InventoryData, loader: DataLoader, path: str, *, cache: bool = True
+    ) -> None:
+        """Read one environment.
+
+        Raises:
+            AnsibleParserError: something of it is wrong; no machine keeps a list of spaces.
+        """
         super().parse(inventory, loader, path, cache=cache)
         # What an earlier call froze may be garbage by now (meta: refresh_inventory).
         gc.unfreeze()
@@ -153,10 +180,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._check_options(self._read_config_data(path), path)
         try:
             machines = _machines.Machines(inventory, loader, path, self._vars)
-            folder = Path(os.path.normpath(machines.root / self.get_option("registry")))
-            self._refuse_untold(folder, machines.sources)
+            layout = _layout.Layout.of(machines.root, self.get_option("registry"))
+            self._refuse_what_ansible_reads(layout, machines.sources)
             machines.check_alone()
-            result, policy = self._resolve(machines, folder, cache)
+            result, policy = self._resolve(machines, layout, cache)
             self._add_machines(machines, result, policy)
             self._add_spaces(machines, result, policy)
             # Each task of each machine is a fork of this process. Garbage collection there would
@@ -191,42 +218,34 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 hint = did_you_mean(key, known)
                 raise AnsibleParserError(f"{shown(path)}: {key}: unknown option.{hint}")
 
-    def _refuse_untold(self, folder: Path, sources: list[str]) -> None:
-        """End the run if Ansible itself has read files of the registry.
-
-        They would have been inventories of their own, whose variables are trusted templates:
-        whoever may propose a file could run commands here. An error would not end the run
-        without any_unparsed_is_failed, which is missing whenever ansible.cfg is.
-        """
-        for source in sources:
-            if folder in Path(source).absolute().parents:
-                self.display.error(
-                    f"{shown(source)}: Ansible has read this as an inventory of its own. "
-                    "Run from the folder of the project's ansible.cfg or name that file in "
-                    "ANSIBLE_CONFIG; in a file of your own set, in the section inventory, "
-                    f"ignore_patterns = ^{folder.name}$, ^placement\\.yml$, ^private$"
-                )
-                sys.exit(4)
+    def _refuse_what_ansible_reads(self, layout: _layout.Layout, sources: list[str]) -> None:
+        """Whoever may propose a file of the registry must not be able to run commands here."""
+        given = context.CLIARGS.get("inventory") or ()
+        given = [given] if isinstance(given, str) else given
+        folders = [str(source) for source in given if "," not in str(source)]
+        if found := list(_layout.check(layout, [*sources, *folders])):
+            raise RegistryError(found)
 
     def _resolve(
-        self, machines: _machines.Machines, folder: Path, cache: bool
+        self, machines: _machines.Machines, layout: _layout.Layout, cache: bool
     ) -> tuple[_entries.Result, _policy.Policy]:
         use_cache, key = self.get_option("cache"), self.get_cache_key(machines.path)
         stored = self._cache.get(key) if use_cache and cache else None
         options = _entries.Options(
-            folder=folder,
-            root=machines.root,
+            folder=layout.spaces,
+            root=layout.registry,
+            nodes=machines.root / "nodes.yml",
             skip_invalid=self.get_option("on_invalid") == "skip",
             allow_empty=self.get_option("allow_empty"),
             cache=_registry.Cache(_rules.schema_version(), stored),
         )
-        world = self._world(machines)
+        world = self._world(machines, layout)
         result = _entries.resolve(options, world)
         if use_cache:
             self._cache[key] = options.cache.dumps()
         return result, world.policy
 
-    def _world(self, machines: _machines.Machines) -> _rules.World:
+    def _world(self, machines: _machines.Machines, layout: _layout.Layout) -> _rules.World:
         where = machines.root / "group_vars" / "all"
         groups = {*self.inventory.groups, *_machines.GROUPS, "spaces"}
         names = {**dict.fromkeys(self.inventory.hosts, "a machine")}
@@ -236,17 +255,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         policy = _policy.Policy.from_vars(values, str(where))
         offices = self._offices(machines, policy, values)
         names |= {server.name: "an office server" for server in offices.servers}
-        lock_path = machines.root / self.get_option("placement")
         return _rules.World(
             policy=policy,
             offices=offices,
-            lock=_placement.read_lock(lock_path),
-            lock_path=str(lock_path),
+            lock=_placement.read_lock(layout.lock),
+            lock_path=str(layout.lock),
             web=machines.nodes("web"),
             db=machines.nodes("db"),
             names=names,
             today=datetime.datetime.now(tz=datetime.UTC).date(),
-            purged=_ledger.purged(_ledger.read(machines.root / _ledger.NAME)),
+            purged=_ledger.purged(_ledger.read(layout.ledger)),
         )
 
     def _offices(

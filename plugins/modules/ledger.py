@@ -69,5 +69,5 @@ spaces:
   description: What was recorded (in check mode, would be), by slug.
   returned: always
   type: dict
-  sample: {"cine": ["written into inventories/production/ledger.txt"]}
+  sample: {"cine": ["written into registry/production/ledger.txt"]}
 """

@@ -74,5 +74,5 @@ path:
   description: The lock file.
   returned: always
   type: str
-  sample: /srv/registry/inventories/production/placement.yml
+  sample: /srv/archipel/registry/production/placement.yml
 """

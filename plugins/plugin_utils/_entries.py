@@ -42,8 +42,10 @@ class Options:
     """What the inventory file chooses."""
 
     folder: Path
-    # The folder of the environment, which `file` of an entry is relative to.
+    # The folder of the registry, which `file` of an entry is relative to.
     root: Path
+    # Where machines are named.
+    nodes: Path
     skip_invalid: bool = False
     allow_empty: bool = False
     cache: _registry.Cache = field(default_factory=lambda: _registry.Cache(""))
@@ -117,7 +119,7 @@ def _check_inventory(registry: Registry, options: Options, world: _rules.World) 
     for role, nodes in (("web", world.web), ("db", world.db)):
         if not nodes:
             text = f"no machine in the group {role}; name one there"
-            problems.append(Problem(str(options.root / "nodes.yml"), text, key=role))
+            problems.append(Problem(str(options.nodes), text, key=role))
     if not registry.files and not options.allow_empty:
         text = "no file in the registry; add <slug>.yml, or set `allow_empty: true` in spaces.yml"
         problems.append(Problem(str(options.folder), text))
@@ -156,7 +158,7 @@ def _entries(
 
 
 def _folder(options: Options) -> str:
-    """The registry's name as seen from the environment."""
+    """The folder's name as seen from the registry."""
     return os.path.relpath(options.folder, options.root)
 
 

@@ -24,7 +24,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-# Ansible reads no inventory from a file of this suffix.
 NAME = "ledger.txt"
 PURPOSE = "ledger"
 MARK = " hmac-sha256:"

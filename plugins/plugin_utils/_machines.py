@@ -160,8 +160,9 @@ class Machines:
         """Two environments in one run would put spaces on the wrong machines."""
         remedy = "give one environment at a time with -i"
         if earlier := self._inventory.groups["nodes"].vars.get("archipel_placement"):
-            other = Path(earlier["path"]).parent.name
-            text = f'the environment "{other}" is in this inventory already; {remedy}'
+            text = (
+                f'the environment "{earlier["environment"]}" is in this inventory already; {remedy}'
+            )
             raise RegistryError([self._problem(text)])
         for host in self.hosts:
             home = Path(host.vars.get("inventory_dir") or self.root)

@@ -39,6 +39,7 @@ _LOGOS = tuple(f".{suffix}" for suffix in _logo.SUFFIXES)
 _IGNORED = re.compile(r"\..*|.*~|#.*#|.*\.(swp|bak|orig|rej|tmp|md|txt)|README.*")
 # A file younger than this may change again without its time stamp moving: it is not cached.
 _RACY_NS = 2_000_000_000
+EXECUTABLE = 0o111
 
 Signature = tuple[int, int, int, int]
 
@@ -116,9 +117,15 @@ class Cache:
 
 def read(folder: Path, cache: Cache, check: Check) -> Registry:
     """Read every file; `check` says what is wrong with the content of one."""
-    registry = Registry()
-    for entry in _list(folder):
+    entries = _list(folder)
+    registry = Registry(problems=_executables(folder, entries))
+    runs = {problem.file for problem in registry.problems}
+    for entry in entries:
+        if _is_passed_over(entry.name):
+            continue
         registry.files += 1
+        if entry.path in runs:
+            continue
         slug, _dot, suffix = entry.name.rpartition(".")
         problem = _name_problem(entry, slug, suffix)
         if problem:
@@ -134,18 +141,47 @@ def read(folder: Path, cache: Cache, check: Check) -> Registry:
 def _list(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            found = [
-                entry
-                for entry in entries
-                if not _IGNORED.fullmatch(entry.name) and not entry.name.endswith(_LOGOS)
-            ]
+            return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         text = (
             f"the registry folder cannot be read ({error.strerror}); create it, with one file "
             "per association, or set `registry` in the inventory file"
         )
         raise RegistryError([Problem(str(folder), text)]) from error
-    return sorted(found, key=lambda entry: entry.name)
+
+
+def _is_passed_over(name: str) -> bool:
+    return bool(_IGNORED.fullmatch(name)) or name.endswith(_LOGOS)
+
+
+def _executables(folder: Path, entries: t.Sequence[os.DirEntry[str]]) -> list[Problem]:
+    """Programs: a registry is data. Whoever lists the wrong folder with -i would run them.
+
+    Raises:
+        RegistryError: all are executable, which is no matter of one file.
+    """
+    modes = {entry: _mode(entry) for entry in entries}
+    plain = [entry for entry, mode in modes.items() if stat.S_ISREG(mode)]
+    found = [entry for entry in plain if modes[entry] & EXECUTABLE]
+    if len(found) == len(plain) > 1:
+        text = "all its files are executable, as on a file system without permissions"
+        remedy = "keep the project where Linux keeps its own (in WSL: not below /mnt), or chmod a-x"
+        raise RegistryError([Problem(str(folder), f"{text}; {remedy}")])
+    return [
+        Problem(entry.path, _executable(entry.path), slug=entry.name.removesuffix(SUFFIX))
+        for entry in found
+    ]
+
+
+def _executable(path: str) -> str:
+    return f"executable, and a registry is data; run `chmod a-x {shown(path)}`"
+
+
+def _mode(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_mode
+    except OSError:
+        return 0  # whoever reads it says why
 
 
 def _name_problem(entry: os.DirEntry[str], slug: str, suffix: str) -> Problem | None:
@@ -177,7 +213,11 @@ def _read_one(
         known = cache.get(entry.name, signature)
         if known is not None:
             return Record(slug, entry.path, known), []
-        record = Record(slug, entry.path, _strict_yaml.load(_bytes(entry.path)))
+        content = _bytes(entry.path)
+        if content.startswith(b"#!"):
+            text = "begins with #!, like a program; write a blank after the #, or remove the line"
+            return None, [Problem(entry.path, text, 1, slug=slug)]
+        record = Record(slug, entry.path, _strict_yaml.load(content))
     except _UnreadableError as error:
         return None, [Problem(entry.path, str(error), slug=slug)]
     except _strict_yaml.StrictYamlError as error:
@@ -202,6 +242,8 @@ def _signature(entry: os.DirEntry[str]) -> Signature:
         raise _UnreadableError(_why(error)) from error
     if not stat.S_ISREG(status.st_mode):
         raise _UnreadableError("not a plain file; move it out of the registry")
+    if status.st_mode & EXECUTABLE:
+        raise _UnreadableError(_executable(entry.path))
     if status.st_size > _strict_yaml.MAX_BYTES:
         allowed = f"at most {_strict_yaml.MAX_BYTES}; a space needs a few hundred"
         raise _UnreadableError(f"found {status.st_size} bytes; allowed: {allowed}")

@@ -91,12 +91,13 @@ Costs = dict[str, list[Cost]]
 
 
 def make_registry(folder: Path, number: int) -> None:
-    """An environment with that many files."""
-    (folder / "spaces").mkdir(parents=True)
-    (folder / "group_vars").mkdir()
+    """An environment with that many files in its registry."""
+    registry = folder.with_name("registry")
+    (registry / "spaces").mkdir(parents=True)
+    (folder / "group_vars").mkdir(parents=True)
     (folder / "group_vars" / "all.yml").write_text(POLICY)
     (folder / "nodes.yml").write_text(NODES)
-    (folder / "spaces.yml").write_text("plugin: archipel.spaces.registry\n")
+    (folder / "spaces.yml").write_text("plugin: archipel.spaces.registry\nregistry: ../registry\n")
     closed: list[str] = []
     for index in range(number):
         slug = f"{WORDS[index % 10]}-{WORDS[index // 10 % 10]}-{index}"
@@ -104,7 +105,7 @@ def make_registry(folder: Path, number: int) -> None:
         if status == "closed":
             # What was never placed cannot be closed.
             closed.append(f"  {slug}: {{id: {70_000 + len(closed)}, web: node1, db: node1}}\n")
-        (folder / "spaces" / f"{slug}.yml").write_text(
+        (registry / "spaces" / f"{slug}.yml").write_text(
             SPACE.format(
                 number=index,
                 slug=slug,
@@ -117,7 +118,7 @@ def make_registry(folder: Path, number: int) -> None:
         )
     head = f"environment: bench\nnext_id: {70_000 + len(closed)}\n"
     spaces = "".join(["spaces:\n", *closed]) if closed else "spaces: {}\n"
-    (folder / "placement.yml").write_text(f"---\n{head}{spaces}")
+    (registry / "placement.yml").write_text(f"---\n{head}{spaces}")
 
 
 def environment_of(cache: Path | None) -> dict[str, str]:

@@ -141,10 +141,13 @@ class Environment:
             **policy,
         }
         shutil.rmtree(path, ignore_errors=True)
-        (path / "spaces").mkdir(parents=True)
+        self.registry = path.with_name(f"{path.name}-registry")
+        shutil.rmtree(self.registry, ignore_errors=True)
+        (self.registry / "spaces").mkdir(parents=True)
         (path / "group_vars/all").mkdir(parents=True)
         (path / "group_vars/all/00-baseline").symlink_to(ROOT / "group_vars/all")
-        (path / "spaces.yml").write_text("plugin: archipel.spaces.registry\n")
+        options = {"plugin": "archipel.spaces.registry", "registry": str(self.registry)}
+        (path / "spaces.yml").write_text(json.dumps(options))
         self.reach()
         self.policy()
         for number in range(spaces):
@@ -179,7 +182,7 @@ class Environment:
         slug = f"asso-{number}"
         office = ("collabora", "onlyoffice")[number % 2]
         text = SPACE.format(number=number, slug=slug, office=office, accounts=accounts)
-        (self.path / f"spaces/{slug}.yml").write_text(text)
+        (self.registry / f"spaces/{slug}.yml").write_text(text)
 
     def play(self, playbook: str, *options: str, **environment: str) -> Sample:
         """Run a playbook on this environment and measure it."""

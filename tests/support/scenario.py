@@ -39,6 +39,7 @@ class Scenario:
     def __init__(self, name: str) -> None:
         self.name = name
         self.environment = scenario.environment(name)
+        self.registry_folder = scenario.registry(name)
         self.machine = scenario.machine(name)
 
     @cached_property
@@ -65,7 +66,7 @@ class Scenario:
 
     def registry(self, slug: str) -> Path:
         """Return an association's file in this scenario's copy of the registry."""
-        return self.environment / f"spaces/{slug}.yml"
+        return self.registry_folder / f"spaces/{slug}.yml"
 
     def converge(self, playbook: str, *options: str) -> list[Change]:
         """Run a playbook and return what it changed; with --check: would have changed."""

@@ -42,19 +42,22 @@ ONE_MACHINE = "web: {hosts: {node1: {}}}\ndb: {hosts: {node1: {}}}\n"
 
 
 class Environment:
-    """inventories/<name>/ with everything that the plugin reads."""
+    """inventories/<name>/ and registry/<name>/ with everything that the plugin reads."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.registry = root / "spaces"
-        self.lock = root / "placement.yml"
+        self.home = root.parent.parent / "registry" / root.name
+        self.registry = self.home / "spaces"
+        self.lock = self.home / "placement.yml"
         self.registry.mkdir(parents=True)
         self.write("nodes.yml", ONE_MACHINE)
         self.options()
         self.policy()
 
     def write(self, name: str, text: str | bytes) -> Path:
-        path = self.root / name
+        """Write a file of the environment, or of its registry, by the name it has there."""
+        in_registry = name.startswith(("spaces/", "placement.yml", "ledger.txt"))
+        path = (self.home if in_registry else self.root) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return path
@@ -91,10 +94,11 @@ class Environment:
         manager.parse_source(str(self.root / "nodes.yml"))
         plugin = inventory_loader.get("archipel.spaces.registry")
         try:
-            plugin.parse(manager._inventory, loader, str(self.root / "spaces.yml"))
+            plugin.read(manager._inventory, loader, str(self.root / "spaces.yml"))
         except AnsibleParserError as error:
             text = error._help_text or error.message
-            return t.cast("str", text).replace(f"{self.root}/", "").splitlines()
+            text = t.cast("str", text).replace(f"{self.root}/", "")
+            return text.replace(f"{self.home}/", "").splitlines()
         return []
 
     def command(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -111,5 +115,5 @@ class Environment:
 
     def tree(self) -> dict[str, bytes]:
         """Every file and its content."""
-        files = (path for path in self.root.rglob("*") if path.is_file())
-        return {str(path.relative_to(self.root)): path.read_bytes() for path in files}
+        files = (path for part in (self.root, self.home) for path in part.rglob("*"))
+        return {str(path): path.read_bytes() for path in files if path.is_file()}

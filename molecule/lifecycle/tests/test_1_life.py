@@ -203,7 +203,7 @@ def test_12_purged_is_nothing(scenario: Scenario, node: Host, story: Story, chor
         node.check_output(f"echo purge:{step} > /run/archipel/kill-at")
         scenario.refusal("purge.yml", *options)
         assert not node.file("/run/archipel/kill-at").exists, "the run was not killed"
-    assert not (scenario.environment / LEDGER).exists()
+    assert not (scenario.registry_folder / LEDGER).exists()
     scenario.converge("purge.yml", *options)
     assert traces(scenario, node, number) == []
     backups = node.check_output(f"archipel-restic snapshots --tag=space:{SLUG} --json")
@@ -211,13 +211,13 @@ def test_12_purged_is_nothing(scenario: Scenario, node: Host, story: Story, chor
 
 
 def test_13_the_ledger_remembers(scenario: Scenario, node: Host):
-    (line,) = (scenario.environment / LEDGER).read_text(encoding="utf-8").splitlines()
+    (line,) = (scenario.registry_folder / LEDGER).read_text(encoding="utf-8").splitlines()
     text, _, signature = line.rpartition(" hmac-sha256:")
     entry = json.loads(text)
     assert (entry["slug"], entry["act"]) == (SLUG, "purged")
     # Of the backup it could be brought back from, and of the line itself.
     assert (len(entry["backup"]), len(signature)) == (64, 64)
-    assert SLUG not in (scenario.environment / "placement.yml").read_text(encoding="utf-8")
+    assert SLUG not in (scenario.registry_folder / "placement.yml").read_text(encoding="utf-8")
     # Its file still says closed: nothing is made for it, and nothing is to be done.
     assert scenario.converge("spaces.yml") == []
     assert traces(scenario, node) == []

@@ -42,7 +42,7 @@ class TestWiring:
 
     @pytest.mark.parametrize("slug", SLUGS)
     def test_a_space_has_a_server_of_each(self, scenario: Scenario, slug: str):
-        text = scenario.environment.joinpath("placement.yml").read_text()
+        text = scenario.registry_folder.joinpath("placement.yml").read_text()
         row = next(line for line in text.splitlines() if line.startswith(f"  {slug}:"))
         assert "office: {collabora: collabora1, onlyoffice: onlyoffice" in row
 

@@ -25,7 +25,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(fixture, sorted(SCENARIO.in_status(status)))
     if "absent_slug" in metafunc.fixturenames:
-        files = SCENARIO.environment.glob("spaces/*.yml")
+        files = SCENARIO.registry_folder.glob("spaces/*.yml")
         metafunc.parametrize("absent_slug", sorted({f.stem for f in files} - set(SCENARIO.spaces)))
 
 

@@ -42,7 +42,7 @@ def record(
         meanwhile = {"ansible.builtin.copy": copy, "delegate_to": "localhost", "run_once": True}
         tasks.insert(0, meanwhile)
     play = [{"hosts": hosts, "gather_facts": False, "tasks": tasks}]
-    path = environment.write("private/play.yml", json.dumps(play))
+    path = environment.write(".private/play.yml", json.dumps(play))
     return environment.command("ansible-playbook", str(path), *options)
 
 

@@ -443,13 +443,13 @@ class TestCache:
         environment.options(
             cache=True,
             cache_plugin="ansible.builtin.jsonfile",
-            cache_connection=str(environment.root / "private" / "cache"),
+            cache_connection=str(environment.root / ".private" / "cache"),
         )
         return environment
 
     @staticmethod
     def stored(environment: Environment) -> list[dict[str, t.Any]]:
-        files = (environment.root / "private" / "cache").glob("*")
+        files = (environment.root / ".private" / "cache").glob("*")
         return [json.loads(json.loads(path.read_text())["__payload__"]) for path in files]
 
     def test_an_edited_file_is_seen_with_a_warm_cache(self, cached: Environment):
@@ -503,9 +503,9 @@ class TestCommands:
         assert "  |--@on_node1:\n  |  |--velo-ecole" in done.stdout
 
     def test_the_registry_and_the_lock_are_no_inventories(self, environment: Environment):
-        """The setting ignore_patterns keeps them out; without it a file could run commands."""
+        """They lie elsewhere, and keys in a folder that Ansible passes over."""
         environment.placement("velo-ecole: {id: 70000, web: node1, db: node1}")
-        environment.write("private/hosts.yml", "stray: {hosts: {stranger: {}}}\n")
+        environment.write(".private/hosts.yml", "stray: {hosts: {stranger: {}}}\n")
         done = environment.command("ansible-inventory", "--graph")
         assert done.returncode == 0
         assert "stranger" not in done.stdout

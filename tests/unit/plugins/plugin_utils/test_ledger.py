@@ -81,7 +81,7 @@ class TestInventory:
     def test_a_purged_space_is_only_remembered(self, environment: Environment):
         environment.space("cine", status="closed", closed_on="2024-06-01", domains=["a.example"])
         environment.space("quai", domains=["a.example"])
-        assert _ledger.append(environment.root / _ledger.NAME, KEY, CINE)
+        assert _ledger.append(environment.home / _ledger.NAME, KEY, CINE)
         inventory = environment.load()
         assert environment.problems() == []
         entries = inventory.get_host("node1").vars["archipel_spaces"]
@@ -92,7 +92,7 @@ class TestInventory:
     def test_a_space_may_come_back_as_a_new_one(self, environment: Environment):
         environment.space("cine")
         environment.placement(next_id=70002)
-        assert _ledger.append(environment.root / _ledger.NAME, KEY, CINE)
+        assert _ledger.append(environment.home / _ledger.NAME, KEY, CINE)
         entries = environment.load().get_host("node1").vars["archipel_spaces"]
         assert {entry["slug"]: entry["id"] for entry in entries}["cine"] == 70002
 

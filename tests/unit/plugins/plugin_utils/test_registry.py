@@ -156,6 +156,38 @@ class TestWhatIsNoPlainFile:
         text = "velo.yml: cannot be read (Permission denied); let the user who runs Ansible read it"
         assert sentences(registry) == text
 
+    @pytest.mark.parametrize("mode", [0o744, 0o654, 0o645])
+    @pytest.mark.parametrize("name", ["velo.yml", "velo.png", "README.md", ".velo.swp"])
+    def test_a_program(self, folder: Path, name: str, mode: int):
+        """By whatever name: Ansible runs what is executable where it looks for inventories."""
+        (folder / "amap.yml").write_text("name: x\n")
+        (folder / name).write_text("name: x\n")
+        (folder / name).chmod(mode)
+        registry = read(folder)
+        assert slugs(registry) == ["amap"]
+        assert f"{name}: executable, and a registry is data; run `chmod a-x " in sentences(registry)
+
+    def test_a_program_behind_a_link(self, folder: Path):
+        (folder / ".data").mkdir()
+        (folder / ".data/velo.yml").write_text("name: x\n")
+        (folder / ".data/velo.yml").chmod(0o755)
+        (folder / "velo.yml").symlink_to(".data/velo.yml")
+        assert "velo.yml: executable" in sentences(read(folder))
+
+    def test_all_files_are_programs(self, folder: Path):
+        """Where a file system knows no permissions, that is the problem, and it is one."""
+        for slug in ("amap", "velo"):
+            (folder / f"{slug}.yml").write_text("name: x\n")
+            (folder / f"{slug}.yml").chmod(0o777)
+        with pytest.raises(RegistryError) as caught:
+            read(folder)
+        assert len(caught.value.problems) == 1
+        assert "in WSL: not below /mnt" in str(caught.value)
+
+    def test_a_line_for_a_program(self, folder: Path):
+        (folder / "velo.yml").write_text("#!/bin/sh\nname: x\n")
+        assert "velo.yml:1: begins with #!, like a program" in sentences(read(folder))
+
     def test_no_folder_at_all(self, folder: Path):
         with pytest.raises(RegistryError) as caught:
             read(folder / "nothing")

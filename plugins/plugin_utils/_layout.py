@@ -1,0 +1,127 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Where the files of an environment lie, and that Ansible itself reads none of the registry.
+
+Ansible takes every file below an inventory for an inventory of its own: it runs what is executable,
+and trusts the templates of the others. A setting that keeps files out counts only where ansible.cfg
+is read, which it is neither from another folder nor in one that everybody may write. So what
+associations write lies where nobody's `-i` leads.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._ledger import NAME as LEDGER
+from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import Problem, shown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SPACES = "spaces"
+LOCK = "placement.yml"
+# Keys and the authority of an environment. Ansible passes over names that begin with a dot.
+PRIVATE, PRIVATE_BEFORE = ".private", "private"
+# Folders of environments, which somebody may well name as a whole.
+COLLECTIONS = frozenset({"inventories", "inventory"})
+CONFIGURATIONS = ("spaces.yml", "spaces.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One environment: the folder that Ansible reads, and the registry, which it does not."""
+
+    environment: Path
+    registry: Path
+
+    @classmethod
+    def of(cls, environment: Path, option: str | None) -> Layout:
+        """Find the registry where the inventory file says, else in ../../registry/<name>."""
+        there = option or f"../../registry/{environment.name}"
+        return cls(environment, Path(os.path.normpath(environment / there)))
+
+    @property
+    def spaces(self) -> Path:
+        """The associations' files."""
+        return self.registry / SPACES
+
+    @property
+    def lock(self) -> Path:
+        """Where each space lives."""
+        return self.registry / LOCK
+
+    @property
+    def ledger(self) -> Path:
+        """What was purged."""
+        return self.registry / LEDGER
+
+
+def check(layout: Layout, sources: Iterable[str]) -> Iterator[Problem]:
+    """Everything that Ansible reads, or would read, and must not.
+
+    `sources` are the files that it has read and the folders it was given.
+    """
+    if moved := list(_moved(layout)):
+        # The rest would only say the same again.
+        yield from moved
+        return
+    registry = layout.registry.resolve()
+    for tree in dict.fromkeys([layout.environment, *_folders(layout, sources)]):
+        if registry.is_relative_to(tree.resolve()):
+            text = f"Ansible would read it with `-i {shown(tree)}`, as inventories of its own"
+            remedy = f"move it out of {shown(tree)}, and name it in the option `registry`"
+            yield Problem(str(layout.registry), f"{text}; {remedy}")
+    for path in _into(layout.environment, registry):
+        text = f"leads into the registry {shown(layout.registry)}, where Ansible would follow it"
+        yield Problem(str(path), f"{text}; remove this link")
+    for source in dict.fromkeys(map(Path, sources)):
+        if source.resolve().is_relative_to(registry):
+            remedy = f"give `-i {shown(layout.environment)}` alone"
+            text = (
+                f"Ansible has read this file of the registry as an inventory of its own; {remedy}"
+            )
+            yield Problem(str(source), text)
+
+
+def _moved(layout: Layout) -> Iterator[Problem]:
+    """What lay inside the environment before the registry had a folder of its own."""
+    home = layout.environment
+    names = [name for name in (SPACES, LOCK, LEDGER) if (home / name).exists()]
+    if names:
+        there, files = shown(layout.registry), " ".join(shown(home / name) for name in names)
+        text = f"{' and '.join(names)} must not lie where Ansible looks for inventories"
+        remedy = f"mkdir -p {there} && git mv {files} {there}/"
+        yield Problem(str(home), f"{text}; run `{remedy}`")
+    if (home / PRIVATE_BEFORE).exists():
+        text = f"Ansible would read the keys in {PRIVATE_BEFORE}/ as inventories"
+        remedy = f"mv {shown(home / PRIVATE_BEFORE)} {shown(home / PRIVATE)}"
+        yield Problem(str(home), f"{text}; run `{remedy}`")
+
+
+def _folders(layout: Layout, sources: Iterable[str]) -> Iterator[Path]:
+    """Folders that are, or could well be, given with -i."""
+    yield from (path for path in map(Path, sources) if path.is_dir())
+    above = layout.environment.parent
+    others = (above.glob(f"*/{name}") for name in CONFIGURATIONS)
+    if above.name in COLLECTIONS or any(
+        path.parent != layout.environment for found in others for path in found
+    ):
+        yield above
+
+
+def _into(folder: Path, registry: Path) -> Iterator[Path]:
+    """Links of an environment that lead into the registry, however far down."""
+    seen = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        here = Path(place).resolve()
+        if here in seen or here.is_relative_to(registry):
+            folders.clear()
+            continue
+        seen.add(here)
+        for name in (*folders, *files):
+            path = Path(place, name)
+            if path.is_symlink() and path.resolve().is_relative_to(registry):
+                yield path
