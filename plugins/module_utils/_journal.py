@@ -104,9 +104,12 @@ def under_way(slug: str, folder: str = FOLDER) -> str:
             f"-e only={slug} finishes it"
         )
     playbook = "purge" if verb == "purge" else "restore"
+    # What is done to a state that a restore has kept is asked for by these words.
+    kept = {"putback": "back", "discard": "discard"}.get(verb)
+    options = f" -e kept={kept} -e confirm={slug}" if kept else ""
     return (
         f"a {verb} of it was interrupted at the step {journal['step']!r}: finish it with "
-        f"playbooks/{playbook}.yml -e only={slug}"
+        f"playbooks/{playbook}.yml -e only={slug}{options}"
     )
 
 

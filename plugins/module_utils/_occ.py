@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _files
+from ansible_collections.archipel.spaces.plugins.module_utils import _files, _standstill
 
 SANDBOX = "/etc/archipel/sandbox/space.conf"
 # Where compiled code is to be had, it is in a file of its own (module nextcloud_opcache).
@@ -86,21 +86,38 @@ def interpreter(php: str, lines: t.Iterable[str]) -> list[str]:
 
 @contextmanager
 def awake(slug: str) -> t.Iterator[None]:
-    """Keep a space's Redis running meanwhile; within another such time, that one is enough."""
+    """Keep a space's Redis running meanwhile; within another such time, that one is enough.
+
+    Raises:
+        OSError: systemd does not start it, or does not let go of it.
+
+    """
     target = f"space-occ@{slug}.target"
     with GUARD:
         HELD[slug] += 1
         first = HELD[slug] == 1
     try:
         if first:
-            subprocess.run(["systemctl", "start", target], check=False)
+            tell_systemd("start", target)
         yield
     finally:
         with GUARD:
             HELD[slug] -= 1
             last = HELD[slug] == 0
         if last:
-            subprocess.run(["systemctl", "stop", "--no-block", target], check=False)
+            tell_systemd("stop", "--no-block", target)
+
+
+def tell_systemd(*words: str) -> None:
+    """Run systemctl.
+
+    Raises:
+        OSError: it says no.
+
+    """
+    done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OSError(f"systemctl {' '.join(words)}: {done.stderr.strip()[-500:]}")
 
 
 def run(
@@ -134,9 +151,15 @@ def run(
         more: further commands, each run if the one before it has succeeded.
 
     Raises:
-        OSError: the sandbox's definition or the release link is missing.
+        OSError: the sandbox's definition or the release link is missing, or the space is held at
+            a standstill.
 
     """
+    if os.path.lexists(f"{_standstill.FOLDER}/{slug}"):
+        raise OSError(
+            f"{slug} is held at a standstill while its data are moved; playbooks/status.yml says "
+            "what is under way"
+        )
     release = os.path.realpath(f"{root}/{slug}/release", strict=True)
     command = sandboxed(slug, php, release, timeout=timeout, lines=lines, unit=unit)
     with awake(slug):

@@ -25,6 +25,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _quotactl,
     _restic,
     _restore,
+    _standstill,
     _systemd,
     _upgrade,
 )
@@ -32,6 +33,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 VERB = "purge"
 # They write reports that name spaces.
 REPORTS = ("archipel-usage.service", "archipel-accounts.service")
+# What these remove, nothing of the space may be using.
+AT_STANDSTILL = ("drop", "delete", "dismiss")
 
 
 class PurgeError(Exception):
@@ -198,8 +201,8 @@ def changed_since(job: Job, moment: float) -> bool:
 
 def stop(job: Job) -> None:
     """Stop and forget the units."""
-    _systemd.in_slices([n.format(job.slug) for n in _systemd.ENABLED], "--no-reload", "disable")
-    _restore.stop_units(job.slug)
+    _systemd.demand([n.format(job.slug) for n in _systemd.ENABLED], "--no-reload", "disable")
+    _standstill.bring(job.slug, job.id)
 
 
 def close_door(job: Job) -> None:
@@ -261,6 +264,7 @@ def settle(job: Job) -> None:
     """Forget what was known of its backups; they themselves are kept for a while."""
     parts = ("backup", "proof", "failed", "unproved")
     _backup.write_record(job.settings, job.slug, **dict.fromkeys(parts))
+    _standstill.lift(job.slug)
 
 
 STEPS: dict[str, t.Callable[[Job], None]] = {
@@ -295,6 +299,8 @@ def run(job: Job, *, check: bool) -> dict[str, t.Any]:
             return result
         for step, act in STEPS.items():
             _journal.write(job.slug, {"verb": VERB, "step": step, "id": job.id, "backup": backup})
+            if step in AT_STANDSTILL:
+                _standstill.bring(job.slug, job.id)
             act(job)
         _journal.write(job.slug, {"verb": VERB, "step": "ledger", "id": job.id, "backup": backup})
     return result

@@ -23,7 +23,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _journal,
     _quotas,
     _restic,
-    _systemd,
+    _standstill,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import quote
 
@@ -106,7 +106,7 @@ def has_kept(settings: _backup.Settings, slug: str) -> bool:
 
 def fetch(job: Job) -> None:
     """Unpack the backup beside the live space, and make sure that it is whole."""
-    shutil.rmtree(job.stage, ignore_errors=True)
+    remove(job.stage)
     os.mkdir(job.stage, 0o700)
     repository = job.settings.repository
     text = _restic.run(repository, "stats", "--json", "--mode=restore-size", job.snapshot)[1]
@@ -143,14 +143,8 @@ def describe(job: Job) -> dict[str, t.Any]:
 
 
 def stop(job: Job) -> None:
-    """Close the doors; visitors and sync clients are told to come again."""
-    stop_units(job.target)
-
-
-def stop_units(slug: str) -> None:
-    """Stop all that runs for a space, doors and clocks first."""
-    units = [name.format(slug) for name in _systemd.STOPPED]
-    _systemd.in_slices(units, "stop")
+    """Bring the space to a standstill; visitors and sync clients are told to come again."""
+    _standstill.bring(job.target)
 
 
 def aside(job: Job) -> None:
@@ -228,8 +222,9 @@ def own(job: Job) -> None:
 
 
 def finish(job: Job) -> None:
-    """Tidy up what only the restore needed."""
-    shutil.rmtree(job.stage, ignore_errors=True)
+    """Tidy up what only the restore needed; the space may be started again."""
+    remove(job.stage)
+    _standstill.lift(job.target)
 
 
 def remove(path: str) -> None:
@@ -250,6 +245,9 @@ STEPS: dict[str, t.Callable[[Job], None]] = {
 }
 # Up to here the live space is as it was.
 HARMLESS = ("fetch",)
+# These need the space at a standstill. A run that goes on after an interruption may find a
+# space that somebody has started meanwhile.
+AT_STANDSTILL = ("aside", "load", "place", "finish", "clear", "return")
 
 
 # --- the whole -----------------------------------------------------------------------
@@ -299,6 +297,8 @@ def run(settings: _backup.Settings, source: str, target: str, at: str) -> list[s
         names = list(STEPS)
         for step in names[names.index(journal["step"]) :]:
             _journal.write(target, {**journal, "step": step})
+            if step in AT_STANDSTILL:
+                _standstill.bring(target)
             STEPS[step](job)
             done.append(step)
         _journal.remove(target)
@@ -306,14 +306,20 @@ def run(settings: _backup.Settings, source: str, target: str, at: str) -> list[s
 
 
 def discard(settings: _backup.Settings, slug: str) -> list[str]:
-    """Remove the state from before a restore."""
+    """Remove the state from before a restore. Can be repeated.
+
+    Of what is half removed nothing can be put back: the journal says so.
+    """
     with _journal.exclusive(f"life-{slug}"):
-        if pending := _journal.under_way(slug):
-            raise RestoreError(pending)
-        if not has_kept(settings, slug):
+        journal = _journal.read(slug)
+        if journal and journal["verb"] != "discard":
+            raise RestoreError(_journal.under_way(slug))
+        if not journal and not has_kept(settings, slug):
             return []
-        shutil.rmtree(kept_folder(settings, slug), ignore_errors=True)
+        _journal.write(slug, {"verb": "discard", "step": "remove"})
+        remove(kept_folder(settings, slug))
         _database.drop(_database.local(settings.socket), KEPT_DATABASE + slug)
+        _journal.remove(slug)
     return ["the state from before the restore was removed"]
 
 
@@ -329,16 +335,21 @@ def put_back(settings: _backup.Settings, slug: str) -> list[str]:
         names = list(BACK)
         for one in names[names.index(step) :]:
             _journal.write(slug, {"verb": "putback", "step": one})
+            if one in AT_STANDSTILL:
+                _standstill.bring(slug)
             BACK[one](settings, slug)
+        _standstill.lift(slug)
         _journal.remove(slug)
     return ["the state from before the restore was put back"]
 
 
 def clear(settings: _backup.Settings, slug: str) -> None:
-    """Remove what was restored: it is in the backup still."""
-    kept = kept_folder(settings, slug)
-    for part in _backup.PARTS:
-        if os.path.lexists(f"{kept}/{part}"):
+    """Remove what was restored: it is in the backup still.
+
+    What the space did not have before the restore goes too.
+    """
+    if os.path.isdir(kept_folder(settings, slug)):
+        for part in _backup.PARTS:
             remove(f"{settings.root}/{slug}/{part}")
     server = _database.local(settings.socket)
     if _database.tables(server, KEPT_DATABASE + slug):
@@ -356,11 +367,11 @@ def return_kept(settings: _backup.Settings, slug: str) -> None:
     server = _database.local(settings.socket)
     _database.move(server, KEPT_DATABASE + slug, f"space_{slug}")
     _database.drop(server, KEPT_DATABASE + slug)
-    shutil.rmtree(kept, ignore_errors=True)
+    remove(kept)
 
 
 BACK: dict[str, t.Callable[[_backup.Settings, str], None]] = {
-    "stop": lambda _settings, slug: stop_units(slug),
+    "stop": lambda _settings, slug: _standstill.bring(slug),
     "clear": clear,
     "return": return_kept,
 }

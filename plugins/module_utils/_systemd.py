@@ -23,6 +23,9 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC")
 UNITS = "/etc/systemd/system"
 # Arguments of one systemctl call; far below the kernel's limit.
 SLICE = 400
+# Seconds after which a systemctl that says nothing is given up: longer than any unit of ours
+# takes to stop, and a slice of sockets to start.
+PATIENCE = 600.0
 # What a running space consists of, and what must not run for the others.
 ENABLED = ("space-php@{}.socket", "space-cron@{}.timer")
 STOPPED = (*ENABLED, "space-cron@{}.service", "space-php@{}.service", "space-redis@{}.service")
@@ -64,47 +67,84 @@ class SystemdError(Exception):
     """systemctl said no."""
 
 
+class SilenceError(SystemdError):
+    """systemctl said nothing: asking it again for each unit would take hours."""
+
+
+# Unit → why it did not obey. Whoever gets one looks at it: held by a policy test.
+Failures = dict[str, str]
+
+
 def systemctl(*arguments: str) -> str:
     """Run systemctl and return what it printed.
 
     Raises:
         SystemdError: it failed; the text is its own.
+        SilenceError: it did not come to an end.
 
     """
     command = ["systemctl", "--no-pager", "--no-ask-password", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
-    )
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SilenceError(
+            f"systemctl {arguments[0]} has not answered for {PATIENCE:.0f} seconds: look at "
+            "systemctl list-jobs, and run again once nothing hangs there"
+        ) from error
     if done.returncode != 0:
         raise SystemdError((done.stderr or done.stdout).strip()[-1000:])
     return done.stdout
 
 
-def in_slices(units: t.Sequence[str], *verb: str) -> dict[str, str]:
+def demand(units: t.Sequence[str], *verb: str) -> None:
+    """Run one systemctl verb over units that must all obey.
+
+    Raises:
+        SystemdError: one of them did not; each is named, with what systemd says.
+
+    """
+    if failed := in_slices(units, *verb):
+        words = (f"systemctl {verb[-1]} {unit}: {why}" for unit, why in failed.items())
+        raise SystemdError("; ".join(words))
+
+
+def in_slices(units: t.Sequence[str], *verb: str) -> Failures:
     """Run one systemctl verb over many units, some hundreds at a time.
 
     Where one of them fails, nobody knows what became of the others: each is asked for alone.
+    For the units of one space, see `demand`.
 
     Returns:
         Unit → why it failed.
 
     """
-    failed: dict[str, str] = {}
+    failed: Failures = {}
     for start in range(0, len(units), SLICE):
         some = units[start : start + SLICE]
         try:
             systemctl(*verb, "--", *some)
+        except SilenceError as error:
+            return failed | dict.fromkeys(units[start:], str(error))
         except SystemdError:
             failed |= one_by_one(some, *verb)
     return failed
 
 
-def one_by_one(units: t.Iterable[str], *verb: str) -> dict[str, str]:
+def one_by_one(units: t.Sequence[str], *verb: str) -> Failures:
     """Run one systemctl verb for each unit alone; return why it failed, by unit."""
-    failed = {}
-    for unit in units:
+    failed: Failures = {}
+    for number, unit in enumerate(units):
         try:
             systemctl(*verb, "--", unit)
+        except SilenceError as error:
+            return failed | dict.fromkeys(units[number:], str(error))
         except SystemdError as error:
             failed[unit] = str(error)
     return failed
@@ -209,7 +249,7 @@ def apply(steps: Plan, report: Report) -> None:
     Enabling is a link that the next boot reads. Reading all unit files again for it costs
     seconds once there are thousands of units.
     """
-    failed: dict[str, dict[str, str]] = {}
+    failed: dict[str, Failures] = {}
     for verb, units in asdict(steps).items():
         lasting = ["--no-reload"] if verb in {"disable", "enable"} else []
         failed[verb] = in_slices(units, *lasting, verb)

@@ -111,7 +111,10 @@ def main() -> None:
         module.exit_json(changed=False, skipped=True, msg="occ is not run in check mode")
     values = dict(module.params)
     arguments = shlex.split(values.pop("args"))
-    done = _occ.run(values.pop("space"), values.pop("php"), arguments, **values)
+    try:
+        done = _occ.run(values.pop("space"), values.pop("php"), arguments, **values)
+    except OSError as error:
+        module.fail_json(msg=f"occ was not run: {error}")
     result = {"changed": True, "rc": done.code, "stdout": done.stdout, "stderr": done.stderr}
     if done.code != 0:
         module.fail_json(msg=f"occ ended with {done.code}: {done.why()}", **result)

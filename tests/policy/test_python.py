@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from pathlib import Path
 
@@ -102,3 +103,45 @@ def test_scripts_stop_at_the_first_error():
     scripts = [p for p in files() if p.read_bytes()[:20].startswith((b"#!/bin/bash", b"#!/bin/sh"))]
     assert scripts
     assert [shown(p) for p in scripts if "set -eu" not in p.read_text(encoding="utf-8")] == []
+
+
+@functools.cache
+def outcomes() -> dict[tuple[str, str], str]:
+    """Return (module, function) → what kind of failure its value tells of."""
+    found = {}
+    for path in PYTHON:
+        for function in functions(path):
+            returns = ast.unparse(function.returns) if function.returns else ""
+            if returns.rpartition(".")[2] in {"Failures", "Outcome"}:
+                found[path.stem, function.name] = returns
+    return found
+
+
+def dropped(module: str, source: ast.Module) -> list[str]:
+    """Return the calls whose value tells of a failure, and is looked at by nobody."""
+    found = []
+    for node in ast.walk(source):
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+            continue
+        call, text = node.value, ast.unparse(node.value)
+        name = ast.unparse(call.func)
+        key = tuple(name.split(".")) if "." in name else (module, name)
+        checked = any(
+            one.arg == "check" and ast.unparse(one.value) == "True" for one in call.keywords
+        )
+        if key in outcomes() or (name == "subprocess.run" and not checked):
+            found.append(f"line {node.lineno}: {text[:70]}")
+    return found
+
+
+@pytest.mark.parametrize("path", under("plugins", "roles", "tools", suffix=".py"), ids=shown)
+def test_no_failure_is_dropped(path: Path):
+    """A function that returns what failed does not raise: whoever calls it must look."""
+    assert dropped(path.stem, tree(path)) == []
+
+
+def test_a_dropped_failure_would_be_found():
+    source = "_systemd.in_slices(units, 'stop')\nsubprocess.run(command, check=False)\n"
+    assert len(dropped("example", ast.parse(source))) == 2
+    kept = "failed = _systemd.in_slices(units, 'stop')\nsubprocess.run(command, check=True)\n"
+    assert dropped("example", ast.parse(kept)) == []

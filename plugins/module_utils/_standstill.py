@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""One space at a standstill: nothing of it runs, and nothing can wake it.
+
+Whoever moves or deletes a space's data brings it to a standstill before, and again before each
+step that a running PHP would spoil: time may have passed since the last one. That systemctl
+reports success is not taken for it: what counts is the state of the units, and that no process
+of the space's user is left, whoever started it.
+
+A file holds the units of the space down (a condition of theirs) until it is lifted: a
+request, a timer, another run or a reboot starts nothing meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _systemd
+
+# The same path as in the units' conditions (role spaces, __spaces_still).
+FOLDER = "/var/lib/archipel/still"
+# What could start the others comes first.
+WAKING = ("space-php@{}.socket", "space-cron@{}.timer")
+RUNNING = (
+    "space-cron@{}.service",
+    "space-php@{}.service",
+    "space-occ@{}.target",
+    "space-redis@{}.service",
+)
+AT_REST = frozenset({"inactive", "failed"})
+# Seconds in which the last processes of units that have stopped may still go.
+GRACE = 10.0
+PROC = "/proc"
+UNIT = re.compile(r"([^/\n]+\.(?:service|scope))$", re.MULTILINE)
+
+
+class StandstillError(_systemd.SystemdError):
+    """Something of a space still runs: nothing may be moved or deleted."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of a space's user."""
+
+    pid: int
+    name: str
+    # The unit that it belongs to; empty if to none.
+    unit: str
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"process {self.pid} ({self.name}{', of ' + self.unit if self.unit else ''})"
+
+
+def hold(slug: str) -> None:
+    """Let no unit of a space start from now on; a reboot does not change that."""
+    os.makedirs(FOLDER, mode=0o755, exist_ok=True)
+    Path(FOLDER, slug).touch(mode=0o644)
+
+
+def lift(slug: str) -> None:
+    """Let the units of a space start again. None is started."""
+    Path(FOLDER, slug).unlink(missing_ok=True)
+
+
+def bring(slug: str, user: int | None = None) -> None:
+    """Bring a space to a standstill. Can be repeated.
+
+    Args:
+        slug: the space.
+        user: the number of its user, where that may be gone already.
+
+    Raises:
+        SystemdError: a unit does not stop.
+        StandstillError: it is said to have stopped, and something still runs.
+
+    """
+    hold(slug)
+    for names in (WAKING, RUNNING):
+        try:
+            _systemd.demand([name.format(slug) for name in names], "stop")
+        except _systemd.SystemdError as error:
+            raise _systemd.SystemdError(refusal(slug, str(error))) from error
+    end = time.monotonic() + GRACE
+    while found := at_work(slug, user):
+        if time.monotonic() > end:
+            raise StandstillError(refusal(slug, found))
+        time.sleep(0.2)
+
+
+def refusal(slug: str, what: str) -> str:
+    """Return why nothing is done, and what to do. Pure."""
+    return (
+        f"{slug} is not at a standstill: {what}. What this step would have moved or deleted is "
+        "untouched. See what keeps it (systemctl status, systemctl list-jobs), end it or wait for "
+        "its end, and run the same playbook again: it goes on from here"
+    )
+
+
+def at_work(slug: str, user: int | None = None) -> str:
+    """Return in words what of a space runs, or is about to; empty if nothing."""
+    found = [f"{unit} is {state}" for unit, state in active_units(slug).items()]
+    found += [str(one) for one in processes(slug, user)]
+    return ", ".join(found)
+
+
+def active_units(slug: str) -> dict[str, str]:
+    """Return the units of a space that are not at rest, with their state."""
+    units = [name.format(slug) for name in (*WAKING, *RUNNING)]
+    shown = _systemd.properties(units, "ActiveState")
+    if lacking := [unit for unit in units if "ActiveState" not in shown.get(unit, {})]:
+        raise StandstillError(refusal(slug, f"systemd does not tell the state of {lacking[0]}"))
+    states = {unit: shown[unit]["ActiveState"] for unit in units}
+    return {unit: state for unit, state in states.items() if state not in AT_REST}
+
+
+def processes(slug: str, user: int | None = None) -> list[Process]:
+    """Return the processes of a space's user, those of occ and of people at a shell too."""
+    if user is None:
+        try:
+            user = pwd.getpwnam(f"space-{slug}").pw_uid
+        except KeyError:
+            return []
+    pids = sorted(int(name) for name in os.listdir(PROC) if name.isdecimal())
+    return [found for pid in pids if (found := process_of(pid, user))]
+
+
+def process_of(pid: int, user: int) -> Process | None:
+    """Return a process if it is a user's, by any of its user ids; None if not, or gone."""
+    try:
+        status = Path(PROC, str(pid), "status").read_text(encoding="utf-8", errors="replace")
+        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        # A zombie has ended: it only waits for its parent to read how.
+        if str(user) not in fields["Uid"].split() or fields["State"].startswith("Z"):
+            return None
+        groups = Path(PROC, str(pid), "cgroup").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    unit = UNIT.search(groups)
+    return Process(pid, fields["Name"], unit[1] if unit else "")
