@@ -14,6 +14,7 @@ class ActionModule(SpacesAction):
     """What the releases of a node must hold."""
 
     module = "spaces_application_set"
+    needs_place = False
 
     def desired(
         self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces

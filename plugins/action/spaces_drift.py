@@ -14,6 +14,7 @@ class ActionModule(SpacesAction):
     """What the node is compared with: all its spaces, whatever a run is narrowed to."""
 
     module = "spaces_drift"
+    needs_place = False
 
     def desired(
         self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces

@@ -13,6 +13,8 @@ from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _placement
+from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import RegistryError, shown
 from ansible_collections.archipel.spaces.plugins.plugin_utils._selection import select
 
 Spaces = list[dict[str, t.Any]]
@@ -41,10 +43,43 @@ def named(value: t.Any, variables: t.Mapping[str, t.Any], templar: Templar) -> S
     return found
 
 
+def refuse_unplaced(spaces: Spaces, placement: t.Mapping[str, t.Any]) -> None:
+    """Refuse spaces whose place nobody has written down: the next run could give it to others.
+
+    The first play of each playbook records them; --tags, --start-at-task and playbooks of one's own
+    may pass it by.
+
+    Args:
+        spaces: entries of the inventory.
+        placement: archipel_placement, as the inventory made it.
+
+    Raises:
+        AnsibleActionFail: there are some.
+    """
+    pending = placement.get("pending") or {}
+    here = sorted(pending.keys() & {space["slug"] for space in spaces})
+    if not here:
+        return
+    path = Path(placement["path"])
+    try:
+        known = _placement.read_lock(path).spaces
+    except RegistryError as error:
+        raise AnsibleActionFail(str(error)) from error
+    lost = [s for s in here if s not in known or known[s]._asdict() != dict(pending[s])]
+    if lost:
+        raise AnsibleActionFail(
+            f"{', '.join(lost)}: not in {shown(path)}; what is made without a line there could "
+            "get another number and machine in the next run. Nothing was done; begin with "
+            "playbooks/prepare.yml, which records it, and leave out --start-at-task and --skip-tags"
+        )
+
+
 class SpacesAction(ActionBase):
     """Turn the spaces and the settings of a node into the desired state of one module."""
 
     module = ""
+    # Whether the module makes things under a space's number, and so needs it to be recorded.
+    needs_place = True
     # What templates of this task may name; set by `run`.
     variables: t.Mapping[str, t.Any] = MappingProxyType({})
 
@@ -73,6 +108,8 @@ class SpacesAction(ActionBase):
             if name not in arguments:
                 raise AnsibleActionFail(f"archipel.spaces.{self.module} needs the option {name}")
         known = named(arguments["spaces"], task_vars or {}, self._templar)
+        if self.needs_place and not self._task.check_mode:
+            refuse_unplaced(known, self.variables.get("archipel_placement") or {})
         left_out = set(arguments.get("exclude", ()))
         # A space whose file has errors is left as it is: its user and folders stay declared.
         skipped = [{**s, "status": "suspended"} for s in arguments.get("skipped", ())]

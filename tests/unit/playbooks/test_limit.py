@@ -1,0 +1,106 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What --limit, --tags and -e only leave of a run, for every playbook."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.policy.tree import load
+from tests.unit.environment import ROOT, Environment
+
+PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+# They look at all machines together.
+WITHOUT_LIMIT = {"export", "purge", "restore", "rollback", "status", "upgrade"}
+# They make nothing for new spaces.
+WITHOUT_RECORD = {"check", "drift", "platform", "purge", "status"}
+# Nobody listens there: the connection is refused at once.
+MACHINES = """\
+web: {hosts: {node1: {ansible_host: 127.0.0.1, ansible_port: 1}, node2: {ansible_host: 127.0.0.1}}}
+db: {hosts: {node1: {}, node2: {}}}
+"""
+
+
+@pytest.fixture
+def two(environment: Environment) -> Environment:
+    environment.write("nodes.yml", MACHINES)
+    environment.placement()
+    return environment
+
+
+def run(environment: Environment, playbook: str, *options: str) -> tuple[int, str]:
+    path = str(ROOT / f"playbooks/{playbook}.yml")
+    done = environment.command("ansible-playbook", path, *options)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+class TestEveryPlaybook:
+    def test_begins_with_the_preparation(self, playbook: str):
+        first = load(ROOT / f"playbooks/{playbook}.yml")[0]
+        if playbook == "site":
+            assert first["ansible.builtin.import_playbook"] == "platform.yml"
+            assert first["vars"]["prepare_records"] is True
+            return
+        if playbook != "prepare":
+            assert first["ansible.builtin.import_playbook"] == "prepare.yml"
+            given = first.get("vars", {})
+            assert given.get("prepare_limit", True) is (playbook not in WITHOUT_LIMIT)
+            assert given.get("prepare_records", True) is (playbook not in WITHOUT_RECORD)
+            return
+        assert first["tags"] == ["always"], "with --tags too"
+
+    def test_says_nothing_to_localhost_alone_where_it_takes_a_limit(self, playbook: str):
+        """Such a play has no hosts then, and what it would have said is not said."""
+        plays = load(ROOT / f"playbooks/{playbook}.yml")
+        alone = [play["name"] for play in plays if play.get("hosts") == "localhost"]
+        assert alone == [] or playbook in WITHOUT_LIMIT
+
+    def test_refuses_a_limit_that_names_spaces(self, two: Environment, playbook: str):
+        refused(two, playbook, "velo-ecole")
+
+
+@pytest.mark.parametrize("limit", ["spaces", "node1,velo-ecole", "all:!amap"])
+def test_refuses_a_limit_that_leaves_some_spaces(two: Environment, limit: str):
+    two.space("amap")
+    refused(two, "spaces", limit)
+
+
+def refused(two: Environment, playbook: str, limit: str) -> None:
+    code, said = run(two, playbook, "--limit", limit)
+    assert code != 0
+    assert f"--limit {limit} names spaces, and takes machines" in said
+    assert "-e only=" in said
+    assert "spaces: {}" in two.lock.read_text()
+
+
+@pytest.mark.parametrize("playbook", sorted(WITHOUT_LIMIT))
+def test_refuses_any_limit_where_all_machines_are_looked_at(two: Environment, playbook: str):
+    code, said = run(two, playbook, "--limit", "node1")
+    assert code != 0
+    assert "this playbook takes no limit" in said
+    assert "-e only=on_<machine>" in said
+
+
+@pytest.mark.parametrize(
+    ("playbook", "options"),
+    [
+        ("spaces", ["--limit", "node1"]),
+        ("spaces", ["--limit", "all:!node2"]),
+        ("spaces", ["--tags", "spaces"]),
+        ("site", ["--limit", "web"]),
+        ("backup", ["--limit", "node1"]),
+    ],
+)
+def test_places_are_written_down_whatever_is_left_out(
+    two: Environment, playbook: str, options: list[str]
+):
+    """Before a machine is asked anything: none of these answers."""
+    code, said = run(two, playbook, *options)
+    assert "velo-ecole: {id: 70100, web: node1, db: node1}" in two.lock.read_text(), said
+    assert code != 0, "none of these machines answers"
+
+
+def test_a_limit_is_said_with_the_selection_that_was_meant(two: Environment):
+    _code, said = run(two, "spaces", "--limit", "velo-ecole:ring_canary")
+    assert "Narrow the run to spaces with -e only=velo-ecole,ring_canary." in said
