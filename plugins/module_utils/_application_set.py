@@ -17,6 +17,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 OWN = "archipel"
 # Stands for an application where a row is about a group.
 GROUP = "group/"
+# Before an application's name where a row says that a setting is stored under one type.
+TYPED = "typed/"
+# How Nextcloud numbers the types of settings (lib/public/IAppConfig.php); 0 is from before 29.
+SENSITIVE, MIXED, UNKNOWN = 1, 2, 0
 # What the operator tells, and what the space's own administrators chose.
 CHOICE = (OWN, "office")
 # Nextcloud encrypts some values itself; only Nextcloud can compare those.
@@ -27,6 +31,8 @@ CHUNK = 100
 OPEN_SINCE = (0, 3)
 # From here on it runs other commands in its own process.
 AROUND_SINCE = (0, 4)
+# From here on it stores settings so that readers of any type get them.
+MIXED_SINCE = (0, 5)
 SINCE = {"app_defaults": (0, 2), "logo": (0, 2), "office": (0, 2)}
 
 Rows = dict[tuple[str, str], str]
@@ -131,6 +137,8 @@ def drift(applied: Mapping[str, t.Any], rows: Rows) -> list[str]:
             current = rows.get((application, key))
             if current != stored(value) and not str(current).startswith(ENCRYPTED):
                 found.append(f"{application}/{key} was changed")
+            elif value is not None and (TYPED + application, key) in rows:
+                found.append(f"{application}/{key} has a type of its own")
     return found
 
 
@@ -146,11 +154,28 @@ def query(databases: Sequence[str], keys: Iterable[tuple[str, str]]) -> tuple[st
     for index, database in enumerate(databases):
         quoted = f"`{database.replace('`', '``')}`"
         selects.append(
-            f"SELECT {index}, appid, configkey, configvalue FROM {quoted}.`oc_appconfig` "
+            f"SELECT {index}, appid, configkey, configvalue, type FROM {quoted}.`oc_appconfig` "
             f"WHERE configkey = 'enabled' OR (appid, configkey) IN ({places})"
         )
-        selects.append(f"SELECT {index}, '{GROUP}', gid, '' FROM {quoted}.`oc_groups`")
+        selects.append(f"SELECT {index}, '{GROUP}', gid, '', {MIXED} FROM {quoted}.`oc_groups`")
     return " UNION ALL ".join(selects), values * len(databases)
+
+
+def loosening(database: str, keys: Iterable[tuple[str, str]]) -> tuple[str, list[str]]:
+    """Return the statement that lets readers of any type have these settings. Pure.
+
+    For releases whose own application stores them under one type: a value of another type than a
+    reader asks for ends the page. Whether Nextcloud has encrypted it stays noted.
+    """
+    pairs = sorted(keys)
+    places = ", ".join(["(%s, %s)"] * len(pairs))
+    quoted = f"`{database.replace('`', '``')}`"
+    return (
+        f"UPDATE {quoted}.`oc_appconfig` SET type = (type & {SENSITIVE}) | {MIXED} "
+        f"WHERE (type & ~{SENSITIVE}) NOT IN ({UNKNOWN}, {MIXED}) "
+        f"AND (appid, configkey) IN ({places})",
+        [text for pair in pairs for text in pair],
+    )
 
 
 def keys_of(applied: Mapping[str, t.Any]) -> set[tuple[str, str]]:
@@ -172,8 +197,11 @@ def read(connection: t.Any, databases: Sequence[str], keys: set[tuple[str, str]]
         sql, values = query(some, keys)
         with connection.cursor() as cursor:
             cursor.execute(sql, values)
-            for index, application, key, value in cursor.fetchall():
+            for index, application, key, value, kind in cursor.fetchall():
                 found[int(index)][application, key] = value or ""
+                typed = int(kind) & ~SENSITIVE not in (UNKNOWN, MIXED)
+                if typed and (application, key) in keys:
+                    found[int(index)][TYPED + application, key] = ""
         result += found
     return result
 

@@ -403,7 +403,25 @@ def apply(item: Item, node: Node) -> list[str]:
         # Without it there is no such command.
         occ(item, node, ["app:enable", "archipel"])
         printed = occ(item, node, APPLY, stdin=wanted)
+    loosen(item, node)
     return mark_applied(item, node, read_answer(printed))
+
+
+def loosen(item: Item, node: Node) -> None:
+    """Let readers of any type have what a space was told, where its own application does not.
+
+    A release keeps the application that it was built with.
+    """
+    version = own_version(node.releases, item["release"])
+    keys = _application_set.keys_of(item["applied"])
+    if not keys or _application_set.numbers_of(version) >= _application_set.MIXED_SINCE:
+        return
+    connection = node.connect(item["database"])
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(*_application_set.loosening(item["database"]["name"], keys))
+    finally:
+        connection.close()
 
 
 def read_answer(printed: str) -> dict[str, t.Any]:

@@ -21,7 +21,7 @@ Web::serve(
         if (preg_match('#^/apps/([a-z0-9_]+)(/.*)$#', $path, $parts) === 1 && $web->serveApplication($parts[1], $parts[2])) {
             return;
         }
-        (new Pages($server))->show($path);
+        (new Pages($server))->show($path, $web->account());
     },
     static fn (HttpError $error) => Pages::error($error),
 );

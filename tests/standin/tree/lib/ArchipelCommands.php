@@ -35,6 +35,11 @@ final class ArchipelCommands extends Command
         return [$status, $output];
     }
 
+    public function check(): int
+    {
+        return $this->print(Report::check(new ArchipelSpace($this->server), $this->input->text('input')));
+    }
+
     public function status(): int
     {
         return $this->print(Report::status(new ArchipelSpace($this->server)));

@@ -61,7 +61,29 @@ final class ArchipelSpace implements Space
 
     public function saveSetting(string $app, string $key, string|int|float|bool|array|null $value): void
     {
-        $this->server->settings->set($app, $key, $value);
+        $settings = $this->server->settings;
+        if ($value === null) {
+            $settings->set($app, $key, null);
+            return;
+        }
+        $settings->retype($app, $key, Settings::MIXED);
+        $settings->setMixed($app, $key, Settings::stored($value));
+    }
+
+    public function isTyped(string $app, string $key): bool
+    {
+        return !in_array($this->server->settings->type($app, $key), [0, Settings::MIXED], true);
+    }
+
+    /** None here: a key has no declared type, and can always be read as the one it is stored under. */
+    public function unreadable(): array
+    {
+        return [];
+    }
+
+    public function readableAs(string $app, string $key): array
+    {
+        return $this->server->settings->readers($app, $key);
     }
 
     public function logo(): ?string

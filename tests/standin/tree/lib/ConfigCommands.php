@@ -60,12 +60,19 @@ final class ConfigCommands extends Command
     public function appSet(): int
     {
         [$app, $name] = [$this->input->argument('app'), $this->input->argument('name')];
-        $value = $this->typed($this->input->text('value'), $this->input->text('type'));
-        if ($this->server->settings->get($app, $name) === $this->plain($value)) {
+        $settings = $this->server->settings;
+        $types = ['mixed' => Settings::MIXED, 'integer' => 8, 'boolean' => 32] + Settings::TYPES;
+        $before = $settings->type($app, $name);
+        // Without --type, a value keeps the type it is stored under.
+        $wanted = $this->input->text('type') === '' ? $before : $types[$this->input->text('type')] ?? throw new HintException('Unknown value type');
+        $type = (string)array_search($wanted ?: Settings::MIXED, $types, true);
+        $value = $this->typed($this->input->text('value'), $type === 'mixed' ? 'string' : $type);
+        if ($settings->get($app, $name) === Settings::stored($value) && $before === $types[$type]) {
             return $this->say('Config value were not updated');
         }
-        $this->server->settings->set($app, $name, $value);
-        return $this->say("Config value '$name' for app '$app' is now set to '{$this->plain(is_array($value) ? json_encode($value) : $value)}', stored as {$this->input->text('type', 'mixed')} in fast cache");
+        $settings->retype($app, $name, $types[$type]);
+        $type === 'mixed' ? $settings->setMixed($app, $name, (string)$value) : $settings->set($app, $name, $value);
+        return $this->say("Config value '$name' for app '$app' is now set to '{$settings->get($app, $name)}', stored as $type in fast cache");
     }
 
     public function appDelete(): int
@@ -116,7 +123,9 @@ final class ConfigCommands extends Command
         }
         foreach ($wanted['apps'] ?? [] as $app => $settings) {
             foreach ($settings as $key => $value) {
-                $this->server->settings->set($app, $key, $value);
+                $value === null
+                    ? $this->server->settings->set($app, $key, null)
+                    : $this->server->settings->setMixed($app, $key, Settings::stored($value));
             }
         }
         return $this->say("Config successfully imported from: $file");

@@ -53,6 +53,7 @@ final class Console
     ];
     private const OF_ARCHIPEL = [
         'archipel:apply' => ['--input= --dry-run --before=* --after=*', ArchipelCommands::class, 'apply'],
+        'archipel:check' => ['--input=', ArchipelCommands::class, 'check'],
         'archipel:status' => ['', ArchipelCommands::class, 'status'],
     ];
 

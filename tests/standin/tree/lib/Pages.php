@@ -19,7 +19,8 @@ final class Pages
         $this->requestToken = $_SESSION['requesttoken'] ??= bin2hex(random_bytes(16));
     }
 
-    public function show(string $path): void
+    /** @param string|null $account that the request proves to be */
+    public function show(string $path, ?string $account = null): void
     {
         $reset = '#^/lostpassword/(reset/form|set)/([^/]+)/([^/]+)$#';
         if (preg_match($reset, $path, $parts) === 1) {
@@ -29,9 +30,20 @@ final class Pages
         match ($path) {
             '', '/' => $this->redirect('/login'),
             '/login' => $this->login(),
-            '/apps/files', '/apps/files/' => $this->redirect('/login?redirect_url=' . rawurlencode('/apps/files')),
+            '/apps/files', '/apps/files/' => $account !== null ? $this->files() : $this->redirect('/login?redirect_url=' . rawurlencode('/apps/files')),
             default => throw new HttpError(404, 'NotFound', 'Page not found'),
         };
+    }
+
+    /** Newer releases read here as a flag what older ones read as a text. */
+    private function files(): void
+    {
+        $settings = $this->server->settings;
+        $sharing = 'outgoing_server2server_share_enabled';
+        $shares = (int)$this->server->version >= 33
+            ? $settings->flag('files_sharing', $sharing, true)
+            : ($settings->get('files_sharing', $sharing) ?? 'yes') === 'yes';
+        $this->page('Files', $shares ? '<p>Shares with other servers are possible.</p>' : '');
     }
 
     public static function error(HttpError $error): void

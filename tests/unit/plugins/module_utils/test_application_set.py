@@ -50,6 +50,9 @@ def test_a_space_as_it_was_told_has_not_drifted():
         ({("archipel", "enabled"): "no"}, ["archipel is off"]),
         ({("core", "number"): "8"}, ["core/number was changed"]),
         ({("core", "gone"): "x"}, ["core/gone was changed"]),
+        # Readers of another type are refused, though the value is right.
+        ({("typed/core", "number"): ""}, ["core/number has a type of its own"]),
+        ({("typed/core", "gone"): ""}, []),
         ({("richdocuments", "enabled"): "no"}, ["richdocuments is off"]),
         ({("onlyoffice", "enabled"): "yes"}, ["onlyoffice is on"]),
         # Nextcloud alone can read what it has encrypted.
@@ -125,7 +128,8 @@ def test_many_spaces_are_read_in_few_queries(spaces):
 
         def fetchall(self):
             count = self.asked[-1].count("oc_appconfig")
-            return [(index, "calendar", "enabled", "yes") for index in range(count)]
+            on = [(index, "calendar", "enabled", "yes", 4) for index in range(count)]
+            return [*on, (0, "core", "flag", "1", 4)]
 
     class Connection:
         def cursor(self):
@@ -134,9 +138,36 @@ def test_many_spaces_are_read_in_few_queries(spaces):
     cursor = Cursor()
     names = [f"space_s{number}" for number in range(spaces)]
     rows = _application_set.read(Connection(), names, {("core", "flag")})
-    assert rows == [{("calendar", "enabled"): "yes"}] * spaces
+    on = {("calendar", "enabled"): "yes"}
+    # Of what was told, the type is known too: every hundred spaces are one query.
+    assert rows[0] == {**on, ("core", "flag"): "1", ("typed/core", "flag"): ""}
+    assert [row for row in rows if len(row) == 1] == [on] * (spaces - len(cursor.asked))
     assert len(cursor.asked) == -(-spaces // 100)
     assert all(f"`{name}`.`oc_appconfig`" in "".join(cursor.asked) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed"),
+    # 0 is from before Nextcloud 29; 1 says that a value is encrypted; 2 is mixed.
+    [(0, False), (2, False), (3, False), (4, True), (5, True), (8, True), (32, True), (64, True)],
+)
+def test_a_type_of_its_own_is_told_from_any_and_from_none(kind, typed):
+    class Connection:
+        cursor = __enter__ = lambda self: self
+        execute = __exit__ = lambda *_: None
+
+        def fetchall(self):
+            return [(0, "core", "flag", "1", kind)]
+
+    (rows,) = _application_set.read(Connection(), ["space_amap"], {("core", "flag")})
+    assert (("typed/core", "flag") in rows) == typed
+
+
+def test_a_type_is_taken_back_from_what_was_told_and_nothing_else():
+    sql, values = _application_set.loosening("space_a`b", {("core", "flag"), ("files", "list")})
+    assert values == ["core", "flag", "files", "list"]
+    assert sql.startswith("UPDATE `space_a``b`.`oc_appconfig` SET type = (type & 1) | 2 WHERE ")
+    assert sql.endswith("(type & ~1) NOT IN (0, 2) AND (appid, configkey) IN ((%s, %s), (%s, %s))")
 
 
 def test_a_release_that_lacks_something_is_named_once_with_the_remedy(tmp_path):

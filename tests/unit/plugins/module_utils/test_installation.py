@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _files,
     _installation,
     _journal,
     _occ,
@@ -290,3 +291,25 @@ def test_when_the_time_is_up_no_further_space_is_begun(tmp_path, monkeypatch):
     node = t.cast("_installation.Node", None)
     outcomes = _installation.carry_out_all(todo, node, 1, 30)
     assert outcomes == [(["amap"], ""), (["chorale"], ""), None, None]
+
+
+@pytest.mark.parametrize(("version", "loosened"), [("0.4.1", 1), ("0.5.0", 0), ("1.0.0", 0)])
+def test_what_an_older_application_stored_under_one_type_is_mended(
+    tmp_path, monkeypatch, version, loosened
+):
+    """A release keeps the application it was built with; spaces on it are mended all the same."""
+    place, connection = node(tmp_path)
+    (tmp_path / "spaces" / "amap").mkdir(parents=True)
+    (tmp_path / "releases").mkdir()
+    manifest = {"applications": {"archipel": {"version": version}}}
+    (tmp_path / "releases" / "33.0.9.json").write_text(json.dumps(manifest))
+    monkeypatch.setattr(_installation, "occ", lambda *_, **__: '{"changes": ["set core/flag"]}')
+    monkeypatch.setattr(_files, "write_file", lambda _: None)
+    monkeypatch.setattr(_installation, "own_version", _installation.own_version.__wrapped__)
+    told = {**ITEM, "applied": {"app_config": {"core": {"flag": True}}}}
+    assert _installation.apply(told, place) == ["set core/flag"]
+    assert [sql.split(" WHERE")[0] for sql in connection.executed] == [
+        "UPDATE `space_amap`.`oc_appconfig` SET type = (type & 1) | 2"
+    ] * loosened
+    assert _installation.apply({**ITEM, "applied": {}}, place) == ["set core/flag"]
+    assert len(connection.executed) == loosened

@@ -157,7 +157,7 @@ class Server:
         elif "information_schema" in sql:
             self.rows = [(name, 4096) for name in values]
         else:
-            self.rows = [(0, "files", "enabled", "yes"), (0, "deck", "enabled", "no")]
+            self.rows = [(0, "files", "enabled", "yes", 4), (0, "deck", "enabled", "no", 4)]
 
     def fetchone(self):
         return self.rows[0]

@@ -7,9 +7,11 @@ declare(strict_types=1);
 
 namespace OCA\Archipel;
 
+use OC\AppConfig;
 use OC\Installer;
 use OCA\Archipel\Converge\Administrator;
 use OCA\Archipel\BackgroundJob\SwitchOffice;
+use OCA\Archipel\Converge\Converger;
 use OCA\Archipel\Converge\Invitation;
 use OCA\Archipel\Converge\Office;
 use OCA\Archipel\Converge\Space;
@@ -20,9 +22,12 @@ use OCP\App\IAppManager;
 use OCP\DB\QueryBuilder\IQueryBuilder;
 use OCP\BackgroundJob\IJobList;
 use OCP\Defaults;
+use OCP\Exceptions\AppConfigTypeConflictException;
+use OCP\Exceptions\AppConfigUnknownKeyException;
 use OCP\Files\NotFoundException;
 use OCP\Group\ISubAdmin;
 use OCP\Http\Client\IClientService;
+use OCP\IAppConfig;
 use OCP\IConfig;
 use OCP\IDBConnection;
 use OCP\IGroup;
@@ -111,36 +116,108 @@ final class NextcloudSpace implements Space
 
     public function setting(string $app, string $key): ?string
     {
-        // Read past the typed interface: a key may be stored under any type, lazily or not.
-        $query = $this->database->getQueryBuilder();
-        $query->select('configvalue')->from('appconfig')
-            ->where($query->expr()->eq('appid', $query->createNamedParameter($app)))
-            ->andWhere($query->expr()->eq('configkey', $query->createNamedParameter($key)));
-        $value = $query->executeQuery()->fetchOne();
-        if ($value === false || $value === null) {
-            return null;
-        }
+        $value = $this->row($app, $key)['configvalue'] ?? null;
         // Nextcloud encrypts what it holds for a secret.
-        return str_starts_with((string)$value, '$AppConfigEncryption$')
-            ? Server::get(\OCP\IAppConfig::class)->getValueString($app, $key, '', Server::get(\OCP\IAppConfig::class)->isLazy($app, $key))
-            : (string)$value;
+        return $value !== null && str_starts_with($value, '$AppConfigEncryption$')
+            ? Server::get(IAppConfig::class)->getValueString($app, $key, '', Server::get(IAppConfig::class)->isLazy($app, $key))
+            : $value;
     }
 
+    public function isTyped(string $app, string $key): bool
+    {
+        $type = (int)($this->row($app, $key)['type'] ?? 0) & ~IAppConfig::VALUE_SENSITIVE;
+        return !in_array($type, [0, IAppConfig::VALUE_MIXED], true);
+    }
+
+    /**
+     * As mixed: releases and applications read the same key as a text, a number or a flag, each
+     * at its time, and a value that is stored under one type is refused to every other reader.
+     */
     public function saveSetting(string $app, string $key, string|int|float|bool|array|null $value): void
     {
-        $settings = Server::get(\OCP\IAppConfig::class);
+        $settings = Server::get(AppConfig::class);
         // Another process may have changed it meanwhile; a value that is still the same in a
         // stale cache would not be written.
         $settings->clearCache();
-        $lazy = $this->setting($app, $key) !== null && $settings->isLazy($app, $key);
-        match (true) {
-            $value === null => $settings->deleteKey($app, $key),
-            is_bool($value) => $settings->setValueBool($app, $key, $value, $lazy),
-            is_int($value) => $settings->setValueInt($app, $key, $value, $lazy),
-            is_float($value) => $settings->setValueFloat($app, $key, $value, $lazy),
-            is_array($value) => $settings->setValueArray($app, $key, $value, $lazy),
-            default => $settings->setValueString($app, $key, $value, $lazy),
-        };
+        if ($value === null) {
+            $settings->deleteKey($app, $key);
+            return;
+        }
+        $there = $this->row($app, $key) !== null;
+        $lazy = $there && $settings->isLazy($app, $key);
+        if ($there) {
+            // A type of its own refuses the writer too.
+            $settings->updateType($app, $key, IAppConfig::VALUE_MIXED);
+        }
+        $settings->setValueMixed($app, $key, (string)Converger::stored($value), $lazy);
+        // Nextcloud gives a key the type that its application declares, whatever was asked.
+        $settings->updateType($app, $key, IAppConfig::VALUE_MIXED);
+    }
+
+    public function unreadable(): array
+    {
+        $settings = Server::get(AppConfig::class);
+        $settings->clearCache();
+        $unreadable = [];
+        foreach (array_keys($this->applications()) as $app) {
+            foreach ($settings->getKeys($app) as $key) {
+                try {
+                    $readers = $this->readers($settings, $app, $key);
+                } catch (AppConfigUnknownKeyException) {
+                    // The row of a key that goes by another name now: nobody reads it any more.
+                    continue;
+                }
+                if ($readers === []) {
+                    $unreadable[] = "$app/$key";
+                }
+            }
+        }
+        return $unreadable;
+    }
+
+    public function readableAs(string $app, string $key): array
+    {
+        $settings = Server::get(AppConfig::class);
+        $settings->clearCache();
+        return $this->readers($settings, $app, $key);
+    }
+
+    /** @return list<string> */
+    private function readers(AppConfig $settings, string $app, string $key): array
+    {
+        $lazy = $settings->isLazy($app, $key);
+        $getters = [
+            'string' => fn () => $settings->getValueString($app, $key, '', $lazy),
+            'int' => fn () => $settings->getValueInt($app, $key, 0, $lazy),
+            'float' => fn () => $settings->getValueFloat($app, $key, 0, $lazy),
+            'bool' => fn () => $settings->getValueBool($app, $key, false, $lazy),
+            'array' => fn () => $settings->getValueArray($app, $key, [], $lazy),
+        ];
+        $readers = [];
+        foreach ($getters as $type => $get) {
+            try {
+                $get();
+                $readers[] = $type;
+            } catch (AppConfigTypeConflictException) {
+                // This is what is asked for: who may read it, and who may not.
+            }
+        }
+        return $readers;
+    }
+
+    /**
+     * Read past the typed interface: a key may be stored under any type, lazily or not.
+     *
+     * @return array{configvalue: string, type: int|string}|null
+     */
+    private function row(string $app, string $key): ?array
+    {
+        $query = $this->database->getQueryBuilder();
+        $query->select('configvalue', 'type')->from('appconfig')
+            ->where($query->expr()->eq('appid', $query->createNamedParameter($app)))
+            ->andWhere($query->expr()->eq('configkey', $query->createNamedParameter($key)));
+        $row = $query->executeQuery()->fetch();
+        return $row === false ? null : ['configvalue' => (string)$row['configvalue'], 'type' => $row['type']];
     }
 
     public function logo(): ?string

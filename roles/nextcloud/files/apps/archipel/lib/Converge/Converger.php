@@ -104,7 +104,7 @@ final class Converger
     {
         foreach ($desired->appConfig as $app => $settings) {
             foreach ($settings as $key => $value) {
-                if ($this->space->setting($app, $key) !== self::stored($value)) {
+                if ($this->space->setting($app, $key) !== self::stored($value) || $this->space->isTyped($app, $key)) {
                     // The value may be a secret: only its name is reported.
                     $what = $value === null ? 'remove' : 'set';
                     $this->step("$what $app/$key", fn () => $this->space->saveSetting($app, $key, $value));

@@ -62,6 +62,23 @@ final class Report
         ]), '');
     }
 
+    /** Whether what is set in a space can be read: all of it, and what a document imposes as it imposes it. */
+    public static function check(Space $space, string $file): self
+    {
+        $json = $file === '' ? '{}' : @file_get_contents($file === '-' ? 'php://stdin' : $file);
+        if ($json === false) {
+            return new self(self::INVALID, '', "archipel:check: $file cannot be read");
+        }
+        try {
+            $check = new Check($space, DesiredState::fromJson($json));
+        } catch (InvalidState $invalid) {
+            return new self(self::INVALID, '', implode("\n", array_map(fn ($problem) => "archipel:check: $problem", $invalid->problems)));
+        }
+        $problems = $check->problems();
+        $answer = ['problems' => $problems, 'imposed' => (object)$check->imposed()];
+        return new self($problems === [] ? self::DONE : self::FAILED, self::json($answer), implode("\n", $problems));
+    }
+
     private static function json(mixed $value): string
     {
         return json_encode($value, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);

@@ -34,7 +34,17 @@ interface Space
     /** The stored value as Nextcloud keeps it (a string), or null when the key is not set. */
     public function setting(string $app, string $key): ?string;
 
+    /** Whether a value is stored under one type, so that who reads the key as another is refused. */
+    public function isTyped(string $app, string $key): bool;
+
+    /** Stores a value so that it can be read as any type; null removes the key. */
     public function saveSetting(string $app, string $key, string|int|float|bool|array|null $value): void;
+
+    /** @return list<string> "application/key" of all settings of enabled applications that no typed reader gets */
+    public function unreadable(): array;
+
+    /** @return list<string> of string, int, float, bool, array: as what a setting that is there can be read */
+    public function readableAs(string $app, string $key): array;
 
     /** SHA-256 of the picture that is the logo now, or null where people see Nextcloud's. */
     public function logo(): ?string;
