@@ -28,7 +28,7 @@ ENCRYPTED = "$AppConfigEncryption$"
 CHUNK = 100
 # Keys of the document that `occ archipel:apply` takes, by the version of the application that
 # first knew them. A release keeps the application it was built with; it refuses other keys.
-OPEN_SINCE = (0, 3)
+OF_SUITES_SINCE = {"open": (0, 3), "served": (0, 5)}
 # From here on it runs other commands in its own process.
 AROUND_SINCE = (0, 4)
 # From here on it stores settings so that readers of any type get them.
@@ -72,9 +72,10 @@ def understood(applied: Mapping[str, t.Any], version: str) -> dict[str, t.Any]:
     """Return what a space is told, less what the application in its release cannot know. Pure."""
     numbers = numbers_of(version)
     known = {key: value for key, value in applied.items() if SINCE.get(key, numbers) <= numbers}
-    if numbers < OPEN_SINCE and "office" in known:
+    unknown = {key for key, since in OF_SUITES_SINCE.items() if numbers < since}
+    if unknown and "office" in known:
         suites = {
-            name: {key: value for key, value in suite.items() if key != "open"}
+            name: {key: value for key, value in suite.items() if key not in unknown}
             for name, suite in known["office"]["suites"].items()
         }
         known["office"] = {**known["office"], "suites": suites}

@@ -66,11 +66,16 @@ def config_of(kept: t.Mapping[str, str]) -> str:
     state = {
         "passwordsalt": random(MIXED, 30),
         "secret": random(MIXED + "+/", 48),
-        "instanceid": "oc" + random(LOWER, 10),
+        "instanceid": instance_id(),
         **{key: kept[key] for key in KEPT if key in kept},
     }
     rows = "".join(f"  '{key}' => '{value}',\n" for key, value in state.items())
     return f"<?php\n$CONFIG = array (\n{rows}  'installed' => true,\n);\n"
+
+
+def instance_id() -> str:
+    """Return an instance id as Nextcloud makes them (lib/private/legacy/OC_Util.php)."""
+    return "oc" + random(LOWER, 10)
 
 
 def random(alphabet: str, length: int) -> str:

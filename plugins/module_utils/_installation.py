@@ -41,6 +41,13 @@ SETUP_ACCOUNT = "archipel-setup"
 LOCK = "installations"
 # Two spaces installed side by side must not both write the template.
 SAVING = threading.Lock()
+# What a release, or an application that is turned on, leaves out of a database.
+MISSING = tuple(
+    (f"db:add-missing-{what}", "--no-interaction")
+    for what in ("columns", "indices", "primary-keys")
+)
+# How the application reports that it turned another one on.
+TURNED_ON = "enable application "
 # `{input}` stands for a private file with the wanted state.
 APPLY = ("archipel:apply", "--input={input}")
 JOURNAL, APPLIED, LOGO = ".installing", ".applied", "logo"
@@ -256,18 +263,31 @@ def clear(item: Item, node: Node) -> None:
     Path(f"{node.root}/{item['space']}/config/config.php").unlink(missing_ok=True)
 
 
-def occ(item: Item, node: Node, arguments: t.Sequence[str], stdin: str | None = None) -> str:
-    """Run occ for a space and return what it printed.
+def occ(
+    item: Item,
+    node: Node,
+    arguments: t.Sequence[str],
+    stdin: str | None = None,
+    more: t.Sequence[t.Sequence[str]] = (),
+) -> str:
+    """Run occ for a space, and further commands after it; return what was printed.
 
     Raises:
         InstallationError: it failed.
 
     """
     outcome = _occ.run(
-        item["space"], node.php, arguments, root=node.root, stdin=stdin, lines=node.sandbox
+        item["space"],
+        node.php,
+        arguments,
+        root=node.root,
+        stdin=stdin,
+        lines=node.sandbox,
+        more=more,
     )
     if outcome.code != 0:
-        raise InstallationError(f"occ {arguments[0]}: {outcome.why()}")
+        failed = outcome.failed((arguments, *more)[-1][0])
+        raise InstallationError(f"occ {failed}: {outcome.why()}")
     return outcome.stdout
 
 
@@ -292,10 +312,21 @@ def install(item: Item, node: Node) -> None:
         if golden and not golden.ready:
             # Enabling two dozen applications is most of the work: the template has it done.
             occ(item, node, APPLY, stdin=json.dumps(item["template"]))
+        complete(item, node)
+        if golden and not golden.ready:
             keep(golden, item, node)
     tidy(item, node)
     mark_data(f"{base}/data", item["id"])
     journal.unlink()
+
+
+def complete(item: Item, node: Node) -> None:
+    """Add what Nextcloud leaves to the operator: columns, indices, primary keys.
+
+    In processes of their own: an application names its part only where it was on from the start.
+    """
+    first, *others = MISSING
+    occ(item, node, first, more=others)
 
 
 def golden_of(item: Item, node: Node) -> _golden.Golden | None:
@@ -309,7 +340,7 @@ def golden_of(item: Item, node: Node) -> _golden.Golden | None:
     if not node.golden or not can or item["database"]["password"] is not None:
         return None
     # Another application set is another template: what it no longer names must not come along.
-    made_of = [manifest, item["template"]]
+    made_of = [manifest, item["template"], MISSING]
     build = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     return _golden.Golden(Path(node.golden, os.path.basename(release)), build)
 
@@ -325,8 +356,10 @@ def keep(golden: _golden.Golden, item: Item, node: Node) -> None:
 def run_installer(item: Item, node: Node) -> None:
     """Run Nextcloud's own installer, and enable the application that the rest goes through."""
     base, database = f"{node.root}/{item['space']}", item["database"]
-    # occ runs only as the user who owns the state file.
-    seed(f"{base}/config/config.php", "<?php\n$CONFIG = [];\n", item["id"])
+    # occ runs only as the user who owns the state file. It has an instance id: the installer makes
+    # none, and what makes one later writes the operator's keys into the file as well.
+    start = f"<?php\n$CONFIG = array (\n  'instanceid' => '{_golden.instance_id()}',\n);\n"
+    seed(f"{base}/config/config.php", start, item["id"])
     arguments = [
         *("maintenance:install", "--no-interaction", "--database=mysql"),
         f"--database-host={database['address']}",
@@ -403,8 +436,16 @@ def apply(item: Item, node: Node) -> list[str]:
         # Without it there is no such command.
         occ(item, node, ["app:enable", "archipel"])
         printed = occ(item, node, APPLY, stdin=wanted)
+    answer = read_answer(printed)
     loosen(item, node)
-    return mark_applied(item, node, read_answer(printed))
+    if turned_on(answer):
+        complete(item, node)
+    return mark_applied(item, node, answer)
+
+
+def turned_on(answer: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether applications were turned on. Pure."""
+    return any(str(change).startswith(TURNED_ON) for change in answer.get("changes", []))
 
 
 def loosen(item: Item, node: Node) -> None:

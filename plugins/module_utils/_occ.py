@@ -15,7 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _files, _standstill
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _config,
+    _files,
+    _standstill,
+)
 
 SANDBOX = "/etc/archipel/sandbox/space.conf"
 # Where compiled code is to be had, it is in a file of its own (module nextcloud_opcache).
@@ -170,7 +174,24 @@ def run(
             text=True,
             check=False,
         )
+    take_back(f"{root}/{slug}")
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def take_back(home: str) -> None:
+    """Take the operator's keys out of a space's state file again.
+
+    Whenever Nextcloud stores a key of its own, it writes all that it has read into config.php, what
+    it read in managed.config.php with it: a copy that would stay in force when that one changes.
+    """
+    path = f"{home}/config/config.php"
+    managed = _config.keys(_files.read_text(f"{home}/config/managed.config.php"))
+    text = _files.read_text(path)
+    cleaned = _config.without(text, managed)
+    if cleaned != text:
+        owner = os.stat(path)
+        item = {"path": path, "content": cleaned, "uid": owner.st_uid, "gid": owner.st_gid}
+        _files.write_file({**item, "mode": 0o640})
 
 
 def request(

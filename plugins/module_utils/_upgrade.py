@@ -66,10 +66,6 @@ BARRIER_TEXT = """\
 $CONFIG = PHP_SAPI === 'cli' || hash_equals('{key}', $_SERVER['HTTP_X_ARCHIPEL_PROBE'] ?? '')
     ? [] : ['maintenance' => true];
 """
-MISSING = tuple(
-    (f"db:add-missing-{what}", "--no-interaction")
-    for what in ("columns", "indices", "primary-keys")
-)
 
 # Accounts that are not disabled and that somebody has logged in to, and when.
 SEEN = """
@@ -309,6 +305,7 @@ def occ(
     if job.ready is not None:
         ready, job.ready = job.ready, None
         outcome = ready.run(_occ.request(arguments, stdin=stdin, more=more))
+        _occ.take_back(job.home)
     else:
         outcome = _occ.run(
             job.slug,
@@ -505,7 +502,7 @@ def following(job: Job) -> list[str]:
     version = _installation.own_version(releases, job.journal["to"])
     if _application_set.numbers_of(version) < _application_set.AROUND_SINCE:
         return []
-    before = (f"--before={json.dumps(command)}" for command in MISSING)
+    before = (f"--before={json.dumps(command)}" for command in _installation.MISSING)
     after = (f"--after={json.dumps(command)}" for command in token_commands(job))
     return [*_installation.APPLY, *before, *after]
 
@@ -550,7 +547,16 @@ def note_answer(job: Job, wanted: Mapping[str, t.Any], answer: Mapping[str, t.An
             keep_token(job, one["output"])
         else:
             job.log(f"{one['command']}: {one['output']}")
+    if _installation.turned_on(answer):
+        # Their part of the database is named only where they were on from the start.
+        add_missing(job)
     job.journal["told"] = True
+
+
+def add_missing(job: Job) -> None:
+    """Add the columns, indices and primary keys that Nextcloud leaves to the operator."""
+    first, *others = _installation.MISSING
+    occ(job, *first, more=others)
 
 
 def token_commands(job: Job) -> list[list[str]]:
@@ -605,8 +611,7 @@ def tell(job: Job, told: Mapping[str, t.Any]) -> None:
 
     What Nextcloud leaves to the operator: columns, indices, primary keys. Then its application set.
     """
-    first, *others = MISSING
-    occ(job, *first, more=others)
+    add_missing(job)
     for what in _installation.apply(told, job.settings.node):
         job.log(f"applied: {what}")
     if command := token_commands(job):

@@ -335,8 +335,12 @@ def wiring(
 
 def told(space: t.Mapping[str, t.Any], suite: str, details: Suite) -> Entry:
     """What the application archipel in a space knows of a suite."""
-    known = {"name": details["name"], "application": details["application"]}
     server = space.get("office_servers", {}).get(suite)
+    known = {
+        "name": details["name"],
+        "application": details["application"],
+        "served": bool(server),
+    }
     if not server or not details.get("open"):
         return known
     # No secret is asked for here: this is kept where the space's own code reads it.

@@ -324,6 +324,47 @@ class TestMySpace:
             assert word not in section
 
 
+class TestOffice:
+    """What the page says of the suites that there are."""
+
+    @pytest.fixture
+    def page(self, occ: Occ, administrator: Person) -> Iterator[Callable[[dict[str, Any]], str]]:
+        def shown(suites: dict[str, Any]) -> str:
+            desired = {**DESIRED, "office": {**DESIRED["office"], "suites": suites}}
+            assert occ("archipel:apply", stdin=json.dumps(desired)).code == 0
+            # What occ has set, the web side may read from its memory for some seconds.
+            time.sleep(4)
+            text = administrator.client.get("/index.php/settings/admin/archipel").text
+            return text[text.index('id="archipel-office"') :].split("</section>")[0]
+
+        yield shown
+        occ("archipel:apply", stdin=json.dumps(DESIRED))
+
+    def test_where_there_is_one_suite_nothing_can_be_chosen(
+        self, page: Callable[[dict[str, Any]], str]
+    ):
+        section = page({"first": SUITES["first"]})
+        assert "First &lt;Suite&gt;" in section
+        assert "Utiliser cette suite" not in section
+        assert "<form" not in section
+        assert "radio" not in section
+
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_a_suite_without_a_server_is_not_said_to_be_in_use(
+        self, page: Callable[[dict[str, Any]], str], count: int
+    ):
+        suites = {name: {**suite, "served": False} for name, suite in SUITES.items()}
+        section = page(dict(list(suites.items())[:count]))
+        assert "en service" not in section
+        assert "Aucun serveur de cette suite" in section
+
+    def test_a_suite_with_a_server_is_in_use(self, page: Callable[[dict[str, Any]], str]):
+        section = page({name: {**suite, "served": True} for name, suite in SUITES.items()})
+        assert section.count("en service") == 1
+        assert "sans serveur" not in section
+        assert "Aucun serveur" not in section
+
+
 class TestSwitch:
     @pytest.fixture(autouse=True)
     def as_before(self, occ: Occ, administrator: Person) -> Iterator[None]:

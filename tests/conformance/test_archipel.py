@@ -356,6 +356,14 @@ class TestInvitation:
         assert "Bonjour Bureau de l'Été" in letter["body"]
         assert letter["subject"].startswith("Votre espace")
 
+    def test_letter_to_nobody_in_particular_names_no_account(self, apply: Apply, clean: None):
+        """The name of an account is no name of a person."""
+        unnamed = {**DESIRED, "admin": {**ADMIN}}
+        del unnamed["admin"]["display_name"]
+        letter = apply(unnamed).json["invitation"]
+        assert letter["body"].startswith("Bonjour,\n")
+        assert f": {ADMIN['uid']}" in letter["body"]
+
     def test_link_sets_the_password_once(self, apply: Apply, anonymous: Client, clean: None):
         link = urlsplit(apply(DESIRED).json["invitation"]["link"])
         assert anonymous.get(link.path).status == 200

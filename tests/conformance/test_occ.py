@@ -258,8 +258,10 @@ def test_cron_leaves_its_mark(occ: Occ, cron: Callable[[], Outcome]):
 
 
 @pytest.mark.parametrize("what", ["columns", "indices", "primary-keys"])
-def test_database_repairs_run(occ: Occ, what: str):
-    assert occ(f"db:add-missing-{what}").code == 0
+def test_database_repairs_run_and_leave_nothing(occ: Occ, what: str):
+    assert occ(f"db:add-missing-{what}", "--no-interaction").code == 0
+    left = occ(f"db:add-missing-{what}", "--dry-run")
+    assert (left.code, "Adding" in left.out) == (0, False), left
 
 
 def test_setup_checks_are_grouped_json(occ: Occ):

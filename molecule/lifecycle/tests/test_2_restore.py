@@ -144,6 +144,8 @@ class TestRestore:
         assert (velo.files(), velo.stored()) == (before.files, before.stored)
         fingerprint = scenario.occ("velo-ecole", "config:system:get data-fingerprint")
         assert len(fingerprint.strip()) == 32
+        # Storing it has written the operator's keys into the space's state file as well.
+        assert scenario.converge("spaces.yml", *ONLY) == []
 
     def test_what_was_there_is_kept_until_confirmed(
         self, scenario: Scenario, node: Host, velo: Association, before: Before

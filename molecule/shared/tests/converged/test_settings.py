@@ -10,7 +10,9 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+from testinfra.host import Host
 
+from ansible_collections.archipel.spaces.plugins.module_utils import _config
 from tests.support.browser import Browser
 from tests.support.scenario import Scenario, Space
 
@@ -21,6 +23,22 @@ SHARING = "configkey = 'outgoing_server2server_share_enabled'"
 def test_every_setting_of_a_space_can_be_read(scenario: Scenario, approved_slug: str):
     answer = json.loads(scenario.occ(approved_slug, "archipel:check"))
     assert answer == {"problems": [], "imposed": {}}
+
+
+@pytest.mark.parametrize("what", ["columns", "indices", "primary-keys"])
+def test_no_index_is_missing(scenario: Scenario, approved_slug: str, what: str):
+    """Of the release, and of the applications that were turned on after it was installed."""
+    said = scenario.occ(approved_slug, f"db:add-missing-{what} --dry-run")
+    assert "Adding" not in said
+
+
+def test_a_state_file_holds_no_key_of_the_operators(node: Host, approved_slug: str):
+    """Each has an id of its own, made before Nextcloud itself had to write one down."""
+    folder = f"/srv/spaces/{approved_slug}/config"
+    managed = _config.keys(node.file(f"{folder}/managed.config.php").content_string)
+    state = _config.keys(node.file(f"{folder}/config.php").content_string)
+    assert state & managed == set()
+    assert {"instanceid", "secret", "passwordsalt"} <= state
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ final class Apps
 {
     /** @var array<string, string>|null */
     private ?array $available = null;
+    /** @var list<string>|null */
+    private ?array $loaded = null;
 
     public function __construct(
         private Config $config,
@@ -65,6 +67,12 @@ final class Apps
         }
         ksort($enabled);
         return $enabled;
+    }
+
+    /** @return list<string> those that were on when this process first asked */
+    public function loaded(): array
+    {
+        return $this->loaded ??= array_keys($this->enabled());
     }
 
     public function needsUpgrade(): bool

@@ -14,6 +14,10 @@ final class ArchipelCommands extends Command
 {
     public function apply(): int
     {
+        // Whatever first needs it makes it, and writes the whole configuration: the installer does not.
+        if ($this->server->config->text('instanceid') === '') {
+            $this->server->config->set(['instanceid' => 'oc' . strtolower(Accounts::random(10))]);
+        }
         $commands = array_filter(['before' => $this->input->list('before'), 'after' => $this->input->list('after')]);
         $run = $commands === [] ? null : $this->runHere(...);
         $file = $this->input->text('input', '-');

@@ -106,6 +106,6 @@ final class Console
             }
             return false;
         }
-        return isset($this->server->apps->enabled()['archipel']);
+        return in_array('archipel', $this->server->apps->loaded(), true);
     }
 }

@@ -25,6 +25,8 @@ final class Database
         'filecache' => 'fileid BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, storage BIGINT NOT NULL, path VARCHAR(4000), path_hash VARCHAR(32) NOT NULL,
             name VARCHAR(250), size BIGINT NOT NULL DEFAULT 0, mtime BIGINT NOT NULL DEFAULT 0, etag VARCHAR(40), UNIQUE (storage, path_hash)',
         'jobs' => 'id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, class VARCHAR(255) NOT NULL, argument VARCHAR(4000) NOT NULL DEFAULT \'\', last_run INT DEFAULT 0',
+        // What stands for the indices that occ db:add-missing-indices makes.
+        'standin_indices' => 'name VARCHAR(64) NOT NULL PRIMARY KEY',
         'migrations' => 'app VARCHAR(255) NOT NULL, version VARCHAR(255) NOT NULL, PRIMARY KEY (app, version)',
     ];
 

@@ -79,7 +79,6 @@ final class Installation
             'mysql.utf8mb4' => true,
             'dbuser' => $this->input->text('database-user'),
             'dbpassword' => $this->input->text('database-pass'),
-            'instanceid' => $config->get('instanceid') ?? 'oc' . strtolower(Accounts::random(10)),
         ]);
     }
 

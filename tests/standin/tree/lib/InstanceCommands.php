@@ -123,10 +123,18 @@ final class InstanceCommands extends Command
         }
     }
 
+    /** One of the release itself, and one of each application that was on when this process began. */
     public function missingIndices(): int
     {
-        $this->server->database->run('CREATE INDEX IF NOT EXISTS standin_name ON *PREFIX*filecache (name)');
-        return $this->say('Done.');
+        $database = $this->server->database;
+        $there = $database->column('SELECT name FROM *PREFIX*standin_indices');
+        foreach (array_diff(['core', ...$this->server->apps->loaded()], $there) as $name) {
+            $this->say("Adding additional $name index to the oc_$name table, this can take some time...");
+            if (!$this->input->has('dry-run')) {
+                $database->run('INSERT INTO *PREFIX*standin_indices (name) VALUES (?)', [$name]);
+            }
+        }
+        return 0;
     }
 
     public function setupChecks(): int

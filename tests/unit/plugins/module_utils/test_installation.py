@@ -7,6 +7,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import re
+import shutil
 import subprocess
 import typing as t
 from dataclasses import replace
@@ -313,3 +316,66 @@ def test_what_an_older_application_stored_under_one_type_is_mended(
     ] * loosened
     assert _installation.apply({**ITEM, "applied": {}}, place) == ["set core/flag"]
     assert len(connection.executed) == loosened
+
+
+class Occ:
+    """Notes what is run in a space, and answers."""
+
+    def __init__(self, **answers):
+        self.answers, self.calls = answers, []
+
+    def __call__(self, _slug, _php, arguments, **options):
+        self.calls += [list(arguments), *(list(one) for one in options.get("more", ()))]
+        said = self.answers.get(arguments[0].partition(":")[2], "")
+        return _occ.Outcome(0, said, "")
+
+
+NAMES = [f"db:add-missing-{what}" for what in ("columns", "indices", "primary-keys")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "completed"),
+    [
+        ([], []),
+        (["set core/flag", "disable application polls", "create group members"], []),
+        (["enable application polls"], NAMES),
+    ],
+)
+def test_what_was_turned_on_gets_its_indices_in_a_process_of_its_own(
+    tmp_path, monkeypatch, changes, completed
+):
+    place, _ = node(tmp_path)
+    (tmp_path / "spaces" / "amap").mkdir(parents=True)
+    occ = Occ(apply=json.dumps({"changes": changes}))
+    monkeypatch.setattr(_occ, "run", occ)
+    monkeypatch.setattr(_files, "write_file", lambda _: None)
+    assert _installation.apply(ITEM, place) == changes
+    assert [call[0] for call in occ.calls] == ["archipel:apply", *completed]
+
+
+@pytest.fixture
+def own(monkeypatch):
+    """Files are the test's own, whoever they are to belong to."""
+    write = _files.write_file
+
+    def mine(item):
+        return write({**item, "uid": os.getuid(), "gid": os.getgid()})
+
+    monkeypatch.setattr(_files, "write_file", mine)
+
+
+def test_the_installer_finds_an_instance_id_and_leaves_no_index_out(tmp_path, monkeypatch, own):
+    place, _ = node(tmp_path)
+    config = tmp_path / "spaces/amap/config/config.php"
+    config.parent.mkdir(parents=True)
+    (tmp_path / "spaces/amap/data").mkdir()
+    occ = Occ()
+    monkeypatch.setattr(_occ, "run", occ)
+    _installation.install(ITEM, place)
+    (found,) = re.findall(r"^  'instanceid' => '(oc[a-z0-9]{10})',$", config.read_text(), re.M)
+    assert [call[0] for call in occ.calls] == ["maintenance:install", "app:enable", *NAMES]
+    other = tmp_path / "spaces/other"
+    shutil.copytree(tmp_path / "spaces/amap", other)
+    (other / "config/config.php").unlink()
+    _installation.install({**ITEM, "space": "other"}, place)
+    assert found not in (other / "config/config.php").read_text()

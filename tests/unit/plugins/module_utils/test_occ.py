@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -92,3 +93,39 @@ def test_a_failure_names_the_command_of_several():
     assert outcome.failed("archipel:apply") == "upgrade"
     assert outcome.why() == "Could not update app"
     assert _occ.Outcome(2, "", "no").failed("archipel:apply") == "archipel:apply"
+
+
+# PHP writes a space before the line that a list begins on.
+COPIED = """<?php
+$CONFIG = array (
+  'instanceid' => 'oc1',
+  'trusted_domains' =>{}
+  array (
+    0 => 'old.example',
+  ),
+  'data-fingerprint' => 'f',
+  'installed' => true,
+);
+""".format(" ")
+MANAGED = "<?php\n$CONFIG = [\n  'trusted_domains' => [\n    'new.example',\n  ],\n];\n"
+
+
+def test_copies_of_the_operators_keys_are_gone_after_each_run(calls, root):
+    """Nextcloud writes all it has read into config.php whenever it stores a key of its own."""
+    folder = Path(root, "amap/config")
+    folder.mkdir()
+    config = folder / "config.php"
+    (folder / "managed.config.php").write_text(MANAGED)
+    config.write_text(COPIED)
+    _occ.run("amap", "php", ["maintenance:data-fingerprint"], root=root, lines=[])
+    kept = config.read_text()
+    assert "trusted_domains" not in kept
+    assert "old.example" not in kept
+    assert "'data-fingerprint' => 'f'" in kept
+    assert "'installed' => true" in kept
+    before = config.stat()
+    _occ.run("amap", "php", ["status"], root=root, lines=[])
+    assert (config.stat().st_ino, config.stat().st_mtime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+    )

@@ -651,7 +651,7 @@ def test_what_follows_the_upgrade_is_one_more_process_in_its_sandbox(settings, m
     ((follows,),) = [options["more"] for options in occ.options]
     assert follows[:2] == ["archipel:apply", "--input={input}"]
     words = [json.loads(part.partition("=")[2]) for part in follows[2:]]
-    assert [each[0] for each in words[:3]] == [command for command, _ in _upgrade.MISSING]
+    assert [each[0] for each in words[:3]] == [command for command, _ in _installation.MISSING]
     assert words[3][-1] == "camille"
     assert one.journal["told"]
     assert one.journal["probe"] == ["camille", "SECRET", "1700000000"]
@@ -662,6 +662,18 @@ def test_what_follows_the_upgrade_is_one_more_process_in_its_sandbox(settings, m
     monkeypatch.setattr(_upgrade_plan, "enabled_now", lambda *_: frozenset({"files", "deck"}))
     _upgrade.apply(one)
     assert len(occ.calls) == 1
+
+
+def test_an_application_that_is_turned_on_gets_its_indices_in_a_process_of_its_own(
+    settings, monkeypatch
+):
+    """In the one that turns it on it has not named them yet."""
+    modern(settings)
+    answer = {**ANSWER, "changes": ["enable application polls", "create group members"]}
+    _, occ = upgraded(settings, monkeypatch, stdout=f"Update successful\n{json.dumps(answer)}\n")
+    assert len(occ.calls) == 2
+    assert occ.calls[1] == _installation.MISSING[0]
+    assert tuple(occ.options[1]["more"]) == _installation.MISSING[1:]
 
 
 class Ready:

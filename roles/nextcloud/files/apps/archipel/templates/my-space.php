@@ -59,6 +59,8 @@ $operator = $_['operator'];
 <?php } ?>
 <?php if ($_['suites'] === []) { ?>
         <p><?php p($l->t('There is no office suite in this space.')); ?></p>
+<?php } elseif ($_['single']) { ?>
+        <p><?php p($l->t('Everybody in this space edits documents with:')); ?> <strong><?php p(current($_['suites'])); ?></strong></p>
 <?php } else { ?>
         <form method="post" action="<?php p($_['action']); ?>"<?php if ($pending) { ?> data-archipel-pending<?php } ?>>
             <input type="hidden" name="requesttoken" value="<?php p($_['requesttoken']); ?>">
@@ -67,7 +69,7 @@ $operator = $_['operator'];
 <?php foreach ($_['suites'] as $id => $suite) { ?>
                 <p>
                     <input type="radio" class="radio" name="suite" id="archipel-suite-<?php p($id); ?>" value="<?php p($id); ?>"<?php if ($id === $_['chosen']) { ?> checked<?php } ?>>
-                    <label for="archipel-suite-<?php p($id); ?>"><?php p($suite['name']); ?><?php if ($id === $_['enabled']) { ?> <em><?php p($l->t('(in use)')); ?></em><?php } ?></label>
+                    <label for="archipel-suite-<?php p($id); ?>"><?php p($suite); ?><?php if (in_array($id, $_['unserved'], true)) { ?> <em><?php p($l->t('(no server)')); ?></em><?php } elseif ($id === $_['enabled']) { ?> <em><?php p($l->t('(in use)')); ?></em><?php } ?></label>
                 </p>
 <?php } ?>
             </fieldset>
@@ -77,18 +79,21 @@ $operator = $_['operator'];
             <button type="submit" class="primary"><?php p($l->t('Use this suite')); ?></button>
             <p class="archipel-note"><?php p($l->t('The change waits for documents that are being edited. You may change your mind as often as you like.')); ?></p>
 <?php } ?>
+        </form>
+<?php } ?>
+<?php if (in_array($_['chosen'], $_['unserved'], true)) { ?>
+        <p class="archipel-note" role="status"><?php p($l->t('No server of this suite is connected to this space: documents cannot be edited here yet.')); ?></p>
+<?php } ?>
 <?php if ($pending && $_['waits']) { ?>
-            <p role="status">
+        <p role="status">
 <?php if ($_['open'] === null) { ?>
                 <?php p($l->t('The office server does not tell whether documents are open. The change waits for ten minutes.')); ?>
 <?php } else { ?>
                 <?php p($l->t('Documents are being edited in the suite in use: %s. The change waits until they are closed, a day at most.', [(string)$_['open']])); ?>
 <?php } ?>
-            </p>
+        </p>
 <?php } elseif ($pending) { ?>
-            <p role="status"><?php p($l->t('The change is on its way: it takes effect within a minute. Load this page again to see it.')); ?></p>
-<?php } ?>
-        </form>
+        <p role="status"><?php p($l->t('The change is on its way: it takes effect within a minute. Load this page again to see it.')); ?></p>
 <?php } ?>
     </section>
 

@@ -25,9 +25,10 @@ final class Invitation implements \JsonSerializable
         $t = fn (string $text, string ...$parameters): string
             => $space->translate($admin->language, $text, array_values($parameters));
         $link = $space->passwordLink($admin->uid);
-        $name = $admin->displayName === '' ? $admin->uid : $admin->displayName;
+        $name = $admin->displayName;
         $body = implode("\n\n", [
-            $t('Hello %s,', $name),
+            // The name of an account is no name of a person.
+            $name === '' ? $t('Hello,') : $t('Hello %s,', $name),
             $t('The Nextcloud space "%s" is ready, and you are its administrator.', $space->name()),
             $t('Choose your password here (the link works once, for seven days):') . "\n" . $link,
             $t('Your account name is: %s', $admin->uid),

@@ -25,8 +25,8 @@ final class Office implements \JsonSerializable
     public const PATIENCE_UNTOLD = 600;
 
     /**
-     * @param array<string, array{name: string, application: string, open?: array<string, string>}> $suites
-     *        those this release holds
+     * @param array<string, array{name: string, application: string, served?: bool, open?: array<string, string>}> $suites
+     *        those this release holds; served: a server of the suite is there for this space
      */
     public function __construct(
         public readonly array $suites,
@@ -63,6 +63,12 @@ final class Office implements \JsonSerializable
             }
         }
         return null;
+    }
+
+    /** Whether people can edit with a suite here. What an earlier run was told says nothing of servers. */
+    public function isServed(string $suite): bool
+    {
+        return $this->suites[$suite]['served'] ?? true;
     }
 
     /** @return array{disable: list<string>, enable: list<string>} connectors to turn off first, and on then */

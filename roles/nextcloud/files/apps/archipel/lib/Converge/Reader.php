@@ -123,10 +123,11 @@ final class Reader
         $found = $office['suites'] ?? null;
         foreach ($this->object($found, 'office.suites', $this->keysOf($found)) as $suite => $details) {
             $where = "office.suites.$suite";
-            $details = $this->object($details, $where, ['name', 'application', 'open']);
+            $details = $this->object($details, $where, ['name', 'application', 'open', 'served']);
             $suites[(string)$suite] = [
                 'name' => $this->word($details['name'] ?? null, "$where.name", '/^.{1,100}$/Du', 'a name'),
                 'application' => $this->word($details['application'] ?? null, "$where.application", self::APPLICATION, 'an id'),
+                'served' => $this->flag($details['served'] ?? true, "$where.served"),
             ] + $this->open($details['open'] ?? null, "$where.open");
         }
         return new Office(
