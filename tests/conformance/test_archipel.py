@@ -358,8 +358,8 @@ class TestInvitation:
 
     def test_letter_to_nobody_in_particular_names_no_account(self, apply: Apply, clean: None):
         """The name of an account is no name of a person."""
-        unnamed = {**DESIRED, "admin": {**ADMIN}}
-        del unnamed["admin"]["display_name"]
+        nameless = {key: value for key, value in ADMIN.items() if key != "display_name"}
+        unnamed = {**DESIRED, "admin": nameless}
         letter = apply(unnamed).json["invitation"]
         assert letter["body"].startswith("Bonjour,\n")
         assert f": {ADMIN['uid']}" in letter["body"]
