@@ -106,6 +106,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _policy,
     _registry,
     _rules,
+    _upgrades,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
@@ -237,7 +238,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             nodes=machines.root / "nodes.yml",
             skip_invalid=self.get_option("on_invalid") == "skip",
             allow_empty=self.get_option("allow_empty"),
-            cache=_registry.Cache(_rules.schema_version(), stored),
+            cache=_registry.Cache(_rules.SCHEMA.version, stored),
         )
         world = self._world(machines, layout)
         result = _entries.resolve(options, world)
@@ -251,8 +252,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         names = {**dict.fromkeys(self.inventory.hosts, "a machine")}
         names |= {**dict.fromkeys(groups, "a group"), "localhost": "the controller"}
         # The servers' host names are theirs alone.
-        values = machines.policy(_policy.NAMES)
-        policy = _policy.Policy.from_vars(values, str(where))
+        values = self._checked(machines, str(where))
+        policy = _policy.Policy.from_vars(values)
         offices = self._offices(machines, policy, values)
         names |= {server.name: "an office server" for server in offices.servers}
         return _rules.World(
@@ -266,6 +267,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             today=datetime.datetime.now(tz=datetime.UTC).date(),
             purged=_ledger.purged(_ledger.read(layout.ledger)),
         )
+
+    def _checked(self, machines: _machines.Machines, where: str) -> dict[str, t.Any]:
+        """What the inventory needs of the policy, once nothing is wrong with any of it."""
+        declared = machines.declared()
+        problems = _policy.check_declared(declared, machines.evaluate)
+        values = machines.policy(_policy.NAMES)
+        problems += _policy.check(values, where, declared)
+        if problems:
+            raise RegistryError(dict.fromkeys(problems))
+        return values
 
     def _offices(
         self, machines: _machines.Machines, policy: _policy.Policy, values: Mapping[str, t.Any]
@@ -331,7 +342,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.inventory.add_group("spaces")
         for kind, values in (
             ("status", HOST_STATUSES),
-            ("ring", _policy.RINGS),
+            ("ring", _upgrades.RINGS),
             ("office", policy.offices),
         ):
             for value in values:

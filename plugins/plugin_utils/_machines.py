@@ -15,7 +15,7 @@ from ansible.template import Templar, trust_as_template
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _offices
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _offices, _variables
 from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Node
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
@@ -97,6 +97,28 @@ class Machines:
         magic = {"inventory_dir": str(self.root), "inventory_file": self.path}
         where = self.root / "group_vars" / "all"
         return self._evaluate(names, {**self.shared, **self._extra_vars, **magic}, str(where))
+
+    def declared(self) -> list[_variables.Variable]:
+        """The variables archipel_… that people have set, each where it stands."""
+        found = _variables.read(self._loader, self._inventory, self.sources)
+        given = [
+            _variables.Variable(str(name), value, _variables.COMMAND_LINE, shared=False)
+            for name, value in self._extra_vars.items()
+            if name.startswith(_variables.PREFIX)
+        ]
+        return [*found, *given]
+
+    def evaluate(self, text: str) -> t.Any:
+        """A template of the group all. Raises Unknown where it needs a machine or a password."""
+        try:
+            return self._templar.template(text)
+        except AnsibleError as error:
+            raise _variables.Unknown from error
+
+    @functools.cached_property
+    def _templar(self) -> Templar:
+        magic = {"inventory_dir": str(self.root), "inventory_file": self.path}
+        return Templar(self._loader, variables={**self.shared, **self._extra_vars, **magic})
 
     def nodes(self, role: str) -> list[Node]:
         """The machines that take spaces in this part, with their capacity."""

@@ -4,112 +4,60 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import SUITE
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _locales,
+    _schema,
+    _variables,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
-    RegistryError,
     did_you_mean,
     quoted,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._upgrades import (
+    RINGS,
+    budget_problems,
+    ring_problems,
+)
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-RINGS = ("canary", "early", "stable")
 DEFAULT_RING = "stable"
 HTTPS = 443
 
-_HOST_NAME = re.compile(
-    r"(?=.{4,200}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+SCHEMA = _schema.Schema(Path(__file__).with_name("policy.schema.json"))
+# One variable at a time.
+_EACH = _schema.Schema(Path(__file__).with_name("policy.schema.json"), complete=False)
+_CONTEXT = _schema.Context(
+    forbidden="found by the inventory itself; remove it",
+    known="the variables of docs/architecture.md",
+)
+# What the inventory itself needs of the policy.
+NAMES = (
+    "archipel_environment",
+    "archipel_base_domain",
+    "archipel_https_port",
+    "archipel_limits_default",
+    "archipel_limits_maximum",
+    "archipel_reserved_slugs",
+    "archipel_offices",
+    "archipel_office_pinned",
+    "archipel_office_suites",
+    "archipel_office_rotations",
+    "archipel_default_locale",
+    "archipel_default_timezone",
+    "archipel_default_phone_region",
+    "archipel_release",
+    "archipel_ring_releases",
+    "archipel_releases",
 )
 
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_host_name(value: object) -> bool:
-    return isinstance(value, str) and bool(_HOST_NAME.fullmatch(value))
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and value > 0
-
-
-def _is_port(value: object) -> bool:
-    return type(value) is int and 0 < value < 65536
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))
-
-
-def _is_offices(value: object) -> bool:
-    return (
-        bool(value) and _is_texts(value) and all(map(SUITE.fullmatch, t.cast("list[str]", value)))
-    )
-
-
-def _is_limits(value: object) -> bool:
-    known = isinstance(value, dict) and set(value) == {"accounts", "storage_gb"}
-    return known and all(map(_is_count, t.cast("dict[str, object]", value).values()))
-
-
-def _is_rotations(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        type(number) is int and number >= 0 for number in value.values()
-    )
-
-
-def _is_rings(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_is_text, value.values()))
-
-
-class _Kind(t.NamedTuple):
-    allowed: str
-    test: Callable[[object], bool]
-    required: bool = True
-
-
-_LIMITS = _Kind("a mapping of the whole numbers accounts and storage_gb", _is_limits)
-_KINDS = {
-    "archipel_environment": _Kind("a word such as production", _is_text),
-    "archipel_base_domain": _Kind("a host name such as spaces.example.org", _is_host_name),
-    "archipel_https_port": _Kind("a port number from 1 to 65535", _is_port),
-    "archipel_limits_default": _LIMITS,
-    "archipel_limits_maximum": _LIMITS,
-    "archipel_reserved_slugs": _Kind("a list of words", _is_texts),
-    "archipel_offices": _Kind("a list such as [collabora, onlyoffice]", _is_offices),
-    "archipel_office_pinned": _Kind(
-        "true or false", lambda value: isinstance(value, bool), required=False
-    ),
-    "archipel_office_suites": _Kind(
-        "a mapping from a suite to what it is, as in group_vars/all/applications.yml",
-        lambda value: isinstance(value, dict),
-        required=False,
-    ),
-    "archipel_office_rotations": _Kind(
-        "a mapping from a slug to a whole number", _is_rotations, required=False
-    ),
-    "archipel_default_locale": _Kind("a language code such as fr", _is_text),
-    "archipel_default_timezone": _Kind("a time zone such as Europe/Paris", _is_text),
-    "archipel_default_phone_region": _Kind(
-        "two capital letters such as FR, or nothing", lambda value: isinstance(value, str), False
-    ),
-    "archipel_release": _Kind("the id of a release in archipel_releases", _is_text),
-    "archipel_ring_releases": _Kind(
-        "a mapping from a ring to the id of a release", _is_rings, required=False
-    ),
-    "archipel_releases": _Kind(
-        "a mapping whose keys are the ids of releases", lambda value: isinstance(value, dict)
-    ),
-}
-NAMES = tuple(_KINDS)
+Values = t.Mapping[str, t.Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +80,8 @@ class Policy:
     releases: Mapping[str, str]
 
     @classmethod
-    def from_vars(cls, values: Mapping[str, t.Any], where: str) -> Policy:
-        """Build it from plain variables; `where` is the folder that people must look into."""
-        problems = [Problem(where, text, key=key) for key, text in _check(values)]
-        if problems:
-            raise RegistryError(problems)
+    def from_vars(cls, values: Values) -> Policy:
+        """Build it from plain variables in which check() found nothing wrong."""
         rings = values.get("archipel_ring_releases", {})
         return cls(
             environment=values["archipel_environment"],
@@ -167,38 +112,126 @@ class Policy:
         return f"https://{self.host_name(slug)}{self.port_suffix}"
 
 
-def _check(values: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
-    for name, kind in _KINDS.items():
-        if name in values and not kind.test(values[name]):
-            yield name, f"found {quoted(values[name])}; allowed: {kind.allowed}"
-        elif name not in values and kind.required:
-            yield name, f"missing; set it to {kind.allowed}. Is the link 00-baseline there?"
-    yield from _check_limits(values)
-    yield from _check_releases(values)
+# --- what somebody wrote -------------------------------------------------------------
 
 
-def _check_limits(values: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
+def check_declared(
+    variables: Iterable[_variables.Variable], evaluate: _variables.Evaluate
+) -> list[Problem]:
+    """Everything that is wrong with variables, each where it stands."""
+    return [problem for one in variables for problem in _check_variable(one, evaluate)]
+
+
+def _check_variable(
+    variable: _variables.Variable, evaluate: _variables.Evaluate
+) -> Iterator[Problem]:
+    known = SCHEMA.root["properties"].get(variable.name, {})
+    if known and (known.get("writeOnly") or variable.file == _variables.COMMAND_LINE):
+        return  # a secret is not even looked at, and a command says everything in text
+    value = _variables.value(variable, evaluate if variable.shared else _nobody_knows)
+    faults = [
+        *_EACH.faults({variable.name: value.plain}, _CONTEXT),
+        *_check_numbers(variable.name, value),
+    ]
+    if not faults and value.is_known(()):
+        own = _own(variable.name, value.plain)
+        faults = [_schema.Fault((variable.name,), text) for text in own]
+    for place, text in faults:
+        inside = place[1:]
+        if value.is_known(inside):
+            yield variable.problem(text, *inside)
+
+
+def _nobody_knows(_text: str) -> t.NoReturn:
+    raise _variables.Unknown
+
+
+def _check_numbers(name: str, value: _variables.Value) -> Iterator[_schema.Fault]:
+    """A whole number is written as one: JSON Schema takes 50.0, and YAML reads 010 as 8."""
+    for place, written in value.written.items():
+        node = SCHEMA.node((name, *place))
+        if node.get("type") == "integer":
+            text = f"found {quoted(written)}; allowed: {node['description']}"
+            yield _schema.Fault((name, *place), f"{text}, without a point or zeros before it")
+
+
+def _own(name: str, value: t.Any) -> list[str]:
+    """What no schema says of one variable."""
+    rules: dict[str, Callable[[t.Any], t.Any]] = {
+        "archipel_default_locale": _locales.locale_fault,
+        "archipel_default_timezone": _locales.timezone_fault,
+        "archipel_upgrade_rings": ring_problems,
+        "archipel_upgrade_budget": budget_problems,
+    }
+    found = rules[name](value) if name in rules else []
+    return [found] if isinstance(found, str) and found else list(found)
+
+
+# --- what it comes to ----------------------------------------------------------------
+
+
+def check(values: Values, where: str, declared: Sequence[_variables.Variable]) -> list[Problem]:
+    """Everything that is wrong with the policy as a whole: what is missing, and what contradicts.
+
+    Args:
+        values: what the inventory needs, evaluated.
+        where: the folder that people must look into where nobody has set a variable.
+        declared: who has set what; the last of them counts.
+
+    """
+    faults = [*SCHEMA.faults(dict(values), _CONTEXT)]
+    for name, value in values.items():
+        faults += [_schema.Fault((name,), text) for text in _own_if_text(name, value)]
+    faults += [*_check_limits(values), *_check_releases(values), *_check_offices(values)]
+    owners = {one.name: one for one in declared if one.shared}
+    return [_located(fault, where, owners) for fault in faults]
+
+
+def _own_if_text(name: str, value: t.Any) -> list[str]:
+    return _own(name, value) if isinstance(value, str) else []
+
+
+def _located(
+    fault: _schema.Fault, where: str, owners: Mapping[str, _variables.Variable]
+) -> Problem:
+    name, *inside = fault.place
+    if owner := owners.get(str(name)):
+        return owner.problem(fault.text, *inside)
+    hint = ". Is the link 00-baseline there?" if fault.text.startswith("missing") else ""
+    return Problem(where, fault.text + hint, key=".".join(map(str, fault.place)))
+
+
+def _check_limits(values: Values) -> Iterator[_schema.Fault]:
     default, maximum = (values.get(f"archipel_limits_{end}") for end in ("default", "maximum"))
-    if not (_is_limits(default) and _is_limits(maximum)):
-        return
-    for kind, value in t.cast("dict[str, int]", default).items():
-        most = t.cast("dict[str, int]", maximum)[kind]
-        if value > most:
+    for kind in ("accounts", "storage_gb"):
+        value, most = (
+            limits.get(kind) if isinstance(limits, dict) else None for limits in (default, maximum)
+        )
+        if type(value) is int and type(most) is int and value > most:
             text = f"found {value}; allowed: at most archipel_limits_maximum, {most}"
-            yield f"archipel_limits_default.{kind}", text
+            yield _schema.Fault(("archipel_limits_default", kind), text)
 
 
-def _check_releases(values: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
+def _check_releases(values: Values) -> Iterator[_schema.Fault]:
     catalogue, rings = (values.get(f"archipel_{end}") for end in ("releases", "ring_releases"))
-    wanted = {"archipel_release": values.get("archipel_release")}
+    wanted: dict[_schema.Place, t.Any] = {("archipel_release",): values.get("archipel_release")}
     for ring, release in rings.items() if isinstance(rings, dict) else ():
-        wanted[f"archipel_ring_releases.{ring}"] = release
-        if ring not in RINGS:
-            text = f"unknown ring; allowed: {', '.join(RINGS)}.{did_you_mean(ring, RINGS)}"
-            yield f"archipel_ring_releases.{ring}", text
+        wanted["archipel_ring_releases", ring] = release
     if isinstance(catalogue, dict):
-        for key, release in wanted.items():
+        for place, release in wanted.items():
             if isinstance(release, str) and release not in catalogue:
                 allowed = f"allowed, from archipel_releases: {', '.join(catalogue) or 'none'}"
                 hint = did_you_mean(release, catalogue)
-                yield key, f'unknown release "{release}"; {allowed}.{hint}'
+                yield _schema.Fault(place, f"unknown release {quoted(release)}; {allowed}.{hint}")
+
+
+def _check_offices(values: Values) -> Iterator[_schema.Fault]:
+    suites, offered = values.get("archipel_office_suites"), values.get("archipel_offices")
+    if not isinstance(suites, dict) or not isinstance(offered, list):
+        return
+    for number, suite in enumerate(offered):
+        if isinstance(suite, str) and suite not in suites:
+            allowed = f"allowed, from archipel_office_suites: {', '.join(suites) or 'none'}"
+            hint = did_you_mean(suite, suites)
+            text = f"unknown suite {quoted(suite)}; {allowed}.{hint}"
+            yield _schema.Fault(("archipel_offices", number), text)

@@ -5,29 +5,20 @@
 from __future__ import annotations
 
 import datetime
-import functools
-import hashlib
-import json
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
-
-try:
-    import jsonschema_rs
-except ImportError as error:
-    remedy = "install it where Ansible runs: pip install -r requirements.txt"
-    raise ImportError(f"the Python package jsonschema-rs is missing; {remedy}") from error
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _locales,
     _logo,
     _names,
     _offices,
+    _schema,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     did_you_mean,
-    quoted,
     shown,
 )
 
@@ -42,108 +33,26 @@ if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import Policy
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import Record
 
-SCHEMA_PATH = Path(__file__).with_name("space.schema.json")
 STATUSES = ("requested", "approved", "refused", "suspended", "closed")
 # Statuses whose spaces exist on a node.
 LIVING = frozenset({"approved", "suspended", "closed"})
 
-Schema = dict[str, t.Any]
-
-
 # --- one file: the schema ------------------------------------------------------------
 
 
-@functools.cache
-def schema_text() -> str:
-    """The schema as it is published."""
-    return SCHEMA_PATH.read_text(encoding="utf-8")
-
-
-@functools.cache
-def schema_version() -> str:
-    """Changes with the schema: what another one accepted must be checked again."""
-    return hashlib.sha256(schema_text().encode()).hexdigest()[:16]
-
-
-@functools.cache
-def _schema() -> Schema:
-    return t.cast("Schema", json.loads(schema_text()))
-
-
-@functools.cache
-def _validator() -> jsonschema_rs.Validator:
-    return jsonschema_rs.validator_for(_schema(), validate_formats=True)
+SCHEMA = _schema.Schema(Path(__file__).with_name("space.schema.json"))
 
 
 def check_schema(record: Record) -> list[Problem]:
     """Everything the schema finds wrong in one file."""
-    validator = _validator()
-    if validator.is_valid(record.data):
+    if SCHEMA.is_valid(record.data):
         return []
-    errors = validator.iter_errors(record.data)
-    return list(dict.fromkeys(problem for error in errors for problem in _explain(record, error)))
-
-
-def _explain(record: Record, error: jsonschema_rs.ValidationError) -> Iterator[Problem]:
-    """A validator's error, as sentences that say where, what, and what instead."""
-    kind, place = error.kind.name, error.instance_path
-    if kind == "required":
-        key = error.kind.value
-        yield record.problem(_missing(record, error, key), *place, key)
-    elif kind == "additionalProperties":
-        known = list(_at(error.schema_path[:-1])["properties"])
-        for key in error.kind.value:
-            hint = _belongs(key, error.schema_path) or did_you_mean(key, known)
-            yield record.problem(f"unknown key; allowed: {', '.join(known)}.{hint}", *place, key)
-    elif kind == "falseSchema":
-        text = f"not allowed with status {record.data['status']}; remove it or change the status"
-        yield record.problem(text, *place)
-    else:
-        yield record.problem(_wrong(error, kind), *place)
-
-
-def _missing(record: Record, error: jsonschema_rs.ValidationError, key: str) -> str:
-    node = _schema()
-    for step in (*error.instance_path, key):
-        node = node["properties"][step]
-    why = f" (the status is {record.data['status']})" if "then" in error.schema_path else ""
-    example = json.dumps({key: node["examples"][0]}, ensure_ascii=False)[1:-1].replace('"', "")
-    return f"missing{why}; allowed: {node['description']}. Add for instance `{example}`"
-
-
-def _wrong(error: jsonschema_rs.ValidationError, kind: str) -> str:
-    node, value = _at(error.schema_path[:-1]), error.instance
-    found = "nothing" if value is None else quoted(value)
-    if kind == "uniqueItems":
-        found = "the same item twice"
-    hint = ""
-    if node.get("type") == "string" and isinstance(value, int):
-        hint = f' Put it in quotes to make it a text: "{value}".'
-    elif node.get("type") == "integer" and isinstance(value, str) and value.isdecimal():
-        hint = f" Write {int(value)}, without zeros before it and without quotes."
-    elif isinstance(value, str):
-        # Of other keys the examples are somebody else's.
-        same = [one for one in node.get("examples", ()) if one == value.lower()]
-        hint = did_you_mean(value, node.get("enum", same))
-    return f"found {found}; allowed: {node.get('description', error.message)}.{hint}"
-
-
-def _belongs(key: str, path: Sequence[str | int]) -> str:
-    """Where a key that lost its indentation belongs; only those of the top level can."""
-    outer = [
-        name
-        for name, node in _schema()["properties"].items()
-        if key in node.get("properties", {}) and len(path) == 1
-    ]
-    owner = next(iter(outer), "")
-    return f' Begin the line with two spaces, below "{owner}:": it belongs there.' if owner else ""
-
-
-def _at(path: Sequence[str | int]) -> Schema:
-    node: t.Any = _schema()
-    for step in path:
-        node = node[step]
-    return t.cast("Schema", node)
+    status = record.data.get("status") if isinstance(record.data, dict) else None
+    context = _schema.Context(
+        condition=f"the status is {status}",
+        forbidden=f"not allowed with status {status}; remove it or change the status",
+    )
+    return [record.problem(text, *place) for place, text in SCHEMA.faults(record.data, context)]
 
 
 def exists(record: Record, world: World) -> bool:

@@ -9,11 +9,11 @@ import re
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import RINGS
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import did_you_mean
 from ansible_collections.archipel.spaces.plugins.plugin_utils._progress import duration
 
 REST = "rest"
+RINGS = ("canary", "early", "stable")
 SIZE = re.compile(r"([1-9][0-9]*)(%?)")
 SHARE = re.compile(r"([0-9]+)(%?)")
 DONE, REFUSED, NONE = "done", "refused", "none"

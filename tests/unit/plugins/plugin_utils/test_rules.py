@@ -7,7 +7,6 @@ from __future__ import annotations
 import datetime
 import json
 import typing as t
-from pathlib import Path
 
 import jsonschema_rs
 import pytest
@@ -299,7 +298,7 @@ class TestPlaced:
 
 
 class TestSchema:
-    SCHEMA = json.loads(_rules.schema_text())
+    SCHEMA = json.loads(_rules.SCHEMA.text)
 
     def nodes(self, node: t.Any = None) -> t.Iterator[dict[str, t.Any]]:
         node = self.SCHEMA if node is None else node
@@ -311,7 +310,7 @@ class TestSchema:
     def test_is_valid_and_published(self):
         jsonschema_rs.meta.validate(self.SCHEMA)
         published = ROOT / "schema" / "space.schema.json"
-        assert published.resolve() == Path(_rules.SCHEMA_PATH).resolve()
+        assert published.resolve() == (ROOT / "plugins/plugin_utils/space.schema.json").resolve()
 
     def test_describes_every_key_for_messages_and_editors(self):
         assert [node for node in self.nodes() if not node.get("description")] == []
