@@ -36,6 +36,19 @@ def test_a_space_has_one_database_and_full_rights_on_it_alone(
     assert "GRANT OPTION" not in grants[1]
 
 
+def test_sorting_happens_on_the_disk_of_the_data(scenario: Scenario, node: Host):
+    """/tmp is memory on Debian 13; a rebuilt table of some gigabytes does not fit there."""
+    shown = dict(scenario.sql("SHOW VARIABLES WHERE Variable_name IN ('datadir', 'tmpdir')"))
+    folder = node.file(shown["tmpdir"])
+    assert folder.is_directory
+    assert (folder.user, folder.mode) == ("mysql", 0o700)
+    places = node.check_output("stat --file-system --format=%%T %s", shown["tmpdir"]).split()
+    assert places != ["tmpfs"]
+    devices = node.check_output("stat --format=%%d %s %s", shown["tmpdir"], shown["datadir"])
+    assert len(set(devices.split())) == 1
+    assert [row for row in scenario.sql("SHOW DATABASES") if "tmp" in row[0]] == []
+
+
 def test_connections_are_bounded(scenario: Scenario, approved_slug: str):
     """One space that opens connections without end must not lock out the others."""
     user = f"space-{approved_slug}"
