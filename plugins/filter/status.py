@@ -82,6 +82,8 @@ def _remarks(row: dict[str, t.Any]) -> list[str]:
         said.append(str(row["pending"]))
     if row.get("kept"):
         said.append("a state from before a restore is kept")
+    if row.get("failed"):
+        said.append(f"failed: {', '.join(row['failed'])}; journalctl -u says why")
     if row.get("maintenance"):
         said.append("in maintenance")
     if row.get("installed") and row.get("release") != row.get("wanted_release"):

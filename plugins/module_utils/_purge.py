@@ -201,7 +201,7 @@ def changed_since(job: Job, moment: float) -> bool:
 
 def stop(job: Job) -> None:
     """Stop and forget the units."""
-    _systemd.demand([n.format(job.slug) for n in _systemd.ENABLED], "--no-reload", "disable")
+    _systemd.demand([n.format(job.slug) for n in _systemd.ENABLED], *_systemd.LINKS, "disable")
     _standstill.bring(job.slug, job.id)
 
 

@@ -25,7 +25,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import _systemd
 # The same path as in the units' conditions (role spaces, __spaces_still).
 FOLDER = "/var/lib/archipel/still"
 # What could start the others comes first.
-WAKING = ("space-php@{}.socket", "space-cron@{}.timer")
+WAKING = ("space-php@{}.socket", "space-cron@{}.timer", "space-awake@{}.timer")
 RUNNING = (
     "space-cron@{}.service",
     "space-php@{}.service",

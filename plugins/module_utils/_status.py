@@ -43,6 +43,12 @@ def read_config(home: str) -> tuple[str, str]:
         return "", f"{error.filename}: {error.strerror}"
 
 
+def own_units(slug: str) -> list[str]:
+    """Return the services of one space."""
+    names = (*_systemd.GIVEN_UP, "space-cron@{}.service")
+    return [name.format(slug) for name in names]
+
+
 def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
     """Return what one space is like, without what others know of it."""
     home = f"{root}/{slug}"
@@ -56,6 +62,8 @@ def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
         "maintenance": bool(MAINTENANCE.search(config)),
         "open": active.get(f"space-php@{slug}.socket") == "active",
         "awake": active.get(f"space-php@{slug}.service") == "active",
+        # Of these nobody hears otherwise: a page is answered by the web server alone.
+        "failed": [unit for unit in own_units(slug) if active.get(unit) == "failed"],
         "jobs": active.get(f"space-cron@{slug}.timer") == "active",
         "pending": _journal.under_way(slug) or problem or None,
         "kept": os.path.isdir(f"{root}/{_restore.kept_name(slug)}"),

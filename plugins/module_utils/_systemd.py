@@ -21,6 +21,10 @@ from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Rep
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC")
 UNITS = "/etc/systemd/system"
+# How units are enabled and disabled: by their links alone, which the next boot reads. Asked for
+# it, systemd would take every unit of the machine for changed (NeedDaemonReload) until somebody
+# reloads it, also with --no-reload; and it takes five times as long.
+LINKS = ("--root=/",)
 # Arguments of one systemctl call; far below the kernel's limit.
 SLICE = 400
 # Seconds after which a systemctl that says nothing is given up: longer than any unit of ours
@@ -28,16 +32,25 @@ SLICE = 400
 PATIENCE = 600.0
 # What a running space consists of, and what must not run for the others.
 ENABLED = ("space-php@{}.socket", "space-cron@{}.timer")
-STOPPED = (*ENABLED, "space-cron@{}.service", "space-php@{}.service", "space-redis@{}.service")
+STOPPED = (
+    *ENABLED,
+    "space-cron@{}.service",
+    "space-php@{}.service",
+    # Both go with the PHP, and are named where it was not the one that kept them.
+    "space-awake@{}.timer",
+    "space-redis@{}.service",
+)
+# Services that systemd stops starting where they keep failing.
+GIVEN_UP = ("space-redis@{}.service", "space-php@{}.service")
 DOOR = re.compile(r"space-php@.+\.socket")
 # Where the sockets are.
 DOORS = "/run/archipel/php"
 OWN_UNITS = ("space-", "archipel-")
 RELOAD_STAMP = "/run/archipel/daemon-reload"
 RELOADED = "/run/archipel/reloaded"
-PATTERNS = ("space-php@*", "space-cron@*", "space-redis@*", "archipel-*.timer")
-# The clocks that put idle spaces to sleep, and run jobs that spaces ask for.
-NODE_UNITS = ("archipel-idle.timer", "archipel-jobs.timer")
+PATTERNS = ("space-php@*", "space-cron@*", "space-awake@*", "space-redis@*", "archipel-*.timer")
+# The timers that put idle spaces to sleep, run jobs that spaces ask for, bound sessions and logs.
+NODE_UNITS = ("archipel-idle.timer", "archipel-jobs.timer", "archipel-tidy.timer")
 # What is done to a service that runs, and to no other.
 TRY = {"restart": "try-restart", "reload": "try-reload-or-restart"}
 WANTS = {".socket": "sockets.target.wants", ".timer": "timers.target.wants"}
@@ -60,6 +73,7 @@ class Plan:
     disable: list[str] = field(default_factory=list)
     stop: list[str] = field(default_factory=list)
     enable: list[str] = field(default_factory=list)
+    reset_failed: list[str] = field(default_factory=list)
     start: list[str] = field(default_factory=list)
 
 
@@ -213,6 +227,7 @@ def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], world: World, report: Report
                     report.change(slug, f"{unit} started")
             if slug in world.lost:
                 make_door_anew(slug, steps, report)
+            try_again(slug, world, steps, report)
             continue
         for unit in (name.format(slug) for name in STOPPED):
             if unit in world.enabled:
@@ -232,6 +247,18 @@ def make_door_anew(slug: str, steps: Plan, report: Report) -> None:
     report.change(slug, f"{unit} made anew, its file was gone")
 
 
+def try_again(slug: str, world: World, steps: Plan, report: Report) -> None:
+    """Add what gives services that systemd has given up on another try; the run says how it ends.
+
+    Its socket is closed with such a PHP: without this nothing but a person would open it again.
+    """
+    for unit in (name.format(slug) for name in GIVEN_UP):
+        if world.active.get(unit) == "failed":
+            steps.reset_failed.append(unit)
+            steps.start.append(unit)
+            report.change(slug, f"{unit} had failed, tried again")
+
+
 def plan_node(steps: Plan, world: World, report: Report) -> None:
     """Add what the node itself needs, whatever its spaces."""
     for unit in NODE_UNITS:
@@ -246,13 +273,12 @@ def plan_node(steps: Plan, world: World, report: Report) -> None:
 def apply(steps: Plan, report: Report) -> None:
     """Carry out a plan, one verb after the other; a unit that fails, fails its space only.
 
-    Enabling is a link that the next boot reads. Reading all unit files again for it costs
-    seconds once there are thousands of units.
+    Enabling is a link that the next boot reads; systemd need not read its files again for it.
     """
     failed: dict[str, Failures] = {}
-    for verb, units in asdict(steps).items():
-        lasting = ["--no-reload"] if verb in {"disable", "enable"} else []
-        failed[verb] = in_slices(units, *lasting, verb)
+    for name, units in asdict(steps).items():
+        verb = name.replace("_", "-")
+        failed[verb] = in_slices(units, *(LINKS if verb in {"disable", "enable"} else ()), verb)
     for verb, units in failed.items():
         note_failures(units, verb, report)
 

@@ -60,6 +60,7 @@ states:
       maintenance: false
       open: true
       awake: false
+      failed: []
       jobs: true
       pending: null
       kept: false

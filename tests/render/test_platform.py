@@ -234,6 +234,14 @@ class TestMariadb:
     def test_memory_follows_the_machine(self, changes: dict[str, Any], expected: str):
         assert mariadb(**changes)["innodb_buffer_pool_size"] == expected
 
+    def test_sorting_needs_no_memory_of_the_machine(self):
+        """/tmp is memory on Debian 13: an ALTER TABLE of a large table would not fit."""
+        for release in DEBIANS:
+            settings = mariadb(release=release)
+            assert not settings["tmpdir"].startswith(("/tmp", "/run", "/dev/shm", "/var/tmp"))
+            # A folder within the data would else be listed as a database, to the drift too.
+            assert settings["ignore_db_dirs"] == Path(settings["tmpdir"]).name
+
     def test_extra_settings_come_last(self):
         text = render(
             "mariadb",
@@ -254,6 +262,7 @@ class TestPhp:
             "memory_limit",
             "max_execution_time",
             "opcache.restrict_api",
+            "fastcgi.logging",
         }
 
     @pytest.mark.parametrize(("release", "version"), [("bookworm", "8.2"), ("trixie", "8.4")])
@@ -263,6 +272,16 @@ class TestPhp:
             settings["opcache.blacklist_filename"]
             == f"/etc/php/{version}/archipel-opcache.blacklist"
         )
+
+    def test_a_session_lives_as_long_as_nextcloud_says(self):
+        """PHP's own 24 minutes log people out at lunch."""
+        policy = LOADER.load_from_file(str(ROOT / "group_vars/all/spaces.yml"))
+        lifetime = policy["spaces_nextcloud_config"]["session_lifetime"]
+        for release in DEBIANS:
+            settings = php("fpm", release=release)
+            assert int(settings["session.gc_maxlifetime"]) >= lifetime >= 86400
+            # Whoever goes through all sessions does it beside the requests.
+            assert settings["session.gc_probability"] == "0"
 
     def test_the_configuration_of_spaces_is_never_cached(self):
         """It changes while timestamps are not looked at, and it holds secrets."""

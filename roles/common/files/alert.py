@@ -4,17 +4,30 @@
 """Tell that a unit failed: to the journal, and to every program in /etc/archipel/alert.d.
 
 Each of them gets the unit's name as its argument and the last lines of its journal as input.
+What breaks on a machine may break every space that wakes: of the same kind of unit the programs
+hear a few times an hour, and the last time that there may be more. The journal has them all.
 """
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 FOLDER = Path("/etc/archipel/alert.d")
+RECORD = Path("/run/archipel/alerts.json")
+# Of a program.
 SECONDS = 60
+# How often programs are told of one kind of unit, in so many seconds.
+MOST, WITHIN = 5, 3600
+MORE = (
+    "Further failures of this kind are told to the journal alone for an hour: "
+    "journalctl -u 'archipel-alert@*' and playbooks/status.yml name them.\n"
+)
 
 
 def programs(folder: Path) -> list[Path]:
@@ -29,22 +42,48 @@ def tail(unit: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
+def count(moments: list[float], now: float) -> list[float]:
+    """Return when programs were told lately, with this time if they are told now. Pure."""
+    lately = [moment for moment in moments if now - moment < WITHIN]
+    return [*lately, now] if len(lately) < MOST else lately
+
+
+def due(unit: str, now: float) -> int:
+    """Return the how-many-eth time this kind of unit is told of within the hour; 0: not told."""
+    kind = unit.partition("@")[0]
+    RECORD.parent.mkdir(exist_ok=True)
+    with RECORD.open("a+", encoding="utf-8") as file:
+        # Many spaces fail at the same moment.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        known = json.loads(file.read() or "{}")
+        before = known.get(kind, [])
+        known[kind] = count(before, now)
+        file.truncate(0)
+        file.write(json.dumps(known))
+    return len(known[kind]) if now in known[kind] else 0
+
+
+def tell(program: Path, unit: str, text: str) -> bool:
+    """Call one program; return whether it did its work."""
+    try:
+        done = subprocess.run([program, unit], input=text, text=True, timeout=SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print(f"<3>{program}: {error}", flush=True)
+        return False
+    return done.returncode == 0
+
+
 def main(unit: str) -> int:
     """Tell everybody; a program that fails does not keep the others from being told."""
     # systemd reads the priority in front of a line.
     print(f"<2>{unit} failed: journalctl -u {unit}", flush=True)
-    failed = 0
-    for program in programs(FOLDER):
-        try:
-            done = subprocess.run(
-                [program, unit], input=tail(unit), text=True, timeout=SECONDS, check=False
-            )
-            code = done.returncode
-        except (OSError, subprocess.TimeoutExpired) as error:
-            print(f"<3>{program}: {error}", flush=True)
-            code = 1
-        failed += code != 0
-    return 1 if failed else 0
+    number = due(unit, time.time())
+    if not number:
+        return 0
+    text = tail(unit) + (MORE if number == MOST else "")
+    told = [tell(program, unit, text) for program in programs(FOLDER)]
+    return 0 if all(told) else 1
 
 
 if __name__ == "__main__":

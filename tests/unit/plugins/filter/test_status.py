@@ -57,3 +57,5 @@ def test_what_needs_somebody_is_remarked():
     assert "from before a restore is kept" in lines(kept=True)
     assert "backup: full" in lines(backup_failed={"at": "x", "why": "full"})
     assert "in maintenance" in lines(maintenance=True)
+    assert "failed: space-php@velo.service;" in lines(failed=["space-php@velo.service"])
+    assert "failed" not in lines(failed=[])

@@ -16,9 +16,10 @@ from tests.unit.plugins.module_utils.machine import Machine, machine
 __all__ = ["machine"]
 
 SOCKET, TIMER = "space-php@amap.socket", "space-cron@amap.timer"
+AWAKE = "space-awake@amap.timer"
 PHP, CRON = "space-php@amap.service", "space-cron@amap.service"
 REDIS, OCC = "space-redis@amap.service", "space-occ@amap.target"
-ALL = (SOCKET, TIMER, PHP, CRON, REDIS, OCC)
+ALL = (SOCKET, TIMER, AWAKE, PHP, CRON, REDIS, OCC)
 REMEDY = "run the same playbook again"
 USER = 70001
 FOLDER = _standstill.FOLDER
@@ -33,7 +34,7 @@ def test_what_could_start_the_others_stops_first(machine: Machine):
     _standstill.bring("amap", USER)
     assert machine.running() == {"space-php@velo.service"}
     first, second = machine.calls("stop")
-    assert set(first.split()) == {SOCKET, TIMER}
+    assert set(first.split()) == {SOCKET, TIMER, AWAKE}
     assert set(second.split()) == {PHP, CRON, REDIS, OCC}
     assert held()
     _standstill.lift("amap")

@@ -39,6 +39,49 @@ def test_a_door_that_would_not_survive_a_reboot_is_enabled():
     assert steps == Plan(enable=[SOCKET])
 
 
+@pytest.mark.parametrize("unit", [SERVICE, "space-redis@amap.service"])
+def test_what_systemd_gave_up_is_tried_again_and_named(unit):
+    """Such a PHP takes its socket along: nobody but the run would open it again."""
+    report = Report()
+    world = World({SOCKET: "failed", TIMER: "active", unit: "failed"}, {SOCKET, TIMER})
+    steps = _systemd.plan([{"space": "amap", "running": True}], world, report)
+    assert steps == Plan(reset_failed=[unit], start=[SOCKET, unit])
+    assert f"{unit} had failed, tried again" in report.changes["amap"]
+
+
+def test_what_still_fails_fails_its_space(monkeypatch):
+    done: list[tuple[str, ...]] = []
+
+    def systemctl(*arguments):
+        done.append(arguments)
+        if arguments[0] == "start":
+            raise _systemd.SystemdError("Job failed")
+        return ""
+
+    monkeypatch.setattr(_systemd, "systemctl", systemctl)
+    report = Report()
+    _systemd.apply(Plan(reset_failed=[SERVICE], start=[SERVICE]), report)
+    assert done[0] == ("reset-failed", "--", SERVICE)
+    assert report.failures == {"amap": f"systemctl start {SERVICE}: Job failed"}
+
+
+def test_a_failed_service_of_a_suspended_space_is_left(monkeypatch):
+    world = World({SERVICE: "failed"}, set())
+    assert _systemd.plan([{"space": "amap", "running": False}], world, Report()) == Plan()
+
+
+def test_units_are_enabled_by_their_links_alone(monkeypatch):
+    """Asked for it, systemd takes all units of the machine for changed until it is reloaded."""
+    systemctl, done = refusing()
+    monkeypatch.setattr(_systemd, "systemctl", systemctl)
+    _systemd.apply(Plan(disable=[SOCKET], enable=[TIMER], start=[TIMER]), Report())
+    assert done == [
+        ("--root=/", "disable", "--", SOCKET),
+        ("--root=/", "enable", "--", TIMER),
+        ("start", "--", TIMER),
+    ]
+
+
 def test_a_suspended_space_is_stopped_and_cannot_wake():
     steps, _ = plan(running=False, active=[SOCKET, TIMER, SERVICE], enabled=[SOCKET, TIMER])
     assert steps == Plan(disable=[SOCKET, TIMER], stop=[SOCKET, TIMER, SERVICE])

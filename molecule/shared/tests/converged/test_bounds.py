@@ -1,0 +1,171 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""What a space writes beside its data, and how often it may fail: both have an end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from testinfra.host import Host
+
+from tests.support.browser import Browser
+from tests.support.scenario import Scenario, Space
+
+SLUG = "velo-ecole"
+HOME = f"/srv/spaces/{SLUG}"
+PHP = f"space-php@{SLUG}.service"
+DROPIN = f"/run/systemd/system/{PHP}.d"
+TIDY = "systemctl start archipel-tidy.service"
+
+
+def wake(browser: Browser, space: Space) -> int:
+    return browser.get(space["domains"][0], "/status.php").status
+
+
+def configured(node: Host, version: str) -> dict[str, str]:
+    """Return PHP's settings as the FPM of spaces has them."""
+    lines = node.check_output("php-fpm%s -i", version).splitlines()
+    rows = (line.split(" => ") for line in lines)
+    return {row[0]: row[1] for row in rows if len(row) == 3}
+
+
+@pytest.fixture
+def version(node: Host) -> str:
+    """The version of PHP."""
+    return node.check_output("ls /etc/php").strip()
+
+
+def test_php_forgets_no_session_before_nextcloud_does(node: Host, version: str):
+    settings = configured(node, version)
+    assert int(settings["session.gc_maxlifetime"]) >= 86400
+    assert settings["session.gc_probability"] == "0"
+
+
+def test_a_session_outlives_lunch_and_not_the_week(
+    node: Host, browser: Browser, spaces: dict[str, Space]
+):
+    """PHP's own 24 minutes are over, and there is traffic, which its collector went by."""
+    node.check_output(
+        f"cd {HOME}/sessions && touch -d -2hours sess_lunch && touch -d -3days sess_week"
+        f" && chown space-{SLUG}: sess_lunch sess_week"
+    )
+    for _ in range(20):
+        assert browser.get(spaces[SLUG]["domains"][0], "/login").status == 200
+    node.check_output(TIDY)
+    left = node.check_output(f"ls {HOME}/sessions").split()
+    assert "sess_lunch" in left
+    assert "sess_week" not in left
+    assert node.service("archipel-tidy.timer").is_running
+    node.check_output(f"rm {HOME}/sessions/sess_lunch")
+
+
+def test_a_log_is_put_aside_and_leads_root_nowhere(node: Host):
+    """The folder belongs to the space: what it puts there must not be followed by root."""
+    log = f"{HOME}/log/bound"
+    victim = "/var/lib/archipel/victim"
+    node.check_output(f"fallocate -l 12M {victim}; fallocate -l 12M {log}.log")
+    node.check_output(f"ln -s {victim} {log}.log.1; ln -s {victim} {log}.link")
+    try:
+        node.check_output(TIDY)
+        assert node.file(victim).size == 12 * 1024**2
+        assert not node.file(f"{log}.log").exists
+        assert node.file(f"{log}.log.1").is_file
+        assert not node.file(f"{log}.log.1").is_symlink
+        assert node.file(f"{log}.link").is_symlink
+    finally:
+        node.check_output(f"rm -f {victim} {log}.*")
+
+
+def test_php_s_own_log_is_the_journal(
+    scenario: Scenario, node: Host, browser: Browser, spaces: dict[str, Space]
+):
+    """Files would grow without end, outside the limit of the space."""
+    assert wake(browser, spaces[SLUG]) == 200
+    since = node.check_output("date +%s")
+    pid = scenario.show(PHP, "MainPID")["MainPID"]
+    node.check_output(f"kill -USR2 {pid}; sleep 2")
+    files = node.check_output(f"ls {HOME}/log").split()
+    assert [name for name in files if name.startswith("php")] == []
+    burst = scenario.show(PHP, "LogRateLimitBurst", "LogRateLimitIntervalUSec")
+    assert burst == {"LogRateLimitBurst": "300", "LogRateLimitIntervalUSec": "5min"}
+    assert node.check_output(f"journalctl --unit={PHP} --since=@{since} --output=cat") != ""
+
+
+def test_the_logs_of_upgrades_are_bounded(node: Host):
+    node.check_output("install -d -m 750 /var/log/archipel/upgrade")
+    log = "/var/log/archipel/upgrade/bound.log"
+    try:
+        for _ in range(9):
+            node.check_output(f"fallocate -l 1M {log}; logrotate --force /etc/logrotate.d/archipel")
+        kept = node.check_output(f"ls {log}*").split()
+        assert len(kept) == 6
+        # What the next look goes by, with all other files of the machine.
+        assert node.run("logrotate --debug /etc/logrotate.conf").rc == 0
+    finally:
+        node.check_output(f"rm -f {log}*")
+
+
+@pytest.fixture
+def broken(node: Host) -> Iterator[str]:
+    """A space whose PHP cannot start, as after a broken extension; and who is told of it."""
+    alert, told = "/etc/archipel/alert.d/test", "/run/archipel/test-told"
+    node.check_output(f"printf '#!/bin/sh\\necho $1 >>{told}\\n' >{alert}; chmod 755 {alert}")
+    node.check_output(f"systemctl stop {PHP}; mkdir -p {DROPIN}; rm -f /run/archipel/alerts.json")
+    node.check_output(f"printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{DROPIN}/a.conf")
+    node.check_output("systemctl daemon-reload")
+    yield told
+    node.check_output(f"rm -rf {DROPIN} {alert} {told}; systemctl daemon-reload")
+    node.check_output(f"systemctl reset-failed {PHP}; systemctl start space-php@{SLUG}.socket")
+
+
+def test_a_php_that_cannot_start_is_given_up_told_of_and_tried_again_by_a_run(
+    scenario: Scenario, node: Host, browser: Browser, spaces: dict[str, Space], broken: str
+):
+    """It would else be started each second for ever, and nobody would know."""
+    assert wake(browser, spaces[SLUG]) >= 500
+    given_up = f"systemctl is-failed --quiet {PHP}"
+    node.check_output(f"timeout 200 sh -c 'until {given_up}; do sleep 1; done'")
+    node.check_output(f"timeout 20 sh -c 'until test -s {broken}; do sleep 0.2; done'")
+    assert node.file(broken).content_string.split() == [PHP]
+    # It stays so, whoever calls.
+    tries = scenario.show(PHP, "NRestarts")
+    assert wake(browser, spaces[SLUG]) >= 500
+    assert scenario.show(PHP, "NRestarts", "ActiveState") == {**tries, "ActiveState": "failed"}
+    scenario.converge("status.yml", "--extra-vars", f"only={SLUG}")
+    # A run that finds it as it is says so.
+    assert PHP in scenario.refusal("spaces.yml", "--extra-vars", f"only={SLUG}")
+    node.check_output(f"rm -rf {DROPIN}; systemctl daemon-reload")
+    scenario.converge("spaces.yml", "--extra-vars", f"only={SLUG}")
+    assert wake(browser, spaces[SLUG]) == 200
+    assert node.service(f"space-php@{SLUG}.socket").is_running
+    assert node.check_output("systemctl --failed --no-legend --plain") == ""
+
+
+def test_jobs_run_more_often_while_somebody_is_there(
+    scenario: Scenario, node: Host, browser: Browser, spaces: dict[str, Space]
+):
+    """A reminder by mail is a job: a quarter of an hour is late for it."""
+    timer = f"space-awake@{SLUG}.timer"
+    node.check_output(f"systemctl stop {PHP}")
+    gone = f"systemctl --quiet is-active {timer}"
+    node.check_output(f"timeout 20 sh -c 'while {gone}; do sleep 0.2; done'")
+    # A space that sleeps costs nothing more, and its jobs still run.
+    assert node.service(f"space-cron@{SLUG}.timer").is_running
+    assert wake(browser, spaces[SLUG]) == 200
+    assert node.service(timer).is_running
+    node.check_output(f"systemctl start space-cron@{SLUG}.service")
+    shown = scenario.show(timer, "NextElapseUSecMonotonic", "Unit", "TimersMonotonic")
+    assert shown["Unit"] == f"space-cron@{SLUG}.service"
+    assert "OnUnitInactiveUSec=5min" in shown["TimersMonotonic"]
+    assert shown["NextElapseUSecMonotonic"] not in {"", "infinity"}
+
+
+def test_nobody_s_units_wait_to_be_read_again(node: Host):
+    """After a space was added, and for all services of the machine."""
+    shown = node.check_output(
+        "systemctl show --property=Id,NeedDaemonReload 'space-*' 'archipel-*' ssh.service"
+        " mariadb.service nginx.service"
+    )
+    assert [block for block in shown.split("\n\n") if "NeedDaemonReload=yes" in block] == []
