@@ -20,4 +20,6 @@ end=$(($(date +%s) + seconds))
 until answers || [ "$(date +%s)" -ge "$end" ]; do
     sleep 0.01
 done
+# systemd reads the priority in front of a line.
+[ "$(date +%s)" -lt "$end" ] || echo "<3>no answer from Redis at $socket in $seconds seconds" >&2
 exec "$@"
