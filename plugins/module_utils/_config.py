@@ -57,6 +57,13 @@ def client_options(account: t.Mapping[str, t.Any], authorities: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def text_of(content: str, key: str) -> str:
+    """Return a text of the first level of a state file; empty if there is none."""
+    entry = rf"^  '{re.escape(key)}' => '((?:[^'\\]|\\.)*)',$"
+    found = re.search(entry, content, re.MULTILINE)
+    return re.sub(r"\\(['\\])", r"\1", found[1]) if found else ""
+
+
 def keys(text: str) -> set[str]:
     """Return the keys of the first level."""
     return set(KEY.findall(text))

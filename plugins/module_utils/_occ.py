@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -38,6 +39,15 @@ CACHE_SETTINGS = (
 # What the runner says when a command failed that others were to follow.
 FAILED = re.compile(r"^occ-args: (\S+) ended with \d+$", re.MULTILINE)
 
+# What a progress bar of Symfony's leaves in a log, and the words that start and end it.
+BAR = re.compile(r"^\s*\d+(?:/\d+)?\s+\[[->=]*\].*$")
+BAR_WORDS = frozenset({"", "Starting ...", "Done"})
+# Characters of a failure that a report has room for.
+WHY = 800
+# How Nextcloud names what went wrong, and what it says after that.
+EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\\)*\w*(?:Exception|Error): ")
+AFTERWARDS = frozenset({"Update failed", "Maintenance mode is kept active", "Resetting log level"})
+
 # Space → how many of this process want its Redis.
 HELD: Counter[str] = Counter()
 GUARD = threading.Lock()
@@ -52,14 +62,28 @@ class Outcome:
     stderr: str
 
     def why(self) -> str:
-        """Return the end of what it said, for a failure report."""
-        said = FAILED.sub("", self.stderr).strip() or self.stdout.strip()
-        return said[-800:] or f"exit code {self.code}"
+        """Return why it failed: the exception that it names, else the end of what it said."""
+        said, complained = meant(self.stdout), meant(FAILED.sub("", self.stderr))
+        if exception := exception_in(complained) or exception_in(said):
+            return "\n".join(exception)[:WHY]
+        return "\n".join(complained or said).strip()[-WHY:] or f"exit code {self.code}"
 
     def failed(self, last: str) -> str:
         """Return which of several commands failed: the one named, else the last."""
         named = FAILED.search(self.stderr)
         return named[1] if named else last
+
+
+def meant(said: str) -> list[str]:
+    """Return the lines of an output that are for people to read: no progress bars. Pure."""
+    lines = (line.rstrip() for line in said.splitlines())
+    return [line for line in lines if line.strip() not in BAR_WORDS and not BAR.match(line)]
+
+
+def exception_in(lines: t.Sequence[str]) -> list[str]:
+    """Return the exception that ended a command, with what it adds to it; none: nothing. Pure."""
+    named = next((n for n, line in enumerate(lines) if EXCEPTION.match(line)), len(lines))
+    return list(itertools.takewhile(lambda line: line not in AFTERWARDS, lines[named:]))
 
 
 def sandbox(path: str = SANDBOX, compiled: str = COMPILED) -> list[str]:

@@ -10,14 +10,27 @@ import json
 import secrets
 import socket
 import ssl
-import typing as t
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 HEADER = "X-Archipel-Probe"
 SECONDS = 120
 # "Insufficient Storage": of the space, or of the account.
 FULL = 507
+# Seconds that a page may take: one that hangs is broken, and its space is closed meanwhile.
+PAGE_SECONDS = 60
+# Pages of a space asked for at the same time: each keeps one of its PHP processes busy.
+TOGETHER = 3
+# The entries of an account's menu: every application that has a page of its own.
+MENU = "/ocs/v2.php/core/navigation/apps?format=json"
+# Redirects that are followed; from there on it is a loop.
+HOPS = 5
+LOGIN = "/login"
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# What is noted of a page that leads to the login, and of one that gave no answer.
+NOT_LOGGED_IN, NO_ANSWER = 401, 599
 
 
 class ProbeError(Exception):
@@ -40,18 +53,69 @@ class _Connection(http.client.HTTPSConnection):
     Who signed the certificate is the monitoring's matter: here nothing but this node can answer.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, seconds: float) -> None:
         # Not the default context: reading the machine's authorities takes longer than the request.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        super().__init__(place.host, place.port, timeout=SECONDS, context=context)
+        super().__init__(place.host, place.port, timeout=seconds, context=context)
         self._place, self._trust = place, context
 
     def connect(self) -> None:
         """Open the connection to this node."""
-        plain = socket.create_connection((self._place.address, self._place.port), timeout=SECONDS)
+        where = (self._place.address, self._place.port)
+        plain = socket.create_connection(where, timeout=self.timeout)
         self.sock = self._trust.wrap_socket(plain, server_hostname=self._place.host)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: bytes = b""
+    # Where a redirect leads.
+    location: str = ""
+
+
+def fetch(
+    place: Place,
+    method: str,
+    path: str,
+    account: tuple[str, str] | None = None,
+    body: bytes | None = None,
+    *,
+    seconds: float = SECONDS,
+    more: Mapping[str, str] | None = None,
+) -> Answer:
+    """Send one request and return the answer.
+
+    Args:
+        place: where.
+        method: of HTTP.
+        path: and query, below the host.
+        account: login name and application password.
+        body: what is sent.
+        seconds: how long an answer is waited for.
+        more: further headers.
+
+    Raises:
+        ProbeError: nobody answered.
+
+    """
+    headers = {"Host": place.host, "X-NC-Skip-Trashbin": "true", HEADER: place.key}
+    if account is not None:
+        text = base64.b64encode(":".join(account).encode()).decode()
+        headers["Authorization"] = f"Basic {text}"
+    connection = _Connection(place, seconds)
+    try:
+        connection.request(method, path, body=body, headers={**headers, **(more or {})})
+        response = connection.getresponse()
+        return Answer(response.status, response.read(), response.headers.get("Location", ""))
+    except (OSError, http.client.HTTPException) as error:
+        raise ProbeError(f"{method} {path}: {error}") from error
+    finally:
+        connection.close()
 
 
 def ask(
@@ -67,22 +131,11 @@ def ask(
         ProbeError: nobody answered.
 
     """
-    headers = {"Host": place.host, "X-NC-Skip-Trashbin": "true", HEADER: place.key}
-    if account is not None:
-        text = base64.b64encode(":".join(account).encode()).decode()
-        headers["Authorization"] = f"Basic {text}"
-    connection = _Connection(place)
-    try:
-        connection.request(method, path, body=body, headers=headers)
-        response = connection.getresponse()
-        return response.status, response.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise ProbeError(f"{method} {path}: {error}") from error
-    finally:
-        connection.close()
+    answer = fetch(place, method, path, account, body)
+    return answer.status, answer.body
 
 
-def expect(answer: tuple[int, bytes], allowed: t.Collection[int], what: str) -> bytes:
+def expect(answer: tuple[int, bytes], allowed: Collection[int], what: str) -> bytes:
     """Return the body of an answer whose status is allowed.
 
     Raises:
@@ -162,3 +215,81 @@ def round_trip(place: Place, account: tuple[str, str]) -> None:
     finally:
         gone = ask(place, "DELETE", path, account)
     expect(gone, (204,), "WebDAV, deleting it")
+
+
+# --- the pages people open -------------------------------------------------------------
+
+
+def menu(place: Place, account: tuple[str, str]) -> list[str]:
+    """Return the entry pages of the applications that an account has in its menu.
+
+    Raises:
+        ProbeError: the space does not say.
+
+    """
+    answer = fetch(place, "GET", MENU, account, more={"OCS-APIRequest": "true"})
+    body = expect((answer.status, answer.body), (200,), "the menu of applications")
+    try:
+        entries = json.loads(body)["ocs"]["data"]
+        return sorted({path for one in entries if (path := own_path(place, str(one["href"])))})
+    except (ValueError, LookupError, TypeError) as error:
+        raise ProbeError(f"the menu of applications is none: {body[:200]!r}") from error
+
+
+def own_path(place: Place, address: str) -> str:
+    """Return path and query of an address of this space; empty if it leads elsewhere. Pure."""
+    parts = urlsplit(address)
+    if (parts.hostname or place.host.lower()) != place.host.lower():
+        return ""
+    if not parts.path.startswith("/"):
+        return ""
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def open_page(place: Place, path: str, account: tuple[str, str]) -> int:
+    """Return the status of a page, after redirects; how slow, broken or absent it is, is one too.
+
+    A redirect that leaves the space is an answer: what is there is not this space's matter.
+    """
+    for _hop in range(HOPS):
+        try:
+            answer = fetch(place, "GET", path, account, seconds=PAGE_SECONDS)
+        except ProbeError:
+            return NO_ANSWER
+        if answer.status not in REDIRECTS:
+            return answer.status
+        path = own_path(place, answer.location)
+        if not path:
+            return answer.status
+        if path.removeprefix("/index.php").partition("?")[0] == LOGIN:
+            return NOT_LOGGED_IN
+    return NO_ANSWER
+
+
+def open_pages(place: Place, paths: Collection[str], account: tuple[str, str]) -> dict[str, int]:
+    """Open pages as an account, a few at a time; return the status of each."""
+    ordered = sorted(set(paths))
+    with ThreadPoolExecutor(max_workers=TOGETHER) as pool:
+        found = pool.map(lambda path: open_page(place, path, account), ordered)
+        return dict(zip(ordered, found, strict=True))
+
+
+def worse(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
+    """Return in words which pages answered well before and no longer do. Pure."""
+    return [
+        f"{path} answers {words(after[path])}, {before[path]} before"
+        for path in sorted(after)
+        if path in before and is_well(before[path]) and not is_well(after[path])
+    ]
+
+
+def is_well(status: int) -> bool:
+    """Tell whether people get what they asked for. Pure."""
+    return status < 400
+
+
+def words(status: int) -> str:
+    """Return what came of a page, for people. Pure."""
+    if status == NO_ANSWER:
+        return f"nothing within {PAGE_SECONDS} seconds"
+    return f"{status} (the login)" if status == NOT_LOGGED_IN else str(status)

@@ -11,6 +11,7 @@ its jobs from starting. Both outlive a reboot.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ import shutil
 import socket
 import time
 import typing as t
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _probe,
     _status,
     _systemd,
+    _upgrade_account,
     _upgrade_plan,
 )
 
@@ -51,7 +53,6 @@ BACK = ("shut", "load", "files", "return", "verify", "reopen")
 # On demand: the present state is written down before it goes.
 UNDO = ("prepare", "close", "keep", *BACK)
 WAYS = {"forward": FORWARD, "back": BACK, "undo": UNDO}
-TOKEN, TOKEN_COMMAND = "archipel-upgrade", "user:add-app-password"
 DATABASE_SECONDS, REDIS_SECONDS = 120, 10
 TAIL_LINES = 12
 RUNNING = {"active", "activating", "deactivating", "reloading"}
@@ -67,19 +68,8 @@ $CONFIG = PHP_SAPI === 'cli' || hash_equals('{key}', $_SERVER['HTTP_X_ARCHIPEL_P
     ? [] : ['maintenance' => true];
 """
 
-# Accounts that are not disabled and that somebody has logged in to, and when.
-SEEN = """
-SELECT p.userid, p.configvalue FROM {0}.oc_preferences p JOIN {0}.oc_users u ON u.uid = p.userid
-WHERE p.appid = 'login' AND p.configkey = 'lastLogin' AND p.configvalue > '0' AND p.userid NOT IN (
-  SELECT userid FROM {0}.oc_preferences
-  WHERE appid = 'core' AND configkey = 'enabled' AND configvalue = 'false'
-) ORDER BY p.userid LIMIT 1
-"""
-FORGET = "DELETE FROM {0}.oc_authtoken WHERE name = %s"
-LOGIN = """
-UPDATE {0}.oc_preferences SET configvalue = %s
-WHERE appid = 'login' AND configkey = 'lastLogin' AND userid = %s
-"""
+# Files that a newer release made or removed, and the restored database knows nothing of.
+RESCAN = ("files:scan-app-data", "--no-interaction")
 
 Journal = dict[str, t.Any]
 
@@ -106,6 +96,10 @@ class Settings:
     occ_seconds: int = 7200
     # Applications the policy wants off: their being off after an upgrade is no loss.
     disabled: frozenset[str] = frozenset()
+    # Pages that the check opens beside those of the account's menu.
+    pages: Sequence[str] = ()
+    # Application → settings of an account that tell it of a first visit, as they are afterwards.
+    first_visits: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -286,7 +280,6 @@ def occ(
     *arguments: str,
     more: Sequence[Sequence[str]] = (),
     stdin: str | None = None,
-    secret: bool = False,
 ) -> str:
     """Run occ, and further commands after it, write down what it says, and return that.
 
@@ -295,7 +288,6 @@ def occ(
         arguments: of the first command.
         more: further commands, each if the one before it has succeeded.
         stdin: what a command reads as `{input}`.
-        secret: the last line of what is said is not written down.
 
     Raises:
         UpgradeError: one of them failed.
@@ -318,8 +310,7 @@ def occ(
             unit=unit_of(job.slug),
             more=more,
         )
-    said = outcome.stdout.strip().splitlines()
-    lines = [*(said[:-1] if secret else said), *outcome.stderr.strip().splitlines()]
+    lines = [*outcome.stdout.strip().splitlines(), *outcome.stderr.strip().splitlines()]
     names = ", ".join(one[0] for one in (arguments, *more))
     job.log("\n".join([f"occ {names}: {outcome.code}", *lines]))
     if outcome.code != 0:
@@ -370,20 +361,58 @@ def prepare(job: Job) -> None:
         return
     probe(job, version_of(job, job.journal["from"]))
     if is_web(job.item):
-        job.journal["probe"] = account_of(job)
+        job.journal["probe"] = _upgrade_account.choose(executes(job))
+        job.journal["pages"] = pages_before(job)
     get_ready(job)
 
 
-def account_of(job: Job) -> list[str] | None:
-    """Return an account that somebody has logged in to, no password yet, and when that was.
+def pages_before(job: Job) -> dict[str, int]:
+    """Open the pages that the check is to open, and note how each answers while people work."""
+    if not job.journal["probe"]:
+        return {}
+    with borrowed(job) as account:
+        place = place_of(job)
+        paths = [*job.settings.pages, *_probe.menu(place, account)]
+        found = _probe.open_pages(place, paths, account)
+    for path, status in found.items():
+        if not _probe.is_well(status):
+            job.log(f"{path} answers {_probe.words(status)} before the upgrade: not its doing")
+    return found
 
-    A first login would copy example files into the account. The check must not change the time.
+
+@contextlib.contextmanager
+def borrowed(job: Job) -> Iterator[tuple[str, str]]:
+    """Have a password of the account meanwhile; nothing is left of it, nor of what it was told.
+
+    Of a space that is closed everything later is the check's own doing. It is written down first,
+    so that a run which goes on after this one takes it back.
     """
-    rows = execute(job, (SEEN, ()))
-    return [str(rows[0][0]), "", str(rows[0][1])] if rows else None
+    name, execute = job.journal["probe"][0], executes(job)
+    if job.journal.get("visits"):
+        # Of a run that was cut short: what it set must not be taken for the account's own.
+        forget(job)
+    if not is_open(job):
+        job.save(remembered=_upgrade_account.remember(execute, job.database, name))
+    known = _upgrade_account.preferences(execute, name)
+    visits = _upgrade_account.not_visited(known, job.settings.first_visits)
+    job.save(visits=visits)
+    _upgrade_account.mark_visited(execute, name, visits)
+    secret = _config.text_of(_files.read_text(f"{job.home}/config/config.php"), "secret")
+    password = _upgrade_account.lend(execute, name, secret, time.time())
+    try:
+        yield name, password
+    finally:
+        forget(job)
+        # Set by somebody later, they are that somebody's.
+        job.save(visits=[])
 
 
-def execute(job: Job, *statements: tuple[str, Sequence[str]]) -> list[t.Any]:
+def executes(job: Job) -> _upgrade_account.Execute:
+    """Return what runs statements on a space's database."""
+    return functools.partial(execute, job)
+
+
+def execute(job: Job, *statements: _upgrade_account.Statement) -> list[t.Any]:
     """Run statements on a space's database, `{0}`; return the rows of the last one."""
     name, connection = _mariadb.quote(job.database), job.settings.node.connect(job.item["database"])
     try:
@@ -437,6 +466,7 @@ def write_down(job: Job, folder: str) -> None:
         "sha256": counted.digest.hexdigest(),
         "bytes": counted.length,
         "probe": job.journal["probe"],
+        "pages": job.journal.get("pages", {}),
     }
     _journal.save(f"{folder}/point.json", described)
 
@@ -503,14 +533,13 @@ def following(job: Job) -> list[str]:
     if _application_set.numbers_of(version) < _application_set.AROUND_SINCE:
         return []
     before = (f"--before={json.dumps(command)}" for command in _installation.MISSING)
-    after = (f"--after={json.dumps(command)}" for command in token_commands(job))
-    return [*_installation.APPLY, *before, *after]
+    return [*_installation.APPLY, *before]
 
 
 def upgrade_and_tell(job: Job, follows: Sequence[str], order: str) -> dict[str, t.Any] | None:
     """Run the upgrade and what follows; return the answer, None if that is to be done alone."""
     try:
-        said = occ(job, "upgrade", "--no-interaction", more=[follows], stdin=order, secret=True)
+        said = occ(job, "upgrade", "--no-interaction", more=[follows], stdin=order)
     except UpgradeError as error:
         alone = f"occ {follows[0]} ended" in str(error) and _installation.is_turned_off(str(error))
         if not alone:
@@ -543,10 +572,7 @@ def note_answer(job: Job, wanted: Mapping[str, t.Any], answer: Mapping[str, t.An
     for what in _installation.mark_applied(wanted, job.settings.node, answer):
         job.log(f"applied: {what}")
     for one in answer["commands"]:
-        if one["command"] == TOKEN_COMMAND:
-            keep_token(job, one["output"])
-        else:
-            job.log(f"{one['command']}: {one['output']}")
+        job.log(f"{one['command']}: {one['output']}")
     if _installation.turned_on(answer):
         # Their part of the database is named only where they were on from the start.
         add_missing(job)
@@ -557,18 +583,6 @@ def add_missing(job: Job) -> None:
     """Add the columns, indices and primary keys that Nextcloud leaves to the operator."""
     first, *others = _installation.MISSING
     occ(job, *first, more=others)
-
-
-def token_commands(job: Job) -> list[list[str]]:
-    """Return the command that makes the password for the check; none where there is no account."""
-    account = job.journal["probe"]
-    return [[TOKEN_COMMAND, "--no-interaction", f"--name={TOKEN}", account[0]]] if account else []
-
-
-def keep_token(job: Job, said: str) -> None:
-    """Remember the password for the check."""
-    account = job.journal["probe"]
-    job.journal["probe"] = [account[0], said.rsplit(maxsplit=1)[-1], account[2]]
 
 
 def version_of(job: Job, release: str) -> str:
@@ -614,32 +628,57 @@ def tell(job: Job, told: Mapping[str, t.Any]) -> None:
     add_missing(job)
     for what in _installation.apply(told, job.settings.node):
         job.log(f"applied: {what}")
-    if command := token_commands(job):
-        keep_token(job, occ(job, *command[0], secret=True))
 
 
 def check(job: Job) -> None:
-    """Ask the space whether it serves, on the new release."""
+    """Ask the space whether it serves as before, on the new release."""
     probe(job, version_of(job, job.journal["to"]))
 
 
 def probe(job: Job, version: str) -> None:
-    """Ask a space at its own address; a suspended one through occ alone."""
+    """Ask a space at its own address; a suspended one through occ alone.
+
+    Raises:
+        ProbeError: it does not serve, or pages that answered well before no longer do.
+
+    """
     told = json.loads(occ(job, "status", "--output=json")) if not is_web(job.item) else None
     if told is not None:
         _probe.check_status(json.dumps(told).encode(), version)
         return
-    account = job.journal["probe"]
-    place = _probe.Place(job.item["host"], job.settings.port, job.journal["key"])
-    _probe.check(place, version, (account[0], account[1]) if account else None)
+    if not job.journal["probe"]:
+        _probe.check(place_of(job), version, None)
+        return
+    with borrowed(job) as account:
+        _probe.check(place_of(job), version, account)
+        compare_pages(job, account)
 
 
-def forget_token(job: Job) -> None:
-    """Take back the application password that the check used, and its trace."""
-    statements: list[tuple[str, Sequence[str]]] = [(FORGET, (TOKEN,))]
-    if account := job.journal["probe"]:
-        statements.append((LOGIN, (account[2], account[0])))
-    execute(job, *statements)
+def compare_pages(job: Job, account: tuple[str, str]) -> None:
+    """Open the pages that were opened before the upgrade.
+
+    Raises:
+        ProbeError: some of them no longer answer as they did.
+
+    """
+    before = job.journal.get("pages", {})
+    enabled = _upgrade_plan.enabled_now(job.item, job.settings.node.connect)
+    paths = _upgrade_plan.pages_left(before, frozenset(job.journal.get("enabled", ())), enabled)
+    after = _probe.open_pages(place_of(job), paths, account)
+    if worse := _probe.worse(before, after):
+        raise _probe.ProbeError(f"pages: {'; '.join(worse)}")
+
+
+def place_of(job: Job) -> _probe.Place:
+    """Return where a space is asked."""
+    return _probe.Place(job.item["host"], job.settings.port, job.journal["key"])
+
+
+def forget(job: Job) -> None:
+    """Take back the password that the check used, and all that came of it."""
+    remembered = job.journal.get("remembered") if not is_open(job) else None
+    visits = job.journal.get("visits", ())
+    _upgrade_account.forget(executes(job), job.journal["probe"], remembered, visits)
 
 
 def open_up(job: Job) -> None:
@@ -649,7 +688,7 @@ def open_up(job: Job) -> None:
     """
     if is_open(job):
         return
-    forget_token(job)
+    forget(job)
     write_last(job, "upgraded")
     staged, kept = f"{job.folder}/{STAGED}", f"{job.folder}/{POINT}"
     if os.path.isdir(staged):
@@ -796,16 +835,16 @@ def come_back(job: Job) -> None:
 
 
 def verify(job: Job) -> None:
-    """Ask the space whether it serves again, on the old release; tell sync clients if need be."""
+    """Ask the space whether it serves again, on the old release; tell sync clients if need be.
+
+    What a newer release removed from its own folder on the disk, the restored database still lists,
+    and every page after the login fails for it.
+    """
     if not is_touched(job):
         return
-    commands = token_commands(job)
-    if job.journal["direction"] == "undo":
-        commands.insert(0, ["maintenance:data-fingerprint"])
-    if commands:
-        said = occ(job, *commands[0], more=commands[1:], secret=bool(job.journal["probe"]))
-        if job.journal["probe"]:
-            keep_token(job, said)
+    told = [("maintenance:data-fingerprint",)] if job.journal["direction"] == "undo" else []
+    first, *others = [*told, RESCAN]
+    occ(job, *first, more=others)
     probe(job, version_of(job, job.journal["from"]))
 
 
@@ -813,7 +852,7 @@ def reopen(job: Job) -> None:
     """Open the door, and forget what only the way back needed. Can be repeated."""
     # It closed the door of every space it touched: one that is open had come to its end.
     if not (is_touched(job) and is_open(job)):
-        forget_token(job)
+        forget(job)
         write_last(job, "undone" if job.journal["direction"] == "undo" else back_word(job))
         open_gate(job)
     shutil.rmtree(job.point, ignore_errors=True)
@@ -989,6 +1028,7 @@ def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
                 "direction": "undo",
                 "step": UNDO[0],
                 "probe": kept["probe"],
+                "pages": kept.get("pages", {}),
                 "from": kept["release"],
                 "to": kept["to"],
                 "version": kept["version"],

@@ -14,7 +14,7 @@ import math
 import os
 import re
 import typing as t
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
@@ -30,6 +30,8 @@ VERB = "upgrade"
 FROM = re.compile(r"\$OC_VersionCanBeUpgradedFrom\s*=\s*(?:\[|array\()(.*?);", re.DOTALL)
 PAIR = re.compile(r"'(\d+(?:\.\d+)*)'\s*=>\s*true")
 OTHERS = re.compile(r"'owncloud'.*", re.DOTALL)
+# Which application a page belongs to.
+PAGE = re.compile(r"^(?:/index\.php)?/apps/([a-z0-9_]+)(?:[/?]|$)")
 # Room that a node keeps beside the dumps.
 ROOM = 64 << 20
 # What a space is found to need.
@@ -344,6 +346,19 @@ def without_room(
         else:
             left -= one.size
     return result
+
+
+def pages_left(pages: Iterable[str], before: Set[str], now: Set[str]) -> list[str]:
+    """Return the pages that are to be there still: not those of what is off for a reason. Pure.
+
+    Args:
+        pages: that were opened before.
+        before: applications that were on then.
+        now: applications that are on.
+
+    """
+    gone = before - now
+    return [path for path in pages if (found := PAGE.match(path)) is None or found[1] not in gone]
 
 
 # --- the whole -------------------------------------------------------------------------

@@ -120,7 +120,7 @@ final class AccountCommands extends Command
 
     public function appPassword(): int
     {
-        return $this->say("app password:\n" . $this->server->accounts->addAppPassword($this->uid(), $this->input->text('name', 'cli')));
+        return $this->say("app password:\n" . $this->server->accounts->addAppPassword($this->uid(), 'cli'));
     }
 
     public function groups(): int

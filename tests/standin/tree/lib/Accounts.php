@@ -11,6 +11,8 @@ namespace Standin;
 final class Accounts
 {
     private const NAME = "/^[a-zA-Z0-9 _.@\\-']+$/D";
+    /** Nothing shorter is taken for an application password. */
+    private const TOKEN_LENGTH = 22;
     private const RESET_LIFETIME = 7 * 24 * 3600;
 
     public function __construct(private Database $database, private Settings $settings, private Config $config)
@@ -115,7 +117,7 @@ final class Accounts
         if ($uid === null || !$this->isEnabled($uid)) {
             return null;
         }
-        if ($this->database->value('SELECT uid FROM *PREFIX*authtoken WHERE token = ?', [$this->tokenHash($secret)]) === $uid) {
+        if ($this->ofToken($secret, $name) === $uid) {
             return $this->seen($uid);
         }
         $stored = (string)$this->database->value('SELECT password FROM *PREFIX*users WHERE uid = ?', [$uid]);
@@ -129,11 +131,39 @@ final class Accounts
         return $uid;
     }
 
+    /** The account of an application password: a permanent one of the present kind, in time, for this login name. */
+    private function ofToken(string $token, string $name): ?string
+    {
+        return strlen($token) < self::TOKEN_LENGTH ? null : $this->database->value(
+            'SELECT uid FROM *PREFIX*authtoken WHERE token = ? AND LOWER(login_name) = ? AND type = 1 AND version = 2
+             AND password_invalid = 0 AND (expires IS NULL OR expires > ?)',
+            [$this->tokenHash($token), mb_strtolower($name), time()],
+        );
+    }
+
+    /** Its account is told, in its activity and by mail: somebody else may have made it. */
     public function addAppPassword(string $uid, string $name): string
     {
         $token = self::random(72);
-        $this->database->run('INSERT INTO *PREFIX*authtoken (uid, name, token) VALUES (?, ?, ?)', [$uid, $name, $this->tokenHash($token)]);
+        $this->database->run(
+            'INSERT INTO *PREFIX*authtoken (uid, login_name, name, token, type, version) VALUES (?, ?, ?, ?, 1, 2)',
+            [$uid, $uid, $name, $this->tokenHash($token)],
+        );
+        $this->tell($uid, 'settings', 'app_token_created', $name);
         return $token;
+    }
+
+    /** An entry in an account's activity, and the mail about it that waits to be sent. */
+    public function tell(string $uid, string $app, string $subject, string $about): void
+    {
+        $this->database->run(
+            'INSERT INTO *PREFIX*activity (timestamp, app, subject, affecteduser, file) VALUES (?, ?, ?, ?, ?)',
+            [time(), $app, $subject, $uid, $about],
+        );
+        $this->database->run(
+            'INSERT INTO *PREFIX*activity_mq (amq_timestamp, amq_latest_send, amq_type, amq_affecteduser, amq_appid, amq_subject) VALUES (?, ?, ?, ?, ?, ?)',
+            [time(), time() + 3600, $subject, $uid, $app, $subject],
+        );
     }
 
     public function resetToken(string $uid): string

@@ -89,6 +89,7 @@ final class Dav
         }
         $isNew = !$this->files->exists($this->path);
         $this->server->locked($this->files->disk($this->path), fn () => $this->store());
+        $this->server->accounts->tell($this->files->uid, 'files', $isNew ? 'file_created' : 'file_changed', $this->path);
         $entry = $this->files->entry($this->path);
         header("ETag: \"{$entry['etag']}\"");
         header("OC-ETag: \"{$entry['etag']}\"");
@@ -130,6 +131,7 @@ final class Dav
         }
         Files::removeTree($this->files->disk($this->path));
         $this->files->forget($this->path);
+        $this->server->accounts->tell($this->files->uid, 'files', 'file_deleted', $this->path);
         http_response_code(204);
     }
 

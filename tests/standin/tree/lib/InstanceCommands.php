@@ -93,9 +93,11 @@ final class InstanceCommands extends Command
             return $this->say('Exception: this stand-in was built to fail its upgrade', self::UPGRADE_FAILED);
         }
         $this->migrate((int)$to);
+        // Put together anew by the next page: the files of the release before are of no use.
+        (new AppData($this->server))->clear('js');
         foreach (array_keys($this->server->apps->enabled()) as $app) {
             if ($this->server->settings->get($app, 'standin_breaks') !== null) {
-                return $this->say("Exception: Could not update app \"$app\"", self::UPGRADE_FAILED);
+                return $this->upgradeFailed($app);
             }
             if ($this->server->apps->obstacle($app) !== null) {
                 $this->server->apps->disable($app);
@@ -107,6 +109,17 @@ final class InstanceCommands extends Command
         $this->server->config->set(['version' => $to, 'maintenance' => $before]);
         $this->say($before ? 'Maintenance mode is kept active' : 'Turned off maintenance mode');
         return $this->say('Update successful');
+    }
+
+    /** What went wrong is in the middle of what is said; the bars of the steps before are said apart, and last. */
+    private function upgradeFailed(string $app): int
+    {
+        $bar = "    0/0 [>---------------------------]   0%";
+        fwrite(STDERR, "\nStarting ...\n$bar Starting ...\n$bar\n");
+        $this->say("Exception: Could not update app \"$app\"");
+        $this->say('Update failed');
+        $this->say('Maintenance mode is kept active');
+        return $this->say('Resetting log level', self::UPGRADE_FAILED);
     }
 
     /** Changes the schema for good, step by step and without a transaction, as migrations do. */
@@ -121,6 +134,12 @@ final class InstanceCommands extends Command
             $this->say("Migration $step of $major done");
             $seconds === 0 || usleep(500_000);
         }
+    }
+
+    public function scanAppData(): int
+    {
+        (new AppData($this->server))->scan();
+        return $this->say('Scanning AppData for files');
     }
 
     /** One of the release itself, and one of each application that was on when this process began. */

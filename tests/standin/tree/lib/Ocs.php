@@ -7,7 +7,7 @@ declare(strict_types=1);
 
 namespace Standin;
 
-/** The two OCS addresses that clients ask first. */
+/** The OCS addresses that clients ask first, and the menu. */
 final class Ocs
 {
     /** @param int $version 1 or 2: they differ in the numbers of success and failure */
@@ -24,6 +24,8 @@ final class Ocs
             $this->send(401, 'Current user is not logged in', []);
         } elseif ($path === '/cloud/user') {
             $this->send(200, 'OK', $this->user($uid));
+        } elseif ($path === '/core/navigation/apps') {
+            $this->send(200, 'OK', $this->menu());
         } else {
             $this->send(404, 'Invalid query, please check the syntax.', []);
         }
@@ -75,6 +77,13 @@ final class Ocs
             'locale' => $settings->ofUser($uid, 'core', 'locale') ?? '',
             'quota' => ['free' => $files->free(), 'used' => $files->used(), 'total' => $files->free() + $files->used(), 'quota' => $files->quota() ?? -3],
         ];
+    }
+
+    /** @return list<array<string, mixed>> the applications that have a page */
+    private function menu(): array
+    {
+        $entry = static fn (string $app): array => ['id' => $app, 'type' => 'link', 'href' => "/apps/$app/", 'name' => $app, 'active' => false];
+        return array_map($entry, array_values(array_intersect(Pages::APPLICATIONS, array_keys($this->server->apps->enabled()))));
     }
 
     private function fill(\SimpleXMLElement $xml, array $values): void

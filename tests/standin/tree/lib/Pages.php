@@ -7,9 +7,12 @@ declare(strict_types=1);
 
 namespace Standin;
 
-/** The few pages a visitor sees before logging in. */
+/** The few pages a visitor sees before logging in, and bare ones for whoever is. */
 final class Pages
 {
+    /** Applications that have a page of their own. */
+    public const APPLICATIONS = ['activity', 'dashboard', 'files', 'photos'];
+
     private string $requestToken;
 
     public function __construct(private Server $server)
@@ -30,9 +33,29 @@ final class Pages
         match ($path) {
             '', '/' => $this->redirect('/login'),
             '/login' => $this->login(),
-            '/apps/files', '/apps/files/' => $account !== null ? $this->files() : $this->redirect('/login?redirect_url=' . rawurlencode('/apps/files')),
-            default => throw new HttpError(404, 'NotFound', 'Page not found'),
+            '/settings/user' => $this->inside($path, 'settings', $account),
+            default => preg_match('#^/apps/([a-z0-9_]+)/?$#D', $path, $parts) === 1
+                ? $this->inside($path, $parts[1], $account)
+                : throw new HttpError(404, 'NotFound', 'Page not found'),
         };
+    }
+
+    /** A page for whoever is logged in. It is put together with a file from the folder of the applications' data. */
+    private function inside(string $path, string $app, ?string $account): void
+    {
+        if (!in_array($app, [...self::APPLICATIONS, 'settings'], true) || !isset($this->server->apps->enabled()[$app])) {
+            throw new HttpError(404, 'NotFound', 'Page not found');
+        }
+        if ($account === null) {
+            $this->redirect('/login?redirect_url=' . rawurlencode(rtrim($path, '/')));
+            return;
+        }
+        $breaks = $this->server->settings->get($app, 'standin_page_breaks');
+        if ($breaks !== null && (int)$this->server->version >= (int)$breaks) {
+            throw new HttpError(500, 'InternalServerError', 'Internal Server Error');
+        }
+        (new AppData($this->server))->content('js/core/merged-template-prepend.js');
+        $app === 'files' ? $this->files() : $this->page($app, '<p>This application is not part of the stand-in.</p>');
     }
 
     /** Newer releases read here as a flag what older ones read as a text. */

@@ -32,6 +32,13 @@ $CONFIG = array (
 """.replace("=>|", "=> ")
 
 
+def test_a_text_is_read_as_nextcloud_wrote_it():
+    assert _config.text_of(WRITTEN, "passwordsalt") == "it's"
+    assert _config.text_of(WRITTEN, "version") == "33.0.9.1"
+    # Not of the first level; no text; not there.
+    assert {_config.text_of(WRITTEN, key) for key in ("host", "installed", "secret")} == {""}
+
+
 def test_the_keys_of_the_first_level_are_found():
     assert _config.keys(WRITTEN) == {
         "passwordsalt",

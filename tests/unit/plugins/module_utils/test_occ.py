@@ -129,3 +129,45 @@ def test_copies_of_the_operators_keys_are_gone_after_each_run(calls, root):
         before.st_ino,
         before.st_mtime_ns,
     )
+
+
+BARS = """\
+
+Starting ...
+    0/0 [>---------------------------]   0% Starting ...
+    0/0 [->--------------------------]   0%
+ Done
+ 3/3 [============================] 100%
+occ-args: upgrade ended with 5
+"""
+UPGRADE = """\
+Turned on maintenance mode
+Updating <deck> ...
+Exception: Database error when running migration 10900Date202206151724222 for app deck
+An exception occurred while executing a query: SQLSTATE[42S01]: 1050 Table 'oc_x' already exists
+Update failed
+Maintenance mode is kept active
+Resetting log level
+"""
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "why"),
+    [
+        # What ended an upgrade is in the middle of what it said, and its bars are said apart.
+        (UPGRADE, BARS, "\n".join(UPGRADE.splitlines()[2:4])),
+        (
+            "",
+            "Doctrine\\DBAL\\Exception\\DriverException: gone\n" + BARS,
+            "Doctrine\\DBAL\\Exception\\DriverException: gone",
+        ),
+        ("Turned on\n", f"An error\n{BARS}", "An error"),
+        ("no such app\n", BARS, "no such app"),
+        ("", BARS, "exit code 5"),
+        (f"Error: {'x' * 2000}\n", "", f"Error: {'x' * 793}"),
+        # An exception in passing is no sentence that begins like one.
+        ("The Exception: of the rule\n", "", "The Exception: of the rule"),
+    ],
+)
+def test_a_failure_names_its_exception_and_no_progress_bar(stdout, stderr, why):
+    assert _occ.Outcome(5, stdout, stderr).why() == why

@@ -127,3 +127,94 @@ def test_nobody_there_is_said():
     nowhere = _probe.Place("amap.example.org", port=1)
     with pytest.raises(_probe.ProbeError, match=r"GET /status.php: .*refused"):
         _probe.ask(nowhere, "GET", "/status.php")
+
+
+# --- pages -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    """Let a space have these pages: what each answers with, or where it leads."""
+
+    def have(**found):
+        asked = []
+
+        def fetch(place, method, path, account=None, body=None, *, seconds=0.0, more=None):
+            asked.append((path, account, dict(more or {})))
+            answer = found.get(path.partition("?")[0].strip("/").replace("/", "_"), 404)
+            if isinstance(answer, Exception):
+                raise answer
+            if isinstance(answer, str):
+                return _probe.Answer(302, b"", answer)
+            return (
+                _probe.Answer(200, answer) if isinstance(answer, bytes) else _probe.Answer(answer)
+            )
+
+        monkeypatch.setattr(_probe, "fetch", fetch)
+        return asked
+
+    return have
+
+
+@pytest.mark.parametrize(
+    ("where", "status"),
+    [
+        ("/apps/files/", 200),
+        ("https://AMAP.example.org:8443/apps/files/?dir=/", 200),
+        ("/apps/deck/", 404),
+        # A page that asks for the login is no page that somebody who is logged in sees.
+        ("https://amap.example.org/login?redirect_url=/apps/x/", 401),
+        ("/index.php/login", 401),
+        # What lies outside is not this space's matter.
+        ("https://office.example.org/", 302),
+        # Round and round.
+        ("/apps/x/", 599),
+    ],
+)
+def test_redirects_are_followed_within_the_space(pages, where, status):
+    pages(apps_x=where, apps_files=200)
+    assert _probe.open_page(PLACE, "/apps/x/", ACCOUNT) == status
+
+
+def test_pages_are_opened_as_the_account_and_one_that_hangs_is_no_page(pages):
+    asked = pages(apps_files=200, apps_deck=_probe.ProbeError("timed out"))
+    paths = ["/apps/files/", "/apps/deck/", "/apps/files/"]
+    found = _probe.open_pages(PLACE, paths, ACCOUNT)
+    assert found == {"/apps/deck/": 599, "/apps/files/": 200}
+    assert sorted((path, account) for path, account, _ in asked) == [
+        ("/apps/deck/", ACCOUNT),
+        ("/apps/files/", ACCOUNT),
+    ]
+
+
+def test_the_menu_names_the_page_of_each_application(pages):
+    hrefs = [
+        "/apps/files/",
+        "https://amap.example.org/apps/notes/",
+        "https://elsewhere.example/",
+        "#",
+    ]
+    menu = json.dumps({"ocs": {"data": [{"id": "x", "href": href} for href in hrefs]}}).encode()
+    asked = pages(**{"ocs_v2.php_core_navigation_apps": menu})
+    assert _probe.menu(PLACE, ACCOUNT) == ["/apps/files/", "/apps/notes/"]
+    assert asked[0][2] == {"OCS-APIRequest": "true"}
+
+
+@pytest.mark.parametrize("answer", [500, b"<html>", b'{"ocs": []}'])
+def test_a_space_that_does_not_say_its_menu_is_said(pages, answer):
+    pages(**{"ocs_v2.php_core_navigation_apps": answer})
+    with pytest.raises(_probe.ProbeError, match="the menu of applications"):
+        _probe.menu(PLACE, ACCOUNT)
+
+
+def test_what_was_broken_before_is_not_the_upgrade_s_doing():
+    before = {"/a": 200, "/b": 500, "/c": 302, "/d": 200}
+    assert _probe.worse(before, before) == []
+    # One that is not opened any more, one that is new.
+    assert _probe.worse(before, {"/a": 200, "/e": 500}) == []
+    said = _probe.worse(before, {"/a": 500, "/b": 500, "/c": 599, "/d": 401})
+    assert said == [
+        "/a answers 500, 200 before",
+        "/c answers nothing within 60 seconds, 302 before",
+        "/d answers 401 (the login), 200 before",
+    ]

@@ -247,3 +247,10 @@ def test_a_target_that_is_built_is_read_from_its_code(tmp_path):
 def test_a_rate_that_is_none_is_unknown(tmp_path, text):
     (tmp_path / "rate.json").write_text(text)
     assert _upgrade_plan.read_rate(str(tmp_path / "rate.json")) == 0.0
+
+
+def test_pages_of_what_is_off_for_a_reason_are_not_opened_again():
+    pages = ["/apps/files/", "/index.php/apps/polls/", "/apps/notes", "/settings/user", "/apps/x/y"]
+    before, now = {"files", "polls", "notes", "x"}, {"files", "new"}
+    assert _upgrade_plan.pages_left(pages, before, now) == ["/apps/files/", "/settings/user"]
+    assert _upgrade_plan.pages_left(pages, set(), now) == pages
