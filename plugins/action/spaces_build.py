@@ -47,5 +47,15 @@ class ActionModule(ActionBase):
             "changed": bool(changes),
             "known": len(spaces),
             "files": len(wanted),
-            "changes": changes[:SHOWN],
+            "changes": [str(change) for change in changes[:SHOWN]],
+            "diff": [_difference(change) for change in changes[:SHOWN] if self._task.diff],
         }
+
+
+def _difference(change: _build.Change) -> dict[str, str]:
+    return {
+        "before_header": change.name,
+        "after_header": str(change),
+        "before": change.before,
+        "after": change.after or "",
+    }

@@ -135,7 +135,7 @@ OF_MACHINES = (
     "archipel_office_servers",
     "archipel_office_spaces",
 )
-SHARED = ("archipel_report", "archipel_placement", "archipel_part_addresses")
+SHARED = ("archipel_report", "archipel_placement", "archipel_part_addresses", "archipel_build")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -186,6 +186,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             machines.check_alone()
             result, policy = self._resolve(machines, layout, cache)
             self._add_machines(machines, result, policy)
+            self._share(machines, result, str(layout.build(policy.environment)))
             self._add_spaces(machines, result, policy)
             # Each task of each machine is a fork of this process. Garbage collection there would
             # look at all that is known of all spaces, and so copy it: a tenth of a run's
@@ -313,9 +314,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             values = (web, databases, skipped, domains, servers, served)
             for name, value in zip(OF_MACHINES, values, strict=True):
                 host.set_variable(name, value)
+
+    def _share(self, machines: _machines.Machines, result: _entries.Result, build: str) -> None:
+        """Tell everybody what is of no machine alone."""
         nodes = self.inventory.groups["nodes"]
         addresses = {part: machines.addresses_of(part) for part in _machines.GROUPS}
-        shared_values = (result.report, result.placement, addresses)
+        shared_values = (result.report, result.placement, addresses, build)
         for name, shared in zip(SHARED, shared_values, strict=True):
             nodes.set_variable(name, shared)
             # From elsewhere, such as localhost, they are found here: a copy for every host

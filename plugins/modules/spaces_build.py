@@ -39,9 +39,8 @@ attributes:
     support: full
     description: Reports exactly what a real run would change.
   diff_mode:
-    support: none
-    description: Differences are not shown.
-    details: Compare two folders with the tools you like.
+    support: full
+    description: Shows what is rendered otherwise than before; the first hundred files.
   idempotent:
     support: full
     description: A second run changes nothing.

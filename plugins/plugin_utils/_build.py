@@ -78,25 +78,37 @@ def existing(directory: Path) -> set[str]:
     return names - {MARK}
 
 
-def write(directory: Path, wanted: t.Mapping[str, str], *, check: bool) -> list[str]:
+class Change(t.NamedTuple):
+    """A file that was, or would be, written or removed."""
+
+    name: str
+    before: str
+    after: str | None
+
+    def __str__(self) -> str:
+        return self.name if self.after is not None else f"{self.name} removed"
+
+
+def write(directory: Path, wanted: t.Mapping[str, str], *, check: bool) -> list[Change]:
     """Make a folder hold exactly these files; return what changed."""
-    gone = existing(directory) - set(wanted)
-    changed = [f"{name} removed" for name in sorted(gone)]
+    gone = sorted(existing(directory) - set(wanted))
+    changed = [Change(name, _text(directory / name), None) for name in gone]
     for name in gone if not check else ():
         (directory / name).unlink()
     for name, text in wanted.items():
         path = directory / name
-        data = text.encode()
-        try:
-            if path.read_bytes() == data:
-                continue
-        except FileNotFoundError:
-            pass
-        changed.append(name)
+        if path.exists() and path.read_bytes() == text.encode():
+            continue
+        changed.append(Change(name, _text(path), text))
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+            path.write_bytes(text.encode())
     if not check:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / MARK).touch()
     return changed
+
+
+def _text(path: Path) -> str:
+    """What a file of ours holds; nothing, if it is not there."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""

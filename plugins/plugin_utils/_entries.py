@@ -101,6 +101,12 @@ def resolve(options: Options, world: _rules.World) -> Result:
         skipped=_skipped(faulty, world),
         report={
             **_report(registry, records, problems, world, options),
+            # Not in the lock file yet: made by the next run that makes spaces.
+            "new": [
+                {"slug": slug, "id": place.id, "web": place.web, "db": place.db}
+                for slug, place in pending.items()
+                if slug not in world.lock.spaces
+            ],
             "offices": _offices.report(known, offices),
         },
         servers={node: _offices.of_node(node, offices, policy) for node in nodes},
@@ -264,6 +270,7 @@ def _report(
         "skipped": skipped,
         # Placed, but their file is gone: nothing is deleted for that.
         "without_file": sorted(set(world.lock.spaces) - known),
+        "ignored": registry.ignored,
     }
 
 

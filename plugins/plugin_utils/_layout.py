@@ -58,6 +58,20 @@ class Layout:
         """What was purged."""
         return self.registry / LEDGER
 
+    @property
+    def project(self) -> Path:
+        """The folder around inventories/ and registry/."""
+        above = self.environment.parent
+        return above.parent if above.name in COLLECTIONS else above
+
+    def build(self, name: str) -> Path:
+        """What runs leave on the controller, of the environment of that name.
+
+        Beside the inventory and not beside the playbooks: an installed collection may lie where
+        nobody may write, and is no place for anybody's data.
+        """
+        return self.project / "build" / name
+
 
 def check(layout: Layout, sources: Iterable[str]) -> Iterator[Problem]:
     """Everything that Ansible reads, or would read, and must not.

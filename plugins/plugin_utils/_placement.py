@@ -26,6 +26,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     RegistryError,
     quoted,
+    shown,
 )
 
 if t.TYPE_CHECKING:
@@ -47,6 +48,8 @@ _SPACE_LINE = re.compile(
     r'  ([a-z][a-z0-9-]*): \{id: ([0-9]{1,9}), web: ([^\s,{}"]+), db: ([^\s,{}"]+)'
     rf"(?:, office: \{{({_PAIR}(?:, {_PAIR})*)\}})?\}}"
 )
+# What becomes part of paths and names; how long one may be is the registry's rule.
+_SLUG = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _HEAD_LINE = re.compile(r"environment: ([A-Za-z][A-Za-z0-9_.-]*)|next_id: ([0-9]{1,18})")
 _MAX_BYTES = 64 * 1024 * 1024
 _PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
@@ -202,11 +205,20 @@ class _Loads:
 
 
 def read_lock(path: Path) -> Lock:
-    """Read placement.yml; a file that is not there is an empty lock."""
+    """Read placement.yml.
+
+    Raises:
+        RegistryError: it is broken, or not there: without it every space would be placed anew,
+            under another number and on another machine.
+    """
     try:
         return parse_lock(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
-        return Lock()
+        text = "missing; it remembers the machine and the number of each space"
+        again = f"take its last version from git, `git checkout -- {shown(path)}`"
+        fresh = f"`printf 'next_id: {IDS.start}\\nspaces: {{}}\\n' > {shown(path)}`"
+        problem = Problem(str(path), f"{text}; {again}. Only for a new environment: {fresh}")
+        raise RegistryError([problem]) from None
     except (OSError, UnicodeDecodeError) as error:
         text = f"cannot be read ({error}); make it readable, or take the last version from git"
         raise RegistryError([Problem(str(path), text)]) from error
@@ -321,6 +333,9 @@ def _row_problems(rows: Iterable[_Row], next_id: object, path: str) -> Iterator[
     slugs: dict[str, int] = {}
     ids: dict[int, _Row] = {}
     for row in rows:
+        if not _SLUG.fullmatch(row.slug):
+            text = f"found the slug {quoted(row.slug)}; allowed: the name of a space"
+            yield Problem(path, f"{text}; take the line out, or from git", row.line)
         first, other = slugs.setdefault(row.slug, row.line), ids.setdefault(row.id, row)
         if first != row.line:
             text = f"the space is here twice (first on line {first}); keep the line it lives by"
@@ -404,9 +419,8 @@ def record(path: Path, environment: str, pending: Mapping[str, Place], *, write:
     """Add a plan to the lock file, alone and all at once."""
     path = path.resolve()
     with _one_operator(path.parent):
-        exists = path.exists()
-        before = path.read_text(encoding="utf-8") if exists else ""
-        lock = parse_lock(before, str(path)) if exists else Lock()
+        lock = read_lock(path)
+        before = path.read_text(encoding="utf-8")
         new = unrecorded(lock, pending)
         after = dump_lock(merge(lock, environment, pending)) if new else before
         if write and new:

@@ -33,10 +33,14 @@ SLUG_ALLOWED = (
     "2 to 26 lower-case letters, digits and single inner hyphens, beginning with a letter"
 )
 
-# What editors, patch and version control leave behind, and what explains the folder.
 # Pictures that files name as their logo.
 _LOGOS = tuple(f".{suffix}" for suffix in _logo.SUFFIXES)
-_IGNORED = re.compile(r"\..*|.*~|#.*#|.*\.(swp|bak|orig|rej|tmp|md|txt)|README.*")
+# What editors, patch and version control leave behind.
+_LEFTOVERS = re.compile(r"\..*|.*~|#.*#|.*\.(swp|bak|orig|rej|tmp)")
+# What explains the folder.
+_NOTES = re.compile(r".*\.(md|txt)|README", re.IGNORECASE)
+# An association's file under a name that a program of somebody's made of it: velo.yml.txt.
+_MISNAMED = re.compile(r"(.+?)[ _.-]*\.ya?ml\b.*", re.IGNORECASE | re.DOTALL)
 # A file younger than this may change again without its time stamp moving: it is not cached.
 _RACY_NS = 2_000_000_000
 EXECUTABLE = 0o111
@@ -76,6 +80,8 @@ class Registry:
     records: list[Record] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
+    # Passed over, and for people to know: notes, leftovers, pictures that no file names.
+    ignored: list[str] = field(default_factory=list)
 
 
 class Cache:
@@ -135,7 +141,15 @@ def read(folder: Path, cache: Cache, check: Check) -> Registry:
         registry.problems += problems
         if record:
             registry.records.append(record)
+    registry.ignored = _ignored(entries, registry.records)
     return registry
+
+
+def _ignored(entries: t.Iterable[os.DirEntry[str]], records: t.Iterable[Record]) -> list[str]:
+    logos = {record.data.get("theme", {}).get("logo") for record in records}
+    quiet = re.compile(r"\..*|README(\.md|\.txt)?", re.IGNORECASE)
+    names = (entry.name for entry in entries if _is_passed_over(entry.name))
+    return [name for name in names if name not in logos and not quiet.fullmatch(name)]
 
 
 def _list(folder: Path) -> list[os.DirEntry[str]]:
@@ -151,7 +165,9 @@ def _list(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _is_passed_over(name: str) -> bool:
-    return bool(_IGNORED.fullmatch(name)) or name.endswith(_LOGOS)
+    if _LEFTOVERS.fullmatch(name) or name.endswith(_LOGOS):
+        return True
+    return bool(_NOTES.fullmatch(name)) and not _MISNAMED.fullmatch(name)
 
 
 def _executables(folder: Path, entries: t.Sequence[os.DirEntry[str]]) -> list[Problem]:
@@ -185,13 +201,14 @@ def _mode(entry: os.DirEntry[str]) -> int:
 
 
 def _name_problem(entry: os.DirEntry[str], slug: str, suffix: str) -> Problem | None:
-    proposal = f"{suggest_slug(slug or entry.name)}{SUFFIX}"
     if f".{suffix}" != SUFFIX:
-        yaml_like = suffix.lower() in {"yml", "yaml"}
-        remedy = f"rename it to {proposal}" if yaml_like else "move it out of the registry"
+        meant = _MISNAMED.fullmatch(entry.name)
+        remedy = "move it out of the registry"
+        if meant:
+            remedy = f"rename it to {suggest_slug(meant[1])}{SUFFIX}"
         return Problem(entry.path, f"the name does not end in {SUFFIX}; {remedy}", slug=slug)
     if not SLUG.fullmatch(slug):
-        remedy = f"rename the file, for instance to {proposal}"
+        remedy = f"rename the file, for instance to {suggest_slug(slug or entry.name)}{SUFFIX}"
         text = f'found the slug "{escaped(slug)}"; allowed: {SLUG_ALLOWED}; {remedy}'
         return Problem(entry.path, text, slug=slug)
     return None

@@ -144,6 +144,7 @@ class Environment:
         self.registry = path.with_name(f"{path.name}-registry")
         shutil.rmtree(self.registry, ignore_errors=True)
         (self.registry / "spaces").mkdir(parents=True)
+        (self.registry / "placement.yml").write_text("next_id: 70000\nspaces: {}\n")
         (path / "group_vars/all").mkdir(parents=True)
         (path / "group_vars/all/00-baseline").symlink_to(ROOT / "group_vars/all")
         options = {"plugin": "archipel.spaces.registry", "registry": str(self.registry)}

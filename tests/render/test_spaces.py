@@ -289,10 +289,12 @@ def test_the_build_holds_statements_quotas_and_no_secret():
 
 
 def test_the_build_folder_ends_up_holding_exactly_the_documents(tmp_path):
-    assert _build.write(tmp_path / "b", {"vhost/a.conf": "x"}, check=False) == ["vhost/a.conf"]
+    first = _build.write(tmp_path / "b", {"vhost/a.conf": "x"}, check=False)
+    assert list(map(str, first)) == ["vhost/a.conf"]
     assert _build.write(tmp_path / "b", {"vhost/a.conf": "x"}, check=False) == []
     changed = _build.write(tmp_path / "b", {"vhost/b.conf": "y"}, check=False)
-    assert changed == ["vhost/a.conf removed", "vhost/b.conf"]
+    assert changed == [("vhost/a.conf", "x", None), ("vhost/b.conf", "", "y")]
+    assert list(map(str, changed)) == ["vhost/a.conf removed", "vhost/b.conf"]
     assert not (tmp_path / "b" / "vhost" / "a.conf").exists()
 
 

@@ -53,6 +53,7 @@ class Environment:
         self.write("nodes.yml", ONE_MACHINE)
         self.options()
         self.policy()
+        self.placement(next_id=70_000)
 
     def write(self, name: str, text: str | bytes) -> Path:
         """Write a file of the environment, or of its registry, by the name it has there."""

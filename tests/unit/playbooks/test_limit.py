@@ -46,6 +46,7 @@ class TestEveryPlaybook:
             assert first["ansible.builtin.import_playbook"] == "prepare.yml"
             given = first.get("vars", {})
             assert given.get("prepare_limit", True) is (playbook not in WITHOUT_LIMIT)
+            assert given.get("prepare_only", True) is (playbook != "check")
             assert given.get("prepare_records", True) is (playbook not in WITHOUT_RECORD)
             return
         assert first["tags"] == ["always"], "with --tags too"

@@ -72,6 +72,11 @@ CASES: dict[str, tuple[Break, str, str]] = {
         "spaces: ",
         "the registry folder cannot be read (No such file or directory); create it",
     ),
+    "placement lost": (
+        lambda e: e.lock.unlink(),
+        "placement.yml: ",
+        "missing; it remembers the machine and the number of each space; take its last version",
+    ),
     "placement of another environment": (
         lambda e: e.placement(PLACED, environment="production"),
         "placement.yml: environment: ",

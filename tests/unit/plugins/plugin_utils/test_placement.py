@@ -241,8 +241,13 @@ class TestLockFile:
         empty = Lock("lab", 70_007)
         assert _placement.parse_lock(_placement.dump_lock(empty), "x") == empty
 
-    def test_no_file_is_an_empty_lock(self, tmp_path: Path):
-        assert _placement.read_lock(tmp_path / "placement.yml") == Lock()
+    def test_a_lost_file_is_no_empty_lock(self, tmp_path: Path):
+        with pytest.raises(RegistryError) as caught:
+            _placement.read_lock(tmp_path / "placement.yml")
+        assert "placement.yml: missing; it remembers the machine and the number" in str(
+            caught.value
+        )
+        assert "git checkout -- " in str(caught.value)
 
     @pytest.mark.parametrize(
         ("old", "new", "expected"),
@@ -260,6 +265,8 @@ class TestLockFile:
             ("spaces:", "nodes: 1\nspaces:", "nodes: unknown key; allowed: environment"),
             ("web: node2, ", "", "8: b: found \"{'id': 70001, 'db': 'node1'}\"; allowed: {id"),
             (TEXT, "", "next_id: missing"),
+            ("  b: {", "  ../etc: {", '8: found the slug "../etc"; allowed: the name'),
+            ("  b: {", "  b-: {", '8: found the slug "b-"; allowed: the name'),
             (TEXT, "- a\n", "allowed: a mapping of environment"),
             (TEXT, "a: [\n", "1: not readable as YAML"),
         ],
@@ -389,36 +396,36 @@ class TestMerge:
 
 class TestRecord:
     NEW: t.ClassVar = {"b": Place(70_000, "node1", "node1")}
+    EMPTY = _placement.dump_lock(Lock("lab"))
 
-    def test_writes_and_then_changes_nothing(self, tmp_path: Path):
-        path = tmp_path / "placement.yml"
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        (tmp_path / "placement.yml").write_text(self.EMPTY, encoding="utf-8")
+        return tmp_path / "placement.yml"
+
+    def test_writes_and_then_changes_nothing(self, path: Path):
         first = _placement.record(path, "lab", self.NEW, write=True)
-        assert (first.before, first.new) == ("", self.NEW)
+        assert (first.before, first.new) == (self.EMPTY, self.NEW)
         assert path.read_text(encoding="utf-8") == first.after
         stamp = path.stat().st_mtime_ns
         second = _placement.record(path, "lab", self.NEW, write=True)
         assert (second.new, second.before) == ({}, second.after)
         assert path.stat().st_mtime_ns == stamp
 
-    def test_check_mode_writes_nothing_and_says_the_same(self, tmp_path: Path):
-        path = tmp_path / "placement.yml"
+    def test_check_mode_writes_nothing_and_says_the_same(self, path: Path):
         would = _placement.record(path, "lab", self.NEW, write=False)
-        assert list(tmp_path.iterdir()) == []
+        assert path.read_text(encoding="utf-8") == self.EMPTY
         assert would == _placement.record(path, "lab", self.NEW, write=True)
 
-    def test_leaves_no_other_file_and_keeps_the_mode(self, tmp_path: Path):
-        path = tmp_path / "placement.yml"
+    def test_leaves_no_other_file_and_keeps_the_mode(self, path: Path):
         _placement.record(path, "lab", {}, write=True)
         path.write_text(_placement.dump_lock(Lock("lab")), encoding="utf-8")
         path.chmod(0o640)
         _placement.record(path, "lab", self.NEW, write=True)
-        assert [entry.name for entry in tmp_path.iterdir()] == ["placement.yml"]
+        assert [entry.name for entry in path.parent.iterdir()] == ["placement.yml"]
         assert path.stat().st_mode & 0o777 == 0o640
 
-    def test_a_failed_write_leaves_the_old_file(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ):
-        path = tmp_path / "placement.yml"
+    def test_a_failed_write_leaves_the_old_file(self, path: Path, monkeypatch: pytest.MonkeyPatch):
         old = _placement.record(path, "lab", self.NEW, write=True).after
 
         def full(_descriptor: int) -> None:
@@ -427,18 +434,22 @@ class TestRecord:
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
             _placement.record(path, "lab", {"c": Place(70_001, "n", "n")}, write=True)
-        assert [entry.name for entry in tmp_path.iterdir()] == ["placement.yml"]
+        assert [entry.name for entry in path.parent.iterdir()] == ["placement.yml"]
         assert path.read_text(encoding="utf-8") == old
 
-    def test_an_empty_file_is_not_taken_for_a_new_one(self, tmp_path: Path):
+    def test_an_empty_file_is_not_taken_for_a_new_one(self, path: Path):
         """Ids would be given again."""
-        path = tmp_path / "placement.yml"
-        path.touch()
+        path.write_text("", encoding="utf-8")
         with pytest.raises(RegistryError, match="next_id: missing"):
             _placement.record(path, "lab", self.NEW, write=True)
 
-    def test_two_operators_at_once_lose_nothing(self, tmp_path: Path):
-        path = tmp_path / "placement.yml"
+    def test_a_file_that_was_lost_meanwhile_is_not_made_anew(self, path: Path):
+        path.unlink()
+        with pytest.raises(RegistryError, match="missing; it remembers"):
+            _placement.record(path, "lab", self.NEW, write=True)
+        assert not path.exists()
+
+    def test_two_operators_at_once_lose_nothing(self, path: Path):
         outcomes: list[str] = []
 
         def run(slug: str) -> None:

@@ -55,12 +55,21 @@ def test_files_are_read_in_order(folder: Path):
 @pytest.mark.parametrize(
     "name",
     [".hidden.yml", ".velo.yml.swp", "velo.yml~", "#velo.yml#", "velo.yml.bak", "velo.yml.orig",
-     "velo.yml.rej", "README.md", "README", "notes.txt", ".gitkeep"],
+     "velo.yml.rej", "README.md", "README", "notes.txt", ".gitkeep", "velo.png"],
 )  # fmt: skip
 def test_leftovers_and_notes_are_passed_over(folder: Path, name: str):
     (folder / name).write_text("[broken")
     registry = read(folder)
     assert (registry.files, registry.records, registry.problems) == (0, [], [])
+    # People are told, unless the file is there for them, or hidden.
+    assert registry.ignored == ([] if name.startswith((".", "README")) else [name])
+
+
+def test_a_picture_that_a_file_names_is_not_told(folder: Path):
+    (folder / "velo.yml").write_text("theme: {logo: velo.png}\n")
+    for name in ("velo.png", "zoo.png"):
+        (folder / name).write_bytes(b"")
+    assert read(folder).ignored == ["zoo.png"]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +77,16 @@ def test_leftovers_and_notes_are_passed_over(folder: Path, name: str):
     [
         ("velo.yaml", "does not end in .yml; rename it to velo.yml"),
         ("velo.YML", "does not end in .yml; rename it to velo.yml"),
+        ("velo.yml.txt", "does not end in .yml; rename it to velo.yml"),
+        ("velo.yml.md", "does not end in .yml; rename it to velo.yml"),
+        ("velo.YAML.TXT", "does not end in .yml; rename it to velo.yml"),
+        ("Vélo École .yml.txt", "does not end in .yml; rename it to velo-ecole.yml"),
+        ("velo.yml (1).txt", "does not end in .yml; rename it to velo.yml"),
+        ("velo.yml.docx", "does not end in .yml; rename it to velo.yml"),
+        ("velo.yml ", "does not end in .yml; rename it to velo.yml"),
+        ("README-asso.yml", "rename the file, for instance to readme-asso.yml"),
+        ("README.yml", "rename the file, for instance to readme.yml"),
+        ("README.yml.txt", "does not end in .yml; rename it to readme.yml"),
         ("velo", "does not end in .yml; move it out of the registry"),
         ("velo.json", "does not end in .yml; move it out of the registry"),
         ("Velo.yml", 'found the slug "Velo"; allowed: 2 to 26 lower-case letters'),

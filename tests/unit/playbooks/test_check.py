@@ -1,0 +1,119 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What check.yml says, and what it ends with."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.filter.registry_summary import registry_summary
+from tests.unit.environment import ROOT, Environment
+
+DECIDED = {"by": "moderation", "on": "2024-05-30", "reason": "why"}
+PLACED = "velo-ecole: {id: 70000, web: node1, db: node1}"
+
+
+@pytest.fixture
+def whole(environment: Environment) -> Environment:
+    """An environment with the policy that the project ships."""
+    (environment.root / "group_vars/all/00-baseline").symlink_to(ROOT / "group_vars/all")
+    environment.policy(archipel_release=None, archipel_releases=None, archipel_offices=None)
+    environment.placement(PLACED)
+    return environment
+
+
+def check(environment: Environment, *options: str) -> tuple[int, str]:
+    """Run check.yml from elsewhere; return how it ended and what it said, in one line."""
+    done = environment.command("ansible-playbook", str(ROOT / "playbooks/check.yml"), *options)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def built(environment: Environment) -> Path:
+    return environment.root.parent.parent / "build/lab"
+
+
+class TestASummary:
+    def test_of_a_registry_where_nothing_waits(self, whole: Environment):
+        code, said = check(whole)
+        assert code == 0, said
+        assert "lab: 1 files, 1 approved." in said
+        for word in ("New (", "Waiting", "Without", "Passed over", "Wrong"):
+            assert word not in said
+
+    def test_of_one_where_much_does(self, whole: Environment):
+        whole.space("amap", status="requested", decision=None, name="AMAP du Val")
+        whole.space("quai", status="suspended", decision=DECIDED, hold=True)
+        whole.registry.joinpath("velo-ecole.yml").rename(whole.registry / "velo-montreuil.yml")
+        whole.write("spaces/contacts.txt", "")
+        code, said = check(whole)
+        assert code == 0, said
+        for sentence in (
+            "lab: 3 files, 1 requested, 1 approved, 1 suspended.",
+            "Waiting for a decision (1): amap (AMAP du Val).",
+            "On hold, and left as they are (1): quai.",
+            "New (2): quai on node1, number 70100, velo-montreuil on node1, number 70101.",
+            "Without a file, and left as they are (1): velo-ecole.",
+            "To rename a file is to make another space",
+            "Passed over: neither a file of an association nor its logo (1): contacts.txt.",
+        ):
+            assert sentence in said, sentence
+
+    def test_a_line_that_was_lost_in_the_lock_file_is_a_new_space(self, whole: Environment):
+        whole.placement(next_id=70_006)
+        assert "New (1): velo-ecole on node1, number 70006." in check(whole)[1]
+
+    @pytest.mark.parametrize("slug", ["velo-ecole", "cas"])
+    def test_of_a_file_that_is_wrong(self, whole: Environment, slug: str):
+        """Of a space that there is, or of a new one."""
+        whole.options(on_invalid="skip")
+        whole.write(f"spaces/{slug}.yml", "name: [\n")
+        code, said = check(whole)
+        assert code == 2
+        assert f"Wrong, and left as they are until their file is right (1): {slug}." in said
+        assert f"{slug}.yml:1: not readable as YAML" in said
+
+    def test_is_not_without_end(self):
+        lists: dict[str, t.Any] = {
+            key: [] for key in ("requested", "held", "closed", "without_file", "ignored")
+        }
+        new = [{"slug": f"a{n}", "id": 70_000 + n, "web": "n"} for n in range(3000)]
+        report: dict[str, t.Any] = {**lists, "new": new, "skipped": {}, "files": 1}
+        said = registry_summary({**report, "environment": "lab", "counts": {"approved": 3000}})
+        assert said[1].startswith("New (3000): a0 on n, number 70000, a1 on n")
+        assert said[1].endswith("a19 on n, number 70019 and 2980 more.")
+
+
+class TestWhatItRenders:
+    def test_lies_beside_the_inventory(self, whole: Environment):
+        """An installed collection may lie where nobody may write."""
+        assert check(whole)[0] == 0
+        assert (built(whole) / "node1/vhost/velo-ecole.conf").is_file()
+
+    def test_lies_where_one_says(self, whole: Environment, tmp_path: Path):
+        assert check(whole, "-e", f"archipel_build={tmp_path}/mine")[0] == 0
+        assert (tmp_path / "mine/node1/vhost/velo-ecole.conf").is_file()
+        assert not built(whole).exists()
+
+    def test_is_compared_with_the_last_time(self, whole: Environment):
+        check(whole)
+        whole.space("velo-ecole", domains=["velo.example"])
+        _code, said = check(whole, "--diff", "--check")
+        assert "+++ after: vhost/velo-ecole.conf" in said
+        assert "velo.example" in said
+        (whole.registry / "velo-ecole.yml").unlink()
+        whole.space("zoo")
+        assert "+++ after: vhost/velo-ecole.conf removed" in check(whole, "--diff")[1]
+
+    @pytest.mark.parametrize("only", ["nonsense", "velo-ecole"])
+    def test_is_the_whole(self, whole: Environment, only: str):
+        code, said = check(whole, "-e", f"only={only}")
+        assert code == 2
+        assert f"only={only}: this playbook takes no selection" in said
+
+    def test_is_that_of_a_machine_with_a_limit(self, whole: Environment):
+        code, said = check(whole, "--limit", "node1")
+        assert code == 0
+        assert "lab: 1 files" in said
