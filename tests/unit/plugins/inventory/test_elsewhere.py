@@ -157,6 +157,7 @@ class TestAnEnvironmentThatAnsibleWouldReadTheRegistryWith:
         (project / "registry").mkdir(parents=True)
         environment.root.rename(project / "hosts")
         environment.registry.rename(project / "registry/spaces")
+        environment.lock.rename(project / "registry/placement.yml")
         environment.root = project / "hosts"
         environment.options(registry="../registry")
         done = environment.command("ansible-inventory", "--graph", "spaces")
