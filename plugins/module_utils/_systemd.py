@@ -48,12 +48,30 @@ DOORS = "/run/archipel/php"
 OWN_UNITS = ("space-", "archipel-")
 RELOAD_STAMP = "/run/archipel/daemon-reload"
 RELOADED = "/run/archipel/reloaded"
-PATTERNS = ("space-php@*", "space-cron@*", "space-awake@*", "space-redis@*", "archipel-*.timer")
-# The timers that put idle spaces to sleep, run jobs that spaces ask for, bound sessions and logs.
-NODE_UNITS = ("archipel-idle.timer", "archipel-jobs.timer", "archipel-tidy.timer")
+PATTERNS = (
+    "space-php@*",
+    "space-cron@*",
+    "space-awake@*",
+    "space-redis@*",
+    "archipel-*.path",
+    "archipel-*.timer",
+)
+# The timers that put idle spaces to sleep, run jobs that spaces ask for, bound sessions and logs,
+# and what keeps the network as it is wanted.
+NODE_UNITS = (
+    "archipel-idle.timer",
+    "archipel-jobs.timer",
+    "archipel-network.path",
+    "archipel-network.timer",
+    "archipel-tidy.timer",
+)
 # What is done to a service that runs, and to no other.
 TRY = {"restart": "try-restart", "reload": "try-reload-or-restart"}
-WANTS = {".socket": "sockets.target.wants", ".timer": "timers.target.wants"}
+WANTS = {
+    ".socket": "sockets.target.wants",
+    ".timer": "timers.target.wants",
+    ".path": "paths.target.wants",
+}
 
 
 @dataclass

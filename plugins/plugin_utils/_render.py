@@ -9,6 +9,7 @@ literally, whatever it looks like.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import typing as t
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _drift
+from ansible_collections.archipel.spaces.plugins.module_utils import _drift, _spaces
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _applications,
     _locales,
@@ -128,6 +129,12 @@ def nginx_language(locale: str) -> str:
     if not LANGUAGE.fullmatch(language):
         raise ValueError(f"{language!r} is no language that nginx's map takes")
     return language
+
+
+def own_address(space: Space, settings: Settings) -> str:
+    """Return the address at which a space reaches itself, and nobody else does."""
+    first = ipaddress.ip_network(settings["own_network"])[0]
+    return str(first + (space["id"] - _spaces.IDS.start))
 
 
 def home(space: Space, settings: Settings) -> str:
@@ -425,6 +432,7 @@ def files(spaces: t.Iterable[Space], settings: Settings, environment: Environmen
     for space in spaces:
         slug, own, base = space["slug"], space["id"], home(space, settings)
         values = {"space": space, "settings": settings, "home": base, "managed": MANAGED}
+        values["own_address"] = own_address(space, settings)
         text = vhost.render(values)
         wanted.append(
             File(slug, "vhost", f"{settings['vhost_directory']}/{slug}.conf", text, 0, 0, 0o644)

@@ -1,0 +1,331 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Make what the spaces of this machine may reach come true, and follow its changes.
+
+A space reaches itself, what its machine is configured to use (name servers, mail relay,
+database, and what else the policy names), and the open internet. Of this machine and of
+private networks it reaches nothing else. Two filters of the kernel hold this: nftables, by
+unix user, with ports; and systemd's filters round the slices of the spaces, which know
+addresses only and hold where somebody empties the firewall.
+
+The role runs this, a timer does, and whatever changes the machine's resolv.conf. Nothing here
+is looked up per space by the kernel: each user's own address follows from its number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import ipaddress
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+Config = t.Mapping[str, t.Any]
+Resolved = t.Mapping[str, t.Sequence[str]]
+Port = tuple[str, str, int]
+
+TABLE = "inet archipel_spaces"
+DNS_PORT = 53
+# How systemd calls some networks.
+NAMED = {
+    "any": ("0.0.0.0/0", "::/0"),
+    "localhost": ("127.0.0.0/8", "::1/128"),
+    "link-local": ("169.254.0.0/16", "fe80::/64"),
+    "multicast": ("224.0.0.0/4", "ff00::/8"),
+}
+NAMESERVER = re.compile(r"^\s*nameserver\s+([^\s#;%]+)", re.MULTILINE)
+ENTRY = re.compile(r"^(\S+)\s+\S+@([0-9.]+);$", re.MULTILINE)
+
+
+# --- Pure -------------------------------------------------------------------------
+
+
+def nameservers(text: str) -> list[str]:
+    """Return the addresses of the name servers in the text of a resolv.conf."""
+    return [one for one in NAMESERVER.findall(text) if literal(one)]
+
+
+def literal(host: str) -> bool:
+    """Tell whether a host is an address already."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def networks(names: t.Iterable[str]) -> list[str]:
+    """Return addresses and networks as numbers, each once."""
+    found = [one for name in names for one in NAMED.get(name, (name,))]
+    return list(dict.fromkeys(str(ipaddress.ip_network(one, strict=False)) for one in found))
+
+
+def of_version(found: t.Iterable[str], version: int) -> list[str]:
+    """Return those networks that are of IP version 4, or 6."""
+    return [one for one in found if ipaddress.ip_network(one).version == version]
+
+
+def ports(config: Config, resolved: Resolved, servers: t.Iterable[str]) -> list[Port]:
+    """Return the services that spaces reach: address, protocol, port."""
+    found = [(one, protocol, DNS_PORT) for one in servers for protocol in ("tcp", "udp")]
+    for service in config["reachable"]:
+        for one in resolved.get(service["host"], ()):
+            found += [(one, service["protocol"], port) for port in service["ports"]]
+    return sorted(set(found))
+
+
+def allowed(config: Config, services: t.Iterable[Port], names: t.Iterable[str]) -> list[str]:
+    """Return what systemd's filter lets through: it knows no ports."""
+    own = [config["own_network"], *(["127.0.0.1"] if loopback_names(names) else [])]
+    return sorted(networks([*own, *config["allowed"], *(one for one, _, _ in services)]))
+
+
+def loopback_names(names: t.Iterable[str]) -> bool:
+    """Tell whether spaces have names that curl takes for 127.0.0.1 without asking anybody."""
+    return any(name.endswith(".localhost") for name in names)
+
+
+def own_addresses(config: Config) -> list[tuple[int, str]]:
+    """Return the address of every user that a space may ever have."""
+    base, (first, last) = ipaddress.ip_network(config["own_network"])[0], config["ids"]
+    return [(number, str(base + number - first)) for number in range(first, last + 1)]
+
+
+def ruleset(config: Config, services: t.Iterable[Port], names: t.Iterable[str]) -> str:
+    """Return the firewall, as `nft -f` reads it: all of it is exchanged at once."""
+    own = own_addresses(config)
+    text = "".join(
+        (
+            addresses_of(config, services, own),
+            filter_rules(config),
+            redirection(config, own, names),
+        )
+    )
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    head = f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n"
+    return f"{head}{text}\tchain state_{digest} {{\n\t}}\n}}\n"
+
+
+def filter_rules(config: Config) -> str:
+    """Return the rules, and what leads to them."""
+    first, last = config["ids"]
+    # Other spaces and the office servers of this machine, as the internet reaches them.
+    web = ", ".join(str(port) for port in sorted({80, 443, config["port"], config["public_port"]}))
+    return FILTER.format(first=first, last=last, web=web, **config)
+
+
+FILTER = """\
+	chain output {{
+		type filter hook output priority filter; policy accept;
+		meta skuid {first}-{last} jump space
+	}}
+	chain space {{
+		ip daddr {own_network} tcp dport {port} meta skuid . ip daddr @own accept
+		ip daddr . meta l4proto . th dport @services4 accept
+		ip6 daddr . meta l4proto . th dport @services6 accept
+		ip daddr @allowed4 accept
+		ip6 daddr @allowed6 accept
+		ip daddr @denied4 reject with icmpx admin-prohibited
+		ip6 daddr @denied6 reject with icmpx admin-prohibited
+		fib daddr type local tcp dport {{ {web} }} accept
+		fib daddr type local reject with icmpx admin-prohibited
+	}}
+"""
+
+
+def addresses_of(
+    config: Config, services: t.Iterable[Port], own: t.Iterable[tuple[int, str]]
+) -> str:
+    """Return the sets that the rules look into."""
+    text = a_set("own", "uid . ipv4_addr", (f"{number} . {one}" for number, one in own))
+    for version in (4, 6):
+        kind = f"ipv{version}_addr"
+        found = [
+            f"{one} . {protocol} . {port}"
+            for one, protocol, port in services
+            if ipaddress.ip_address(one).version == version
+        ]
+        text += a_set(f"services{version}", f"{kind} . inet_proto . inet_service", found)
+        for name, listed in (("allowed", config["allowed"]), ("denied", config["denied"])):
+            wanted = of_version(networks(listed), version)
+            text += a_set(f"{name}{version}", kind, wanted, "flags interval; auto-merge; ")
+    return text
+
+
+def a_set(name: str, kind: str, elements: t.Iterable[str], more: str = "") -> str:
+    """Return the text of a set."""
+    listed = ", ".join(elements)
+    values = f"elements = {{ {listed} }}; " if listed else ""
+    return f"\tset {name} {{ type {kind}; {more}{values}}}\n"
+
+
+def redirection(config: Config, own: t.Iterable[tuple[int, str]], names: t.Iterable[str]) -> str:
+    """Return what leads a space to itself where its public port is not nginx's, or curl errs.
+
+    In front of most machines nothing translates ports, and no name ends with .localhost: the
+    kernel then need not remember connections for it.
+    """
+    loopback = loopback_names(names)
+    if config["public_port"] == config["port"] and not loopback:
+        return ""
+    pairs = ", ".join(f"{number} : {one}" for number, one in own)
+    places = f"127.0.0.1, {config['own_network']}" if loopback else config["own_network"]
+    first, last = config["ids"]
+    return (
+        f"\tmap own_of {{ type uid : ipv4_addr; elements = {{ {pairs} }}; }}\n"
+        "\tchain to_itself {\n"
+        "\t\ttype nat hook output priority dstnat; policy accept;\n"
+        f"\t\tmeta skuid {first}-{last} ip daddr {{ {places} }} tcp dport {config['public_port']} "
+        f"dnat ip to meta skuid map @own_of : {config['port']}\n"
+        "\t}\n"
+    )
+
+
+def own_names(vhosts: t.Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
+    """Return slug → address → names: what nginx answers as this space, it may call itself."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for slug, text in vhosts.items():
+        for name, address in ENTRY.findall(text):
+            found.setdefault(slug, {}).setdefault(address, []).append(name)
+    return found
+
+
+def hosts(own: t.Mapping[str, t.Sequence[str]], machine: str) -> str:
+    """Return a space's file of hosts: itself, and what the machine's own file knows."""
+    mine = {name for names in own.values() for name in names}
+    lines = [f"{address} {' '.join(names)}" for address, names in sorted(own.items())]
+    for line in machine.splitlines():
+        words = line.split("#")[0].split()
+        kept = [word for word in words[1:] if word not in mine]
+        if kept:
+            lines.append(" ".join([words[0], *kept]))
+    return "\n".join(lines) + "\n"
+
+
+# --- The machine --------------------------------------------------------------------
+
+
+def run(*command: str, stdin: str = "") -> str:
+    """Run a command; its own words are the error."""
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command[:2])}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def read(path: Path) -> str:
+    """Return the text of a file; nothing where there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file in its place, not beside it: sandboxes hold this very file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o644), "wb") as file:
+        os.fchmod(file.fileno(), 0o644)
+        # Shortened last: a reader meanwhile finds old lines at worst, and never none.
+        file.write(text.encode())
+        file.truncate()
+
+
+def lookup(host: str) -> list[str]:
+    """Return the addresses of a host; none while nobody knows it.
+
+    Link-local ones come with the name of an interface, which the filters do not take.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return sorted({str(row[4][0]).split("%")[0] for row in found})
+
+
+def resolve(config: Config, remembered: Resolved) -> dict[str, list[str]]:
+    """Return host → addresses; while name servers are silent, what they said last."""
+    found = {}
+    for host in sorted({service["host"] for service in config["reachable"]}):
+        found[host] = lookup(host) or list(remembered.get(host, ()))
+        if not found[host]:
+            print(f"{host}: no address is known for it; spaces do not reach it", file=sys.stderr)
+    return found
+
+
+def differing_files(config: Config, resolv_conf: str, names: t.Mapping[str, t.Any]) -> Resolved:
+    """Return the files of the sandboxes that are not as wanted: path → lines; none: too many."""
+    folder, machine = Path(config["state"]) / "hosts", read(Path("/etc/hosts"))
+    wanted = {folder / slug: hosts(own, machine) for slug, own in names.items()}
+    wanted[Path(config["state"]) / "resolv.conf"] = resolv_conf
+    present = set(folder.iterdir()) if folder.is_dir() else set()
+    changes = {str(path): [text] for path, text in wanted.items() if read(path) != text}
+    return {**changes, **{str(path): [] for path in present - wanted.keys()}}
+
+
+def slices_differing(config: Config, wanted: t.Sequence[str]) -> list[str]:
+    """Return the slices whose filter lets something else through."""
+    found = []
+    for unit in config["slices"]:
+        now = run("systemctl", "show", "--property=IPAddressAllow", "--value", unit).split()
+        if sorted(networks(now)) != list(wanted):
+            found.append(unit)
+    return found
+
+
+def apply(files: Resolved, rules: str, slices: t.Iterable[str], wanted: t.Iterable[str]) -> None:
+    """Carry it out: the filters first, so that what files lead to is there."""
+    if rules:
+        run("nft", "-f", "-", stdin=rules)
+    for unit in slices:
+        properties = ["IPAddressAllow=", f"IPAddressAllow={' '.join(wanted)}"]
+        run("systemctl", "set-property", "--runtime", unit, *properties)
+    for path, lines in files.items():
+        if lines:
+            write(Path(path), lines[0])
+        else:
+            Path(path).unlink(missing_ok=True)
+
+
+def converge(config: Config, *, check: bool) -> list[str]:
+    """Compare, change what differs, and return what that is."""
+    state = Path(config["state"])
+    memory = state / "addresses.json"
+    resolved = resolve(config, json.loads(read(memory) or "{}"))
+    resolv_conf = read(Path("/etc/resolv.conf"))
+    vhosts = {path.stem: read(path) for path in Path(config["vhosts"]).glob("*.conf")}
+    names = own_names(vhosts)
+    every = [name for own in names.values() for listed in own.values() for name in listed]
+    services = ports(config, resolved, nameservers(resolv_conf))
+    wanted = allowed(config, services, every)
+    rules = ruleset(config, services, every)
+    mark = rules.split("chain state_")[1].split()[0]
+    if f"chain state_{mark} " in run("nft", "list", "chains", "inet"):
+        rules = ""
+    files, slices = differing_files(config, resolv_conf, names), slices_differing(config, wanted)
+    if not check:
+        apply(files, rules, slices, wanted)
+        if resolved != json.loads(read(memory) or "{}"):
+            write(memory, json.dumps(resolved))
+    return [*(["firewall"] if rules else []), *slices, *sorted(files)]
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("configuration", type=Path)
+    parser.add_argument("--check", action="store_true", help="change nothing, only say")
+    arguments = parser.parse_args()
+    config = json.loads(arguments.configuration.read_text(encoding="utf-8"))
+    print("\n".join(converge(config, check=arguments.check)))
+
+
+if __name__ == "__main__":
+    main()
