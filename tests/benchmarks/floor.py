@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pymysql
 
-VHOST = "{domain} approved/fr/{slug};\n"
+VHOST = "{domain} approved/fr/{slug}@127.112.0.1;\n"
 POOL = "[{slug}]\nlisten = /run/floor/{slug}.sock\npm = ondemand\npm.max_children = 8\n"
 CONFIG = "<?php\n$CONFIG = [\n  'dbname' => 'floor_{slug}',\n  'user-limit' => {accounts},\n];\n"
 

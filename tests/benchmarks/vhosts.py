@@ -59,7 +59,7 @@ def write(kind: str, number: int) -> None:
     if kind == "map":
         for slug in slugs:
             (ROOT / "vhosts" / f"{slug}.conf").write_text(
-                f"{slug}.bench.localhost approved/fr/{slug};\n"
+                f"{slug}.bench.localhost approved/fr/{slug}@127.112.0.1;\n"
             )
         text = re.sub(r"include /etc/nginx/archipel/", f"include {ROOT}/vhosts/", maps) + server
     else:

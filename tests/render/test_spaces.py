@@ -19,6 +19,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 SETTINGS = {
     "root": "/srv/spaces",
     "vhost_directory": "/etc/nginx/archipel",
+    "own_network": "127.112.0.0/17",
     "php_directory": "/etc/archipel/php",
     "redis_run": "/run/archipel/redis",
     "master_key": KEY,
@@ -82,8 +83,8 @@ def files(**changes):
 
 def test_a_vhost_is_one_entry_of_the_map_per_name():
     assert files()["vhost"].content.splitlines()[1:] == [
-        "velo-ecole.example.org approved/fr/velo-ecole;",
-        "cloud.velo-ecole.example approved/fr/velo-ecole;",
+        "velo-ecole.example.org approved/fr/velo-ecole@127.112.117.51;",
+        "cloud.velo-ecole.example approved/fr/velo-ecole@127.112.117.51;",
     ]
 
 

@@ -32,6 +32,7 @@ PACKAGES = (
     "e2fsprogs",
     "kmod",
     "linux-image-cloud-amd64",
+    "nftables",
     "udev",
     "xfsprogs",
 )
