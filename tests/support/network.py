@@ -109,7 +109,8 @@ class Network:
     @contextmanager
     def listening(self, address: str, port: int) -> Iterator[None]:
         """Run a service of the machine that takes every connection."""
-        server = f"import socket; s = socket.create_server(({address!r}, {port})); s.accept()"
+        both = f"family=socket.{'AF_INET6, dualstack_ipv6=True' if ':' in address else 'AF_INET'}"
+        server = f"import socket; socket.create_server(({address!r}, {port}), {both}).accept()"
         loop = f"while true; do python3 -c {shlex.quote(server)}; done"
         unit = f"listens-{port}"
         self.machine.execute("systemd-run", "--quiet", f"--unit={unit}", "sh", "-c", loop)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+# Makes the collection importable.
+import tests.conftest  # noqa: F401
 from tests.support.fixtures import SCENARIO, browser, node, pytest_report_header, scenario
 from tests.support.scenario import Space
 

@@ -324,7 +324,8 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="change nothing, only say")
     arguments = parser.parse_args()
     config = json.loads(arguments.configuration.read_text(encoding="utf-8"))
-    print("\n".join(converge(config, check=arguments.check)))
+    for what in converge(config, check=arguments.check):
+        print(what)
 
 
 if __name__ == "__main__":

@@ -83,9 +83,12 @@ def test_its_own_address_serves_itself_alone(network: Network, spaces, port: int
     assert network.fetch(SLUG, mine, port, address=own, host=other)[0] == 421
 
 
-def test_it_does_not_reach_the_address_of_another_space(network: Network, port: int):
-    for number in (port, 443, 80):
-        assert network.tcp(SLUG, network.own_address(OTHER), number) in HELD
+def test_it_does_not_reach_the_address_of_another_space(network: Network, spaces, port: int):
+    address = network.own_address(OTHER)
+    for number in (443, 80):
+        assert network.tcp(SLUG, address, number) in HELD
+    # Where the public port is translated, it leads the caller to itself, wherever it calls.
+    assert network.fetch(SLUG, name_of(spaces, OTHER), port, address=address)[0] == 421
 
 
 def test_nothing_else_answers_at_its_own_address(network: Network):
