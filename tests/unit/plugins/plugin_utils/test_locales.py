@@ -46,7 +46,8 @@ def test_each_is_understood_by_the_map_of_nginx(status: str):
     template = _render.templates(_render.template_directory(ROOT)).get_template("vhost.conf.j2")
     for locale in LOCALES:
         space = {"slug": "velo", "status": status, "locale": locale, "domains": ["a.example"]}
-        *_, line = template.render(space=space, managed=_render.MANAGED).splitlines()
+        values = {"space": space, "managed": _render.MANAGED, "own_address": "127.112.0.3"}
+        *_, line = template.render(values).splitlines()
         entry = line.removesuffix(";").partition(" ")[2]
         for variable, group, value in (
             ("archipel_space", "archipel_slug", "velo"),
