@@ -112,6 +112,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     RegistryError,
     did_you_mean,
+    escaped,
     shown,
 )
 
@@ -232,7 +233,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self, machines: _machines.Machines, layout: _layout.Layout, cache: bool
     ) -> tuple[_entries.Result, _policy.Policy]:
         use_cache, key = self.get_option("cache"), self.get_cache_key(machines.path)
-        stored = self._cache.get(key) if use_cache and cache else None
+        stored = self._stored(key) if use_cache and cache else None
         options = _entries.Options(
             folder=layout.spaces,
             root=layout.registry,
@@ -246,6 +247,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if use_cache:
             self._cache[key] = options.cache.dumps()
         return result, world.policy
+
+    def _stored(self, key: str) -> str | None:
+        """What an earlier run remembered; nothing, where that was left half written."""
+        try:
+            return t.cast("str | None", self._cache.get(key))
+        except AnsibleError as error:
+            self.display.warning(f"The cache is of no use and made anew: {escaped(str(error))}")
+            return None
 
     def _world(self, machines: _machines.Machines, layout: _layout.Layout) -> _rules.World:
         where = machines.root / "group_vars" / "all"

@@ -269,7 +269,10 @@ def _signature(entry: os.DirEntry[str]) -> Signature:
 
 
 def _check_link(path: Path) -> None:
-    target = path.resolve(strict=True)
+    try:
+        target = path.resolve(strict=True)
+    except RuntimeError as error:  # before Python 3.13, of links that lead to each other
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
     if not target.is_relative_to(path.parent.resolve()):
         text = f"a link to {shown(target)}, outside the registry; put the content here instead"
         raise _UnreadableError(text)

@@ -472,6 +472,18 @@ class TestCache:
         monkeypatch.setattr(_registry, "_bytes", None)
         assert own(cached.load(), "node1", "archipel_spaces") == cold
 
+    @pytest.mark.parametrize("keep", [0, 1, 60, -2])
+    def test_a_cache_that_was_left_half_written_is_made_anew(
+        self, cached: Environment, monkeypatch: pytest.MonkeyPatch, keep: int
+    ):
+        monkeypatch.setattr(_registry, "_RACY_NS", -1)
+        entries = own(cached.load(), "node1", "archipel_spaces")
+        before = self.stored(cached)
+        (file,) = (cached.root / ".private" / "cache").glob("*")
+        file.write_bytes(file.read_bytes()[:keep])
+        assert own(cached.load(), "node1", "archipel_spaces") == entries
+        assert self.stored(cached) == before
+
     def test_flush_cache_reads_again(self, cached: Environment, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(_registry, "_RACY_NS", -1)
         cached.load()

@@ -148,6 +148,13 @@ class TestWhatIsNoPlainFile:
         (folder / "velo.yml").symlink_to("gone.yml")
         assert "velo.yml: cannot be read (No such file or directory)" in sentences(read(folder))
 
+    def test_links_that_lead_to_each_other(self, folder: Path):
+        (folder / "velo.yml").symlink_to("cine.yml")
+        (folder / "cine.yml").symlink_to("velo.yml")
+        (folder / "amap.yml").symlink_to("amap.yml")
+        said = sentences(read(folder))
+        assert said.count("cannot be read (Too many levels of symbolic links)") == 3
+
     def test_a_folder(self, folder: Path):
         (folder / "velo.yml").mkdir()
         assert "velo.yml: not a plain file" in sentences(read(folder))
