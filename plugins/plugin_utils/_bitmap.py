@@ -50,7 +50,7 @@ def fault(data: bytes, kind: str) -> str:
 def _png(data: bytes) -> Iterator[Size]:
     if not data.startswith(_PNG):
         raise _Broken
-    kinds = []
+    kinds: list[bytes] = []
     at = len(_PNG)
     while kinds[-1:] != [b"IEND"]:
         length, kind = struct.unpack_from(">I4s", data, at)
