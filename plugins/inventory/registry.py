@@ -317,7 +317,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """
         for host in machines.hosts:
             web, skipped = result.on(host.name, "web"), result.skipped.get(host.name, [])
-            domains = _entries.outside(web, policy.base_domain)
+            left = [entry for entry in skipped if entry["web"] == host.name]
+            domains = _entries.outside([*web, *left], policy.base_domain)
             databases = result.on(host.name, "db")
             servers, served = (part.get(host.name, []) for part in (result.servers, result.served))
             values = (web, databases, skipped, domains, servers, served)

@@ -80,7 +80,8 @@ def outside(entries: Iterable[Entry], base_domain: str) -> list[str]:
 def resolve(options: Options, world: _rules.World) -> Result:
     """Read, check, place, complete. Raises RegistryError with everything that is wrong."""
     registry = _registry.read(options.folder, options.cache, _rules.check_schema)
-    problems = [*registry.problems, *_rules.check_all(registry.records, world)]
+    kept = _rules.held(registry.rejected, world)
+    problems = [*registry.problems, *_rules.check_all(registry.records, world, kept)]
     fatal = [
         *_rules.check_lock(registry.records, world),
         *_check_inventory(registry, options, world),
@@ -95,10 +96,11 @@ def resolve(options: Options, world: _rules.World) -> Result:
     entries = _entries(living, places, world, options)
     offices, policy = world.offices, world.policy
     nodes = sorted({server.node for server in offices.servers})
-    known = [*entries, *_skipped_entries(faulty, world)]
+    kept |= _rules.held([r for r in registry.records if r.slug in faulty], world)
+    known = [*entries, *_skipped_entries(faulty, kept, world)]
     return Result(
         entries=entries,
-        skipped=_skipped(faulty, world),
+        skipped=_skipped(faulty, kept, world),
         report={
             **_report(registry, records, problems, world, options),
             # Not in the lock file yet: made by the next run that makes spaces.
@@ -212,7 +214,9 @@ def _decision(decision: dict[str, t.Any] | None) -> dict[str, t.Any] | None:
     return decision and {**dict.fromkeys(("by", "on", "reason")), **decision}
 
 
-def _skipped(faulty: Iterable[str], world: _rules.World) -> dict[str, list[Entry]]:
+def _skipped(
+    faulty: Iterable[str], kept: _rules.Held, world: _rules.World
+) -> dict[str, list[Entry]]:
     """A space whose file is wrong is known on its machines, so that it is no drift.
 
     The lock file says all that is certain of it: enough for what declares all users of a machine
@@ -221,20 +225,26 @@ def _skipped(faulty: Iterable[str], world: _rules.World) -> dict[str, list[Entry
     skipped: dict[str, list[Entry]] = {}
     for slug in sorted(faulty):
         if place := world.lock.spaces.get(slug):
+            names = _names(slug, kept, world)
             known = {"slug": slug, "id": place.id, "web": place.web, "db": place.db}
+            known["domains"] = names
             for node in {place.web, place.db}:
                 skipped.setdefault(node, []).append(known)
     return skipped
 
 
-def _skipped_entries(faulty: Iterable[str], world: _rules.World) -> list[Entry]:
+def _names(slug: str, kept: _rules.Held, world: _rules.World) -> list[str]:
+    return [world.policy.host_name(slug), *sorted(kept.get(slug, ()))]
+
+
+def _skipped_entries(faulty: Iterable[str], kept: _rules.Held, world: _rules.World) -> list[Entry]:
     """What office servers keep knowing of such a space: people may be writing in it."""
     policy = world.policy
     return [
         {
             "slug": slug,
             "status": "approved",
-            "domains": [policy.host_name(slug)],
+            "domains": _names(slug, kept, world),
             "office_servers": world.offices.serving(slug, place.office, policy),
         }
         for slug in sorted(faulty)

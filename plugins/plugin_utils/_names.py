@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import quoted
 
+HOST_NAME = re.compile(
+    r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+)
 _PREFIX = "xn--"
 # Letters, their marks, digits and the hyphen; and what IDNA takes besides, in words that need it.
 _CATEGORIES = frozenset("LMN")

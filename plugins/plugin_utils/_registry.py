@@ -80,6 +80,8 @@ class Registry:
     records: list[Record] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
+    # What can still be told of wrong files: their content, or that of an earlier run's cache.
+    rejected: list[Record] = field(default_factory=list)
     # Passed over, and for people to know: notes, leftovers, pictures that no file names.
     ignored: list[str] = field(default_factory=list)
 
@@ -110,6 +112,14 @@ class Cache:
         self._fresh[name] = known
         return known[1]
 
+    def last(self, name: str) -> dict[str, t.Any] | None:
+        """What a file said when it was right for the last time, as far as anybody remembers."""
+        known = self._known.get(name)
+        if known is None:
+            return None
+        self._fresh[name] = known
+        return known[1]
+
     def put(self, name: str, signature: Signature, data: dict[str, t.Any]) -> None:
         """Remember a record, unless its file is so young that a change could go unseen."""
         if time.time_ns() - max(signature[2:]) > _RACY_NS:
@@ -130,19 +140,28 @@ def read(folder: Path, cache: Cache, check: Check) -> Registry:
         if _is_passed_over(entry.name):
             continue
         registry.files += 1
-        if entry.path in runs:
-            continue
         slug, _dot, suffix = entry.name.rpartition(".")
+        if entry.path in runs:
+            registry.rejected += _remembered(entry, slug, cache)
+            continue
         problem = _name_problem(entry, slug, suffix)
         if problem:
             registry.problems.append(problem)
             continue
         record, problems = _read_one(entry, slug, cache, check)
         registry.problems += problems
-        if record:
+        if record and not problems:
             registry.records.append(record)
+        else:
+            registry.rejected += [record] if record else []
+            registry.rejected += _remembered(entry, slug, cache)
     registry.ignored = _ignored(entries, registry.records)
     return registry
+
+
+def _remembered(entry: os.DirEntry[str], slug: str, cache: Cache) -> list[Record]:
+    known = cache.last(entry.name)
+    return [Record(slug, entry.path, known)] if known is not None else []
 
 
 def _ignored(entries: t.Iterable[os.DirEntry[str]], records: t.Iterable[Record]) -> list[str]:
@@ -240,10 +259,9 @@ def _read_one(
     except _strict_yaml.StrictYamlError as error:
         return None, [Problem(entry.path, str(error), error.line, slug=slug)]
     problems = check(record)
-    if problems:
-        return None, problems
-    cache.put(entry.name, signature, record.data)
-    return record, []
+    if not problems:
+        cache.put(entry.name, signature, record.data)
+    return record, problems
 
 
 class _UnreadableError(Exception):

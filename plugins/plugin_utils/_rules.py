@@ -81,8 +81,42 @@ class World:
     purged: Mapping[str, str] = field(default_factory=dict)
 
 
-def check_all(records: Sequence[Record], world: World) -> Iterator[Problem]:
-    """Every problem that one file alone cannot show."""
+# Slug → host names outside the base domain, of spaces whose file is wrong.
+Held = t.Mapping[str, t.Collection[str]]
+
+
+def held(rejected: Iterable[Record], world: World) -> dict[str, set[str]]:
+    """The names that spaces with a wrong file keep: what it says, and said when it was right.
+
+    A space that exists stays as it is on its machine, and answers to these names. Where nothing
+    can be read any more, the machine knows them: no name is taken from a space that is there.
+    """
+    found: dict[str, set[str]] = {}
+    for record in rejected:
+        if record.slug in world.lock.spaces:
+            found.setdefault(record.slug, set()).update(_claimed(record, world))
+    return found
+
+
+def _claimed(record: Record, world: World) -> set[str]:
+    """What may be a claim in a file of which nothing is certain."""
+    listed = record.data.get("domains") if isinstance(record.data, dict) else None
+    names = listed if isinstance(listed, list) else [listed]
+    base = world.policy.base_domain
+    return {
+        name
+        for name in names
+        if isinstance(name, str)
+        and _names.HOST_NAME.fullmatch(name)
+        and name != base
+        and not name.endswith(f".{base}")
+    }
+
+
+def check_all(
+    records: Sequence[Record], world: World, kept: Held | None = None
+) -> Iterator[Problem]:
+    """Every problem that one file alone cannot show; `kept`: names of spaces with a wrong file."""
     for record in records:
         yield from _check_name(record, world)
         yield from _check_choices(record, world.policy)
@@ -90,7 +124,7 @@ def check_all(records: Sequence[Record], world: World) -> Iterator[Problem]:
         yield from _check_dates(record, world.today)
         yield from _check_status(record, world)
         yield from _check_logo(record)
-    yield from _check_domains(records, world)
+    yield from _check_domains(records, world, kept or {})
 
 
 def _check_name(record: Record, world: World) -> Iterator[Problem]:
@@ -158,14 +192,19 @@ def _check_status(record: Record, world: World) -> Iterator[Problem]:
 
 
 class _Claim(t.NamedTuple):
-    record: Record
-    number: int
+    slug: str
+    # Nothing: its file is wrong, and has been told so.
+    record: Record | None
+    number: int = 0
 
 
-def _check_domains(records: Iterable[Record], world: World) -> Iterator[Problem]:
+def _check_domains(records: Iterable[Record], world: World, kept: Held) -> Iterator[Problem]:
     """Each host name belongs to one space."""
     base, suffix = world.policy.base_domain, f".{world.policy.base_domain}"
     claims: dict[str, list[_Claim]] = {}
+    for slug, names in kept.items():
+        for name in names:
+            claims.setdefault(name, []).append(_Claim(slug, None))
     for record in records:
         for number, domain in enumerate(record.data.get("domains", ())):
             if domain == base or domain.endswith(suffix):
@@ -175,7 +214,7 @@ def _check_domains(records: Iterable[Record], world: World) -> Iterator[Problem]
             elif fault := _names.domain_fault(domain):
                 yield record.problem(fault, "domains", number)
             elif record.data["status"] == "requested" or exists(record, world):
-                claims.setdefault(domain, []).append(_Claim(record, number))
+                claims.setdefault(domain, []).append(_Claim(record.slug, record, number))
     for domain, claimants in claims.items():
         if len(claimants) > 1:
             yield from _disputed(domain, claimants, world)
@@ -183,13 +222,19 @@ def _check_domains(records: Iterable[Record], world: World) -> Iterator[Problem]
 
 def _disputed(domain: str, claimants: Sequence[_Claim], world: World) -> Iterator[Problem]:
     """The newcomer is to blame: a placed space keeps its name when a new file claims it."""
-    placed = [claim for claim in claimants if claim.record.slug in world.lock.spaces]
+    placed = [claim for claim in claimants if claim.slug in world.lock.spaces]
     owner = placed[0] if len(placed) == 1 else None
     for claim in claimants:
-        if claim is not owner:
-            others = ", ".join(shown(c.record.path) for c in claimants if c is not claim)
+        if claim is not owner and claim.record:
+            others = ", ".join(_owner(c) for c in claimants if c is not claim)
             text = f'the domain "{domain}" is also that of {others}; keep it in one file'
             yield claim.record.problem(text, "domains", claim.number)
+
+
+def _owner(claim: _Claim) -> str:
+    if claim.record:
+        return shown(claim.record.path)
+    return f"{claim.slug}, whose file is wrong and whose names stay as they are"
 
 
 def check_lock(records: Sequence[Record], world: World) -> Iterator[Problem]:

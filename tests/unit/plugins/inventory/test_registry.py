@@ -384,7 +384,13 @@ class TestSkip:
         inventory = environment.load()
         assert [e["slug"] for e in own(inventory, "node1", "archipel_spaces")] == ["velo-ecole"]
         assert own(inventory, "node1", "archipel_skipped") == [
-            {"slug": "amap", "id": 70_000, "web": "node1", "db": "node1"}
+            {
+                "slug": "amap",
+                "id": 70_000,
+                "web": "node1",
+                "db": "node1",
+                "domains": ["amap.spaces.example.org"],
+            }
         ]
         report = seen(inventory, "node1", "archipel_report")
         assert set(report["skipped"]) == {"amap", "cine"}
@@ -400,6 +406,76 @@ class TestSkip:
         inventory = environment.load()
         assert [e["slug"] for e in own(inventory, "node1", "archipel_spaces")] == ["velo-ecole"]
         assert list(seen(inventory, "node1", "archipel_report")["skipped"]) == ["thief"]
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            # The schema, then a rule across files.
+            {"ring": "slow"},
+            {"status": "aproved"},
+            {"contact": None},
+            {"timezone": "Mars/Olympus"},
+            {"limits": {"accounts": 9999}},
+            {"domains": ["velo.example", "NOT a name", 7, "x.spaces.example.org"]},
+        ],
+    )
+    def test_a_space_whose_file_is_wrong_keeps_its_names(
+        self, environment: Environment, changes: dict[str, t.Any]
+    ):
+        environment.options(on_invalid="skip")
+        environment.placement("amap: {id: 70000, web: node1, db: node1}")
+        environment.space("amap", **{"domains": ["velo.example"], **changes})
+        environment.space("thief", domains=["velo.example"])
+        inventory = environment.load()
+        assert [e["slug"] for e in own(inventory, "node1", "archipel_spaces")] == ["velo-ecole"]
+        (skipped,) = own(inventory, "node1", "archipel_skipped")
+        assert skipped["domains"] == ["amap.spaces.example.org", "velo.example"]
+        # It goes on answering, with a certificate.
+        assert own(inventory, "node1", "archipel_domains") == ["velo.example"]
+        told = seen(inventory, "node1", "archipel_report")["skipped"]
+        assert set(told) == {"amap", "thief"}
+        (sentence,) = told["thief"]
+        assert 'the domain "velo.example" is also that of ' in sentence
+
+    def test_a_file_that_cannot_be_read_keeps_what_an_earlier_run_knew(
+        self, environment: Environment, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(_registry, "_RACY_NS", -1)
+        cache = str(environment.root / ".private" / "cache")
+        environment.options(
+            on_invalid="skip",
+            cache=True,
+            cache_plugin="ansible.builtin.jsonfile",
+            cache_connection=cache,
+        )
+        environment.placement("amap: {id: 70000, web: node1, db: node1}")
+        environment.space("amap", domains=["velo.example"])
+        environment.load()
+        environment.write("spaces/amap.yml", "name: [\n")
+        environment.space("thief", domains=["velo.example"])
+        for _run in range(2):
+            inventory = environment.load()
+            assert own(inventory, "node1", "archipel_domains") == ["velo.example"]
+            told = seen(inventory, "node1", "archipel_report")["skipped"]
+            assert "amap, whose file is wrong and whose names stay as they are" in told["thief"][0]
+
+    def test_a_newcomer_whose_file_is_wrong_holds_nothing(self, environment: Environment):
+        environment.options(on_invalid="skip")
+        environment.space("amap", domains=["velo.example"], ring="slow")
+        environment.space("cine", domains=["velo.example"])
+        inventory = environment.load()
+        names = [e["slug"] for e in own(inventory, "node1", "archipel_spaces")]
+        assert names == ["cine", "velo-ecole"]
+
+    def test_a_name_cannot_be_moved_away_while_its_file_is_wrong(self, environment: Environment):
+        environment.options(on_invalid="skip")
+        environment.placement(
+            "amap: {id: 70000, web: node1, db: node1}", "cine: {id: 70001, web: node1, db: node1}"
+        )
+        environment.space("amap", domains=["velo.example"], ring="slow")
+        environment.space("cine", domains=["velo.example"])
+        report = seen(environment.load(), "node1", "archipel_report")
+        assert set(report["skipped"]) == {"amap", "cine"}
 
     def test_what_is_no_matter_of_one_file_still_fails(self, environment: Environment):
         environment.options(on_invalid="skip")
