@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import subprocess
+import tempfile
 import typing as t
 from dataclasses import dataclass, field
 
@@ -112,6 +113,34 @@ def run(server: Server, statement: str, database: str = "") -> list[list[str]]:
     if done.returncode != 0:
         raise DatabaseError(f"MariaDB: {done.stderr.strip()[-500:]}")
     return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def rows(server: Server, statement: str, database: str) -> t.Iterator[list[str]]:
+    """Run SQL made of our own names only; return row after row, however many there are.
+
+    Raises:
+        DatabaseError: the server says no, or does not answer to the end.
+
+    """
+    options = ("--quick", "--batch", "--raw", "--skip-column-names", f"--execute={statement}")
+    command = server.command("mariadb", *options, database)
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                yield line.rstrip("\n").split("\t")
+        except BaseException:
+            process.kill()
+            raise
+        process.wait()
+        said.seek(0)
+        if process.returncode != 0:
+            raise DatabaseError(f"MariaDB: {said.read().decode('utf-8', 'replace').strip()[-500:]}")
 
 
 def text(value: str) -> str:

@@ -2,31 +2,61 @@
 # Copyright: The Archipel contributors
 """Everything an association has, in formats that other programs read, as one archive.
 
-Files as they are, calendars as iCalendar, address books as vCard, and the whole database. They
-are read from disk and database: no application is needed, and no space is woken.
+Files as they are, calendars as iCalendar, address books as vCard, what applications keep as
+files, and the whole database. They are read from disk and database: no application is needed, and
+no space is woken. Whatever the size, memory stays what it is for an empty space.
 """
 
 from __future__ import annotations
 
-import io
+import json
 import os
 import re
-import tarfile
+import tempfile
+import time
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _backup, _database
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _backup,
+    _database,
+    _journal,
+    _spool,
+)
 
 PREFIX = "oc_"
 UNSAFE = re.compile(r"[^\w.@ -]")
+TIMEZONE = "BEGIN:VTIMEZONE"
+# Seconds for which an archive that was not brought away is used again.
+FRESH = 24 * 3600
+# Applications' folders that Nextcloud makes anew: previews, packed scripts and styles, what open
+# documents are edited with, keys that are of no use elsewhere. All others are exported.
+CACHES = frozenset(
+    {
+        "appstore",
+        "css",
+        "dav-photocache",
+        "external_cache",
+        "identityproof",
+        "js",
+        "preview",
+        "text",
+    }
+)
+GROUP_FOLDERS = "__groupfolders"
 README = """\
 {name}: what was in the space on {at}
 
 files/<account>/           {files} files, as they were
+group-folders/<name>/      {group_files} files of {group_folders} group folders
+applications/<name>/       {app_files} files that applications keep by themselves: attachments of
+                           boards, pages of collectives, pictures of accounts and of the theme
 calendars/<account>/       {calendars} calendars with {events} entries, iCalendar (RFC 5545)
 contacts/<account>/        {books} address books with {cards} contacts, vCard (RFC 6350)
 database.sql               everything else, as MariaDB writes it: shares, tags, comments, forms,
-                           boards, conversations, and what other applications keep
+                           polls, tables, boards, conversations, and what other applications keep
+
+Not here: what is in the trash, earlier versions of files, previews, logs.
 
 {remarks}
 """
@@ -41,6 +71,9 @@ class Counts:
     """What went into the archive."""
 
     files: int = 0
+    group_folders: int = 0
+    group_files: int = 0
+    app_files: int = 0
     calendars: int = 0
     events: int = 0
     books: int = 0
@@ -48,9 +81,97 @@ class Counts:
     remarks: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Tree:
+    """A folder of a space that is exported: where it is, and what it is called in the archive."""
+
+    kind: str
+    parts: tuple[str, ...]
+    name: str
+
+
 def safe(name: str) -> str:
     """Return a name that is one part of a path. Pure."""
     return UNSAFE.sub("_", name).strip(". ") or "unnamed"
+
+
+def distinct(names: t.Iterable[str]) -> dict[str, str]:
+    """Return a part of a path for each name; two that differ never share one. Pure."""
+    found: dict[str, str] = {}
+    for name in sorted(set(names)):
+        place, number = safe(name), 1
+        while place in found.values():
+            number += 1
+            place = f"{safe(name)}-{number}"
+        found[name] = place
+    return found
+
+
+# --- files ---------------------------------------------------------------------------
+
+
+def trees(space: _backup.Space) -> list[Tree]:
+    """Return the folders of a space that hold what its people made."""
+    data = f"{space.home}/data"
+    found: list[Tree] = []
+    names = sorted(entry.name for entry in os.scandir(data) if entry.is_dir(follow_symlinks=False))
+    accounts = [
+        name for name in names if os.path.isdir(f"{data}/{name}/files") and name[:2] != "__"
+    ]
+    for account, place in distinct(accounts).items():
+        found.append(Tree("files", (data, account, "files"), f"files/{place}"))
+    if GROUP_FOLDERS in names:
+        found += group_folders(space, data)
+    for name in names:
+        if name.startswith("appdata_"):
+            found += applications(data, name)
+    return found
+
+
+def group_folders(space: _backup.Space, data: str) -> list[Tree]:
+    """Return the group folders, called as people know them."""
+    names: dict[str, str] = {}
+    if f"{PREFIX}group_folders" in _database.tables(space.server, space.database):
+        sql = f"SELECT folder_id, HEX(mount_point) FROM {PREFIX}group_folders"
+        rows = _database.run(space.server, sql, space.database)
+        names = {row[0]: bytes.fromhex(row[1]).decode("utf-8", "replace") for row in rows}
+    found = []
+    for entry in sorted(os.scandir(f"{data}/{GROUP_FOLDERS}"), key=lambda one: one.name):
+        if not entry.name.isdecimal() or not entry.is_dir(follow_symlinks=False):
+            continue
+        # Since version 20 of the application, files have a folder of their own in there.
+        below = ("files",) if os.path.isdir(f"{entry.path}/files") else ()
+        place = safe(f"{names.get(entry.name, 'folder').replace('/', ' - ')}-{entry.name}")
+        parts = (data, GROUP_FOLDERS, entry.name, *below)
+        found.append(Tree("group_files", parts, f"group-folders/{place}"))
+    return found
+
+
+def applications(data: str, folder: str) -> list[Tree]:
+    """Return the folders in which applications keep what people gave them."""
+    kept = sorted(
+        entry.name
+        for entry in os.scandir(f"{data}/{folder}")
+        if entry.is_dir(follow_symlinks=False) and entry.name not in CACHES
+    )
+    return [
+        Tree("app_files", (data, folder, name), f"applications/{place}")
+        for name, place in distinct(kept).items()
+    ]
+
+
+def add_files(archive: _spool.Archive, space: _backup.Space, counts: Counts) -> None:
+    """Add all files; links are not followed, owners are left out."""
+    for tree in trees(space):
+        with _spool.opened(*tree.parts) as descriptor:
+            if descriptor is None:
+                continue
+            number = _spool.add_tree(archive, tree.name, descriptor)
+        setattr(counts, tree.kind, getattr(counts, tree.kind) + number)
+        counts.group_folders += tree.kind == "group_files"
+
+
+# --- calendars and contacts ----------------------------------------------------------
 
 
 def components(text: str) -> list[str]:
@@ -70,121 +191,267 @@ def components(text: str) -> list[str]:
     return found
 
 
-def calendar(name: str, objects: t.Iterable[str]) -> str:
-    """Return one calendar of many objects; a time zone that several bring is there once. Pure."""
-    parts = [part for one in objects for part in components(one)]
+def calendar(name: str, objects: t.Iterable[str]) -> t.Iterator[str]:
+    """Return one calendar of many objects, in pieces; a time zone is there once. Pure."""
     escaped = name.replace("\\", "\\\\").replace(",", "\\,").replace(";", "\\;")
     head = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Archipel//export//EN"]
-    lines = [*head, f"X-WR-CALNAME:{escaped}", *dict.fromkeys(parts), "END:VCALENDAR"]
-    return "\r\n".join(lines) + "\r\n"
+    yield "\r\n".join([*head, f"X-WR-CALNAME:{escaped}", ""])
+    zones: set[str] = set()
+    for one in objects:
+        for part in components(one):
+            if part.upper().startswith(TIMEZONE):
+                if part in zones:
+                    continue
+                zones.add(part)
+            yield f"{part}\r\n"
+    yield "END:VCALENDAR\r\n"
 
 
-def collections(
-    space: _backup.Space, names: tuple[str, str, str, str]
-) -> t.Iterator[tuple[str, str, list[str]]]:
-    """Return account, name and objects of each calendar or address book of the accounts.
-
-    Args:
-        space: the space.
-        names: table of the collections, table of the objects, and there the columns of the
-            collection and of the content.
-
-    """
-    own, objects, key, content = names
-    sql = f"SELECT id, principaluri, HEX(COALESCE(displayname, uri)) FROM {PREFIX}{own}"
-    for number, principal, name in _database.run(space.server, sql, space.database):
-        account = principal.rpartition("/")[2]
-        if not principal.startswith("principals/users/"):
-            continue
-        rows = _database.run(
-            space.server,
-            f"SELECT HEX({content}) FROM {PREFIX}{objects} WHERE {key} = {int(number)}",
-            space.database,
-        )
-        texts = [bytes.fromhex(row[0]).decode("utf-8", "replace") for row in rows if row[0]]
-        yield account, bytes.fromhex(name).decode("utf-8", "replace"), texts
+def address_book(_name: str, cards: t.Iterable[str]) -> t.Iterator[str]:
+    """Return one file of many contacts, in pieces. Pure."""
+    for card in cards:
+        yield card.rstrip("\r\n") + "\r\n"
 
 
-def put(archive: tarfile.TarFile, path: str, text: str) -> None:
-    """Add a text to the archive."""
-    data = text.encode()
-    member = tarfile.TarInfo(path)
-    member.size, member.mode = len(data), 0o644
-    archive.addfile(member, io.BytesIO(data))
+@dataclass(frozen=True)
+class Kind:
+    """Calendars or address books: their tables, and how they are written."""
+
+    own: str
+    objects: str
+    key: str
+    content: str
+    folder: str
+    suffix: str
+    write: t.Callable[[str, t.Iterable[str]], t.Iterator[str]]
+    counted: tuple[str, str]
+    remark: str
 
 
-def add_files(archive: tarfile.TarFile, space: _backup.Space, counts: Counts) -> None:
-    """Add the files of every account; links are not followed, owners are left out."""
-
-    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        if not (member.isreg() or member.isdir()):
-            return None
-        counts.files += member.isreg()
-        member.uid = member.gid = 0
-        member.uname = member.gname = ""
-        member.mode = 0o755 if member.isdir() else 0o644
-        return member
-
-    data = f"{space.home}/data"
-    for account in sorted(os.listdir(data)):
-        folder = f"{data}/{account}/files"
-        if os.path.isdir(folder) and not os.path.islink(f"{data}/{account}"):
-            archive.add(folder, f"files/{safe(account)}", filter=plain)
+DAV = (
+    Kind(
+        *("calendars", "calendarobjects", "calendarid", "calendardata", "calendars", "ics"),
+        calendar,
+        ("calendars", "events"),
+        "calendars",
+    ),
+    Kind(
+        *("addressbooks", "cards", "addressbookid", "carddata", "contacts", "vcf"),
+        address_book,
+        ("books", "cards"),
+        "address books",
+    ),
+)
 
 
-def add_calendars(archive: tarfile.TarFile, space: _backup.Space, counts: Counts) -> None:
-    """Add each calendar as one iCalendar file."""
-    tables = ("calendars", "calendarobjects", "calendarid", "calendardata")
-    for number, (account, name, objects) in enumerate(collections(space, tables), start=1):
-        path = f"calendars/{safe(account)}/{safe(name)}-{number}.ics"
-        put(archive, path, calendar(name, objects))
-        counts.calendars, counts.events = counts.calendars + 1, counts.events + len(objects)
+def collections(space: _backup.Space, kind: Kind) -> list[tuple[int, str, str]]:
+    """Return number, account and name of each calendar or address book of the accounts."""
+    sql = (
+        f"SELECT id, principaluri, HEX(COALESCE(displayname, uri)) FROM {PREFIX}{kind.own}"
+        f"{' WHERE deleted_at IS NULL' if kind.own == 'calendars' else ''} ORDER BY id"
+    )
+    return [
+        (int(number), who.rpartition("/")[2], bytes.fromhex(name).decode("utf-8", "replace"))
+        for number, who, name in _database.rows(space.server, sql, space.database)
+        if who.startswith("principals/users/")
+    ]
 
 
-def add_contacts(archive: tarfile.TarFile, space: _backup.Space, counts: Counts) -> None:
-    """Add each address book as one file of vCards."""
-    tables = ("addressbooks", "cards", "addressbookid", "carddata")
-    for number, (account, name, cards) in enumerate(collections(space, tables), start=1):
-        text = "".join(card.rstrip("\r\n") + "\r\n" for card in cards)
-        put(archive, f"contacts/{safe(account)}/{safe(name)}-{number}.vcf", text)
-        counts.books, counts.cards = counts.books + 1, counts.cards + len(cards)
+def objects(space: _backup.Space, kind: Kind, number: int, counter: list[int]) -> t.Iterator[str]:
+    """Return the content of one calendar or address book, entry by entry; count them."""
+    # What is in the trash of a calendar has a time of deletion.
+    alive = " AND deleted_at IS NULL" if kind.objects == "calendarobjects" else ""
+    sql = (
+        f"SELECT HEX({kind.content}) FROM {PREFIX}{kind.objects} "
+        f"WHERE {kind.key} = {number}{alive} ORDER BY id"
+    )
+    for row in _database.rows(space.server, sql, space.database):
+        if row[0]:
+            counter[0] += 1
+            yield bytes.fromhex(row[0]).decode("utf-8", "replace")
 
 
-def add_dav(archive: tarfile.TarFile, space: _backup.Space, counts: Counts) -> None:
+def add_kind(
+    archive: _spool.Archive, space: _backup.Space, kind: Kind, counts: Counts, folder: str
+) -> None:
+    """Add each calendar, or each address book, as one file."""
+    found = collections(space, kind)
+    places = distinct(account for _, account, _ in found)
+    for order, (number, account, name) in enumerate(found, start=1):
+        counter = [0]
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for piece in kind.write(name, objects(space, kind, number, counter)):
+                file.write(piece.encode())
+            size = file.tell()
+            file.seek(0)
+            path = f"{kind.folder}/{places[account]}/{safe(name)}-{order}.{kind.suffix}"
+            archive.add(path, file, size)
+        for key, more in zip(kind.counted, (1, counter[0]), strict=True):
+            setattr(counts, key, getattr(counts, key) + more)
+
+
+def add_dav(archive: _spool.Archive, space: _backup.Space, counts: Counts, folder: str) -> None:
     """Add calendars and contacts, where the space's Nextcloud keeps any."""
     tables = set(_database.tables(space.server, space.database))
-    for needed, add, what in (
-        ({f"{PREFIX}calendars", f"{PREFIX}calendarobjects"}, add_calendars, "calendars"),
-        ({f"{PREFIX}addressbooks", f"{PREFIX}cards"}, add_contacts, "address books"),
-    ):
-        if needed <= tables:
-            add(archive, space, counts)
+    for kind in DAV:
+        if {f"{PREFIX}{kind.own}", f"{PREFIX}{kind.objects}"} <= tables:
+            add_kind(archive, space, kind, counts, folder)
         else:
-            counts.remarks.append(f"Its Nextcloud keeps no {what}: there are none here.")
+            counts.remarks.append(f"Its Nextcloud keeps no {kind.remark}: there are none here.")
 
 
-def export(settings: _backup.Settings, slug: str, name: str, folder: str) -> tuple[str, Counts]:
-    """Write the archive of a space; return where it is, and what is in it.
+# --- the whole -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Size:
+    """What an export would hold, and what it needs in the spool at most, in bytes."""
+
+    files: int
+    bytes: int
+    database_bytes: int
+
+    @property
+    def need(self) -> int:
+        """The archive, which may not shrink, and the dump beside it."""
+        return self.bytes + 2 * self.database_bytes + _backup.ROOM
+
+
+def measure(space: _backup.Space) -> Size:
+    """Return how much a space's export would hold."""
+    files = size = 0
+    for tree in trees(space):
+        with _spool.opened(*tree.parts) as descriptor:
+            if descriptor is not None:
+                number, length = _spool.measure(descriptor)
+                files, size = files + number, size + length
+    return Size(files, size, _database.size(space.server, space.database))
+
+
+def space_of(settings: _backup.Settings, slug: str) -> _backup.Space:
+    """Return an installed space of this machine.
 
     Raises:
-        ExportError, DatabaseError, OSError: there is no archive.
+        ExportError: there is none of this name.
 
     """
     if not _backup.is_space(settings, slug):
         raise ExportError("there is no installed space of this name here: nothing to export")
-    space = _backup.read_space(settings, slug)
+    return _backup.read_space(settings, slug)
+
+
+def make_spool(folder: str) -> None:
+    """Make the folder of the archives, for root alone."""
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    path, dump, counts = f"{folder}/{slug}.tar.gz", f"{folder}/{slug}.sql", Counts()
-    opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    os.chmod(folder, 0o700)
+
+
+def preview(settings: _backup.Settings, slug: str, folder: str) -> Size:
+    """Return what an export would hold, having made sure that it would fit.
+
+    Raises:
+        ExportError, SpoolError, DatabaseError, OSError: it could not be made.
+
+    """
+    size = measure(space_of(settings, slug))
+    there = folder
+    while not os.path.isdir(there):
+        there = os.path.dirname(there)
+    _spool.demand_room(there, size.need)
+    return size
+
+
+def note_path(folder: str, slug: str) -> str:
+    """Return where it is written down what an archive holds."""
+    return f"{folder}/{slug}.json"
+
+
+def left_behind(folder: str, slug: str) -> dict[str, t.Any] | None:
+    """Return the archive that an earlier run made and nobody has taken away, if it is young."""
     try:
-        with os.fdopen(opened, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
+        with open(note_path(folder, slug), encoding="utf-8") as file:
+            note = dict(json.load(file))
+        whole = os.stat(note["path"]).st_size == note["size"]
+    except FileNotFoundError:
+        return None
+    return note if whole and time.time() - note["made"] < FRESH else None
+
+
+def remove(folder: str, slug: str) -> bool:
+    """Remove a space's archive, whole or not; tell whether there was one."""
+    found = False
+    for name in (f"{slug}.json", f"{slug}.tar.gz", f"{slug}.tar.gz.part", f"{slug}.sql"):
+        try:
+            os.unlink(f"{folder}/{name}")
+            found = True
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def export(
+    settings: _backup.Settings, slug: str, name: str, folder: str, *, again: bool = False
+) -> dict[str, t.Any]:
+    """Write the archive of a space; return where it is, its checksum, and what is in it.
+
+    An archive whose transfer was interrupted is used again for a day, unless `again` asks for a
+    new one.
+
+    Raises:
+        ExportError, SpoolError, DatabaseError, OSError: there is no archive.
+        JournalError: somebody is at work on the space.
+
+    """
+    space = space_of(settings, slug)
+    make_spool(folder)
+    if pending := _journal.under_way(slug):
+        raise ExportError(pending)
+    # Between the dump and the last file nobody may move the space, or export it too.
+    with _journal.exclusive(f"life-{slug}"):
+        if not again and (note := left_behind(folder, slug)):
+            return {**note, "reused": True}
+        remove(folder, slug)
+        _spool.demand_room(folder, measure(space).need)
+        note = write(space, name, folder)
+        _journal.save(note_path(folder, slug), note)
+    return {**note, "reused": False}
+
+
+def write(space: _backup.Space, name: str, folder: str) -> dict[str, t.Any]:
+    """Write an archive; return what it holds."""
+    path, dump, counts = f"{folder}/{space.slug}.tar.gz", f"{folder}/{space.slug}.sql", Counts()
+    at = _backup.now()
+    try:
+        with _spool.writing(path) as archive:
             _database.dump(space.server, space.database, dump)
-            archive.add(dump, "database.sql")
+            with open(dump, "rb") as file:
+                archive.add("database.sql", file, os.fstat(file.fileno()).st_size)
+            os.unlink(dump)
             add_files(archive, space, counts)
-            add_dav(archive, space, counts)
+            add_dav(archive, space, counts, folder)
+            counts.remarks += remarks(archive.changed)
             values = {**vars(counts), "remarks": "\n".join(counts.remarks)}
-            put(archive, "README.txt", README.format(name=name, at=_backup.now(), **values))
+            archive.text("README.txt", README.format(name=name, at=at, **values))
     finally:
         if os.path.exists(dump):
             os.unlink(dump)
-    return path, counts
+    return {
+        "path": path,
+        "sha256": archive.sink.digest.hexdigest(),
+        "size": archive.sink.length,
+        "made": int(time.time()),
+        "at": at,
+        "counts": vars(counts),
+    }
+
+
+def remarks(changed: _spool.Changed) -> list[str]:
+    """Return in words what moved on while it was read. Pure."""
+    said = []
+    if changed.gone:
+        said.append(f"{changed.gone} files were moved or deleted while the space was read.")
+    if changed.shorter:
+        said.append(
+            f"{changed.shorter} files became shorter while they were read: their ends are zeros."
+        )
+    return said

@@ -10,10 +10,12 @@ module: spaces_export
 short_description: Write everything an association has into one archive
 version_added: 0.1.0
 description:
-  - Writes files as they are, calendars as iCalendar, address books as vCard and the database as SQL
-    into a root-only archive on the machine.
+  - Writes files as they are, calendars as iCalendar, address books as vCard, what applications keep
+    as files, and the database as SQL into a root-only archive on the machine, in one stream.
   - They are read from disk and database. No application is needed, and a suspended or closed space
     can be exported too.
+  - With O(dest) the archive is brought to the controller, in a stream as well, and its checksum is
+    compared. An interrupted transfer goes on where it was.
 options:
   space:
     description: The slug.
@@ -24,9 +26,19 @@ options:
     type: str
     required: true
   folder:
-    description: Where the archive is written.
+    description:
+      - Where the archive is written. A twentieth of that disk, and at least 1 GB, is left free.
     type: path
     default: /var/lib/archipel/export
+  dest:
+    description: Folder of the controller that the archive is brought to; empty leaves it.
+    type: path
+    default: ""
+  again:
+    description:
+      - Write a new archive, also where an interrupted run has left one of the last 24 hours.
+    type: bool
+    default: false
   state:
     description: V(absent) removes the archive from the machine.
     type: str
@@ -35,11 +47,11 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Says where the archive would be.
+    description: Says what the archive would hold, how large it may get, and whether it fits.
   diff_mode:
     support: none
     description: There is nothing to compare.
-    details: An archive is written anew each time.
+    details: An archive is written, or brought.
   idempotent:
     support: none
     description: An archive is written anew each time.
@@ -52,6 +64,7 @@ EXAMPLES = r"""
   archipel.spaces.spaces_export:
     space: velo-ecole
     name: Vélo-école de Montreuil
+    dest: build/demo/export
 """
 
 RETURN = r"""
@@ -60,45 +73,108 @@ path:
   returned: success
   type: str
   sample: /var/lib/archipel/export/velo-ecole.tar.gz
+dest:
+  description: The archive on the controller.
+  returned: when it was brought there
+  type: str
+  sample: build/demo/export/velo-ecole.tar.gz
+resumed_at:
+  description: Bytes of it that an interrupted run had brought already.
+  returned: when it was brought there
+  type: int
+  sample: 0
+size:
+  description: Bytes of the archive.
+  returned: when an archive was written
+  type: int
+  sample: 415236096
+sha256:
+  description: Its checksum.
+  returned: when an archive was written
+  type: str
+  sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+at:
+  description: The time that its database is of.
+  returned: when an archive was written
+  type: str
+  sample: "2026-05-30T14:00:00+00:00"
+reused:
+  description: Whether it is one that an interrupted run has left.
+  returned: when an archive was written
+  type: bool
+  sample: false
 counts:
   description: What is in it, and in C(remarks) what is not.
   returned: when an archive was written
   type: dict
-  sample: {files: 30, calendars: 1, events: 12, books: 1, cards: 7, remarks: []}
+  sample:
+    files: 30
+    group_folders: 1
+    group_files: 4
+    app_files: 2
+    calendars: 1
+    events: 12
+    books: 1
+    cards: 7
+    remarks: []
+would:
+  description: Files and bytes that it would hold, bytes of the database, and bytes of room needed.
+  returned: in check mode
+  type: dict
+  sample: {files: 30, bytes: 415236096, database_bytes: 9437184, need: 501219328}
 """
 
-from pathlib import Path
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _backup, _database, _export
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _backup,
+    _database,
+    _export,
+    _journal,
+    _spool,
+)
 
 SPEC = {
     "space": {"type": "str", "required": True},
     "name": {"type": "str", "required": True},
     "folder": {"type": "path", "default": "/var/lib/archipel/export"},
+    # The action plugin's.
+    "dest": {"type": "path", "default": ""},
+    "again": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
+ERRORS = (
+    *(_backup.BackupError, _export.ExportError, _spool.SpoolError, _database.DatabaseError),
+    *(_journal.JournalError, OSError),
+)
+
+
+def act(options: dict[str, t.Any], *, check: bool) -> dict[str, t.Any]:
+    """Do what is asked; return it."""
+    slug, folder = options["space"], options["folder"]
+    path = f"{folder}/{slug}.tar.gz"
+    if not _backup.SLUG.fullmatch(slug):
+        raise _export.ExportError("allowed: a slug")
+    if options["state"] == "absent":
+        return {"changed": not check and _export.remove(folder, slug), "path": path}
+    settings = _backup.read_settings()
+    if check:
+        size = _export.preview(settings, slug, folder)
+        return {"changed": True, "path": path, "would": {**vars(size), "need": size.need}}
+    made = _export.export(settings, slug, options["name"], folder, again=options["again"])
+    return {"changed": True, **made}
 
 
 def main() -> None:
     """Write the archive, or remove it."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    slug, folder = module.params["space"], module.params["folder"]
-    path = f"{folder}/{slug}.tar.gz"
     try:
-        if module.params["state"] == "absent":
-            there = Path(path).exists()
-            if there and not module.check_mode:
-                Path(path).unlink()
-            module.exit_json(changed=there, path=path)
-        if module.check_mode:
-            module.exit_json(changed=True, path=path)
-        settings = _backup.read_settings()
-        path, counts = _export.export(settings, slug, module.params["name"], folder)
-    except (_backup.BackupError, _export.ExportError, _database.DatabaseError, OSError) as error:
-        module.fail_json(msg=f"{slug}: {error}")
-    module.exit_json(changed=True, path=path, counts=vars(counts))
+        result = act(module.params, check=module.check_mode)
+    except ERRORS as error:
+        module.fail_json(msg=f"{module.params['space']}: {error}")
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,23 @@
 
 from __future__ import annotations
 
-import io
+import json
+import os
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _backup, _database, _export
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _backup,
+    _database,
+    _export,
+    _journal,
+    _restic,
+    _spool,
+)
+from tests.unit.plugins.module_utils.machine import own_journals
 
 ZONE = "BEGIN:VTIMEZONE\r\nTZID:Europe/Paris\r\nBEGIN:STANDARD\r\nEND:STANDARD\r\nEND:VTIMEZONE"
 
@@ -21,7 +31,9 @@ def event(uid: str) -> str:
 
 
 def test_many_objects_become_one_calendar():
-    text = _export.calendar("Réunions, etc.", [event("a"), event("b").replace("\r\n", "\n")])
+    text = "".join(
+        _export.calendar("Réunions, etc.", [event("a"), event("b").replace("\r\n", "\n")])
+    )
     assert text.count("BEGIN:VCALENDAR") == text.count("END:VCALENDAR") == 1
     assert text.count("BEGIN:VEVENT") == text.count("END:VEVENT") == 2
     assert text.count("BEGIN:VTIMEZONE") == 1
@@ -43,22 +55,223 @@ def test_names_stay_inside(name: str, path: str):
     assert _export.safe(name) == path
 
 
-def test_files_of_accounts_without_links_and_owners(tmp_path: Path):
-    files = tmp_path / "amap/data/camille/files/dossier"
-    files.mkdir(parents=True)
-    (files / "a.txt").write_text("a")
-    (files / "passwd").symlink_to("/etc/passwd")
-    (tmp_path / "amap/data/appdata_x").mkdir()
-    space = _backup.Space("amap", str(tmp_path / "amap"), "closed", "x", _database.local("/s"))
-    counts, buffer = _export.Counts(), io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        _export.add_files(archive, space, counts)
-    buffer.seek(0)
-    with tarfile.open(fileobj=buffer) as archive:
-        members = {member.name: (member.uid, member.mode) for member in archive}
-    assert members == {
-        "files/camille": (0, 0o755),
-        "files/camille/dossier": (0, 0o755),
-        "files/camille/dossier/a.txt": (0, 0o644),
+def test_names_that_differ_have_places_that_differ():
+    found = _export.distinct(["o'neil", "o_neil", 'o"neil', "camille"])
+    assert len(set(found.values())) == 4
+    assert found["camille"] == "camille"
+    # Whoever comes in which order: a second export puts everything in the same place.
+    assert found == _export.distinct(["camille", "o_neil", 'o"neil', "o'neil", "camille"])
+
+
+DAV = {
+    "calendars": [["1", "principals/users/camille", "Réunions"]],
+    "calendarobjects": [[event("a")], [event("b")]],
+    "addressbooks": [
+        ["1", "principals/users/camille", "Contacts"],
+        ["2", "principals/system/x", "y"],
+    ],
+    "cards": [["BEGIN:VCARD\r\nFN:Nadia\r\nEND:VCARD"]],
+}
+
+
+def rows(_server, sql: str, _database: str) -> list[list[str]]:
+    """Answer as MariaDB does."""
+    table = sql.partition("FROM oc_")[2].split()[0]
+    found = DAV[table]
+    if len(found[0]) == 1:
+        return [[row[0].encode().hex()] for row in found]
+    return [[*row[:2], row[2].encode().hex()] for row in found]
+
+
+def settings(tmp_path: Path) -> _backup.Settings:
+    return _backup.Settings(
+        environment="lab",
+        node="node1",
+        root=str(tmp_path / "spaces"),
+        vhosts=str(tmp_path / "vhosts"),
+        work=str(tmp_path / "work"),
+        socket="/s",
+        database_ca="/ca",
+        parallel=1,
+        retention={},
+        gone_days=1,
+        check_percent=1,
+        metrics="",
+        repository=_restic.Repository("/r", "/p", "/c"),
+    )
+
+
+@pytest.fixture
+def space(tmp_path, monkeypatch) -> _backup.Settings:
+    """Return where a space is that holds one of everything."""
+    home = tmp_path / "spaces/amap"
+    for name, text in {
+        "config/config.php": "<?php\n$CONFIG = array (\n  'installed' => true,\n);\n",
+        "data/camille/files/dossier/a.txt": "a",
+        "data/camille/files_trashbin/files/old.txt": "gone",
+        "data/camille/files_versions/a.txt.v1": "earlier",
+        "data/__groupfolders/1/files/minutes.txt": "minutes",
+        "data/__groupfolders/1/trash/x": "gone",
+        "data/__groupfolders/7/before-version-20.txt": "old layout",
+        "data/appdata_x/deck/file-card-1/plan.pdf": "attachment",
+        "data/appdata_x/collectives/1/Readme.md": "page",
+        "data/appdata_x/preview/1/2/x.png": "cache",
+        "data/appdata_x/js/core/x.js": "cache",
+    }.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
+    (home / "data/camille/files/passwd").symlink_to("/etc/passwd")
+    own_journals(tmp_path, monkeypatch)
+    known = [f"oc_{name}" for name in (*DAV, "group_folders")]
+    monkeypatch.setattr(_database, "tables", lambda *_: known)
+    monkeypatch.setattr(_database, "rows", rows)
+    monkeypatch.setattr(_database, "run", lambda *_: [["1", "Comité/bureau".encode().hex()]])
+    monkeypatch.setattr(_database, "size", lambda *_: 1000)
+
+    def dump(_server, _name, path: str) -> None:
+        Path(path).write_text("CREATE TABLE")
+
+    monkeypatch.setattr(_database, "dump", dump)
+    monkeypatch.setattr(_spool, "RESERVE_BYTES", 0)
+    monkeypatch.setattr(_spool, "RESERVE_SHARE", 10**9)
+    return settings(tmp_path)
+
+
+def export(space: _backup.Settings, tmp_path: Path, **options: bool) -> dict[str, Any]:
+    return _export.export(space, "amap", "AMAP du Val", str(tmp_path / "spool"), **options)
+
+
+def content(path: str) -> dict[str, str]:
+    with tarfile.open(path) as archive:
+        return {
+            member.name: archive.extractfile(member).read().decode()  # type: ignore[union-attr]
+            for member in archive
+            if member.isreg()
+        }
+
+
+def test_all_that_people_made_is_in_it(space: _backup.Settings, tmp_path: Path):
+    made = export(space, tmp_path)
+    found = content(made["path"])
+    readme = found.pop("README.txt")
+    assert set(found) == {
+        "database.sql",
+        "files/camille/dossier/a.txt",
+        "group-folders/Comité - bureau-1/minutes.txt",
+        "group-folders/folder-7/before-version-20.txt",
+        "applications/deck/file-card-1/plan.pdf",
+        "applications/collectives/1/Readme.md",
+        "calendars/camille/Réunions-1.ics",
+        "contacts/camille/Contacts-1.vcf",
     }
-    assert counts.files == 1
+    assert found["calendars/camille/Réunions-1.ics"].count("BEGIN:VEVENT") == 2
+    assert made["counts"] == {
+        "files": 1,
+        "group_folders": 2,
+        "group_files": 2,
+        "app_files": 2,
+        "calendars": 1,
+        "events": 2,
+        "books": 1,
+        "cards": 1,
+        "remarks": [],
+    }
+    assert "2 files of 2 group folders" in readme
+    assert "Not here: what is in the trash" in readme
+    assert sorted(os.listdir(tmp_path / "spool")) == ["amap.json", "amap.tar.gz"]
+    assert (tmp_path / "spool").stat().st_mode & 0o777 == 0o700
+
+
+def test_owners_are_left_out(space: _backup.Settings, tmp_path: Path):
+    with tarfile.open(export(space, tmp_path)["path"]) as archive:
+        members = list(archive)
+    assert {(m.uid, m.gid, m.uname, m.mode) for m in members} == {
+        (0, 0, "", 0o644),
+        (0, 0, "", 0o755),
+    }
+
+
+def test_an_archive_that_waits_is_used_again(space: _backup.Settings, tmp_path, monkeypatch):
+    first = export(space, tmp_path)
+    assert not first["reused"]
+    (Path(space.root) / "amap/data/camille/files/new.txt").write_text("new")
+    second = export(space, tmp_path)
+    assert second == {**first, "reused": True}
+    third = export(space, tmp_path, again=True)
+    assert third["counts"]["files"] == first["counts"]["files"] + 1
+    monkeypatch.setattr(_export, "FRESH", -1)
+    assert not export(space, tmp_path)["reused"]
+
+
+@pytest.mark.parametrize("how", ["cut", "gone", "unnoted"])
+def test_an_archive_that_is_not_whole_is_not_used(
+    space: _backup.Settings, tmp_path: Path, how: str
+):
+    path = Path(export(space, tmp_path)["path"])
+    if how == "cut":
+        path.write_bytes(path.read_bytes()[:-1])
+    elif how == "gone":
+        path.unlink()
+    else:
+        (tmp_path / "spool/amap.json").unlink()
+    assert not export(space, tmp_path)["reused"]
+
+
+def test_what_fails_leaves_nothing(space: _backup.Settings, tmp_path: Path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_export, "add_files", full)
+    with pytest.raises(OSError, match="No space left"):
+        export(space, tmp_path)
+    assert os.listdir(tmp_path / "spool") == []
+
+
+def test_what_was_killed_is_cleared_away(space: _backup.Settings, tmp_path: Path):
+    (tmp_path / "spool").mkdir()
+    for name in ("amap.sql", "amap.tar.gz.part"):
+        (tmp_path / "spool" / name).write_text("half")
+    export(space, tmp_path)
+    assert sorted(os.listdir(tmp_path / "spool")) == ["amap.json", "amap.tar.gz"]
+    assert _export.remove(str(tmp_path / "spool"), "amap")
+    assert os.listdir(tmp_path / "spool") == []
+    assert not _export.remove(str(tmp_path / "spool"), "amap")
+
+
+def test_nothing_is_exported_of_a_space_that_is_worked_on(space: _backup.Settings, tmp_path: Path):
+    _journal.write("amap", {"verb": "restore", "step": "load"})
+    with pytest.raises(_export.ExportError, match="a restore of it was interrupted"):
+        export(space, tmp_path)
+    _journal.remove("amap")
+    with _journal.exclusive("life-amap"), pytest.raises(_journal.JournalError, match="another run"):
+        export(space, tmp_path)
+
+
+def test_a_check_run_says_how_much_there_is_and_whether_it_fits(
+    space: _backup.Settings, tmp_path: Path, monkeypatch
+):
+    size = _export.preview(space, "amap", str(tmp_path / "spool"))
+    assert (size.files, size.database_bytes) == (5, 1000)
+    assert size.bytes == sum(map(len, ("a", "minutes", "old layout", "attachment", "page")))
+    assert not (tmp_path / "spool").exists()
+    monkeypatch.setattr(_spool, "RESERVE_SHARE", 1)
+    with pytest.raises(_spool.SpoolError, match="make room"):
+        _export.preview(space, "amap", str(tmp_path / "spool"))
+
+
+def test_what_moved_meanwhile_is_said():
+    assert _export.remarks(_spool.Changed()) == []
+    gone, shorter = _export.remarks(_spool.Changed(gone=2, shorter=1))
+    assert gone.startswith("2 files were moved or deleted")
+    assert shorter.startswith("1 files became shorter")
+
+
+def test_a_space_without_calendars_is_said(space: _backup.Settings, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(_database, "tables", lambda *_: ["oc_accounts"])
+    made = export(space, tmp_path)
+    assert made["counts"]["remarks"] == [
+        "Its Nextcloud keeps no calendars: there are none here.",
+        "Its Nextcloud keeps no address books: there are none here.",
+    ]
+    note = json.loads((tmp_path / "spool/amap.json").read_text())
+    assert note["counts"] == made["counts"]
