@@ -185,6 +185,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             layout = _layout.Layout.of(machines.root, self.get_option("registry"))
             self._refuse_what_ansible_reads(layout, machines.sources)
             machines.check_alone()
+            machines.check_no_proxy()
             result, policy = self._resolve(machines, layout, cache)
             self._add_machines(machines, result, policy)
             self._share(machines, result, str(layout.build(policy.environment)))
@@ -293,7 +294,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     ) -> _offices.Offices:
         """Read the office servers of the machines."""
         suites = values.get("archipel_office_suites", {})
-        declared, addresses = machines.shards(), machines.addresses("office", "web", "edge")
+        declared, addresses = machines.shards(), machines.addresses("office", "web")
         found = _offices.check(declared, suites, policy.offices, addresses)
         problems = [Problem(machines.path, text, key=key) for key, text in found]
         if problems:

@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
     Vars = dict[str, t.Any]
 
 # The groups a machine takes its parts from.
-GROUPS = ("web", "db", "office", "talk", "edge")
+GROUPS = ("web", "db", "office", "talk")
 
 
 class Machines:
@@ -192,6 +192,16 @@ class Machines:
             if not home.samefile(self.root) and any(map(Path.exists, own)):
                 text = f'the machine {host.name} belongs to the environment "{home.name}"'
                 raise RegistryError([self._problem(f"{text}; {remedy}")])
+
+    def check_no_proxy(self) -> None:
+        """Nothing here believes a proxy who a request comes from."""
+        if self.members("edge"):
+            text = (
+                "found machines in the group edge; a proxy in front of the web machines is not "
+                "supported: everybody would have its address, and one wrong password would slow "
+                "all down. Take the group out, and let each space's name lead to its web machine"
+            )
+            raise RegistryError([self._problem(text, "edge")])
 
     def _problem(self, text: str, key: str = "") -> Problem:
         return Problem(self.path, text, key=key)

@@ -290,6 +290,14 @@ class TestOptions:
         (problem,) = environment.problems()
         assert "the machines node-1 and node_1 would share the group on_node_1" in problem
 
+    def test_a_proxy_in_front_is_refused(self, environment: Environment):
+        """Nothing would believe it who a request comes from."""
+        environment.write("nodes.yml", ONE_MACHINE + "edge: {hosts: {edge1: {}}}\n")
+        (problem,) = environment.problems()
+        assert problem.startswith("spaces.yml: edge: found machines in the group edge; a proxy")
+        environment.write("nodes.yml", ONE_MACHINE + "edge: {}\n")
+        assert environment.problems() == []
+
 
 def test_a_missing_package_is_named(environment: Environment):
     program = (

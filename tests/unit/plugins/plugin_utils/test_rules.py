@@ -208,7 +208,7 @@ class TestNames:
         [
             ("node1", "a machine"),
             ("web", "a group"),
-            ("edge", "a group"),
+            ("talk", "a group"),
             ("all", "a group"),
             ("spaces", "a group"),
             ("localhost", "the controller"),
