@@ -39,5 +39,6 @@ class ActionModule(SpacesAction, TemplatesAction):
                 "content": _render.tmpfiles_conf(_render.directories(known, settings)),
             },
             "files": _render.plain(_render.files(spaces, settings, environment)),
+            "names": _render.names(known, settings),
             "quotas": _render.limits(spaces, settings, known),
         }

@@ -12,6 +12,7 @@ import tempfile
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.archipel.spaces.plugins.module_utils import _nginx
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 # Values of these keys never show in a difference.
@@ -26,7 +27,7 @@ ACCESS_LISTS = ("system.posix_acl_access", "system.posix_acl_default")
 
 
 class FilesError(Exception):
-    """Files of the node itself could not be written."""
+    """Files of the node itself, or all those of one kind, could not be written."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,15 @@ class State:
     gid: int
     mode: int
     access_list: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file as it shall be, as it is, and in words what differs."""
+
+    item: t.Mapping[str, t.Any]
+    state: State | None
+    found: list[str]
 
 
 def access_lists(path: str | int, names: t.Sequence[str] = ACCESS_LISTS) -> list[str]:
@@ -126,33 +136,66 @@ def show(report: Report, wanted: t.Mapping[str, t.Any], state: State | None) -> 
     report.diff(wanted["path"], masked(before), masked(wanted["content"]))
 
 
+def compare(item: t.Mapping[str, t.Any], report: Report) -> Change | None:
+    """Return what is wrong with one file; nothing if it is as wanted, or cannot be read."""
+    try:
+        state = read_file(item["path"])
+    except OSError as error:
+        report.fail(item["space"], f"{item['path']}: {error.strerror}")
+        return None
+    found = differences(item, state)
+    return Change(item, state, found) if found else None
+
+
+def write_all(changes: t.Sequence[Change], report: Report) -> list[Change]:
+    """Put files in place; return those that are. What nginx reads comes when it has taken it all.
+
+    Raises:
+        FilesError: nginx would refuse the whole.
+
+    """
+    ours = {c.item["path"]: c for c in changes if _nginx.is_ours(c.item["path"])}
+    contents = {path: change.item["content"] for path, change in ours.items()}
+    try:
+        # Vhosts never need each other; _vhosts sees to it that they do not contradict each other.
+        stepwise = any(change.item["kind"] != "vhost" for change in ours.values())
+        order = [ours[path] for path in _nginx.in_order(contents, stepwise=stepwise)]
+    except _nginx.NginxError as error:
+        # Not the fault of one of them: said once, for all.
+        raise FilesError(str(error)) from error
+    done = []
+    for change in [*(c for c in changes if c.item["path"] not in ours), *order]:
+        try:
+            write_file(change.item)
+        except OSError as error:
+            report.fail(change.item["space"], f"{change.item['path']}: {error.strerror}")
+            continue
+        done.append(change)
+    if done:
+        # Once for all: flushing each of thousands of files takes six times as long.
+        os.sync()
+    return done
+
+
 def converge(wanted: t.Sequence[t.Mapping[str, t.Any]], *, check: bool, diff: bool) -> Report:
     """Bring all files to their wanted state; one that fails does not stop the others.
 
-    Returns a report whose fact `kinds` maps each kind of file to the spaces changed.
+    Returns:
+        A report whose fact `kinds` maps each kind of file to the spaces changed.
+
+    Raises:
+        FilesError: nginx would refuse what it shall read.
+
     """
     report = Report()
     kinds: dict[str, list[str]] = {}
-    written = False
-    for item in wanted:
-        try:
-            state = read_file(item["path"])
-            found = differences(item, state)
-            if not found:
-                continue
-            if not check:
-                write_file(item)
-                written = True
-        except OSError as error:
-            report.fail(item["space"], f"{item['path']}: {error.strerror}")
-            continue
-        report.change(item["space"], f"{item['path']}: {', '.join(found)}")
+    changes = [change for item in wanted if (change := compare(item, report))]
+    for change in changes if check else write_all(changes, report):
+        item = change.item
+        report.change(item["space"], f"{item['path']}: {', '.join(change.found)}")
         kinds.setdefault(item["kind"], []).append(item["space"])
         if diff:
-            show(report, item, state)
-    if written:
-        # Once for all: flushing each of thousands of files takes six times as long.
-        os.sync()
+            show(report, item, change.state)
     report.facts["kinds"] = kinds
     return report
 
@@ -208,5 +251,5 @@ def converge_node(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> 
     report.changes |= converge_directories(wanted["directories"], check=check)
     report.add(converge(wanted["files"], check=check, diff=diff))
     if report.failures:
-        raise FilesError("; ".join(sorted(report.failures.values())))
+        raise FilesError("; ".join(sorted(set(report.failures.values()))))
     return report

@@ -43,7 +43,10 @@ def converge(wanted: dict[str, t.Any], *, check: bool, diff: bool) -> Report:
         "refused": {slugs[name]: why for name, why in refused.items()},
     }
     if not report.failures:
-        report.add(nginx(wanted, check=check, diff=diff))
+        try:
+            report.add(nginx(wanted, check=check, diff=diff))
+        except _files.FilesError as error:
+            report.fail(wanted["nginx_directory"], str(error))
     if not report.failures:
         for name, hosts in found.items():
             remove(report, wanted, name, hosts - wanted["secrets"][name].keys(), check=check)

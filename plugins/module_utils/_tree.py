@@ -6,10 +6,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _accounts, _files, _quotas
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _accounts,
+    _files,
+    _quotas,
+    _vhosts,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 Items = list[dict[str, t.Any]]
+VHOST = "vhost"
 
 
 def without(items: Items, report: Report) -> Items:
@@ -20,6 +26,66 @@ def without(items: Items, report: Report) -> Items:
 def narrowed(part: t.Mapping[str, t.Any], report: Report) -> dict[str, t.Any]:
     """Return a part's options for the spaces that have not failed. Pure."""
     return {**part, "wanted": without(part["wanted"], report)}
+
+
+def vhosts(items: Items) -> Items:
+    """Return those of the files that are vhosts. Pure."""
+    return [item for item in items if item["kind"] == VHOST]
+
+
+def on_node(wanted: t.Mapping[str, t.Any]) -> tuple[dict[str, str], dict[str, t.Any]]:
+    """Return the vhosts that are there, and what the registry knows of their names."""
+    return _vhosts.read(wanted["names"]["directory"]), wanted["names"]["known"]
+
+
+def refuse(plan: _vhosts.Plan, report: Report) -> None:
+    """Note which spaces cannot have their names."""
+    for slug, why in plan.refused.items():
+        report.fail(slug, why)
+
+
+def converge_names(
+    wanted: t.Mapping[str, t.Any], report: Report, *, check: bool, diff: bool
+) -> None:
+    """Bring the vhosts to what they shall be: names that change hands are free in between.
+
+    Raises:
+        FilesError: nginx would refuse them.
+
+    """
+    plan = _vhosts.plan(vhosts(without(wanted["files"], report)), *on_node(wanted))
+    refuse(plan, report)
+    first = _files.converge(plan.first, check=check, diff=diff)
+    add_files(report, first)
+    for slug, why in _vhosts.taken_over(plan, first.failures).items():
+        report.fail(slug, why)
+    add_files(report, _files.converge(without(plan.then, report), check=check, diff=diff))
+
+
+def converge_server_names(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:
+    """Let nginx answer for names that are on the node and in no file of the registry.
+
+    Raises:
+        FilesError: nginx would refuse it.
+
+    """
+    names = wanted["names"]
+    found = _vhosts.uncovered(_vhosts.read(names["directory"]), names["served"])
+    item = _vhosts.server_names(names["path"], names["header"], found)
+    report = _files.converge([item], check=check, diff=diff)
+    for said in report.changes.pop(item["space"], ()):
+        report.node_change(said)
+    report.facts.clear()
+    return report
+
+
+def add_files(report: Report, files: Report) -> None:
+    """Take over what a report of files says; which kinds there are in both."""
+    kinds = dict(report.facts.get("kinds", {}))
+    for kind, slugs in files.facts["kinds"].items():
+        kinds[kind] = sorted({*kinds.get(kind, ()), *slugs})
+    report.add(files)
+    report.facts["kinds"] = kinds
 
 
 def converge(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:
@@ -38,12 +104,16 @@ def converge(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Repor
     report.diffs += node.diffs
     for path, changes in node.changes.items():
         report.node_change(f"{path}: {', '.join(changes)}")
+    # Before anything is made for a space that cannot have its name.
+    refuse(_vhosts.plan(vhosts(wanted["files"]), *on_node(wanted)), report)
     report.add(_accounts.converge_users(**wanted["users"], check=check))
     report.add(
         _accounts.converge_directories(**narrowed(wanted["directories"], report), check=check)
     )
-    files = without(wanted["files"], report)
-    report.add(_files.converge(files, check=check, diff=diff))
+    converge_names(wanted, report, check=check, diff=diff)
+    report.add(converge_server_names(wanted, check=check, diff=diff))
+    files = [item for item in without(wanted["files"], report) if item["kind"] != VHOST]
+    add_files(report, _files.converge(files, check=check, diff=diff))
     # Before Nextcloud writes the first file there.
     report.add(_quotas.converge(**narrowed(wanted["quotas"], report), check=check))
     return report

@@ -8,7 +8,7 @@ import ipaddress
 import typing as t
 
 # The parts of a platform that spaces call by their public names.
-CALLED = ("office", "talk", "edge")
+CALLED = ("office", "talk")
 MAIL_PORT = 25
 DATABASE_PORT = 3306
 

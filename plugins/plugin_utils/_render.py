@@ -450,6 +450,26 @@ def files(spaces: t.Iterable[Space], settings: Settings, environment: Environmen
     return wanted
 
 
+def names(known: t.Iterable[Space], settings: Settings) -> dict[str, t.Any]:
+    """Return what the names on a node are compared with, whichever spaces a run converges.
+
+    A space is kept as it is on hold, or while its file is wrong: then nothing is known of it.
+    """
+    return {
+        "directory": settings["vhost_directory"],
+        "path": f"{settings['vhost_directory']}/names.inc",
+        "header": f"# {MANAGED}",
+        "served": list(settings["server_names"]),
+        "known": {
+            space["slug"]: {
+                "domains": list(space.get("domains", ())),
+                "kept": "skipped" if "hold" not in space else "hold" if space["hold"] else "",
+            }
+            for space in known
+        },
+    }
+
+
 def units(spaces: t.Iterable[Space]) -> list[dict[str, t.Any]]:
     """Return which units of each space are enabled and which must be stopped."""
     return [{"space": s["slug"], "running": s["status"] in RUNNING} for s in spaces]

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.policy.tree import ROOT, files, shown, under
 
@@ -145,3 +146,19 @@ def test_a_dropped_failure_would_be_found():
     assert len(dropped("example", ast.parse(source))) == 2
     kept = "failed = _systemd.in_slices(units, 'stop')\nsubprocess.run(command, check=True)\n"
     assert dropped("example", ast.parse(kept)) == []
+
+
+def test_programs_that_carry_our_modules_carry_all_of_them():
+    """What one of them imports is put onto the machine beside it."""
+    text = (ROOT / "roles/backup/vars/main.yml").read_text(encoding="utf-8")
+    carried = set(yaml.safe_load(text)["__backup_modules"])
+    here = {path.stem: path for path in under("plugins/module_utils", suffix=".py")}
+    needed = {
+        alias.name
+        for name in carried
+        for node in ast.walk(tree(here[name]))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(OURS)
+        for alias in [*node.names, ast.alias((node.module or "").rpartition(".")[2])]
+        if alias.name in here
+    }
+    assert needed - carried == set()

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Names of a node: who has them, who gets them, and that no step in between gives one to two."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from itertools import product
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import _files, _tree, _vhosts
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
+
+
+def vhost(slug, *names):
+    return "# managed\n" + "".join(f"{name} approved/fr/{slug};\n" for name in names)
+
+
+def known(**spaces):
+    """Return what the registry knows: slug → names, or why it is kept as it is."""
+    return {
+        slug: {
+            "domains": [] if isinstance(told, str) else list(told),
+            "kept": told if isinstance(told, str) else "",
+        }
+        for slug, told in spaces.items()
+    }
+
+
+class Node:
+    """A folder of vhosts and what a run wants of it; it can die before any write."""
+
+    def __init__(self, folder, **there):
+        self.folder = folder
+        for slug, names in there.items():
+            (folder / f"{slug}.conf").write_text(vhost(slug, *names))
+
+    @property
+    def names(self):
+        return {slug: _vhosts.names(text) for slug, text in _vhosts.read(str(self.folder)).items()}
+
+    def is_valid(self):
+        counts = Counter(name for names in self.names.values() for name in names)
+        return all(count == 1 for count in counts.values())
+
+    def converge(self, registry, *, check=False, **wanted):
+        """Run; return the report."""
+        files = [
+            {
+                "space": slug,
+                "kind": "vhost",
+                "path": str(self.folder / f"{slug}.conf"),
+                "content": vhost(slug, *names),
+                "uid": os.getuid(),
+                "gid": os.getgid(),
+                "mode": 0o644,
+            }
+            for slug, names in wanted.items()
+        ]
+        report = Report()
+        payload = {
+            "files": files,
+            "names": {"directory": str(self.folder), "known": registry},
+        }
+        _tree.converge_names(payload, report, check=check, diff=False)
+        return report
+
+
+ORPHAN = {"velo": ["velo.example.org", "cloud.velo.example"]}
+
+
+def test_a_name_that_is_on_the_node_and_in_no_file_is_not_given_away(tmp_path):
+    node = Node(tmp_path, **ORPHAN)
+    report = node.converge(
+        known(amap=["amap.example.org", "cloud.velo.example"], chorale=["chorale.example.org"]),
+        amap=["amap.example.org", "cloud.velo.example"],
+        chorale=["chorale.example.org"],
+    )
+    assert node.names == {**ORPHAN, "chorale": ["chorale.example.org"]}
+    (why,) = report.failures.values()
+    assert why.startswith("cloud.velo.example is answered by velo, which is on this machine and in")
+    assert "Take its file back from git" in why
+
+
+@pytest.mark.parametrize(
+    ("reason", "word"), [("skipped", "whose file has errors"), ("hold", "take hold out")]
+)
+def test_a_space_that_is_left_as_it_is_keeps_its_names(tmp_path, reason, word):
+    node = Node(tmp_path, **ORPHAN)
+    registry = known(velo=reason, amap=["cloud.velo.example"])
+    report = node.converge(registry, amap=["cloud.velo.example"])
+    assert node.names == ORPHAN
+    assert word in report.failures["amap"]
+
+
+OLD = {"a": ["a.example.org", "moves.example"], "b": ["b.example.org"]}
+NEW = {"a": ["a.example.org"], "b": ["b.example.org", "moves.example"]}
+
+
+@pytest.mark.parametrize("only", [("a", "b"), ("b",), ("a",)])
+def test_a_domain_moves_whichever_of_the_two_is_converged_first(tmp_path, only):
+    node = Node(tmp_path, **OLD)
+    report = node.converge(known(**NEW), **{slug: NEW[slug] for slug in only})
+    assert report.failures == {}
+    assert node.is_valid()
+    assert ("moves.example" in node.names["b"]) == ("b" in only)
+    assert "moves.example" not in node.names["a"]
+    assert node.converge(known(**NEW), **NEW).failures == {}
+    assert node.names == NEW
+    assert node.converge(known(**NEW), **NEW).changes == {}
+
+
+def test_a_check_foretells_the_same_and_writes_nothing(tmp_path):
+    node = Node(tmp_path, **OLD)
+    foretold = node.converge(known(**NEW), check=True, b=NEW["b"])
+    assert node.names == OLD
+    assert foretold.changes == node.converge(known(**NEW), b=NEW["b"]).changes
+
+
+def test_a_space_that_failed_gives_up_what_is_no_longer_its_own(tmp_path):
+    node = Node(tmp_path, **OLD)
+    report = Report()
+    report.fail("a", "its users")
+    files = [
+        {"space": "b", "kind": "vhost", "path": str(tmp_path / "b.conf"), "uid": os.getuid()}
+        | {"gid": os.getgid(), "mode": 0o644, "content": vhost("b", *NEW["b"])},
+    ]
+    payload = {"files": files, "names": {"directory": str(tmp_path), "known": known(**NEW)}}
+    _tree.converge_names(payload, report, check=False, diff=False)
+    assert report.failures == {"a": "its users"}
+    assert node.names == NEW
+
+
+def test_a_file_that_cannot_be_changed_keeps_its_name(tmp_path, monkeypatch):
+    node = Node(tmp_path, **OLD)
+    write = _files.write_file
+
+    def stubborn(item):
+        if item["space"] == "a":
+            raise PermissionError(1, "immutable")
+        write(item)
+
+    monkeypatch.setattr(_files, "write_file", stubborn)
+    report = node.converge(known(**NEW), **NEW)
+    assert node.names == OLD
+    assert set(report.failures) == {"a", "b"}
+    assert "moves.example could not be taken out of the vhost of a" in report.failures["b"]
+
+
+def test_a_machine_on_which_two_have_a_name_already_is_mended(tmp_path):
+    """An older version wrote both."""
+    node = Node(
+        tmp_path, velo=["cloud.velo.example"], amap=["amap.example.org", "cloud.velo.example"]
+    )
+    wanted = {
+        "amap": ["amap.example.org", "cloud.velo.example"],
+        "chorale": ["chorale.example.org"],
+    }
+    for only in ({"chorale": wanted["chorale"]}, wanted):
+        report = node.converge(known(**wanted), **only)
+        assert node.is_valid()
+        assert ("amap" in report.failures) == ("amap" in only)
+    assert node.names["velo"] == ["cloud.velo.example"]
+    assert node.names["amap"] == ["amap.example.org"]
+
+
+PLACES = ("a", "b", "c")
+SOME = ("x.example", "y.example")
+
+
+class KilledError(Exception):
+    """The run ended here."""
+
+
+def arrangements():
+    """Return all ways in which two names belong to three spaces."""
+    for owners in product(PLACES, repeat=len(SOME)):
+        yield {
+            slug: [
+                f"{slug}.example.org",
+                *(n for n, o in zip(SOME, owners, strict=True) if o == slug),
+            ]
+            for slug in PLACES
+        }
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_wherever_a_run_dies_no_name_has_two_owners(tmp_path, monkeypatch, step):
+    """From each arrangement to each other; the next run ends as one that was never killed."""
+    write = _files.write_file
+    for number, (old, new) in enumerate(product(list(arrangements()), repeat=2)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        node, left = Node(folder, **old), [step]
+
+        def dying(item, left=left):
+            if not left[0]:
+                raise KilledError
+            left[0] -= 1
+            write(item)
+
+        monkeypatch.setattr(_files, "write_file", dying)
+        try:
+            node.converge(known(**new), **new)
+        except KilledError:
+            assert node.is_valid()
+        monkeypatch.setattr(_files, "write_file", write)
+        assert node.converge(known(**new), **new).failures == {}
+        assert node.names == new
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("A.example x/y/z; b.example x/y/z;\n", ["a.example", "b.example"]),
+        ("# a.example x;\n  b.example\tx/y/z ;", ["b.example"]),
+        ("", []),
+    ],
+)
+def test_names_are_read_as_nginx_reads_them(text, names):
+    assert _vhosts.names(text) == names
+
+
+def test_the_server_answers_for_names_that_no_file_has():
+    there = {"velo": vhost("velo", "velo.example.org", "cloud.velo.example"), "odd": "*.evil; x;"}
+    assert _vhosts.uncovered(there, ["*.example.org"]) == ["cloud.velo.example"]
+    assert _vhosts.uncovered(there, ["*.example.org", "cloud.velo.example"]) == []
+    item = _vhosts.server_names("/x", "# us", ["a.example", "b.example"])
+    assert item["content"] == "# us\nserver_name a.example b.example;\n"
+    assert _vhosts.server_names("/x", "# us", [])["content"] == "# us\n"
