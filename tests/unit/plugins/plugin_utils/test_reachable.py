@@ -13,7 +13,6 @@ PARTS = {
     "db": ["10.0.0.1", "10.0.0.2"],
     "office": ["10.0.0.3"],
     "talk": ["10.0.0.4"],
-    "edge": ["10.0.0.5"],
 }
 
 
@@ -32,7 +31,6 @@ def test_the_parts_of_a_platform_are_reached_where_they_serve():
         ("10.0.0.2", [3306], "tcp"),
         ("10.0.0.3", [443, 8443], "tcp"),
         ("10.0.0.4", [443, 8443], "tcp"),
-        ("10.0.0.5", [443, 8443], "tcp"),
     ]
 
 
@@ -52,4 +50,4 @@ def test_what_else_the_policy_names_is_reached():
 
 
 def test_each_is_named_once():
-    assert len(services(PARTS, databases={"a": "10.0.0.2", "b": "10.0.0.2"}, others=[])) == 5
+    assert len(services(PARTS, databases={"a": "10.0.0.2", "b": "10.0.0.2"}, others=[])) == 4
