@@ -30,6 +30,7 @@ class ActionModule(SpacesAction):
             "releases": settings["installer"]["releases"],
             "without": settings["installer"]["without"],
             "needed": needed,
+            "named": _applications.named(policy, suites, settings["registration"]),
             "spaces": {space["slug"]: space["release"] for space in spaces},
             "wishes": {
                 space["slug"]: _applications.wishes(space, settings["registration"])

@@ -50,6 +50,12 @@ def missing(
     return sorted(set(needed) - holds(manifest) - set(without))
 
 
+def left_open(manifest: Mapping[str, t.Any], named: Iterable[str]) -> list[str]:
+    """Return the applications of a release that the policy neither turns on nor off. Pure."""
+    always = manifest["capabilities"].get("always_enabled", ())
+    return sorted(holds(manifest) - set(named) - set(always) - {OWN})
+
+
 def for_release(applied: Mapping[str, t.Any], without: Sequence[str]) -> dict[str, t.Any]:
     """Return what a space is told, less what its release goes without. Pure."""
     result = dict(applied)
@@ -228,17 +234,25 @@ def check(
     needed: Sequence[str],
     without: Mapping[str, Sequence[str]],
     wishes: Mapping[str, Sequence[str]],
-) -> tuple[list[str], dict[str, list[str]]]:
-    """Return what is wrong with the releases in use, and what each goes without.
+    named: Sequence[str],
+) -> tuple[list[str], dict[str, list[str]], dict[str, list[str]]]:
+    """Return what is wrong with the releases in use, what each goes without, and what is open.
 
-    A release that is not built yet (in check mode) cannot be asked and is passed over.
+    Open is what the policy names neither on nor off, also in releases of the catalogue that are
+    built and not in use yet. A release that is not built (in check mode) cannot be asked and is
+    passed over.
     """
-    problems, found = [], {}
-    for release in releases_in_use(root, spaces):
+    problems, found, open_ones = [], {}, {}
+    used = releases_in_use(root, spaces)
+    for release in sorted({*used, *without}):
         try:
             with open(f"{releases}/{release}.json", encoding="utf-8") as file:
                 manifest = json.load(file)
         except FileNotFoundError:
+            continue
+        if left := left_open(manifest, named):
+            open_ones[release] = left
+        if release not in used:
             continue
         left_out = without.get(release, ())
         lacking = missing(needed, manifest, left_out)
@@ -246,7 +260,7 @@ def check(
             problems.append(sentence(release, lacking))
         found[release] = sorted(set(left_out) & set(needed))
         problems += unfulfilled(release, manifest, root, spaces, wishes)
-    return problems, found
+    return problems, found, open_ones
 
 
 def unfulfilled(

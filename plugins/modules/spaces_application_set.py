@@ -39,6 +39,13 @@ without:
   returned: success
   type: dict
   sample: {"33.0.9": ["calendar"]}
+open:
+  description:
+    - Applications that a release brings and the policy turns neither on nor off, by release.
+    - Releases of the catalogue that no space uses yet are looked at as well. A warning names them.
+  returned: success
+  type: dict
+  sample: {"34.0.1": ["new_application"]}
 ansible_facts:
   description: Facts of M(ansible.builtin.setup), under the same names.
   returned: success
@@ -64,10 +71,15 @@ def main() -> None:
     """Compare the application set with the releases of this node."""
     module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
     order = unpack(module.params["payload"])
-    problems, without = _application_set.check(**order)
+    problems, without, left_open = _application_set.check(**order)
+    for release, applications in left_open.items():
+        module.warn(
+            f"Release {release} brings {', '.join(applications)}, and the policy says neither on "
+            "nor off: they follow Nextcloud's defaults. Name them in archipel_applications"
+        )
     if problems:
         module.fail_json(msg="\n".join(problems))
-    module.exit_json(changed=False, without=without, ansible_facts=distribution())
+    module.exit_json(changed=False, without=without, open=left_open, ansible_facts=distribution())
 
 
 if __name__ == "__main__":

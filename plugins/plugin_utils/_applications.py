@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 import typing as t
+from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _offices
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import did_you_mean, quoted
@@ -39,6 +42,40 @@ def check(policy: t.Any, suites: t.Any, offices: t.Sequence[str]) -> list[str]:
         problems += check_lists(policy)
     problems += check_settings(policy.get("settings", {}))
     return problems + check_suites(suites, offices, policy)
+
+
+def named(policy: Policy, suites: Suites, registration: Policy) -> list[str]:
+    """Return the applications of which the policy says whether they are on."""
+    connectors = (suite["application"] for suite in suites.values() if "application" in suite)
+    listed = (one for key in ("enabled", "disabled") for one in policy.get(key, ()))
+    asked = [registration["application"]] if registration.get("application") else []
+    return sorted({*listed, *connectors, *asked})
+
+
+def left_open(
+    releases: t.Mapping[str, t.Any], policy: Policy, suites: Suites, registration: Policy
+) -> dict[str, list[str]]:
+    """Return what releases bring and the policy neither turns on nor off, as far as it is known.
+
+    What a major version brings that this collection does not know yet is named by the machines
+    that have built it.
+    """
+    known, said = _shipped(), set(named(policy, suites, registration))
+    found = {}
+    for release, entry in releases.items():
+        major = str(entry.get("version", "")).partition(".")[0]
+        shipped = known.get(major, {"applications": [], "always": []})
+        brought = {*shipped["applications"], *(entry.get("applications") or ())}
+        if left := sorted(brought - said - set(shipped["always"]) - {OWN}):
+            found[release] = left
+    return found
+
+
+@functools.cache
+def _shipped() -> dict[str, dict[str, list[str]]]:
+    text = Path(__file__).with_name("shipped.json").read_text(encoding="utf-8")
+    content: dict[str, dict[str, list[str]]] = json.loads(text)
+    return {major: shipped for major, shipped in content.items() if major.isdecimal()}
 
 
 def check_ids(value: t.Any, where: str) -> list[str]:

@@ -184,17 +184,37 @@ def test_a_release_that_lacks_something_is_named_once_with_the_remedy(tmp_path):
         spaces={"amap": "33", "chorale": "33", "club": "34"},
         needed=["calendar", "deck"],
         wishes={},
+        named=["calendar", "files"],
     )
-    problems, _ = check(without={})
+    problems, _, _ = check(without={})
     assert len(problems) == 1
     assert problems[0].startswith("release 33 lacks deck,")
     assert "`without`" in problems[0]
-    assert check(without={"33": ["deck"]}) == ([], {"33": ["deck"]})
+    assert check(without={"33": ["deck"]}) == ([], {"33": ["deck"]}, {})
+
+
+def test_what_a_release_brings_and_nobody_names_is_told_before_anybody_uses_it(tmp_path):
+    capabilities = {"apps": {"files": "1", "new": "1", "viewer": "1"}, "always_enabled": ["viewer"]}
+    newer = {"capabilities": capabilities, "applications": {"archipel": {}, "tasks": {}}}
+    (tmp_path / "33.json").write_text(json.dumps(MANIFEST))
+    (tmp_path / "34.json").write_text(json.dumps(newer))
+    problems, _, left_open = _application_set.check(
+        root=str(tmp_path / "spaces"),
+        releases=str(tmp_path),
+        spaces={"amap": "33"},
+        needed=[],
+        # The catalogue: one is not built.
+        without={"33": [], "34": [], "35": []},
+        wishes={},
+        named=["calendar", "files"],
+    )
+    assert problems == []
+    assert left_open == {"34": ["new", "tasks"]}
 
 
 def test_a_wish_of_one_space_that_its_release_cannot_fulfil_is_named(tmp_path):
     (tmp_path / "33.json").write_text(json.dumps(MANIFEST))
-    problems, _ = _application_set.check(
+    problems, _, _ = _application_set.check(
         root=str(tmp_path / "spaces"),
         releases=str(tmp_path),
         spaces={"amap": "33", "chorale": "33"},
@@ -202,6 +222,7 @@ def test_a_wish_of_one_space_that_its_release_cannot_fulfil_is_named(tmp_path):
         # Going without it is no answer to who asks for it.
         without={"33": ["registration"]},
         wishes={"amap": ["registration"], "chorale": ["calendar"]},
+        named=[],
     )
     assert len(problems) == 1
     assert problems[0].startswith("amap: its file asks for registration, and release 33 holds no")

@@ -4,9 +4,18 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
+from typing import Any
 
+import pytest
+import yaml
+
+from ansible_collections.archipel.spaces.plugins.filter.open_applications import (
+    open_applications,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications
+
+ROOT = Path(__file__).resolve().parents[4]
 
 SUITES = {"collabora": {"name": "Collabora Online", "application": "richdocuments"}}
 POLICY = {
@@ -75,3 +84,36 @@ def test_a_release_must_hold_the_set_and_the_connectors_of_the_suites_offered():
 def test_settings_are_merged_key_by_key_and_the_last_word_counts():
     merged = _applications.merged({"a": {"x": 1, "y": 1}}, {"a": {"y": 2}, "b": {"z": 3}})
     assert merged == {"a": {"x": 1, "y": 2}, "b": {"z": 3}}
+
+
+def policy() -> tuple[Any, Any, Any]:
+    values = yaml.safe_load((ROOT / "group_vars/all/applications.yml").read_text())
+    return tuple(
+        values[f"archipel_{end}"] for end in ("applications", "office_suites", "registration")
+    )
+
+
+@pytest.mark.parametrize("version", ["32.0.2", "33.0.3"])
+def test_the_policy_names_everything_that_a_release_brings(version: str):
+    applications, suites, registration = policy()
+    releases = {"one": {"version": version, "applications": {}}}
+    assert _applications.left_open(releases, applications, suites, registration) == {}
+
+
+def test_what_the_policy_does_not_name_is_told_by_release():
+    applications, suites, registration = policy()
+    less = {**applications, "enabled": [], "disabled": applications["disabled"][1:]}
+    releases = {
+        "32": {"version": "32.0.2"},
+        "33": {"version": "33.0.3", "applications": {"tasks": {}, "richdocuments": {}}},
+        # Nobody here knows what that one brings; its machines do.
+        "99": {"version": "99.0.0"},
+    }
+    found = _applications.left_open(releases, less, suites, registration)
+    assert set(found) == {"32", "33"}
+    assert {"activity", applications["disabled"][0]} <= set(found["32"])
+    assert "tasks" in found["33"]
+    assert not {"richdocuments", "viewer", "archipel", "survey_client"} & set(found["33"])
+    sentences = open_applications({"32": releases["32"]}, less, suites, registration)
+    assert sentences[0].startswith("release 32 brings activity, ")
+    assert "name them in one of the two" in sentences[0]
