@@ -103,12 +103,7 @@ def resolve(options: Options, world: _rules.World) -> Result:
         skipped=_skipped(faulty, kept, world),
         report={
             **_report(registry, records, problems, world, options),
-            # Not in the lock file yet: made by the next run that makes spaces.
-            "new": [
-                {"slug": slug, "id": place.id, "web": place.web, "db": place.db}
-                for slug, place in pending.items()
-                if slug not in world.lock.spaces
-            ],
+            "new": _new(pending, world),
             "offices": _offices.report(known, offices),
         },
         servers={node: _offices.of_node(node, offices, policy) for node in nodes},
@@ -120,6 +115,15 @@ def resolve(options: Options, world: _rules.World) -> Result:
             "pending": {slug: place._asdict() for slug, place in pending.items()},
         },
     )
+
+
+def _new(pending: dict[str, Place], world: _rules.World) -> list[Entry]:
+    """Not in the lock file yet: made by the next run that makes spaces."""
+    return [
+        {"slug": slug, "id": place.id, "web": place.web, "db": place.db}
+        for slug, place in pending.items()
+        if slug not in world.lock.spaces
+    ]
 
 
 def _check_inventory(registry: Registry, options: Options, world: _rules.World) -> list[Problem]:
