@@ -48,6 +48,8 @@ MISSING = tuple(
 )
 # How the application reports that it turned another one on.
 TURNED_ON = "enable application "
+# And that it could not invite somebody.
+INVITING = "invite "
 # `{input}` stands for a private file with the wanted state.
 APPLY = ("archipel:apply", "--input={input}")
 JOURNAL, APPLIED, LOGO = ".installing", ".applied", "logo"
@@ -57,6 +59,14 @@ Item = t.Mapping[str, t.Any]
 
 class InstallationError(Exception):
     """One space could not be installed or configured."""
+
+
+class OccError(InstallationError):
+    """A command of occ failed; it may have said something all the same."""
+
+    def __init__(self, why: str, said: str) -> None:
+        super().__init__(why)
+        self.said = said
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,8 @@ class Node:
     without: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
     # Space -> its logo in base64, where this run brings one.
     logos: t.Mapping[str, str] = field(default_factory=dict)
+    # Space -> why nobody took its invitation: filled by this run.
+    uninvited: dict[str, str] = field(default_factory=dict)
 
 
 def digest(item: Item) -> str:
@@ -273,7 +285,7 @@ def occ(
     """Run occ for a space, and further commands after it; return what was printed.
 
     Raises:
-        InstallationError: it failed.
+        OccError: it failed.
 
     """
     outcome = _occ.run(
@@ -287,7 +299,7 @@ def occ(
     )
     if outcome.code != 0:
         failed = outcome.failed((arguments, *more)[-1][0])
-        raise InstallationError(f"occ {failed}: {outcome.why()}")
+        raise OccError(f"occ {failed}: {outcome.why()}", outcome.stdout)
     return outcome.stdout
 
 
@@ -429,18 +441,38 @@ def apply(item: Item, node: Node) -> list[str]:
     """Tell Nextcloud its wanted state through the application `archipel`; return what changed."""
     wanted = order(item, node)
     try:
-        printed = occ(item, node, APPLY, stdin=wanted)
-    except InstallationError as error:
+        printed = occ_apply(item, node, wanted)
+    except OccError as error:
         if not is_turned_off(str(error)):
             raise
         # Without it there is no such command.
         occ(item, node, ["app:enable", "archipel"])
-        printed = occ(item, node, APPLY, stdin=wanted)
+        printed = occ_apply(item, node, wanted)
     answer = read_answer(printed)
     loosen(item, node)
     if turned_on(answer):
         complete(item, node)
     return mark_applied(item, node, answer)
+
+
+def occ_apply(item: Item, node: Node, wanted: str) -> str:
+    """Tell Nextcloud its wanted state; a letter that no relay took keeps no space closed."""
+    try:
+        return occ(item, node, APPLY, stdin=wanted)
+    except OccError as error:
+        if not (why := uninvited(error.said)):
+            raise
+        node.uninvited[item["space"]] = why
+        return error.said
+
+
+def uninvited(said: str) -> str:
+    """Return why nobody was invited, if that is all that went wrong; else nothing. Pure."""
+    try:
+        errors = [str(error) for error in read_answer(said).get("errors", [])]
+    except InstallationError:
+        return ""
+    return "; ".join(errors) if all(error.startswith(INVITING) for error in errors) else ""
 
 
 def turned_on(answer: t.Mapping[str, t.Any]) -> bool:
@@ -481,14 +513,20 @@ def read_answer(printed: str) -> dict[str, t.Any]:
 
 
 def mark_applied(item: Item, node: Node, answer: t.Mapping[str, t.Any]) -> list[str]:
-    """Write down that Nextcloud was told its wanted state; return what changed."""
+    """Write down that Nextcloud was told its wanted state; return what changed.
+
+    Without its invitation it was not told all of it: the next run tells it again.
+    """
+    changes = [str(change) for change in answer.get("changes", [])]
+    if item["space"] in node.uninvited:
+        return changes
     if invitation := answer.get("invitation"):
         spool(invitation, f"{node.spool}/{item['space']}.eml")
     path = f"{node.root}/{item['space']}/{APPLIED}"
     _files.write_file(
         {"path": path, "content": digest(item) + "\n", "uid": 0, "gid": 0, "mode": 0o600}
     )
-    return [str(change) for change in answer.get("changes", [])]
+    return changes
 
 
 def spool(invitation: t.Mapping[str, str], path: str) -> None:
@@ -616,7 +654,7 @@ def converge(
     After so many seconds no further space is begun. The fact `remaining` names those left.
     """
     report = Report()
-    report.facts |= {"begun": 0, "remaining": []}
+    report.facts |= {"begun": 0, "remaining": [], "uninvited": {}}
     free = [told(item, node) for item in wanted if not is_pending(item, report)]
     todo = [(item, steps) for item, steps in plans(free, node, report) if steps]
     if todo:
@@ -641,4 +679,5 @@ def converge(
             report.change(item["space"], what)
         if why:
             report.fail(item["space"], why)
+    report.facts["uninvited"] = {slug: node.uninvited[slug] for slug in sorted(node.uninvited)}
     return report

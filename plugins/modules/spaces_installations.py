@@ -55,6 +55,13 @@ failed_spaces:
   returned: always
   type: dict
   sample: {}
+uninvited:
+  description:
+    - Why the invitation of a space was not sent, by slug.
+    - The space is whole and open all the same, and the next run sends it.
+  returned: always
+  type: dict
+  sample: {}
 node:
   description: What was changed on the node itself.
   returned: always

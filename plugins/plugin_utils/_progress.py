@@ -27,6 +27,7 @@ def merged(earlier: Result, later: Result) -> Result:
         "changed": bool(earlier.get("changed") or later.get("changed")),
         "spaces": {**earlier.get("spaces", {}), **later.get("spaces", {})},
         "failed_spaces": {**earlier.get("failed_spaces", {}), **later.get("failed_spaces", {})},
+        "uninvited": {**earlier.get("uninvited", {}), **later.get("uninvited", {})},
         "node": [*earlier.get("node", []), *later.get("node", [])],
         "diff": [*earlier.get("diff", []), *later.get("diff", [])],
         "begun": earlier.get("begun", 0) + later.get("begun", 0),

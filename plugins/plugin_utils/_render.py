@@ -34,6 +34,8 @@ HOSTNAME = re.compile(
 )
 # As archipel-spaces.conf takes it apart.
 LANGUAGE = re.compile(r"[A-Za-z_]+")
+# Where the role puts the authority of the mail relay; a space sees it.
+MAIL_CA = "/etc/ssl/archipel-mail-relay.pem"
 # A gigabyte as Nextcloud counts it.
 GIGABYTE = 1024**3
 MANAGED = "Ansible managed by Archipel: changes made here are overwritten"
@@ -360,6 +362,8 @@ def mail_config(relay: t.Mapping[str, t.Any], space: Space) -> dict[str, t.Any]:
         "mail_from_address": local,
         "mail_domain": domain,
     }
+    if options := mail_tls(relay):
+        config["mail_smtpstreamoptions"] = {"ssl": options}
     if relay.get("user"):
         config |= {
             "mail_smtpauth": True,
@@ -367,6 +371,22 @@ def mail_config(relay: t.Mapping[str, t.Any], space: Space) -> dict[str, t.Any]:
             "mail_smtppassword": relay["password"],
         }
     return config
+
+
+def mail_tls(relay: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return how the relay's certificate is looked at, where that is not as usual.
+
+    Nextcloud takes STARTTLS wherever it is offered, and has no setting against it: a relay with a
+    certificate of its own is reached by naming its authority, its name, or by not looking.
+    """
+    options: dict[str, t.Any] = {}
+    if relay.get("ca"):
+        options["cafile"] = MAIL_CA
+    if relay.get("certificate_name"):
+        options["peer_name"] = relay["certificate_name"]
+    if not relay.get("verify", True):
+        options |= {"verify_peer": False, "verify_peer_name": False, "allow_self_signed": True}
+    return options
 
 
 def managed_config_file(space: Space, settings: Settings) -> str:

@@ -119,6 +119,32 @@ def test_the_configuration_holds_limits_and_no_password_where_none_is_needed():
     assert config["mail_smtpmode"] == "null"
 
 
+def mail_of(**relay):
+    return _render.mail_config({"host": "mail.lan", "from": "{slug}@example.org", **relay}, SPACE)
+
+
+def test_a_relay_is_looked_at_as_usual_unless_the_policy_says_otherwise():
+    config = mail_of(port=587)
+    assert (config["mail_smtphost"], config["mail_smtpport"]) == ("mail.lan", 587)
+    assert "mail_smtpstreamoptions" not in config
+
+
+@pytest.mark.parametrize(
+    ("relay", "options"),
+    [
+        ({"ca": "-----BEGIN CERTIFICATE-----"}, {"cafile": "/etc/ssl/archipel-mail-relay.pem"}),
+        ({"certificate_name": "mail.example.org"}, {"peer_name": "mail.example.org"}),
+        (
+            {"verify": False},
+            {"verify_peer": False, "verify_peer_name": False, "allow_self_signed": True},
+        ),
+        ({"verify": True}, None),
+    ],
+)
+def test_a_relay_with_a_certificate_of_its_own_can_be_used(relay, options):
+    assert mail_of(**relay).get("mail_smtpstreamoptions", {}).get("ssl") == options
+
+
 def test_a_distant_database_is_reached_with_a_derived_password_over_tls():
     config = _render.managed_config({**SPACE, "db": "db1"}, SETTINGS)
     assert config["dbhost"] == "db1.example.org"

@@ -330,6 +330,49 @@ class Occ:
         return _occ.Outcome(0, said, "")
 
 
+REFUSED = "invite administration: Connection could not be established with host 192.0.2.25:25"
+
+
+@pytest.mark.parametrize(
+    ("errors", "why"),
+    [
+        ([REFUSED], REFUSED),
+        ([REFUSED, "create group members: no"], ""),
+        (["create group members: no"], ""),
+        ([], ""),
+    ],
+)
+def test_a_letter_that_no_relay_took_is_told_apart(errors, why):
+    said = json.dumps({"changes": ["create group members"], "errors": errors})
+    assert _installation.uninvited(f"a warning\n{said}\n") == why
+
+
+@pytest.mark.parametrize("said", ["", "no JSON", "[]"])
+def test_what_is_no_answer_excuses_nothing(said):
+    assert _installation.uninvited(said) == ""
+
+
+def test_a_space_opens_without_its_invitation_and_is_told_again(tmp_path, monkeypatch):
+    place, _ = node(tmp_path)
+    (tmp_path / "spaces" / "amap").mkdir(parents=True)
+    answer = json.dumps({"changes": ["create group members"], "errors": [REFUSED]})
+    monkeypatch.setattr(_occ, "run", lambda *_, **__: _occ.Outcome(1, answer, REFUSED))
+    done, why = _installation.carry_out(ITEM, {"apply": "Nextcloud's settings applied"}, place)
+    assert (done, why) == (["Nextcloud's settings applied"], "")
+    assert place.uninvited == {"amap": REFUSED}
+    # Nothing says that it was told: the next run invites.
+    assert not (tmp_path / "spaces" / "amap" / _installation.APPLIED).exists()
+    assert json.loads(_installation.order(ITEM, place))["invite"] == "again"
+
+
+def test_any_other_failure_keeps_it_closed(tmp_path, monkeypatch):
+    place, _ = node(tmp_path)
+    answer = json.dumps({"changes": [], "errors": ["create group members: no"]})
+    monkeypatch.setattr(_occ, "run", lambda *_, **__: _occ.Outcome(1, answer, "no"))
+    done, why = _installation.carry_out(ITEM, {"apply": ""}, place)
+    assert (done, why, place.uninvited) == ([], "occ archipel:apply: no", {})
+
+
 NAMES = [f"db:add-missing-{what}" for what in ("columns", "indices", "primary-keys")]
 
 
