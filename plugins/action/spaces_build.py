@@ -41,7 +41,9 @@ class ActionModule(ActionBase):
         try:
             wanted = _build.documents(spaces, databases, options["settings"], environment)
             changes = _build.write(Path(options["directory"]), wanted, check=self._task.check_mode)
-        except (KeyError, ValueError, TypeError, OSError) as error:
+        except ValueError as error:
+            raise AnsibleActionFail(f"spaces_build: {error}") from error
+        except (KeyError, TypeError, OSError) as error:
             raise AnsibleActionFail(f"spaces_build: {type(error).__name__}: {error}") from error
         return {
             "changed": bool(changes),

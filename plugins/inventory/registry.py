@@ -97,6 +97,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.template import trust_as_template
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _distant,
     _entries,
     _layout,
     _ledger,
@@ -135,8 +136,15 @@ OF_MACHINES = (
     "archipel_domains",
     "archipel_office_servers",
     "archipel_office_spaces",
+    "archipel_database_clients",
 )
-SHARED = ("archipel_report", "archipel_placement", "archipel_part_addresses", "archipel_build")
+SHARED = (
+    "archipel_report",
+    "archipel_placement",
+    "archipel_part_addresses",
+    "archipel_database_addresses",
+    "archipel_build",
+)
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -322,7 +330,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             domains = _entries.outside([*web, *left], policy.base_domain)
             databases = result.on(host.name, "db")
             servers, served = (part.get(host.name, []) for part in (result.servers, result.served))
-            values = (web, databases, skipped, domains, servers, served)
+            clients = result.clients.get(host.name, [])
+            values = (web, databases, skipped, domains, servers, served, clients)
             for name, value in zip(OF_MACHINES, values, strict=True):
                 host.set_variable(name, value)
 
@@ -330,7 +339,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Tell everybody what is of no machine alone."""
         nodes = self.inventory.groups["nodes"]
         addresses = {part: machines.addresses_of(part) for part in _machines.GROUPS}
-        shared_values = (result.report, result.placement, addresses, build)
+        databases = _distant.addresses(result.clients, machines.addresses("web", "db"))
+        shared_values = (result.report, result.placement, addresses, databases, build)
         for name, shared in zip(SHARED, shared_values, strict=True):
             nodes.set_variable(name, shared)
             # From elsewhere, such as localhost, they are found here: a copy for every host

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import IDS
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _distant,
     _locales,
     _logo,
     _offices,
@@ -65,6 +66,8 @@ class Result:
     served: dict[str, list[Entry]]
     # archipel_placement: what the lock file lacks, for archipel.spaces.placement.
     placement: dict[str, t.Any]
+    # Database machine → the machines that reach it over the network.
+    clients: dict[str, list[str]]
 
     def on(self, node: str, role: str) -> list[Entry]:
         """The entries whose web or db node this is."""
@@ -106,6 +109,9 @@ def resolve(options: Options, world: _rules.World) -> Result:
             "new": _new(pending, world),
             "offices": _offices.report(known, offices),
         },
+        clients=_distant.clients(
+            places.values(), *([node.name for node in part] for part in (world.web, world.db))
+        ),
         servers={node: _offices.of_node(node, offices, policy) for node in nodes},
         served={node: _offices.spaces_of_node(node, known, offices) for node in nodes},
         placement={

@@ -11,12 +11,17 @@ associations write lies where nobody's `-i` leads.
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._ledger import NAME as LEDGER
-from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import Problem, shown
+from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
+    Problem,
+    escaped,
+    shown,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -78,7 +83,7 @@ def check(layout: Layout, sources: Iterable[str]) -> Iterator[Problem]:
 
     `sources` are the files that it has read and the folders it was given.
     """
-    if moved := list(_moved(layout)):
+    if moved := [*_moved(layout), *_links(layout.environment / "group_vars" / "all")]:
         # The rest would only say the same again.
         yield from moved
         return
@@ -113,6 +118,28 @@ def _moved(layout: Layout) -> Iterator[Problem]:
         text = f"Ansible would read the keys in {PRIVATE_BEFORE}/ as inventories"
         remedy = f"mv {shown(home / PRIVATE_BEFORE)} {shown(home / PRIVATE)}"
         yield Problem(str(home), f"{text}; run `{remedy}`")
+
+
+def _links(folder: Path) -> Iterator[Problem]:
+    """Links to the policy that are none: Ansible passes over one, and stumbles over the other."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.is_symlink() and not path.exists():
+            there = escaped(str(path.readlink()))
+            remedy = "let it lead to group_vars/all of the project or of the installed collection"
+            yield Problem(str(path), f"a link to {there}, where nothing is; {remedy}")
+        elif not path.suffix and path.is_file() and _is_path(path):
+            text = "a text with the name of a folder, where a link to it belongs"
+            remedy = (
+                "git made this copy without symbolic links: clone it again on Linux (in WSL: below "
+                "your home), or with `git clone -c core.symlinks=true`"
+            )
+            yield Problem(str(path), f"{text}; {remedy}")
+
+
+def _is_path(path: Path) -> bool:
+    """Whether a file holds nothing but a relative path, as git leaves it in place of a link."""
+    with path.open("rb") as file:
+        return bool(re.fullmatch(rb"(\.\.?/)[^\s:]*\s*", file.read(4096)))
 
 
 def _folders(layout: Layout, sources: Iterable[str]) -> Iterator[Path]:

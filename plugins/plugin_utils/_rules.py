@@ -28,7 +28,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import (
         Lock,
         Node,
-        Place,
     )
     from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import Policy
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import Record
@@ -245,11 +244,7 @@ def check_lock(records: Sequence[Record], world: World) -> Iterator[Problem]:
         remedy = "two environments are mixed: take this one's placement.yml from git"
         yield Problem(world.lock_path, f"{text}; {remedy}", key="environment")
     yield from _check_offices(records, world)
-    homes = {"web": {node.name for node in world.web}, "db": {node.name for node in world.db}}
-    for record in records:
-        place = world.lock.spaces.get(record.slug)
-        if place is not None and record.data["status"] in LIVING:
-            yield from _check_homes(record.slug, place, homes, world)
+    yield from _check_homes(records, world)
 
 
 def _check_offices(records: Sequence[Record], world: World) -> Iterator[Problem]:
@@ -263,16 +258,30 @@ def _check_offices(records: Sequence[Record], world: World) -> Iterator[Problem]
         yield Problem("group_vars/all", text, key="archipel_office_rotations")
 
 
-def _check_homes(
-    slug: str, place: Place, homes: Mapping[str, set[str]], world: World
-) -> Iterator[Problem]:
-    for role, node in (("web", place.web), ("db", place.db)):
-        if node not in homes[role]:
-            there = ", ".join(sorted(homes[role])) or "none"
-            text = f'the {role} node "{node}" is gone: group {role} of the inventory has {there}'
-            remedy = (
-                "bring the machine back into nodes.yml, or restore its spaces elsewhere and "
-                "change these lines to where they are now"
-            )
-            line = world.lock.lines.get(slug)
-            yield Problem(world.lock_path, f"{text}; {remedy}", line, slug)
+def _check_homes(records: Sequence[Record], world: World) -> Iterator[Problem]:
+    """Machines that are gone while spaces live on them: one sentence each, however many do."""
+    homes = {"web": {node.name for node in world.web}, "db": {node.name for node in world.db}}
+    gone: dict[str, dict[str, list[str]]] = {}
+    for record in records:
+        place = world.lock.spaces.get(record.slug)
+        if place is not None and record.data["status"] in LIVING:
+            for role, node in (("web", place.web), ("db", place.db)):
+                if node not in homes[role]:
+                    gone.setdefault(node, {}).setdefault(role, []).append(record.slug)
+    for node, roles in sorted(gone.items()):
+        slugs = sorted({slug for found in roles.values() for slug in found})
+        text = f'the {" and ".join(roles)} node "{node}" is gone'
+        if len(slugs) > 1:
+            text += f", with {len(slugs)} spaces ({', '.join(slugs[:3])}, …)"
+        there = (f"group {role} of the inventory has {_listed(homes[role])}" for role in roles)
+        remedy = (
+            "bring the machine back into nodes.yml, or restore its spaces elsewhere and "
+            "change these lines to where they are now"
+        )
+        key = slugs[0] if len(slugs) == 1 else ""
+        line = world.lock.lines.get(slugs[0])
+        yield Problem(world.lock_path, f"{text}: {', '.join(there)}; {remedy}", line, key)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

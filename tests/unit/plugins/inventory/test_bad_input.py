@@ -104,6 +104,16 @@ CASES: dict[str, tuple[Break, str, str]] = {
         "group_vars/all: archipel_base_domain: ",
         "missing; allowed: a host name such as spaces.example.org",
     ),
+    "a link that git made a text of": (
+        lambda e: e.write("group_vars/all/00-baseline", "../../../../group_vars/all"),
+        "group_vars/all/00-baseline: ",
+        "git made this copy without symbolic links: clone it again on Linux",
+    ),
+    "a link to nowhere": (
+        lambda e: (e.root / "group_vars/all/00-baseline").symlink_to("../gone"),
+        "group_vars/all/00-baseline: ",
+        "a link to ../gone, where nothing is; let it lead to group_vars/all of the project",
+    ),
     "unknown release": (
         lambda e: e.policy(archipel_release="34.0.2"),
         "group_vars/all/policy.yml:15: archipel_release: ",
@@ -127,6 +137,7 @@ def test_refused(environment: Environment, case: str):
     assert text in told[0]
     assert told[0] in done.stderr.rstrip().splitlines()[-4:], "the last thing one reads"
     assert "nothing has been changed" in done.stderr
+    assert "WARNING" not in done.stderr, "nothing of other plugins, which do not matter"
     assert environment.tree() == before
 
 

@@ -254,6 +254,20 @@ class TestConnection:
 
 
 class TestPlacement:
+    def test_a_machine_that_is_gone_is_named_once(self, environment: Environment):
+        """And not twice for each of its thousand spaces."""
+        slugs = [f"amap-{number}" for number in range(9)]
+        for slug in slugs:
+            environment.space(slug)
+        environment.placement(
+            *(f"{s}: {{id: {70_000 + n}, web: old, db: old}}" for n, s in enumerate(slugs))
+        )
+        (problem,) = environment.problems()
+        assert problem.startswith(
+            'placement.yml:5: the web and db node "old" is gone, with 9 spaces (amap-0, amap-1, '
+            "amap-2, …): group web of the inventory has node1, group db of the inventory has node1;"
+        )
+
     def test_is_sticky(self, environment: Environment):
         environment.write("nodes.yml", TWO_MACHINES)
         environment.placement("velo-ecole: {id: 70042, web: node-2, db: db1}")
@@ -572,6 +586,13 @@ class TestCache:
 
 
 class TestCommands:
+    def test_machines_may_be_listed_in_the_old_way(self, environment: Environment):
+        """As every other project of Ansible's has them."""
+        (environment.root / "nodes.yml").unlink()
+        environment.write("hosts.ini", "[web]\nnode1\n[db]\nnode1\n")
+        done = environment.command("ansible-inventory", "--graph", "spaces")
+        assert "velo-ecole" in done.stdout, done.stderr
+
     def test_ping_reaches_a_space_through_its_machine(self, environment: Environment):
         environment.write(
             "nodes.yml",
