@@ -18,7 +18,7 @@ from tests.conformance.conftest import Occ, Outcome
 POLICY = Path(__file__).resolve().parents[2] / "group_vars" / "all"
 READERS = ["string", "int", "float", "bool", "array"]
 SHARING = ("files_sharing", "outgoing_server2server_share_enabled")
-PAGES = ["/apps/files/"]
+PAGES = ["/index.php/apps/files/"]
 
 Settings = dict[str, dict[str, Any]]
 Apply = Callable[[Settings], Outcome]
