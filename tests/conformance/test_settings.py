@@ -48,20 +48,18 @@ def imposed() -> Settings:
     return settings
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def apply(occ: Occ) -> Apply:
     return lambda settings: occ("archipel:apply", stdin=json.dumps({"app_config": settings}))
 
 
-@pytest.fixture
-def policy_applied(occ: Occ, apply: Apply) -> Iterator[Settings]:
+@pytest.fixture(scope="module")
+def policy_applied(apply: Apply) -> Iterator[Settings]:
     """The whole policy is in force; afterwards the instance has none of it but the jobs' mode."""
     settings = imposed()
     assert apply(settings).code == 0
     yield settings
-    for application, values in settings.items():
-        for key in values if application != "core" else ():
-            occ("config:app:delete", application, key)
+    apply({app: dict.fromkeys(values) for app, values in settings.items() if app != "core"})
 
 
 def read_back(occ: Occ, settings: Settings) -> Outcome:
