@@ -298,7 +298,7 @@ class TestMySpace:
     def test_shows_limits_release_office_and_help(self, page: str, occ: Occ):
         accounts = occ("archipel:status").json["accounts"]
         assert f"{accounts['used']} sur {accounts['limit']}" in page
-        assert re.search(r"sur 1 G[Bo]", page)
+        assert re.search(r"\d\u00a0[KMG]?o sur 1\u00a0Go", page)
         assert "Nextcloud " in page
         assert "First &lt;Suite&gt;" in page
         assert "Operator &amp; Co" in page
@@ -310,6 +310,7 @@ class TestMySpace:
         page = administrator.client.get("/index.php/settings/admin/archipel").text
         occ("user:setting", "bureau", "core", "lang", "fr")
         assert "Everybody in this space edits documents with:" in page
+        assert re.search(r"\d [KMG]?B of 1 GB", page)
 
     def test_every_control_has_its_label(self, page: str):
         form = page[page.index('<form method="post"') : page.index("</form>")]
@@ -405,7 +406,7 @@ class TestSwitch:
         assert (state["waits"], state["open"], state["enabled"]) == (True, 2, "first")
         assert cron().code == 0
         page = administrator.client.get("/index.php/settings/admin/archipel").text
-        assert "Documents en cours de modification dans la suite en service : 2." in page
+        assert "Documents en cours de modification dans la suite en service\u00a0: 2." in page
         state = administrator.client.get(OFFICE, OCS_APIRequest="true").json["ocs"]["data"]
         assert state["enabled"] == "first"
         told("SELECT 0")

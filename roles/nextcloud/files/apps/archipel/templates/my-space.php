@@ -5,6 +5,8 @@
 
 declare(strict_types=1);
 
+use OCA\Archipel\Page\Size;
+
 /** @var \OCP\IL10N $l */
 /** @var array<string, mixed> $_ */
 \OCP\Util::addStyle('archipel', 'my-space');
@@ -34,10 +36,10 @@ $operator = $_['operator'];
         <div>
             <h3 id="archipel-storage"><?php p($l->t('Storage')); ?></h3>
 <?php if ($storage['limit'] !== null) { ?>
-            <p><?php p($l->t('%1$s of %2$s', [$storage['used'], $storage['limit']])); ?></p>
+            <p><?php p($l->t('%1$s of %2$s', [Size::words($l, $storage['used']), Size::words($l, $storage['limit'])])); ?></p>
             <meter aria-labelledby="archipel-storage" min="0" max="100" high="80" value="<?php p($storage['percent']); ?>"></meter>
 <?php } else { ?>
-            <p><?php p($storage['used']); ?></p>
+            <p><?php p(Size::words($l, $storage['used'])); ?></p>
 <?php } ?>
             <p class="archipel-note"><?php p($l->t('Shared by everybody in this space, with trash and old versions.')); ?>
 <?php if ($storage['counted'] === 'index') { ?>

@@ -12,7 +12,6 @@ use OCA\Archipel\Converge\Storage;
 use OCA\Archipel\NextcloudSpace;
 use OCP\IRequest;
 use OCP\IURLGenerator;
-use OCP\Util;
 
 /** What the page "My space" shows, gathered once. */
 final class Overview
@@ -37,8 +36,8 @@ final class Overview
         return [
             'accounts' => $this->space->accounts(),
             'storage' => [
-                'used' => Util::humanFileSize($storage->used),
-                'limit' => $storage->limit === null ? null : Util::humanFileSize($storage->limit),
+                'used' => $storage->used,
+                'limit' => $storage->limit,
                 'percent' => $storage->percent(),
                 'counted' => $storage->counted,
             ],
