@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,9 +24,18 @@ ADDRESS, MEMBER = "a.dupont@asso.example", "camille"
 TABLES = (
     *("oc_users", "oc_groups", "oc_group_user", "oc_group_admin", "oc_filecache", "oc_storages"),
     *("oc_authtoken", "oc_preferences"),
+    # What they are told: nobody hears of a check that left nothing.
+    *("oc_activity", "oc_activity_mq", "oc_notifications"),
 )
-# The check's own application password is there while an upgrade is under way.
-OTHERS = {"oc_authtoken": " WHERE name <> 'archipel-upgrade'"}
+OTHERS = {
+    # The check's own application password is there while an upgrade is under way.
+    "oc_authtoken": " WHERE name <> 'archipel-upgrade'",
+    # Nextcloud's own: a release makes anew what it needs of it.
+    "oc_filecache": " WHERE path NOT LIKE 'appdata%'",
+}
+# Who opens pages for these tests; its own time of last login changes.
+READER = "reader"
+PAGES = ("/apps/dashboard/", "/apps/files/", "/apps/photos/", "/settings/user")
 FILES = 5
 SECONDS = 120
 Results = dict[str, dict[str, Any]]
@@ -66,17 +76,37 @@ class Fleet:
         first, association = (member(self.scenario, slug, name) for name in (ADDRESS, MEMBER))
         status, _ = first.ask("PUT", first.path(0), b"the first account of all")
         assert status in {201, 204}
+        self._let_read(slug)
         for number in range(FILES):
             body = f"{slug} {number}".encode() * 1000 * number
             status, _ = association.ask("PUT", association.path(number), body)
             assert status in {201, 204}
 
+    def _let_read(self, slug: str) -> None:
+        """Give a reader an account, and a password that is the same in each run of these tests."""
+        member(self.scenario, slug, READER)
+        config = self.scenario.node.check_output("cat %s", f"/srv/spaces/{slug}/config/config.php")
+        secret = config.split("'secret' => '")[1].split("'")[0]
+        hashed = hashlib.sha512(f"{password_of(slug)}{secret}".encode()).hexdigest()
+        columns = "(uid, login_name, name, token, type, version)"
+        values = f"('{READER}', '{READER}', '{READER}', '{hashed}', 1, 2)"
+        self.scenario.sql(f"INSERT INTO `space_{slug}`.oc_authtoken {columns} VALUES {values}")
+
+    def pages(self, slug: str) -> dict[str, int]:
+        """Return how the pages answer that people open once they have logged in."""
+        account = (READER, password_of(slug))
+        host = f"{slug}.archipel.localhost"
+        return {
+            page: self.scenario.browser.request("GET", host, page, account=account).status
+            for page in PAGES
+        }
+
     def belongings(self) -> dict[str, str]:
         """Return checksums of all files, and the number of rows of what people have."""
         loop = (
-            "for s in {}; do echo $s $(cd /srv/spaces/$s/data && find . -type f -print0 | sort -z"
+            "for s in {}; do echo $s $(cd /srv/spaces/$s/data && find . -path './appdata_*' -prune"
         )
-        loop += " | xargs -0 sha256sum | sha256sum); done"
+        loop += " -o -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum); done"
         sums = self.scenario.node.check_output(loop.format(" ".join(self.all))).splitlines()
         found = dict(line.split(" ", 1) for line in sums)
         queries = [
@@ -87,6 +117,14 @@ class Fleet:
         ]
         for slug, table, rows in self.scenario.sql(" UNION ALL ".join(queries)):
             found[slug] += f" {table}={rows}"
+        logins = [
+            f"SELECT '{slug}', GROUP_CONCAT(userid, '@', configvalue ORDER BY userid)"
+            f" FROM `space_{slug}`.oc_preferences"
+            f" WHERE configkey = 'lastLogin' AND userid <> '{READER}'"
+            for slug in self.open
+        ]
+        for slug, seen in self.scenario.sql(" UNION ALL ".join(logins)):
+            found[slug] += f" {seen}"
         return found
 
     def releases(self) -> dict[str, str]:
@@ -96,7 +134,10 @@ class Fleet:
         return dict(zip(self.all, (target.rsplit("/", 1)[1] for target in targets), strict=True))
 
     def served(self) -> dict[str, str]:
-        """Return the version that each space answers with; its state, where it does not serve."""
+        """Return the version that each space answers with; its state, where it does not serve.
+
+        A space serves if the pages open that people open.
+        """
         found = {}
         for slug in self.open:
             host = f"{slug}.archipel.localhost"
@@ -104,7 +145,9 @@ class Fleet:
             said = answer.json() if answer.status == 200 else {}
             whole = said and not said["maintenance"] and not said["needsDbUpgrade"]
             login = self.scenario.browser.get(host, "/login").status
-            found[slug] = said["versionstring"] if whole and login == 200 else str(answer.status)
+            pages = self.pages(slug)
+            well = whole and {login, *pages.values()} == {200}
+            found[slug] = said["versionstring"] if well else f"{answer.status} {pages}"
         return found
 
     def serve_as(self, expected: dict[str, str]) -> None:
@@ -168,6 +211,11 @@ class Fleet:
         if value is not None:
             columns = "(appid, configkey, configvalue)"
             self.scenario.sql(f"INSERT INTO {table} {columns} VALUES ('{app}', '{key}', '{value}')")
+
+
+def password_of(slug: str) -> str:
+    """Return the application password of a space's reader."""
+    return f"{READER}-of-{slug}".ljust(40, "x")
 
 
 def arguments(release: str, only: str) -> list[str]:

@@ -91,7 +91,8 @@ def test_03_a_failure_beyond_the_budget_ends_the_run(fleet: Fleet, expected: dic
     said = told(results)
     assert "canary-1: rolled back, closed for " in said
     assert " s: upgrade: occ upgrade ended with 5" in said
-    assert "Could not update app" in said
+    # What went wrong, and not the progress bar that came last.
+    assert "Exception: Could not update app" in said.split("its log")[0].split("\\n")[0]
     assert "/var/log/archipel/upgrade/canary-1.log" in said
     assert "The budget of a wave is spent" in told(results, "Name what did not get there")
     fleet.serve_as(expected)
@@ -117,6 +118,30 @@ def test_05_what_failed_alone_stays_behind(fleet: Fleet, expected: dict[str, str
     expected["canary-2"] = NEW
     fleet.serve_as(expected)
     fleet.set_app("canary-1", "files", "standin_breaks", None)
+
+
+def test_05_a_page_that_breaks_on_the_new_release_brings_the_space_back(
+    fleet: Fleet, expected: dict[str, str]
+):
+    """Status, login page and WebDAV are well: only who has logged in would meet it."""
+    fleet.set_app("stable-7", "photos", "standin_page_breaks", "34")
+    said = told(fleet.upgrade("stable-7", "-e", "budget=1"))
+    assert "stable-7: rolled back, closed for " in said
+    assert "check: pages: /apps/photos/ answers 500, 200 before" in said
+    fleet.serve_as(expected)
+
+
+def test_05_a_page_that_was_broken_before_does_not_keep_a_space_back(
+    node: Host, fleet: Fleet, expected: dict[str, str]
+):
+    fleet.set_app("early-3", "photos", "standin_page_breaks", "33")
+    fleet.upgrade("early-3")
+    log = node.check_output("cat /var/log/archipel/upgrade/early-3.log")
+    assert "/apps/photos/ answers 500 before the upgrade: not its doing" in log
+    fleet.set_app("early-3", "photos", "standin_page_breaks", None)
+    expected["early-3"] = NEW
+    fleet.serve_as(expected)
+    fleet.set_app("stable-7", "photos", "standin_page_breaks", None)
 
 
 def test_06_a_dump_that_does_not_fit_stops_that_space_only(
@@ -210,13 +235,16 @@ def on_its_way(scenario: Scenario, slug: str) -> Iterator[None]:
 
     The old release is whole. Nothing but the second file that closes a space keeps it out.
     """
-    tokens = scenario.sql(f"SELECT MAX(id) FROM `space_{slug}`.oc_authtoken")[0][0]
+    told = {"oc_authtoken": "id", "oc_activity": "activity_id", "oc_activity_mq": "mail_id"}
+    queries = (f"SELECT MAX({key}) FROM `space_{slug}`.{table}" for table, key in told.items())
+    marks = [scenario.sql(query)[0][0] for query in queries]
     upload = Upload(member(scenario, slug))
     upload.begin()
     yield
     assert upload.end() == 503
-    mine = f"name <> 'archipel-upgrade' AND id > {tokens}"
-    scenario.sql(f"DELETE FROM `space_{slug}`.oc_authtoken WHERE {mine}")
+    for (table, key), mark in zip(told.items(), marks, strict=True):
+        other = " AND name <> 'archipel-upgrade'" if key == "id" else ""
+        scenario.sql(f"DELETE FROM `space_{slug}`.{table} WHERE {key} > {mark}{other}")
 
 
 @pytest.mark.parametrize("step", FORWARD)
