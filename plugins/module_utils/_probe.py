@@ -19,8 +19,6 @@ HEADER = "X-Archipel-Probe"
 SECONDS = 120
 # "Insufficient Storage": of the space, or of the account.
 FULL = 507
-# Seconds that a page may take: one that hangs is broken, and its space is closed meanwhile.
-PAGE_SECONDS = 60
 # Pages of a space asked for at the same time: each keeps one of its PHP processes busy.
 TOGETHER = 3
 # The entries of an account's menu: every application that has a page of its own.
@@ -53,18 +51,17 @@ class _Connection(http.client.HTTPSConnection):
     Who signed the certificate is the monitoring's matter: here nothing but this node can answer.
     """
 
-    def __init__(self, place: Place, seconds: float) -> None:
+    def __init__(self, place: Place) -> None:
         # Not the default context: reading the machine's authorities takes longer than the request.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        super().__init__(place.host, place.port, timeout=seconds, context=context)
+        super().__init__(place.host, place.port, timeout=SECONDS, context=context)
         self._place, self._trust = place, context
 
     def connect(self) -> None:
         """Open the connection to this node."""
-        where = (self._place.address, self._place.port)
-        plain = socket.create_connection(where, timeout=self.timeout)
+        plain = socket.create_connection((self._place.address, self._place.port), timeout=SECONDS)
         self.sock = self._trust.wrap_socket(plain, server_hostname=self._place.host)
 
 
@@ -85,7 +82,6 @@ def fetch(
     account: tuple[str, str] | None = None,
     body: bytes | None = None,
     *,
-    seconds: float = SECONDS,
     more: Mapping[str, str] | None = None,
 ) -> Answer:
     """Send one request and return the answer.
@@ -96,7 +92,6 @@ def fetch(
         path: and query, below the host.
         account: login name and application password.
         body: what is sent.
-        seconds: how long an answer is waited for.
         more: further headers.
 
     Raises:
@@ -107,7 +102,7 @@ def fetch(
     if account is not None:
         text = base64.b64encode(":".join(account).encode()).decode()
         headers["Authorization"] = f"Basic {text}"
-    connection = _Connection(place, seconds)
+    connection = _Connection(place)
     try:
         connection.request(method, path, body=body, headers={**headers, **(more or {})})
         response = connection.getresponse()
@@ -253,7 +248,7 @@ def open_page(place: Place, path: str, account: tuple[str, str]) -> int:
     """
     for _hop in range(HOPS):
         try:
-            answer = fetch(place, "GET", path, account, seconds=PAGE_SECONDS)
+            answer = fetch(place, "GET", path, account)
         except ProbeError:
             return NO_ANSWER
         if answer.status not in REDIRECTS:
@@ -275,12 +270,39 @@ def open_pages(place: Place, paths: Collection[str], account: tuple[str, str]) -
 
 
 def worse(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
-    """Return in words which pages answered well before and no longer do. Pure."""
+    """Return the pages that answered well before and no longer do. Pure."""
     return [
-        f"{path} answers {words(after[path])}, {before[path]} before"
+        path
         for path in sorted(after)
         if path in before and is_well(before[path]) and not is_well(after[path])
     ]
+
+
+def compare(
+    place: Place,
+    before: Mapping[str, int],
+    paths: Collection[str],
+    account: tuple[str, str],
+) -> None:
+    """Open pages, and those that are worse than before once more, one after the other.
+
+    Pages that are opened together on a release that has just started all make what they share.
+    One that gave no answer in all that time is not waited for twice.
+
+    Raises:
+        ProbeError: some answer worse than before.
+
+    """
+    after = open_pages(place, paths, account)
+    for path in worse(before, after):
+        if after[path] != NO_ANSWER:
+            after[path] = open_page(place, path, account)
+    said = [
+        f"{path} answers {words(after[path])}, {before[path]} before"
+        for path in worse(before, after)
+    ]
+    if said:
+        raise ProbeError(f"pages: {'; '.join(said)}")
 
 
 def is_well(status: int) -> bool:
@@ -291,5 +313,5 @@ def is_well(status: int) -> bool:
 def words(status: int) -> str:
     """Return what came of a page, for people. Pure."""
     if status == NO_ANSWER:
-        return f"nothing within {PAGE_SECONDS} seconds"
+        return f"nothing within {SECONDS} seconds"
     return f"{status} (the login)" if status == NOT_LOGGED_IN else str(status)

@@ -664,9 +664,7 @@ def compare_pages(job: Job, account: tuple[str, str]) -> None:
     before = job.journal.get("pages", {})
     enabled = _upgrade_plan.enabled_now(job.item, job.settings.node.connect)
     paths = _upgrade_plan.pages_left(before, frozenset(job.journal.get("enabled", ())), enabled)
-    after = _probe.open_pages(place_of(job), paths, account)
-    if worse := _probe.worse(before, after):
-        raise _probe.ProbeError(f"pages: {'; '.join(worse)}")
+    _probe.compare(place_of(job), before, paths, account)
 
 
 def place_of(job: Job) -> _probe.Place:

@@ -139,7 +139,7 @@ def pages(monkeypatch):
     def have(**found):
         asked = []
 
-        def fetch(place, method, path, account=None, body=None, *, seconds=0.0, more=None):
+        def fetch(place, method, path, account=None, body=None, *, more=None):
             asked.append((path, account, dict(more or {})))
             answer = found.get(path.partition("?")[0].strip("/").replace("/", "_"), 404)
             if isinstance(answer, Exception):
@@ -212,9 +212,23 @@ def test_what_was_broken_before_is_not_the_upgrade_s_doing():
     assert _probe.worse(before, before) == []
     # One that is not opened any more, one that is new.
     assert _probe.worse(before, {"/a": 200, "/e": 500}) == []
-    said = _probe.worse(before, {"/a": 500, "/b": 500, "/c": 599, "/d": 401})
-    assert said == [
-        "/a answers 500, 200 before",
-        "/c answers nothing within 60 seconds, 302 before",
-        "/d answers 401 (the login), 200 before",
-    ]
+    assert _probe.worse(before, {"/a": 500, "/b": 500, "/c": 599, "/d": 401}) == ["/a", "/c", "/d"]
+
+
+def test_pages_that_are_worse_than_before_are_named(pages):
+    pages(a=500, b=_probe.ProbeError("timed out"), c="/login", d=200)
+    before = dict.fromkeys(["/a", "/b", "/c", "/d", "/gone"], 200)
+    with pytest.raises(_probe.ProbeError) as caught:
+        _probe.compare(PLACE, before, ["/a", "/b", "/c", "/d"], ACCOUNT)
+    assert str(caught.value) == (
+        "pages: /a answers 500, 200 before; /b answers nothing within 120 seconds, 200 before; "
+        "/c answers 401 (the login), 200 before"
+    )
+
+
+def test_a_page_that_stumbles_once_is_well(monkeypatch):
+    """Pages that are opened together may all want to make the same file."""
+    answers = [500, 200]
+    monkeypatch.setattr(_probe, "open_page", lambda *_: answers.pop(0))
+    _probe.compare(PLACE, {"/a": 200}, ["/a"], ACCOUNT)
+    assert answers == []
