@@ -15,7 +15,7 @@ from tests.policy.tree import ROOT, shown
 
 APPLICATION = ROOT / "roles/nextcloud/files/apps/archipel"
 # Of operators and contributors, without commands and values.
-DOCUMENTS = ("CONTRIBUTING.fr.md", "docs/registry.fr.md")
+DOCUMENTS = ("CONTRIBUTING.fr.md", "README.fr.md", "docs/registry.fr.md")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 PAGES = sorted((ROOT / "roles/spaces/templates/srv/www").glob("*.html.j2"))
 # A straight apostrophe in a word, and an ordinary space where one that never breaks belongs.
