@@ -228,7 +228,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for key in config:
             if key not in known:
                 hint = did_you_mean(key, known)
-                raise AnsibleParserError(f"{shown(path)}: {key}: unknown option.{hint}")
+                text = f"{shown(path)}: {escaped(str(key))}: unknown option.{hint}"
+                raise AnsibleParserError(text)
 
     def _refuse_what_ansible_reads(self, layout: _layout.Layout, sources: list[str]) -> None:
         """Whoever may propose a file of the registry must not be able to run commands here."""

@@ -45,9 +45,10 @@ WRONG: list[tuple[str, str]] = [
     ("archipel_default_phone_region: France", ':1: archipel_default_phone_region: found "France"; '
                                               "allowed: a country as two capital letters"),
     ("archipel_mail_relay: {hots: smtp.example}",
-     ":1: archipel_mail_relay.hots: unknown key; allowed: host, port, from, user, password, secure, "
-     "ca, certificate_name, verify. Did you mean \"host\"?"),
+     ":1: archipel_mail_relay.hots: unknown key; allowed: host, port, from, user, password, "
+     "secure, ca, certificate_name, verify. Did you mean \"host\"?"),
     ("archipel_mail_relay: {hots: smtp.example}", ":1: archipel_mail_relay.from: missing; allowed"),
+    ("archipel_mail_relay: {hots: smtp.example}", "instance `from: archipel@spaces.example.org`"),
     ("archipel_mail_relay: {host: smtp.example, from: nobody}",
      ':1: archipel_mail_relay.from: found "nobody"; allowed: a mail address'),
     ("archipel_mail_relay: {host: smtp.example, from: a@b.example, port: smtp}",
