@@ -161,6 +161,29 @@ class TestRestore:
         assert node.check_output("ls -A /srv/spaces").split() == ["amap-du-val", "velo-ecole"]
         assert (velo.files(), velo.stored()) == (before.files, before.stored)
 
+    def test_nothing_moves_under_what_still_runs(
+        self, scenario: Scenario, node: Host, velo: Association, before: Before
+    ):
+        """A process of the space's user in no unit of the space, as an operator's shell is."""
+        shell = "systemd-run --quiet --unit=test-shell --uid=space-velo-ecole sleep 600"
+        node.check_output(shell)
+        folder = node.check_output("ls --inode /srv/spaces/velo-ecole")
+        try:
+            said = scenario.refusal("restore.yml", *ONLY, *CONFIRM)
+            assert "velo-ecole is not at a standstill: process " in said
+            assert "(sleep, of test-shell.service)" in said
+            assert node.check_output("ls --inode /srv/spaces/velo-ecole") == folder
+            # Nobody starts it meanwhile: not a visitor, not by hand.
+            assert velo.ask("GET", "/status.php")[0] == 502
+            node.run("systemctl start space-php@velo-ecole.socket space-cron@velo-ecole.service")
+            assert node.check_output("pgrep -u space-velo-ecole -c") == "1"
+        finally:
+            node.check_output("systemctl stop test-shell.service")
+        scenario.converge("restore.yml", *ONLY)
+        assert (velo.files(), velo.stored()) == (before.files, before.stored)
+        scenario.converge("restore.yml", *ONLY, *CONFIRM, "-e", "kept=discard")
+        assert node.run("ls /var/lib/archipel/still/velo-ecole").rc != 0
+
     def test_killed_at_every_step(
         self, scenario: Scenario, node: Host, velo: Association, before: Before
     ):
