@@ -115,7 +115,7 @@ def run(server: Server, statement: str, database: str = "") -> list[list[str]]:
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
-def rows(server: Server, statement: str, database: str) -> t.Iterator[list[str]]:
+def rows(server: Server, statement: str, database: str) -> t.Generator[list[str], None, None]:
     """Run SQL made of our own names only; return row after row, however many there are.
 
     Raises:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
+
 from ansible_collections.archipel.spaces.plugins.module_utils import _database
 
 # As mariadb-dump 11.8 writes it.
@@ -48,3 +50,35 @@ def test_lines_of_a_table_s_definition_are_no_rows():
 
 def test_a_value_stays_a_value():
     assert _database.text("a'b\\c") == "'a''b\\\\c'"
+
+
+def client(tmp_path, monkeypatch, script: str) -> None:
+    """Put a client of the test's own first in PATH."""
+    (tmp_path / "mariadb").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "mariadb").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+
+def test_rows_come_one_by_one(tmp_path, monkeypatch):
+    """The client never ends by itself: who waited for all rows would wait for ever."""
+    client(tmp_path, monkeypatch, "while :; do printf '1\\tcamille\\n'; done")
+    found = _database.rows(_database.local("/s"), "SELECT 1", "space_amap")
+    assert [next(found) for _ in range(3)] == [["1", "camille"]] * 3
+    found.close()
+
+
+def test_rows_that_break_off_are_said(tmp_path, monkeypatch):
+    client(tmp_path, monkeypatch, "printf '1\\n'; echo 'ERROR 2013: Lost connection' >&2; exit 1")
+    found = _database.rows(_database.local("/s"), "SELECT 1", "space_amap")
+    assert next(found) == ["1"]
+    with pytest.raises(_database.DatabaseError, match="Lost connection"):
+        next(found)
+
+
+def test_no_rows_are_none(tmp_path, monkeypatch):
+    client(
+        tmp_path,
+        monkeypatch,
+        'case "$*" in *--quick*--execute=SELECT*space_amap) ;; *) exit 9 ;; esac',
+    )
+    assert list(_database.rows(_database.local("/s"), "SELECT 1", "space_amap")) == []
