@@ -124,6 +124,7 @@ would:
   sample: {files: 30, bytes: 415236096, database_bytes: 9437184, need: 501219328}
 """
 
+import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -163,6 +164,8 @@ def act(options: dict[str, t.Any], *, check: bool) -> dict[str, t.Any]:
     if check:
         size = _export.preview(settings, slug, folder)
         return {"changed": True, "path": path, "would": {**vars(size), "need": size.need}}
+    # People in the spaces come first.
+    os.nice(10)
     made = _export.export(settings, slug, options["name"], folder, again=options["again"])
     return {"changed": True, **made}
 
