@@ -19,7 +19,8 @@ SLUG = "amap-du-val"
 
 def trees(scenario: Scenario) -> list[str]:
     """The releases of the machine."""
-    found: list[str] = scenario.node.file(RELEASES).listdir()
+    beside = scenario.node.file(RELEASES).listdir()
+    found = [name.removesuffix(".json") for name in beside if name.endswith(".json")]
     assert found
     return [f"{RELEASES}/{name}" for name in found]
 
