@@ -24,6 +24,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _spool,
 )
 
+# Where archives are written, unless another folder is named.
+SPOOL = "/var/lib/archipel/export"
 PREFIX = "oc_"
 UNSAFE = re.compile(r"[^\w.@ -]")
 TIMEZONE = "BEGIN:VTIMEZONE"
@@ -377,12 +379,17 @@ def left_behind(folder: str, slug: str) -> dict[str, t.Any] | None:
     return note if whole and time.time() - note["made"] < FRESH else None
 
 
+def paths(folder: str, slug: str) -> list[str]:
+    """Return every file that an export may leave in its spool. Pure."""
+    return [f"{folder}/{slug}{end}" for end in (".json", ".tar.gz", ".tar.gz.part", ".sql")]
+
+
 def remove(folder: str, slug: str) -> bool:
     """Remove a space's archive, whole or not; tell whether there was one."""
     found = False
-    for name in (f"{slug}.json", f"{slug}.tar.gz", f"{slug}.tar.gz.part", f"{slug}.sql"):
+    for path in paths(folder, slug):
         try:
-            os.unlink(f"{folder}/{name}")
+            os.unlink(path)
             found = True
         except FileNotFoundError:
             continue

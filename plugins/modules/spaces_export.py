@@ -140,7 +140,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 SPEC = {
     "space": {"type": "str", "required": True},
     "name": {"type": "str", "required": True},
-    "folder": {"type": "path", "default": "/var/lib/archipel/export"},
+    "folder": {"type": "path", "default": _export.SPOOL},
     # The action plugin's.
     "dest": {"type": "path", "default": ""},
     "again": {"type": "bool", "default": False},

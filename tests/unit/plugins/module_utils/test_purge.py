@@ -182,3 +182,12 @@ def test_what_held_it_down_is_lifted_at_the_end(tmp_path, monkeypatch, machine: 
     monkeypatch.setattr(_backup, "write_record", lambda *_, **__: None)
     _purge.settle(job())
     assert not Path(tmp_path, "still/amap").exists()
+
+
+def test_archives_that_wait_on_the_machine_go_too():
+    settings: Any = SimpleNamespace(root="/srv/spaces", vhosts="/v", work="/w")
+    found = _purge.paths(_purge.Job(settings, "amap", 70002, "2026-03-03", "/p", "/s"))
+    assert "/var/lib/archipel/export/amap.tar.gz" in found
+    assert "/var/lib/archipel/export/amap.tar.gz.part" in found
+    # The space's own folder is the last: what is left of an interrupted purge is known by it.
+    assert found[-1] == "/srv/spaces/amap"
