@@ -34,7 +34,7 @@ class Association:
     def write(self, **changes: Any) -> None:
         """Change its file; a change to None removes the key."""
         path = self.scenario.registry(self.slug)
-        data = {**yaml.safe_load(path.read_text(encoding="utf-8")), **changes}
+        data = {**_plain(yaml.safe_load(path.read_text(encoding="utf-8"))), **changes}
         # Dates are written as text in JSON, which is YAML.
         kept = {key: value for key, value in data.items() if value is not None}
         path.write_text(json.dumps(kept, default=str), encoding="utf-8")
@@ -76,6 +76,13 @@ class Association:
             self.scenario.sql(f"SELECT uid FROM `space_{self.slug}`.oc_users ORDER BY uid"),
         ]
         return f"{sums} {rows}"
+
+
+def _plain(value: Any) -> Any:
+    """Return what a file of the registry holds: to YAML 1.1, the key `on` is true."""
+    if not isinstance(value, dict):
+        return value
+    return {"on" if key is True else key: _plain(one) for key, one in value.items()}
 
 
 def member(scenario: Scenario, slug: str, name: str = "camille") -> Association:

@@ -30,7 +30,6 @@ def as_it_was(scenario: Scenario, node: Host) -> Iterator[None]:
     """The registry, and the machine, as they were; whatever happened nginx starts again."""
     folder = scenario.registry(HAS).parent
     kept = {path: path.read_bytes() for path in folder.glob("*.yml")}
-    options = folder.parent / "spaces.yml"
     yield
     node.check_output("nginx -t -q")
     node.check_output("systemctl restart nginx.service")
@@ -38,7 +37,6 @@ def as_it_was(scenario: Scenario, node: Host) -> Iterator[None]:
         path.unlink()
     for path, content in kept.items():
         path.write_bytes(content)
-    assert options
     scenario.converge("spaces.yml")
     assert scenario.converge("spaces.yml") == []
 
