@@ -20,7 +20,7 @@ export PYTHONPATH := $(CURDIR)
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
 # Each has a machine of its own and takes some minutes.
-OTHERS := lifecycle quota upgrade office onlyoffice
+OTHERS := lifecycle quota upgrade office onlyoffice database
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help
@@ -128,6 +128,7 @@ clean: ## Remove what the targets made, machines and images too
 		python3 -m tools.lab down "archipel-$$scenario" --state "build/lab/archipel-$$scenario" \
 			$$([ "$$scenario" != quota ] || echo --virtual); \
 	done
+	@python3 -m tools.lab down archipel-database-db --state build/lab/archipel-database-db
 	@$(MAKE) demo-clean
 	@python3 -m tools.lab clean
 	@rm -rf build .mypy_cache .pytest_cache .ruff_cache $(VENV)

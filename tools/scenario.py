@@ -24,6 +24,8 @@ from tools.lab.vm import VirtualMachine
 
 # Scenarios that need a kernel of their own.
 VIRTUAL = frozenset({"quota"})
+# Scenario -> machine of its inventory -> what the lab calls it, where there are several.
+FURTHER = {"database": {"node2": "archipel-database-db"}}
 DEMO = ROOT / "inventories/demo"
 REGISTRY = ROOT / "registry/demo"
 ADDITIONS = ROOT / "molecule/shared/registry"
@@ -51,6 +53,12 @@ def machine(scenario: str) -> Machine | VirtualMachine:
     return kind(name, ROOT / "build/lab" / name)
 
 
+def further(scenario: str) -> dict[str, Machine]:
+    """Return the scenario's other machines, by their names in its inventory."""
+    names = FURTHER.get(scenario, {})
+    return {node: Machine(name, ROOT / "build/lab" / name) for node, name in names.items()}
+
+
 def make(scenario: str) -> Path:
     """Make the environment anew: the demo's registry, the tests' own, this machine."""
     env, lab = environment(scenario), machine(scenario)
@@ -69,7 +77,7 @@ def make(scenario: str) -> Path:
         variables["archipel_https_port"] = lab.port(443)
     _write(env / "group_vars/all/zz-scenario.yml", variables)
     for node in _nodes(_yaml(env / "nodes.yml")):
-        _write(env / f"host_vars/{node}.yml", _connection(lab))
+        _write(env / f"host_vars/{node}.yml", _connection(further(scenario).get(node, lab)))
     return env
 
 

@@ -51,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=SIZE",
         help="an empty disk beside its own (virtual machines only)",
     )
+    up.add_argument(
+        "--network",
+        default="",
+        metavar="NAME=ADDRESS",
+        help="a private network shared with other machines, and the address in it",
+    )
     up.set_defaults(act=_up)
     verbs.add_parser("down", parents=[machine], help="remove it").set_defaults(act=_down)
     verbs.add_parser("reboot", parents=[machine], help="reboot it").set_defaults(act=_reboot)
@@ -66,10 +72,12 @@ def _machine(arguments: argparse.Namespace) -> Machine | VirtualMachine:
 def _up(arguments: argparse.Namespace) -> bool:
     machine = _machine(arguments)
     if isinstance(machine, VirtualMachine):
+        if arguments.network:
+            raise LabError("--network: only a container joins one; leave --virtual out")
         return machine.up(arguments.suite, arguments.publish, arguments.disk)
     if arguments.disk:
         raise LabError("--disk: only a virtual machine has disks; add --virtual")
-    return machine.up(arguments.suite, arguments.publish)
+    return machine.up(arguments.suite, arguments.publish, network=arguments.network)
 
 
 def _down(arguments: argparse.Namespace) -> bool:

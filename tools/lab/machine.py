@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from tools.lab import LabError, host, image
+from tools.lab import LabError, host, image, networks
 from tools.lab.host import podman, run, until
 from tools.lab.keys import Keys
 
@@ -31,20 +31,23 @@ class Machine(Keys):
         owner = hashlib.sha256(str(self.state.resolve()).encode()).hexdigest()
         return f"{self.name}-{owner[:8]}"
 
-    def up(self, suite: str, ports: list[str], snapshot: str | None = None) -> bool:
+    def up(
+        self, suite: str, ports: list[str], snapshot: str | None = None, network: str = ""
+    ) -> bool:
         """Make the machine, or start it again; return whether anything was done.
 
         Args:
             suite: Debian's name of the release.
             ports: what to publish on the loopback, as `podman run --publish` takes it.
             snapshot: an image that `commit` made, instead of a bare Debian.
+            network: NAME=ADDRESS, a private network with other machines, and this one's address.
         """
         host.require("ssh", "ssh-keygen")
         host.check_id_range()
         self.make_key()
         found = self._inspect()
         if found is None:
-            self._create(snapshot or image.ensure(suite), ports)
+            self._create(snapshot or image.ensure(suite), ports, networks.ensure(network))
         elif not found["State"]["Running"]:
             run([*podman(), "start", self.container])
         elif self.ssh_config.exists() and self.answers():
@@ -58,6 +61,7 @@ class Machine(Keys):
         found = self._inspect()
         if found is not None:
             run([*podman(), "rm", "--force", "--time", "5", "--volumes", self.container])
+            networks.remove_unused(found["NetworkSettings"]["Networks"] or {})
         self.remove_keys()
         return found is not None
 
@@ -97,7 +101,7 @@ class Machine(Keys):
         found: list[dict[str, Any]] = json.loads(run([*podman(), "inspect", self.container]))
         return found[0]
 
-    def _create(self, image_name: str, ports: list[str]) -> None:
+    def _create(self, image_name: str, ports: list[str], network: list[str]) -> None:
         run(
             [
                 *podman(),
@@ -111,6 +115,7 @@ class Machine(Keys):
                 "--systemd=always",
                 "--pids-limit=-1",
                 *host.limit_options(),
+                *network,
                 *(f"--publish=127.0.0.1:{port}" for port in ports),
                 image_name,
                 "/sbin/init",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tools.lab import LabError, disk, host, image, vm
+from tools.lab import LabError, disk, host, image, networks, vm
 from tools.lab.machine import Machine
 
 
@@ -130,6 +130,51 @@ def test_a_machine_that_no_longer_knows_our_key_is_told_it_again(
     monkeypatch.setattr(host, "check_id_range", lambda: None)
     assert Machine("archipel-demo", tmp_path).up("trixie", [])
     assert told == ["booted", "keys"]
+
+
+class TestNetworks:
+    @pytest.fixture
+    def told(self, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+        """What podman was told; it knows one network, in which is one machine."""
+        told: list[list[str]] = []
+
+        def run(command: list[str]) -> str:
+            words = command[len(host.podman()) :]
+            told.append(words)
+            if words[:2] == ["network", "ls"]:
+                return "podman\narchipel-known\n"
+            return "other\n" if words[0] == "ps" and "archipel-known" in words[2] else ""
+
+        monkeypatch.setattr(networks, "podman", host.podman)
+        monkeypatch.setattr(networks, "run", run)
+        return told
+
+    def test_a_machine_has_an_address_of_its_own(self, told: list[list[str]]):
+        joined = networks.ensure("archipel-new=10.89.77.11")
+        assert joined == ["--network=archipel-new", "--ip=10.89.77.11"]
+        made = ["network", "create", "--disable-dns", "--subnet=10.89.77.0/24", "archipel-new"]
+        assert made in told
+
+    def test_a_network_is_made_once(self, told: list[list[str]]):
+        networks.ensure("archipel-known=10.89.77.12")
+        assert [words[1] for words in told] == ["ls"]
+
+    def test_most_machines_need_none(self, told: list[list[str]]):
+        assert (networks.ensure(""), told) == ([], [])
+
+    @pytest.mark.parametrize(
+        "wanted", ["archipel-x", "archipel-x=here", "archipel-x=192.0.3.1", "podman=10.0.0.1"]
+    )
+    def test_what_makes_no_sense_is_refused(self, wanted: str):
+        with pytest.raises(LabError, match=f"--network: found {wanted}; allowed: "):
+            networks.parse(wanted)
+
+    def test_it_goes_with_its_last_machine(self, told: list[list[str]], monkeypatch):
+        networks.remove_unused(["podman", "archipel-gone", "archipel-known"])
+        assert not [words for words in told if words[:2] == ["network", "rm"]]
+        monkeypatch.setattr(networks, "_members", lambda _name: [])
+        networks.remove_unused(["podman", "archipel-known"])
+        assert told[-1] == ["network", "rm", "archipel-known"]
 
 
 class TestDisk:
