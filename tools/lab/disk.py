@@ -153,7 +153,7 @@ def _bootstrap_command(suite: str, tree: Path) -> list[str]:
     hooks = [
         *image.hooks(),
         f"cat > \"{network}\" <<'NETWORK'\n{NETWORK}NETWORK",
-        f'rm -f "$1/etc/resolv.conf"; printf %s {RESOLVER!r} > "$1/etc/resolv.conf"',
+        f'rm -f "$1/etc/resolv.conf"; printf %b {RESOLVER!r} > "$1/etc/resolv.conf"',
         'chroot "$1" systemctl enable systemd-networkd.service',
         f'chroot "$1" systemctl mask {" ".join(MASKED_UNITS)}',
         # Caches of the libraries and the journal are as new as the packages.

@@ -31,7 +31,6 @@ Config = t.Mapping[str, t.Any]
 Resolved = t.Mapping[str, t.Sequence[str]]
 Port = tuple[str, str, int]
 
-TABLE = "inet archipel_spaces"
 DNS_PORT = 53
 # How systemd calls some networks.
 NAMED = {
@@ -98,36 +97,53 @@ def own_addresses(config: Config) -> list[tuple[int, str]]:
     return [(number, str(base + number - first)) for number in range(first, last + 1)]
 
 
-def ruleset(config: Config, services: t.Iterable[Port], names: t.Iterable[str]) -> str:
-    """Return the firewall, as `nft -f` reads it: all of it is exchanged at once."""
+def rulesets(config: Config, services: t.Iterable[Port], names: t.Iterable[str]) -> dict[str, str]:
+    """Return mark → table of the firewall, as `nft -f` reads it: exchanged at once.
+
+    Two tables, and a packet must pass both: what follows from the users' numbers is large and
+    never changes, what spaces may use is small and moves.
+    """
     own = own_addresses(config)
-    text = "".join(
-        (
-            addresses_of(config, services, own),
-            filter_rules(config),
-            redirection(config, own, names),
-        )
-    )
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    head = f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n"
-    return f"{head}{text}\tchain state_{digest} {{\n\t}}\n}}\n"
-
-
-def filter_rules(config: Config) -> str:
-    """Return the rules, and what leads to them."""
     first, last = config["ids"]
+    itself = (
+        a_set("own", "uid . ipv4_addr", (f"{number} . {one}" for number, one in own)),
+        ITSELF.format(first=first, last=last, **config),
+        redirection(config, own, names),
+    )
     # Other spaces and the office servers of this machine, as the internet reaches them.
     web = ", ".join(str(port) for port in sorted({80, 443, config["port"], config["public_port"]}))
-    return FILTER.format(first=first, last=last, web=web, **config)
+    others = (
+        addresses_of(config, services),
+        FILTER.format(first=first, last=last, web=web, **config),
+    )
+    return {**table("archipel_itself", itself), **table("archipel_spaces", others)}
 
 
+def table(name: str, parts: t.Iterable[str]) -> dict[str, str]:
+    """Return the text of a table, under the mark by which it is known again."""
+    text = "".join(parts)
+    mark = "state_" + hashlib.sha256(text.encode()).hexdigest()[:16]
+    head = f"table inet {name}\ndelete table inet {name}\ntable inet {name} {{\n"
+    return {mark: f"{head}{text}\tchain {mark} {{\n\t}}\n}}\n"}
+
+
+ITSELF = """\
+	chain output {{
+		type filter hook output priority filter; policy accept;
+		meta skuid {first}-{last} ip daddr {own_network} jump itself
+	}}
+	chain itself {{
+		tcp dport {port} meta skuid . ip daddr @own accept
+		reject with icmpx admin-prohibited
+	}}
+"""
 FILTER = """\
 	chain output {{
 		type filter hook output priority filter; policy accept;
 		meta skuid {first}-{last} jump space
 	}}
 	chain space {{
-		ip daddr {own_network} tcp dport {port} meta skuid . ip daddr @own accept
+		ip daddr {own_network} accept
 		ip daddr . meta l4proto . th dport @services4 accept
 		ip6 daddr . meta l4proto . th dport @services6 accept
 		ip daddr @allowed4 accept
@@ -140,11 +156,9 @@ FILTER = """\
 """
 
 
-def addresses_of(
-    config: Config, services: t.Iterable[Port], own: t.Iterable[tuple[int, str]]
-) -> str:
+def addresses_of(config: Config, services: t.Iterable[Port]) -> str:
     """Return the sets that the rules look into."""
-    text = a_set("own", "uid . ipv4_addr", (f"{number} . {one}" for number, one in own))
+    text = ""
     for version in (4, 6):
         kind = f"ipv{version}_addr"
         found = [
@@ -305,10 +319,9 @@ def converge(config: Config, *, check: bool) -> list[str]:
     every = [name for own in names.values() for listed in own.values() for name in listed]
     services = ports(config, resolved, nameservers(resolv_conf))
     wanted = allowed(config, services, every)
-    rules = ruleset(config, services, every)
-    mark = rules.split("chain state_")[1].split()[0]
-    if f"chain state_{mark} " in run("nft", "list", "chains", "inet"):
-        rules = ""
+    known = run("nft", "list", "chains", "inet")
+    tables = rulesets(config, services, every)
+    rules = "".join(text for mark, text in tables.items() if f"chain {mark} " not in known)
     files, slices = differing_files(config, resolv_conf, names), slices_differing(config, wanted)
     if not check:
         apply(files, rules, slices, wanted)
