@@ -100,10 +100,57 @@ def domain(spaces: dict[str, Space]) -> str:
 
 
 @pytest.fixture(scope="module")
-def bought(tmp_path_factory: pytest.TempPathFactory, domain: str) -> Path:
+def own(spaces: dict[str, Space], domain: str) -> tuple[str, ...]:
+    """Domains of the spaces' own."""
+    every = {name for space in spaces.values() for name in space["domains"]}
+    return tuple(sorted(name for name in every if not name.endswith(f".{domain}")))
+
+
+@pytest.fixture(scope="module")
+def bought(tmp_path_factory: pytest.TempPathFactory, domain: str, own: tuple[str, ...]) -> Path:
     folder = tmp_path_factory.mktemp("tls")
-    put(folder, "wildcard", Party("*." + domain, BETWEEN, ("*." + domain, domain)))
+    put(folder, "wildcard", Party("*." + domain, BETWEEN, ("*." + domain, domain, *own)))
     return folder
+
+
+def test_own_domains_are_in_our_own_certificate(browser: Browser, own: tuple[str, ...]):
+    assert own
+    for name in own:
+        assert browser.get(name, "/status.php").status == 200
+
+
+def test_a_bought_certificate_without_an_own_domain_is_refused(
+    scenario: Scenario, tmp_path: Path, domain: str, own: tuple[str, ...]
+):
+    put(tmp_path, "wildcard", Party("*." + domain, BETWEEN, ("*." + domain, domain)))
+    said = scenario.refusal("platform.yml", *installed(tmp_path))
+    assert f"wildcard/fullchain.pem: is not for {own[0]}; it is for *.{domain}, {domain}" in said
+
+
+def test_a_domain_that_is_added_is_in_the_certificate_at_once(
+    scenario: Scenario, browser: Browser, node: Host
+):
+    """And one that is taken away is no longer; whoever was there before stays."""
+    path, name = scenario.registry("repair-cafe-brest"), "cloud.repair.example"
+    kept = path.read_text(encoding="utf-8")
+    try:
+        path.write_text(f"{kept}\ndomains: [{name}]\n", encoding="utf-8")
+        scenario.converge("spaces.yml")
+        fresh = Browser(
+            port=scenario.machine.port(443),
+            authority=node.file(f"{WILDCARD}/chain.pem").content_string,
+        )
+        assert fresh.get(name, "/status.php").status == 200
+    finally:
+        path.write_text(kept, encoding="utf-8")
+        scenario.converge("spaces.yml")
+    assert scenario.converge("spaces.yml") == []
+    told = node.check_output(
+        f"openssl x509 -noout -ext subjectAltName -in {WILDCARD}/fullchain.pem"
+    )
+    assert name not in told
+    # The authority was signed anew with the same key: who trusts the old one trusts this.
+    assert browser.get("velo-ecole.archipel.localhost", "/status.php").status == 200
 
 
 @pytest.fixture(scope="class")
