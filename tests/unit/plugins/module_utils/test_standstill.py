@@ -17,6 +17,7 @@ __all__ = ["machine"]
 
 SOCKET, TIMER = "space-php@amap.socket", "space-cron@amap.timer"
 AWAKE = "space-awake@amap.timer"
+AWAKE = "space-awake@amap.timer"
 PHP, CRON = "space-php@amap.service", "space-cron@amap.service"
 REDIS, OCC = "space-redis@amap.service", "space-occ@amap.target"
 ALL = (SOCKET, TIMER, AWAKE, PHP, CRON, REDIS, OCC)
@@ -147,3 +148,9 @@ def test_the_units_obey_the_file(unit: str):
     condition = "\nConditionPathExists=!{{ __spaces_still }}/%i\n"
     # A target runs nothing itself.
     assert (condition in path.read_text("utf-8")) == (not unit.endswith(".target"))
+
+
+def test_every_unit_of_a_space_is_among_them():
+    folder = Path(__file__).parents[4] / "roles/spaces/templates/etc/systemd/system"
+    there = {path.name.removesuffix(".j2").replace("@", "@{}") for path in folder.glob("space-*@*")}
+    assert there == {*_standstill.WAKING, *_standstill.RUNNING}
