@@ -380,7 +380,7 @@ class TestSwitch:
         assert chosen.json["ocs"]["data"]["chosen"] == "second"
         assert chosen.json["ocs"]["data"]["enabled"] == "first"
         page = administrator.client.get("/index.php/settings/admin/archipel").text
-        assert "prend effet en une minute" in page
+        assert "ici une minute" in page
         assert cron().code == 0
         until = time.monotonic() + 30
         state: dict[str, Any] = {}
@@ -390,7 +390,7 @@ class TestSwitch:
             time.sleep(1)
         assert state["enabled"] == "second"
         page = administrator.client.get("/index.php/settings/admin/archipel").text
-        assert "prend effet en une minute" not in page
+        assert "ici une minute" not in page
 
     def test_waits_while_documents_are_open_and_says_so(
         self, occ: Occ, administrator: Person, cron: Callable[[], Outcome]
