@@ -195,7 +195,7 @@ def redirection(config: Config, own: t.Iterable[tuple[int, str]], names: t.Itera
     return (
         f"\tmap own_of {{ type uid : ipv4_addr; elements = {{ {pairs} }}; }}\n"
         "\tchain to_itself {\n"
-        "\t\ttype nat hook output priority dstnat; policy accept;\n"
+        "\t\ttype nat hook output priority -100; policy accept;\n"
         f"\t\tmeta skuid {first}-{last} ip daddr {{ {places} }} tcp dport {config['public_port']} "
         f"dnat ip to meta skuid map @own_of : {config['port']}\n"
         "\t}\n"
