@@ -38,6 +38,7 @@ PHP_RANGES = {
 # (github.com/nextcloud/server/pull/57371).
 FIRST_DEEP_MERGE = 33
 
+# What the archive of Nextcloud 33 brings, all of it: what is missing here would go unnoticed.
 ALWAYS_ENABLED = [
     "cloud_federation_api",
     "dav",
@@ -45,6 +46,7 @@ ALWAYS_ENABLED = [
     "files",
     "lookup_server_connector",
     "oauth2",
+    "profile",
     "provisioning_api",
     "settings",
     "theming",
@@ -54,37 +56,46 @@ ALWAYS_ENABLED = [
 ]
 DEFAULT_ENABLED = [
     "activity",
+    "app_api",
     "bruteforcesettings",
     "circles",
     "comments",
     "contactsinteraction",
     "dashboard",
     "federation",
+    "files_downloadlimit",
+    "files_pdfviewer",
     "files_reminders",
     "files_sharing",
     "files_trashbin",
     "files_versions",
     "firstrunwizard",
+    "logreader",
+    "nextcloud_announcements",
     "notifications",
     "password_policy",
     "photos",
     "privacy",
     "recommendations",
+    "related_resources",
     "serverinfo",
     "sharebymail",
+    "support",
     "survey_client",
     "systemtags",
     "text",
+    "twofactor_totp",
     "updatenotification",
     "user_status",
     "weather_status",
+    "webhook_listeners",
 ]
 ON_REQUEST = [
     "admin_audit",
     "encryption",
     "files_external",
     "suspicious_login",
-    "twofactor_totp",
+    "twofactor_nextcloud_notification",
     "user_ldap",
 ]
 MTIME = 1767225600  # 2026-01-01: any fixed time does
