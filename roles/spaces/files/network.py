@@ -228,7 +228,13 @@ def hosts(own: t.Mapping[str, t.Sequence[str]], machine: str) -> str:
 
 def run(*command: str, stdin: str = "") -> str:
     """Run a command; its own words are the error."""
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise SystemExit(
+            f"{command[0]} is not installed on this machine: run playbooks/platform.yml, which "
+            "installs what spaces need"
+        ) from error
     if done.returncode:
         raise SystemExit(f"{' '.join(command[:2])}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout

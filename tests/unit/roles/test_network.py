@@ -236,3 +236,10 @@ def test_an_emptied_firewall_is_filled_again(network, machine):
     machine.rules = ""
     assert network.converge(machine.config, check=False) == ["firewall"]
     assert "chain space" in machine.rules
+
+
+def test_a_program_that_is_not_installed_is_said(network):
+    with pytest.raises(
+        SystemExit, match=r"^no-nft is not installed on this machine: run playbooks"
+    ):
+        network.run("no-nft", "list", "chains", "inet")
