@@ -272,7 +272,7 @@ def begin(settings: _backup.Settings, source: str, target: str, at: str) -> dict
         return journal
     if has_kept(settings, target):
         raise RestoreError(
-            f"the state of {target} from before an earlier restore is still kept. Is the restored "
+            f"its state from before an earlier restore is still kept. Is the restored "
             f"space right? playbooks/restore.yml -e only={target} -e kept=discard "
             f"-e confirm={target}. If not: kept=back puts it back"
         )
@@ -330,7 +330,7 @@ def put_back(settings: _backup.Settings, slug: str) -> list[str]:
         if journal and journal["verb"] != "putback":
             raise RestoreError(_journal.under_way(slug))
         if not journal and not has_kept(settings, slug):
-            raise RestoreError(f"no earlier state of {slug} is kept")
+            raise RestoreError("no earlier state of it is kept")
         step = journal["step"] if journal else "stop"
         names = list(BACK)
         for one in names[names.index(step) :]:

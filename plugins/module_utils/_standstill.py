@@ -85,18 +85,18 @@ def bring(slug: str, user: int | None = None) -> None:
         try:
             _systemd.demand([name.format(slug) for name in names], "stop")
         except _systemd.SystemdError as error:
-            raise _systemd.SystemdError(refusal(slug, str(error))) from error
+            raise _systemd.SystemdError(refusal(str(error))) from error
     end = time.monotonic() + GRACE
     while found := at_work(slug, user):
         if time.monotonic() > end:
-            raise StandstillError(refusal(slug, found))
+            raise StandstillError(refusal(found))
         time.sleep(0.2)
 
 
-def refusal(slug: str, what: str) -> str:
-    """Return why nothing is done, and what to do. Pure."""
+def refusal(what: str) -> str:
+    """Return why nothing is done, and what to do; whoever tells it names the space. Pure."""
     return (
-        f"{slug} is not at a standstill: {what}. What this step would have moved or deleted is "
+        f"it is not at a standstill: {what}. What this step would have moved or deleted is "
         "untouched. See what keeps it (systemctl status, systemctl list-jobs), end it or wait for "
         "its end, and run the same playbook again: it goes on from here"
     )
@@ -114,7 +114,7 @@ def active_units(slug: str) -> dict[str, str]:
     units = [name.format(slug) for name in (*WAKING, *RUNNING)]
     shown = _systemd.properties(units, "ActiveState")
     if lacking := [unit for unit in units if "ActiveState" not in shown.get(unit, {})]:
-        raise StandstillError(refusal(slug, f"systemd does not tell the state of {lacking[0]}"))
+        raise StandstillError(refusal(f"systemd does not tell the state of {lacking[0]}"))
     states = {unit: shown[unit]["ActiveState"] for unit in units}
     return {unit: state for unit, state in states.items() if state not in AT_REST}
 

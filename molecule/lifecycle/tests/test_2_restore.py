@@ -170,7 +170,7 @@ class TestRestore:
         folder = node.check_output("ls --inode /srv/spaces/velo-ecole")
         try:
             said = scenario.refusal("restore.yml", *ONLY, *CONFIRM)
-            assert "velo-ecole is not at a standstill: process " in said
+            assert "velo-ecole: it is not at a standstill: process " in said
             assert "(sleep, of test-shell.service)" in said
             assert node.check_output("ls --inode /srv/spaces/velo-ecole") == folder
             # Nobody starts it meanwhile: not a visitor, not by hand.
