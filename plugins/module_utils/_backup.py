@@ -43,17 +43,23 @@ class BackupError(Exception):
 
 
 @dataclass(frozen=True)
-class Settings:
+class Machine:
+    """Where spaces are on this machine, and how their databases are reached."""
+
+    root: str
+    vhosts: str
+    # For root alone; of backups, the staging and the record of what was done too.
+    work: str
+    socket: str
+    database_ca: str
+
+
+@dataclass(frozen=True)
+class Settings(Machine):
     """What the role wrote down for this machine."""
 
     environment: str
     node: str
-    root: str
-    vhosts: str
-    # Staging and the record of what was done.
-    work: str
-    socket: str
-    database_ca: str
     parallel: int
     # keep-daily → 7, and so on.
     retention: t.Mapping[str, int]
@@ -113,7 +119,7 @@ def now() -> str:
 # --- what is there -------------------------------------------------------------------
 
 
-def read_space(settings: Settings, slug: str) -> Space:
+def read_space(settings: Machine, slug: str) -> Space:
     """Return a space as it is on this machine, whole or in part."""
     home = f"{settings.root}/{slug}"
     vhost = f"{settings.vhosts}/{slug}.conf"
@@ -133,13 +139,13 @@ def read_space(settings: Settings, slug: str) -> Space:
     )
 
 
-def is_space(settings: Settings, name: str) -> bool:
+def is_space(settings: Machine, name: str) -> bool:
     """Tell whether a folder holds a Nextcloud that was installed."""
     config = f"{settings.root}/{name}/config/config.php"
     return bool(SLUG.fullmatch(name) and _config.is_installed(_files.read_text(config)))
 
 
-def spaces(settings: Settings) -> list[str]:
+def spaces(settings: Machine) -> list[str]:
     """Return the spaces of this machine that have something to lose."""
     if not os.path.isdir(settings.root):
         return []

@@ -330,16 +330,16 @@ def measure(space: _backup.Space) -> Size:
     return Size(files, size, _database.size(space.server, space.database))
 
 
-def space_of(settings: _backup.Settings, slug: str) -> _backup.Space:
+def space_of(machine: _backup.Machine, slug: str) -> _backup.Space:
     """Return an installed space of this machine.
 
     Raises:
         ExportError: there is none of this name.
 
     """
-    if not _backup.is_space(settings, slug):
+    if not _backup.is_space(machine, slug):
         raise ExportError("there is no installed space of this name here: nothing to export")
-    return _backup.read_space(settings, slug)
+    return _backup.read_space(machine, slug)
 
 
 def make_spool(folder: str) -> None:
@@ -348,14 +348,14 @@ def make_spool(folder: str) -> None:
     os.chmod(folder, 0o700)
 
 
-def preview(settings: _backup.Settings, slug: str, folder: str) -> Size:
+def preview(machine: _backup.Machine, slug: str, folder: str) -> Size:
     """Return what an export would hold, having made sure that it would fit.
 
     Raises:
         ExportError, SpoolError, DatabaseError, OSError: it could not be made.
 
     """
-    size = measure(space_of(settings, slug))
+    size = measure(space_of(machine, slug))
     there = folder
     while not os.path.isdir(there):
         there = os.path.dirname(there)
@@ -397,7 +397,7 @@ def remove(folder: str, slug: str) -> bool:
 
 
 def export(
-    settings: _backup.Settings, slug: str, name: str, folder: str, *, again: bool = False
+    machine: _backup.Machine, slug: str, name: str, folder: str, *, again: bool = False
 ) -> dict[str, t.Any]:
     """Write the archive of a space; return where it is, its checksum, and what is in it.
 
@@ -409,7 +409,7 @@ def export(
         JournalError: somebody is at work on the space.
 
     """
-    space = space_of(settings, slug)
+    space = space_of(machine, slug)
     make_spool(folder)
     if pending := _journal.under_way(slug):
         raise ExportError(pending)

@@ -30,6 +30,22 @@ options:
       - Where the archive is written. A twentieth of that disk, and at least 1 GB, is left free.
     type: path
     default: /var/lib/archipel/export
+  root:
+    description: Folder of the spaces.
+    type: path
+    default: /srv/spaces
+  vhosts:
+    description: Folder of their vhosts.
+    type: path
+    default: /etc/nginx/archipel
+  database_socket:
+    description: Socket of MariaDB, for spaces whose database is on the machine itself.
+    type: path
+    default: /run/mysqld/mysqld.sock
+  database_ca:
+    description: The authorities that the certificate of a distant MariaDB must come from.
+    type: path
+    default: /etc/ssl/certs/ca-certificates.crt
   dest:
     description: Folder of the controller that the archive is brought to; empty leaves it.
     type: path
@@ -125,6 +141,7 @@ would:
 """
 
 import os
+import tempfile
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -141,13 +158,19 @@ SPEC = {
     "space": {"type": "str", "required": True},
     "name": {"type": "str", "required": True},
     "folder": {"type": "path", "default": _export.SPOOL},
+    "root": {"type": "path", "default": "/srv/spaces"},
+    "vhosts": {"type": "path", "default": "/etc/nginx/archipel"},
+    "database_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
+    "database_ca": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
     # The action plugin's.
     "dest": {"type": "path", "default": ""},
     "again": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
+# Not on a disk.
+MEMORY = "/run"
 ERRORS = (
-    *(_backup.BackupError, _export.ExportError, _spool.SpoolError, _database.DatabaseError),
+    *(_export.ExportError, _spool.SpoolError, _database.DatabaseError),
     *(_journal.JournalError, OSError),
 )
 
@@ -160,14 +183,25 @@ def act(options: dict[str, t.Any], *, check: bool) -> dict[str, t.Any]:
         raise _export.ExportError("allowed: a slug")
     if options["state"] == "absent":
         return {"changed": not check and _export.remove(folder, slug), "path": path}
-    settings = _backup.read_settings()
-    if check:
-        size = _export.preview(settings, slug, folder)
-        return {"changed": True, "path": path, "would": {**vars(size), "need": size.need}}
-    # People in the spaces come first.
-    os.nice(10)
-    made = _export.export(settings, slug, options["name"], folder, again=options["again"])
+    # The password of a distant database is in memory alone, and for as long as this takes.
+    with tempfile.TemporaryDirectory(dir=MEMORY, prefix="archipel-export-") as work:
+        machine = machine_of(options, work)
+        if check:
+            size = _export.preview(machine, slug, folder)
+            return {"changed": True, "path": path, "would": {**vars(size), "need": size.need}}
+        # People in the spaces come first.
+        os.nice(10)
+        made = _export.export(machine, slug, options["name"], folder, again=options["again"])
     return {"changed": True, **made}
+
+
+def machine_of(options: dict[str, t.Any], work: str) -> _backup.Machine:
+    """Return where the spaces are. Pure.
+
+    Not out of what the role backup writes down: whoever keeps no backups exports too.
+    """
+    ca, socket = options["database_ca"], options["database_socket"]
+    return _backup.Machine(options["root"], options["vhosts"], work, socket, ca)
 
 
 def main() -> None:

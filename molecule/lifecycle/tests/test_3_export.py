@@ -88,6 +88,19 @@ def test_a_transfer_that_was_cut_short_goes_on(
     assert spool(node) == []
 
 
+def test_a_machine_that_keeps_no_backups_exports_too(
+    scenario: Scenario, node: Host, velo: Association, tmp_path: Path
+):
+    node.check_output("mv /etc/archipel/backup /etc/archipel/backup.aside")
+    try:
+        made = export(scenario, tmp_path)
+    finally:
+        node.check_output("mv /etc/archipel/backup.aside /etc/archipel/backup")
+    assert made["counts"]["files"] >= FILES
+    assert [one.name for one in tmp_path.iterdir()] == ["velo-ecole.tar.gz"]
+    assert spool(node) == []
+
+
 def test_a_suspended_space_is_not_woken(
     scenario: Scenario, node: Host, velo: Association, tmp_path: Path
 ):

@@ -17,9 +17,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _database,
     _export,
     _journal,
-    _restic,
     _spool,
 )
+from ansible_collections.archipel.spaces.plugins.modules import spaces_export
 from tests.unit.plugins.module_utils.machine import own_journals
 
 ZONE = "BEGIN:VTIMEZONE\r\nTZID:Europe/Paris\r\nBEGIN:STANDARD\r\nEND:STANDARD\r\nEND:VTIMEZONE"
@@ -83,26 +83,19 @@ def rows(_server, sql: str, _database: str) -> list[list[str]]:
     return [[*row[:2], row[2].encode().hex()] for row in found]
 
 
-def settings(tmp_path: Path) -> _backup.Settings:
-    return _backup.Settings(
-        environment="lab",
-        node="node1",
+def here(tmp_path: Path) -> _backup.Machine:
+    """Return a machine that keeps no backups."""
+    return _backup.Machine(
         root=str(tmp_path / "spaces"),
         vhosts=str(tmp_path / "vhosts"),
         work=str(tmp_path / "work"),
         socket="/s",
         database_ca="/ca",
-        parallel=1,
-        retention={},
-        gone_days=1,
-        check_percent=1,
-        metrics="",
-        repository=_restic.Repository("/r", "/p", "/c"),
     )
 
 
 @pytest.fixture
-def space(tmp_path, monkeypatch) -> _backup.Settings:
+def space(tmp_path, monkeypatch) -> _backup.Machine:
     """Return where a space is that holds one of everything."""
     home = tmp_path / "spaces/amap"
     for name, text in {
@@ -134,10 +127,10 @@ def space(tmp_path, monkeypatch) -> _backup.Settings:
     monkeypatch.setattr(_database, "dump", dump)
     monkeypatch.setattr(_spool, "RESERVE_BYTES", 0)
     monkeypatch.setattr(_spool, "RESERVE_SHARE", 10**9)
-    return settings(tmp_path)
+    return here(tmp_path)
 
 
-def export(space: _backup.Settings, tmp_path: Path, **options: bool) -> dict[str, Any]:
+def export(space: _backup.Machine, tmp_path: Path, **options: bool) -> dict[str, Any]:
     return _export.export(space, "amap", "AMAP du Val", str(tmp_path / "spool"), **options)
 
 
@@ -150,7 +143,7 @@ def content(path: str) -> dict[str, str]:
         }
 
 
-def test_all_that_people_made_is_in_it(space: _backup.Settings, tmp_path: Path):
+def test_all_that_people_made_is_in_it(space: _backup.Machine, tmp_path: Path):
     made = export(space, tmp_path)
     found = content(made["path"])
     readme = found.pop("README.txt")
@@ -182,7 +175,7 @@ def test_all_that_people_made_is_in_it(space: _backup.Settings, tmp_path: Path):
     assert (tmp_path / "spool").stat().st_mode & 0o777 == 0o700
 
 
-def test_owners_are_left_out(space: _backup.Settings, tmp_path: Path):
+def test_owners_are_left_out(space: _backup.Machine, tmp_path: Path):
     with tarfile.open(export(space, tmp_path)["path"]) as archive:
         members = list(archive)
     assert {(m.uid, m.gid, m.uname, m.mode) for m in members} == {
@@ -191,7 +184,7 @@ def test_owners_are_left_out(space: _backup.Settings, tmp_path: Path):
     }
 
 
-def test_an_archive_that_waits_is_used_again(space: _backup.Settings, tmp_path, monkeypatch):
+def test_an_archive_that_waits_is_used_again(space: _backup.Machine, tmp_path, monkeypatch):
     first = export(space, tmp_path)
     assert not first["reused"]
     (Path(space.root) / "amap/data/camille/files/new.txt").write_text("new")
@@ -204,9 +197,7 @@ def test_an_archive_that_waits_is_used_again(space: _backup.Settings, tmp_path, 
 
 
 @pytest.mark.parametrize("how", ["cut", "gone", "unnoted"])
-def test_an_archive_that_is_not_whole_is_not_used(
-    space: _backup.Settings, tmp_path: Path, how: str
-):
+def test_an_archive_that_is_not_whole_is_not_used(space: _backup.Machine, tmp_path: Path, how: str):
     path = Path(export(space, tmp_path)["path"])
     if how == "cut":
         path.write_bytes(path.read_bytes()[:-1])
@@ -217,7 +208,7 @@ def test_an_archive_that_is_not_whole_is_not_used(
     assert not export(space, tmp_path)["reused"]
 
 
-def test_what_fails_leaves_nothing(space: _backup.Settings, tmp_path: Path, monkeypatch):
+def test_what_fails_leaves_nothing(space: _backup.Machine, tmp_path: Path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -227,7 +218,7 @@ def test_what_fails_leaves_nothing(space: _backup.Settings, tmp_path: Path, monk
     assert os.listdir(tmp_path / "spool") == []
 
 
-def test_what_was_killed_is_cleared_away(space: _backup.Settings, tmp_path: Path):
+def test_what_was_killed_is_cleared_away(space: _backup.Machine, tmp_path: Path):
     (tmp_path / "spool").mkdir()
     for name in ("amap.sql", "amap.tar.gz.part"):
         (tmp_path / "spool" / name).write_text("half")
@@ -238,7 +229,7 @@ def test_what_was_killed_is_cleared_away(space: _backup.Settings, tmp_path: Path
     assert not _export.remove(str(tmp_path / "spool"), "amap")
 
 
-def test_nothing_is_exported_of_a_space_that_is_worked_on(space: _backup.Settings, tmp_path: Path):
+def test_nothing_is_exported_of_a_space_that_is_worked_on(space: _backup.Machine, tmp_path: Path):
     _journal.write("amap", {"verb": "restore", "step": "load"})
     with pytest.raises(_export.ExportError, match="a restore of it was interrupted"):
         export(space, tmp_path)
@@ -248,7 +239,7 @@ def test_nothing_is_exported_of_a_space_that_is_worked_on(space: _backup.Setting
 
 
 def test_a_check_run_says_how_much_there_is_and_whether_it_fits(
-    space: _backup.Settings, tmp_path: Path, monkeypatch
+    space: _backup.Machine, tmp_path: Path, monkeypatch
 ):
     size = _export.preview(space, "amap", str(tmp_path / "spool"))
     assert (size.files, size.database_bytes) == (5, 1000)
@@ -266,7 +257,7 @@ def test_what_moved_meanwhile_is_said():
     assert shorter.startswith("1 files became shorter")
 
 
-def test_a_space_without_calendars_is_said(space: _backup.Settings, tmp_path: Path, monkeypatch):
+def test_a_space_without_calendars_is_said(space: _backup.Machine, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(_database, "tables", lambda *_: ["oc_accounts"])
     made = export(space, tmp_path)
     assert made["counts"]["remarks"] == [
@@ -275,3 +266,44 @@ def test_a_space_without_calendars_is_said(space: _backup.Settings, tmp_path: Pa
     ]
     note = json.loads((tmp_path / "spool/amap.json").read_text())
     assert note["counts"] == made["counts"]
+
+
+ACCOUNT = """<?php
+  'dbname' => 'space_amap',
+  'dbhost' => '10.0.0.2:3306',
+  'dbuser' => 'space-amap',
+  'dbpassword' => 'secret',
+"""
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_machine_without_backups_exports_and_no_password_stays(
+    space: _backup.Machine, tmp_path: Path, monkeypatch, check: bool
+):
+    (Path(space.root) / "amap/config/managed.config.php").write_text(ACCOUNT)
+    asked: list[str] = []
+
+    def size(server: _database.Server, _name: str) -> int:
+        # Read while it is there.
+        asked.append(Path(server.options[0].partition("=")[2]).read_text())
+        return 1000
+
+    monkeypatch.setattr(_database, "size", size)
+    monkeypatch.setattr(_backup, "CONFIGURATION", str(tmp_path / "none"))
+    memory = tmp_path / "run"
+    memory.mkdir()
+    monkeypatch.setattr(spaces_export, "MEMORY", str(memory))
+    options = {
+        **dict.fromkeys(("database_socket", "database_ca"), "/s"),
+        "space": "amap",
+        "name": "AMAP du Val",
+        "folder": str(tmp_path / "spool"),
+        "root": space.root,
+        "vhosts": space.vhosts,
+        "again": False,
+        "state": "present",
+    }
+    made = spaces_export.act(options, check=check)
+    assert made["would"]["files"] == 5 if check else content(made["path"])["database.sql"]
+    assert "secret" in asked[0]
+    assert list(memory.iterdir()) == []
