@@ -60,6 +60,14 @@ def converge_names(
     for slug, why in _vhosts.taken_over(plan, first.failures).items():
         report.fail(slug, why)
     add_files(report, _files.converge(without(plan.then, report), check=check, diff=diff))
+    if check:
+        report.facts["vhosts"] = expected([*plan.first, *plan.then], report)
+
+
+def expected(items: Items, report: Report) -> dict[str, str]:
+    """Return what changed vhosts would hold, by slug: check mode's later tasks read it. Pure."""
+    changed = set(report.facts["kinds"].get(VHOST, ()))
+    return {item["space"]: item["content"] for item in items if item["space"] in changed}
 
 
 def converge_server_names(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:

@@ -86,6 +86,13 @@ kinds:
   returned: always
   type: dict
   sample: {"vhost": ["velo-ecole"]}
+vhosts:
+  description:
+    - What the vhosts that would change would hold, by slug.
+    - Later tasks of a check run read the names of spaces from them.
+  returned: in check mode
+  type: dict
+  sample: {"velo-ecole": "velo-ecole.example.org approved/fr/velo-ecole@127.112.0.3;"}
 usage:
   description: What each space uses and may use, by slug. Empty without limits.
   returned: always

@@ -314,14 +314,23 @@ def apply(files: Resolved, rules: str, slices: t.Iterable[str], wanted: t.Iterab
             Path(path).unlink(missing_ok=True)
 
 
-def converge(config: Config, *, check: bool) -> list[str]:
-    """Compare, change what differs, and return what that is."""
+def converge(
+    config: Config, *, check: bool, expected: t.Mapping[str, str] | None = None
+) -> list[str]:
+    """Compare, change what differs, and return what that is.
+
+    Args:
+        config: what the role wrote.
+        check: change nothing.
+        expected: vhosts that are about to be written, slug → text, in place of those on disk.
+
+    """
     state = Path(config["state"])
     memory = state / "addresses.json"
     resolved = resolve(config, json.loads(read(memory) or "{}"))
     resolv_conf = read(Path("/etc/resolv.conf"))
     vhosts = {path.stem: read(path) for path in Path(config["vhosts"]).glob("*.conf")}
-    names = own_names(vhosts)
+    names = own_names({**vhosts, **(expected or {})})
     every = [name for own in names.values() for listed in own.values() for name in listed]
     services = ports(config, resolved, nameservers(resolv_conf))
     wanted = allowed(config, services, every)
@@ -341,9 +350,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("configuration", type=Path)
     parser.add_argument("--check", action="store_true", help="change nothing, only say")
+    parser.add_argument(
+        "--expect",
+        action="store_true",
+        help="with --check: vhosts that will be there come on standard input, JSON of slug to text",
+    )
     arguments = parser.parse_args()
     config = json.loads(arguments.configuration.read_text(encoding="utf-8"))
-    for what in converge(config, check=arguments.check):
+    expected = json.load(sys.stdin) if arguments.expect else None
+    for what in converge(config, check=arguments.check, expected=expected):
         print(what)
 
 

@@ -231,6 +231,16 @@ def test_a_space_that_is_gone_leaves_no_file(network, machine):
     assert list((machine.state / "hosts").iterdir()) == []
 
 
+def test_a_vhost_that_is_about_to_be_written_is_seen_as_if_it_were_there(network, machine):
+    network.converge(machine.config, check=False)
+    kept = machine.vhost.read_text()
+    machine.vhost.unlink()
+    assert network.converge(machine.config, check=True, expected={"amap": kept}) == []
+    more = {"amap": kept, "velo": kept.replace("amap", "velo").replace(".3;", ".2;")}
+    found = network.converge(machine.config, check=True, expected=more)
+    assert found == [str(machine.state / "hosts/velo")]
+
+
 def test_an_emptied_firewall_is_filled_again(network, machine):
     network.converge(machine.config, check=False)
     machine.rules = ""

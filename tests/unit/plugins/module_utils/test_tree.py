@@ -85,3 +85,21 @@ def test_the_reports_become_one():
         "velo": "its directories",
     }
     assert result["files"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_check_run_tells_what_changed_vhosts_would_hold(check):
+    report = Report()
+    report.facts["kinds"] = {"vhost": ["amap", "velo"], "php": ["fanfare"]}
+    items = [
+        {"space": "amap", "kind": "vhost", "content": ""},
+        {"space": "amap", "kind": "vhost", "content": "amap.example"},
+        {"space": "velo", "kind": "vhost", "content": "velo.example"},
+        {"space": "fanfare", "kind": "vhost", "content": "fanfare.example"},
+    ]
+    assert _tree.expected(items, report) == {"amap": "amap.example", "velo": "velo.example"}
+    empty_run = {**WANTED, "files": []}
+    told = Report()
+    told.facts["kinds"] = {}
+    _tree.converge_names(empty_run, told, check=check, diff=False)
+    assert ("vhosts" in told.facts) is check
