@@ -97,15 +97,18 @@ def php_literal(value: t.Any, indent: int = 0) -> str:
         return f"'{escaped}'"
     pad, end = "  " * (indent + 1), "  " * indent
     if isinstance(value, t.Mapping):
-        rows = [
-            f"{pad}{php_literal(str(k))} => {php_literal(v, indent + 1)},\n"
-            for k, v in value.items()
-        ]
+        rows = [f"{pad}{php_key(k)} => {php_literal(v, indent + 1)},\n" for k, v in value.items()]
         return "[\n" + "".join(rows) + end + "]"
     if isinstance(value, (list, tuple)):
         rows = [f"{pad}{php_literal(v, indent + 1)},\n" for v in value]
         return "[\n" + "".join(rows) + end + "]"
     raise TypeError(f"no PHP literal for a {type(value).__name__}")
+
+
+def php_key(key: object) -> str:
+    """Return a key of a PHP array: an expression as it is, anything else quoted."""
+    # str() would make a plain string out of an expression.
+    return php_literal(key if isinstance(key, str) else str(key))
 
 
 def nginx_name(value: str) -> str:
@@ -394,11 +397,6 @@ def managed_config_file(space: Space, settings: Settings) -> str:
     rows = managed_config(space, settings).items()
     body = "".join(f"  {php_key(key)} => {php_literal(value, 1)},\n" for key, value in rows)
     return f"<?php\n\n// {MANAGED}\n$CONFIG = [\n{body}];\n"
-
-
-def php_key(key: str) -> str:
-    """Return a key of a PHP array: an expression as it is, a string quoted."""
-    return php_literal(key)
 
 
 def quotas(spaces: t.Iterable[Space], settings: Settings) -> list[dict[str, t.Any]]:

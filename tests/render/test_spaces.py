@@ -149,7 +149,37 @@ def test_a_distant_database_is_reached_with_a_derived_password_over_tls():
     config = _render.managed_config({**SPACE, "db": "db1"}, SETTINGS)
     assert config["dbhost"] == "db1.example.org"
     assert config["dbpassword"] == _secrets.derive(KEY, "database", "velo-ecole")
-    assert "PDO::MYSQL_ATTR_SSL_CA" in config["dbdriveroptions"]
+    # As PHP reads it: a quoted name is a key that PDO knows nothing of, and there is no TLS.
+    options = """
+  'dbdriveroptions' => [
+    PDO::MYSQL_ATTR_SSL_CA => '/etc/ssl/certs/ca-certificates.crt',
+    PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT => true,
+  ],
+"""
+    assert options in _render.managed_config_file({**SPACE, "db": "db1"}, SETTINGS)
+
+
+@pytest.mark.parametrize("place", [{}, {"db": "db1"}])
+def test_every_piece_of_php_is_written_as_it_is(place):
+    space = {**SPACE, **place}
+    pieces = set(pieces_of_php(_render.managed_config(space, SETTINGS)))
+    text = _render.managed_config_file(space, SETTINGS)
+    assert len(pieces) == 3 + 2 * len(place)
+    for piece in pieces:
+        assert piece in text
+        assert _render.php_literal(str(piece)) not in text
+
+
+def pieces_of_php(value):
+    """Return those among keys and values, however deep."""
+    if isinstance(value, _render.Expression):
+        yield value
+    elif isinstance(value, dict):
+        for pair in value.items():
+            yield from pieces_of_php(pair)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from pieces_of_php(one)
 
 
 @pytest.mark.parametrize(
