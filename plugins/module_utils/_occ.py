@@ -42,6 +42,8 @@ FAILED = re.compile(r"^occ-args: (\S+) ended with \d+$", re.MULTILINE)
 # What a progress bar of Symfony's leaves in a log, and the words that start and end it.
 BAR = re.compile(r"^\s*\d+(?:/\d+)?\s+\[[->=]*\].*$")
 BAR_WORDS = frozenset({"", "Starting ...", "Done"})
+# A step of a PHP trace: it says where, and hides why.
+FRAME = re.compile(r"^(?:Trace: )?#\d+ (?:/.+\(\d+\): |\[internal function\]: |\{main\}$)")
 # Characters of a failure that a report has room for.
 WHY = 800
 # How Nextcloud names what went wrong, and what it says after that.
@@ -75,9 +77,13 @@ class Outcome:
 
 
 def meant(said: str) -> list[str]:
-    """Return the lines of an output that are for people to read: no progress bars. Pure."""
+    """Return the lines of an output that are for people: no progress bars, no traces. Pure."""
     lines = (line.rstrip() for line in said.splitlines())
-    return [line for line in lines if line.strip() not in BAR_WORDS and not BAR.match(line)]
+    return [
+        line
+        for line in lines
+        if line.strip() not in BAR_WORDS and not BAR.match(line) and not FRAME.match(line)
+    ]
 
 
 def exception_in(lines: t.Sequence[str]) -> list[str]:

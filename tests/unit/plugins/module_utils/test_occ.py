@@ -151,9 +151,28 @@ Resetting log level
 """
 
 
+WHY_NOT_INSTALLED = """\
+Error while trying to create admin account: SQLSTATE[HY000] [3159] Connections are prohibited
+Previous: PDOException: SQLSTATE[HY000] [3159] Connections are prohibited
+"""
+FRAMES = "".join(
+    f"#{n} {where}: OC\\Setup->install()\n"
+    for n in range(1, 40, 2)
+    for where in ("/srv/nextcloud/releases/x/lib/private/Setup.php(380)", "[internal function]")
+)
+NOT_INSTALLED = "".join(
+    f"{line}\nTrace: #0 /srv/nextcloud/releases/x/Connection.php(1976): convert()\n"
+    f"{FRAMES}#40 {{main}}\n\n"
+    for line in WHY_NOT_INSTALLED.splitlines()
+)
+
+
 @pytest.mark.parametrize(
     ("stdout", "stderr", "why"),
     [
+        # The installer's reason stands above a trace that is longer than a report.
+        (NOT_INSTALLED, "", WHY_NOT_INSTALLED.strip()),
+        ("#1 of the cards is not readable: x\n", "", "#1 of the cards is not readable: x"),
         # What ended an upgrade is in the middle of what it said, and its bars are said apart.
         (UPGRADE, BARS, "\n".join(UPGRADE.splitlines()[2:4])),
         (
