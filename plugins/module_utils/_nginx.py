@@ -5,7 +5,8 @@
 nginx that runs keeps what it has when it is handed something wrong. Its next start does not: one
 wrong line, and a reboot leaves all the spaces of a machine without an answer. So a folder is made
 that holds what would be there, and nginx is asked about it, in a mount namespace in which that
-folder is /etc/nginx. Hard links make it: ten thousand files take a fifth of a second.
+folder is /etc/nginx. Hard links make it: on an idle machine 0.04 s with a thousand vhosts, 0.29 s
+with ten thousand.
 """
 
 from __future__ import annotations

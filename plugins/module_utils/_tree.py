@@ -71,7 +71,7 @@ def expected(items: Items, report: Report) -> dict[str, str]:
 
 
 def converge_server_names(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:
-    """Let nginx answer for names that are on the node and in no file of the registry.
+    """Let nginx answer for the own domains that are on the node, in a file of the registry or not.
 
     Raises:
         FilesError: nginx would refuse it.
@@ -79,7 +79,7 @@ def converge_server_names(wanted: t.Mapping[str, t.Any], *, check: bool, diff: b
     """
     names = wanted["names"]
     found = _vhosts.uncovered(_vhosts.read(names["directory"]), names["served"])
-    item = _vhosts.server_names(names["path"], names["header"], found)
+    item = _vhosts.own_domains(names, found)
     report = _files.converge([item], check=check, diff=diff)
     for said in report.changes.pop(item["space"], ()):
         report.node_change(said)

@@ -10,6 +10,7 @@ any two of them each name has one owner at most.
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -83,14 +84,34 @@ def uncovered(there: t.Mapping[str, str], served: t.Iterable[str]) -> list[str]:
     return sorted(name for name in found - plain if not name.endswith(below))
 
 
-def server_names(path: str, header: str, found: t.Sequence[str]) -> Item:
-    """Return the file by which the server answers for them too. Pure."""
-    line = f"server_name {' '.join(found)};\n" if found else ""
+def certificate(server: t.Mapping[str, t.Any]) -> tuple[str, str]:
+    """Return the first certificate that is there, and its key; the last if none is."""
+    there = [pair for pair in server["certificates"] if os.path.exists(pair[0])]
+    first, key = (there or server["certificates"][-1:])[0]
+    return first, key
+
+
+def block(found: t.Sequence[str], server: t.Mapping[str, t.Any], pair: tuple[str, str]) -> str:
+    """Return a server that answers for some names as the other does. Pure."""
+    lines = [
+        f"include {server['listen']};",
+        f"server_name {' '.join(found)};",
+        f"ssl_certificate {pair[0]};",
+        f"ssl_certificate_key {pair[1]};",
+        f"include {server['answers']};",
+    ]
+    return "server {\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
+
+
+def own_domains(names_: t.Mapping[str, t.Any], found: t.Sequence[str]) -> Item:
+    """Return the file with the server of the spaces' own domains; without one if there are none."""
+    server = names_["server"]
+    text = block(found, server, certificate(server)) if found else ""
     return {
-        "space": path,
+        "space": names_["path"],
         "kind": "server names",
-        "path": path,
-        "content": f"{header}\n{line}",
+        "path": names_["path"],
+        "content": f"{names_['header']}\n{text}",
         "uid": 0,
         "gid": 0,
         "mode": 0o644,

@@ -38,6 +38,8 @@ LANGUAGE = re.compile(r"[A-Za-z_]+")
 MAIL_CA = "/etc/ssl/archipel-mail-relay.pem"
 # A gigabyte as Nextcloud counts it.
 GIGABYTE = 1024**3
+# The server of the spaces' own domains.
+DOMAINS = "/etc/nginx/conf.d/archipel-domains.conf"
 MANAGED = "Ansible managed by Archipel: changes made here are overwritten"
 
 # Languages in which new accounts find a first file: folders of the application archipel.
@@ -475,9 +477,10 @@ def names(known: t.Iterable[Space], settings: Settings) -> dict[str, t.Any]:
     """
     return {
         "directory": settings["vhost_directory"],
-        "path": f"{settings['vhost_directory']}/names.inc",
+        "path": DOMAINS,
         "header": f"# {MANAGED}",
         "served": list(settings["server_names"]),
+        "server": settings["domains_server"],
         "known": {
             space["slug"]: {
                 "domains": list(space.get("domains", ())),

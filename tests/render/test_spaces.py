@@ -81,6 +81,38 @@ def files(**changes):
     return {file.kind: file for file in wanted}
 
 
+def mapped(configuration: str, variable: str, entry: str) -> str:
+    """Return what a map of nginx makes of an entry that has a single expression for it."""
+    body = configuration.split(f" ${variable} {{")[1].split("\n}", maxsplit=1)[0]
+    ((expression, group),) = re.findall(r'"~([^"]+)" \$(\S+);', body)
+    # nginx writes a named group as PCRE does.
+    found = re.search(expression.replace("?<", "?P<"), entry)
+    default = re.findall(r"default (\S+);", body)[0].strip('"')
+    return found[group] if found else default
+
+
+@pytest.mark.parametrize(
+    ("entry", "space", "status"),
+    [
+        ("approved/fr/velo-ecole@127.112.117.51", "velo-ecole", "approved"),
+        # As earlier versions wrote it: spaces on hold, with errors, or in no file keep that.
+        ("approved/fr/velo-ecole", "velo-ecole", "approved"),
+        ("closed/es_419/amap", "amap", "closed"),
+        ("", "", "unknown"),
+        ("approved", "", "unknown"),
+        ("approved/fr/", "", "unknown"),
+        ("approved/fr/velo-ecole/x", "", "unknown"),
+    ],
+)
+def test_nginx_takes_entries_of_earlier_versions(entry, space, status):
+    """What has a status has a space: no root is ever that of nobody."""
+    configuration = (
+        ROOT / "roles/spaces/templates/etc/nginx/conf.d/archipel-spaces.conf.j2"
+    ).read_text(encoding="utf-8")
+    assert mapped(configuration, "archipel_space", entry) == space
+    assert mapped(configuration, "archipel_status", entry) == status
+
+
 def test_a_vhost_is_one_entry_of_the_map_per_name():
     assert files()["vhost"].content.splitlines()[1:] == [
         "velo-ecole.example.org approved/fr/velo-ecole@127.112.117.51;",

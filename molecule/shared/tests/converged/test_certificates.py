@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import re
+import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,10 +18,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from testinfra.host import Host
 
+from tests.support.association import Association
 from tests.support.browser import Browser
 from tests.support.scenario import Scenario, Space
 
 WILDCARD = "/etc/archipel/tls/wildcard"
+DOMAINS = "/etc/archipel/tls/domains"
+SERVER = "/etc/nginx/conf.d/archipel-domains.conf"
 NOW = datetime.now(UTC)
 
 
@@ -113,10 +118,26 @@ def bought(tmp_path_factory: pytest.TempPathFactory, domain: str, own: tuple[str
     return folder
 
 
-def test_own_domains_are_in_our_own_certificate(browser: Browser, own: tuple[str, ...]):
+def names_of(node: Host, folder: str) -> set[str]:
+    """Return the names of a certificate that is there."""
+    told = node.check_output(f"openssl x509 -noout -ext subjectAltName -in {folder}/fullchain.pem")
+    return set(re.findall(r"DNS:([^\s,]+)", told))
+
+
+def trusting(scenario: Scenario, node: Host) -> Browser:
+    """A browser whose owner has just imported the authority's file."""
+    chain = node.file(f"{DOMAINS}/chain.pem").content_string
+    return Browser(port=scenario.machine.port(443), authority=chain)
+
+
+def test_own_domains_have_a_certificate_of_their_own(
+    browser: Browser, node: Host, domain: str, own: tuple[str, ...]
+):
     assert own
     for name in own:
         assert browser.get(name, "/status.php").status == 200
+    assert names_of(node, DOMAINS) == set(own)
+    assert names_of(node, WILDCARD) == {"*." + domain, domain}
 
 
 def test_a_bought_certificate_without_an_own_domain_is_refused(
@@ -127,30 +148,62 @@ def test_a_bought_certificate_without_an_own_domain_is_refused(
     assert f"wildcard/fullchain.pem: is not for {own[0]}; it is for *.{domain}, {domain}" in said
 
 
-def test_a_domain_that_is_added_is_in_the_certificate_at_once(
-    scenario: Scenario, browser: Browser, node: Host
+def test_a_bought_certificate_of_own_domains_must_be_for_all_of_them(
+    scenario: Scenario, tmp_path: Path, domain: str, own: tuple[str, ...]
 ):
-    """And one that is taken away is no longer; whoever was there before stays."""
+    put(tmp_path, "wildcard", Party("*." + domain, BETWEEN, ("*." + domain, domain)))
+    put(tmp_path, "domains", Party("other", BETWEEN, ("other.example",)))
+    said = scenario.refusal("platform.yml", *installed(tmp_path))
+    assert f"domains/fullchain.pem: is not for {own[0]}; it is for other.example" in said
+    assert "wildcard/fullchain.pem" not in said
+
+
+def test_a_domain_that_is_added_is_in_the_certificate_at_once(
+    scenario: Scenario, browser: Browser, node: Host, domain: str
+):
+    """One that is taken away is no longer; whoever trusts the file of before keeps every space."""
     path, name = scenario.registry("repair-cafe-brest"), "cloud.repair.example"
     kept = path.read_text(encoding="utf-8")
+    before = node.file(f"{WILDCARD}/fullchain.pem").content_string
     try:
         path.write_text(f"{kept}\ndomains: [{name}]\n", encoding="utf-8")
         scenario.converge("spaces.yml")
-        fresh = Browser(
-            port=scenario.machine.port(443),
-            authority=node.file(f"{WILDCARD}/chain.pem").content_string,
-        )
-        assert fresh.get(name, "/status.php").status == 200
+        assert trusting(scenario, node).get(name, "/status.php").status == 200
+        for slug in scenario.in_status("approved"):
+            assert browser.get(f"{slug}.{domain}", "/status.php").status == 200
+        # The file of before does not let it sign for the new domain.
+        with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
+            browser.get(name, "/status.php")
     finally:
         path.write_text(kept, encoding="utf-8")
         scenario.converge("spaces.yml")
     assert scenario.converge("spaces.yml") == []
-    told = node.check_output(
-        f"openssl x509 -noout -ext subjectAltName -in {WILDCARD}/fullchain.pem"
-    )
-    assert name not in told
-    # The authority was signed anew with the same key: who trusts the old one trusts this.
-    assert browser.get("velo-ecole.archipel.localhost", "/status.php").status == 200
+    assert name not in names_of(node, DOMAINS)
+    assert node.file(f"{WILDCARD}/fullchain.pem").content_string == before
+
+
+def test_without_own_domains_there_is_neither_certificate_nor_server(
+    scenario: Scenario, node: Host, domain: str, own: tuple[str, ...]
+):
+    having = {
+        scenario.registry(slug): scenario.registry(slug).read_text(encoding="utf-8")
+        for slug, space in scenario.spaces.items()
+        if set(space["domains"]) & set(own)
+    }
+    try:
+        for path in having:
+            Association(scenario, path.stem, ("", "")).write(domains=None)
+        scenario.converge("spaces.yml")
+        assert scenario.converge("spaces.yml") == []
+        assert not node.file(DOMAINS).exists
+        assert "server" not in node.file(SERVER).content_string
+        assert names_of(node, WILDCARD) == {"*." + domain, domain}
+        node.check_output("nginx -t -q")
+    finally:
+        for path, text in having.items():
+            path.write_text(text, encoding="utf-8")
+        scenario.converge("spaces.yml")
+    assert trusting(scenario, node).get(own[0], "/status.php").status == 200
 
 
 @pytest.fixture(scope="class")

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 from testinfra.host import Host
 
 from tests.support.association import Association
@@ -42,16 +45,35 @@ def as_it_was(scenario: Scenario, node: Host) -> Iterator[None]:
 
 
 @pytest.fixture
-def answers(scenario: Scenario, browser: Browser) -> Callable[[], str]:
-    """Whose login page the domain shows."""
+def skipping(scenario: Scenario, as_it_was: None) -> Iterator[None]:
+    """An environment that leaves spaces with errors alone."""
+    path = scenario.environment / "spaces.yml"
+    kept = path.read_text(encoding="utf-8")
+    told = {**yaml.safe_load(kept), "on_invalid": "skip"}
+    path.write_text(json.dumps(told), encoding="utf-8")
+    yield as_it_was
+    path.write_text(kept, encoding="utf-8")
+
+
+@pytest.fixture
+def answers(scenario: Scenario, node: Host) -> Callable[[], str]:
+    """Whose login page the domain shows, to a browser that checks its certificate."""
     names = {space["name"]: slug for slug, space in scenario.spaces.items()}
-    host = scenario.spaces[HAS]["domains"][0]
 
     def ask() -> str:
-        shown = title(browser.get(host, "/index.php/login", Host=DOMAIN).text)
+        # The authority's file changes with the own domains.
+        chain = node.file("/etc/archipel/tls/domains/chain.pem").content_string
+        browser = Browser(port=scenario.machine.port(443), authority=chain)
+        shown = title(browser.get(DOMAIN, "/index.php/login").text)
         return next((slug for name, slug in names.items() if name in shown), shown)
 
     return ask
+
+
+def own_domains(node: Host) -> set[str]:
+    """Return the names of the server of own domains."""
+    told = node.file("/etc/nginx/conf.d/archipel-domains.conf").content_string
+    return set(told.partition("server_name ")[2].partition(";")[0].split())
 
 
 def domains(*names: str) -> dict[str, list[str]]:
@@ -71,9 +93,43 @@ def test_the_name_of_a_space_without_a_file_is_not_given_away(
     assert DOMAIN not in node.file(f"{FOLDER}/{WANTS}.conf").content_string
     assert "cloud.amap.example" in node.file(f"{FOLDER}/amap-du-val.conf").content_string
     assert answers() == HAS
-    # In TLS too: its name is no longer in the registry.
-    assert DOMAIN in node.file(f"{FOLDER}/names.inc").content_string
+    # In TLS too: its name is in the registry for somebody else, or for nobody.
+    assert own_domains(node) >= {DOMAIN, "cloud.amap.example"}
     node.check_output("systemctl restart nginx.service")
+    assert answers() == HAS
+
+
+def missing(path: Path) -> None:
+    path.unlink()
+
+
+def wrong(path: Path) -> None:
+    path.write_text("name: [", encoding="utf-8")
+
+
+@pytest.mark.usefixtures("skipping")
+@pytest.mark.parametrize("fault", [missing, wrong])
+def test_a_space_that_the_registry_does_not_know_keeps_its_domain(
+    scenario: Scenario, node: Host, answers: Callable[[], str], fault: Callable[[Path], None]
+):
+    """Without a file, or skipped for its errors: nginx answers for it after a restart too."""
+    fault(scenario.registry(HAS))
+    scenario.converge("spaces.yml")
+    assert DOMAIN in own_domains(node)
+    node.check_output("nginx -t -q")
+    node.check_output("systemctl restart nginx.service")
+    assert answers() == HAS
+
+
+@pytest.mark.usefixtures("skipping")
+def test_a_skipped_space_keeps_its_domain_from_others(
+    scenario: Scenario, node: Host, wants: Association, answers: Callable[[], str]
+):
+    wrong(scenario.registry(HAS))
+    wants.write(**domains(DOMAIN))
+    said = scenario.refusal("spaces.yml")
+    assert f"{WANTS}: {DOMAIN} is answered by {HAS}, whose file has errors" in said
+    assert DOMAIN not in node.file(f"{FOLDER}/{WANTS}.conf").content_string
     assert answers() == HAS
 
 

@@ -16,7 +16,14 @@ from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Rep
 
 WANTED = {
     "node": {"directories": [], "files": [{"space": "/etc/unit"}]},
-    "names": {"directory": "/nowhere", "path": "/x", "header": "", "served": [], "known": {}},
+    "names": {
+        "directory": "/nowhere",
+        "path": "/x",
+        "header": "",
+        "served": [],
+        "server": {},
+        "known": {},
+    },
     "users": {"wanted": []},
     "directories": {"wanted": [{"space": "amap"}, {"space": "velo"}]},
     "files": [{"space": slug, "kind": "php"} for slug in ("amap", "velo", "fanfare")],

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import os
+import typing as t
 from collections import Counter
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -227,6 +229,39 @@ def test_the_server_answers_for_names_that_no_file_has():
     there = {"velo": vhost("velo", "velo.example.org", "cloud.velo.example"), "odd": "*.evil; x;"}
     assert _vhosts.uncovered(there, ["*.example.org"]) == ["cloud.velo.example"]
     assert _vhosts.uncovered(there, ["*.example.org", "cloud.velo.example"]) == []
-    item = _vhosts.server_names("/x", "# us", ["a.example", "b.example"])
-    assert item["content"] == "# us\nserver_name a.example b.example;\n"
-    assert _vhosts.server_names("/x", "# us", [])["content"] == "# us\n"
+
+
+def own_server(folder: Path) -> dict[str, t.Any]:
+    """The file with the server of own domains, and what it is made of."""
+    pairs = [[f"{folder}/{name}/fullchain.pem", f"/{name}/key"] for name in ("domains", "wildcard")]
+    server = {"listen": "/listen.conf", "answers": "/space.conf", "certificates": pairs}
+    return {"path": "/x", "header": "# us", "server": server}
+
+
+def test_own_domains_have_a_server_with_a_certificate_of_their_own(tmp_path):
+    for name in ("domains", "wildcard"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "fullchain.pem").touch()
+    item = _vhosts.own_domains(own_server(tmp_path), ["a.example", "b.example"])
+    assert item["content"].splitlines() == [
+        "# us",
+        "server {",
+        "    include /listen.conf;",
+        "    server_name a.example b.example;",
+        f"    ssl_certificate {tmp_path}/domains/fullchain.pem;",
+        "    ssl_certificate_key /domains/key;",
+        "    include /space.conf;",
+        "}",
+    ]
+
+
+def test_without_own_domains_there_is_no_server_for_them(tmp_path):
+    assert _vhosts.own_domains(own_server(tmp_path), [])["content"] == "# us\n"
+
+
+def test_a_certificate_that_is_not_there_does_not_keep_nginx_from_starting(tmp_path):
+    (tmp_path / "wildcard").mkdir()
+    (tmp_path / "wildcard/fullchain.pem").touch()
+    told = _vhosts.own_domains(own_server(tmp_path), ["a.example"])["content"]
+    assert f"ssl_certificate {tmp_path}/wildcard/fullchain.pem;" in told
+    assert "ssl_certificate_key /wildcard/key;" in told
