@@ -77,6 +77,8 @@ class Fleet:
         status, _ = first.ask("PUT", first.path(0), b"the first account of all")
         assert status in {201, 204}
         self._let_read(slug)
+        # A first visit leaves what later ones do not: the time of a login, a storage's name.
+        assert set(self.pages(slug).values()) == {200}
         for number in range(FILES):
             body = f"{slug} {number}".encode() * 1000 * number
             status, _ = association.ask("PUT", association.path(number), body)
