@@ -165,6 +165,13 @@ class TestWall:
     def test_without_shards_there_is_nothing_to_wall(self):
         assert "chain" not in render("etc/archipel/onlyoffice/wall.nft.j2", onlyoffice_shards=[])
 
+    @pytest.mark.parametrize("moment", ["ExecStartPost", "ExecReload", "ExecStopPost"])
+    def test_debian_s_firewall_puts_it_up_again(self, moment: str):
+        """Its start, reload and stop each empty the whole firewall first."""
+        lines = render("etc/systemd/system/nftables.conf.j2").splitlines()
+        # None of them may fail unnoticed.
+        assert f"{moment}=/usr/sbin/nft -f /etc/archipel/onlyoffice/wall.nft" in lines
+
 
 class TestRepository:
     pin = "etc/apt/archipel-onlyoffice.pref.j2"

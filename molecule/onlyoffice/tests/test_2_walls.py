@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -53,6 +54,37 @@ def test_the_port_is_closed_to_other_machines(scenario: Scenario, office: Office
 
 TABLE = "archipel_onlyoffice"
 WALL = "archipel-onlyoffice-wall.service"
+
+
+@pytest.fixture
+def debian_s_firewall(scenario: Scenario) -> Iterator[None]:
+    """It is off here, as Debian leaves it."""
+    yield
+    scenario.machine.execute("systemctl", "stop", FIREWALL)
+
+
+FIREWALL = "nftables.service"
+
+
+@pytest.mark.parametrize("verb", ["start", "reload", "restart", "stop"])
+def test_the_wall_outlives_debian_s_firewall(
+    scenario: Scenario, office: Office, debian_s_firewall: None, verb: str
+):
+    """Each of them empties the whole firewall; the shards go on working meanwhile."""
+    before = office.processes()
+    if verb != "start":
+        scenario.machine.execute("systemctl", "start", FIREWALL)
+    # So that the wall there afterwards is a new one, and the flush is known to have happened.
+    scenario.machine.execute("nft", "add", "table", "inet", "witness")
+    scenario.machine.execute("systemctl", verb, FIREWALL)
+    tables = scenario.machine.execute("nft", "list", "tables").splitlines()
+    assert f"table inet {TABLE}" in tables
+    assert "table inet witness" not in tables
+    for port in office.ports.values():
+        address = f"http://127.0.0.1:{port}/healthcheck"
+        done = scenario.node.run(f"runuser -u nobody -- curl -s -m 3 -w '%{{http_code}}' {address}")
+        assert done.stdout == "000"
+    assert office.processes() == before
 
 
 @pytest.mark.parametrize("part", ["docservice", "converter"])
