@@ -9,6 +9,8 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
+# Makes the collection importable.
+import tests.conftest  # noqa: F401
 from tests.support.fixtures import SCENARIO, browser, node, pytest_report_header, scenario
 from tests.support.network import Network
 from tests.support.sandbox import Programs

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import json
+import tarfile
+from pathlib import Path
+from typing import Any
 
 from testinfra.host import Host
 
@@ -16,6 +19,27 @@ from tests.support.scenario import Scenario
 SLUG, OTHER = "velo-ecole", "amap-du-val"
 WEB, DATABASE = "10.89.77.11", "10.89.77.12"
 PORT = 3306
+
+
+def failed(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the tasks of a run that failed, and what they said."""
+    return {name: result.get("msg") for name, result in results.items() if result.get("failed")}
+
+
+def release(node: Host) -> str:
+    """Return what the space runs, after its own link."""
+    return node.check_output("readlink /srv/spaces/%s/release", SLUG).rsplit("/", 1)[1]
+
+
+def add_account(scenario: Scenario, name: str) -> None:
+    """Add something that one sees in the database."""
+    scenario.occ(SLUG, f"user:add --password-from-env {name}", OC_PASS="longer-than-ten-1")
+
+
+def accounts(scenario: Scenario) -> set[str]:
+    """Return those of the accounts above that are there."""
+    found = json.loads(scenario.occ(SLUG, "user:list --output=json"))
+    return {"before", "after"} & set(found)
 
 
 def test_the_databases_are_there_and_nowhere_else(node: Host, database: Host):
@@ -70,4 +94,35 @@ def test_the_other_machine_is_reached_by_who_is_no_space(node: Host):
 
 def test_a_backup_dumps_what_is_there(scenario: Scenario, node: Host):
     results = scenario.attempt("backup.yml", "-e", f"only={SLUG}")
-    assert not [name for name, result in results.items() if result.get("failed")]
+    assert failed(results) == {}
+    (done,) = results["Ensure the spaces are in the repository"]["spaces"][SLUG]
+    kept = json.loads(node.check_output("cat /var/lib/archipel/backup/record.json"))[SLUG]["backup"]
+    assert done.startswith("backup ")
+    assert kept["tables"] > 0
+    assert kept["rows"] > 0
+
+
+def test_an_export_holds_the_database(scenario: Scenario, node: Host, tmp_path: Path):
+    options = ("-e", f"only={SLUG}", "-e", f"export_folder={tmp_path}")
+    assert failed(scenario.attempt("export.yml", *options)) == {}
+    with tarfile.open(tmp_path / f"{SLUG}.tar.gz") as archive:
+        dump = archive.extractfile("database.sql")
+        assert dump is not None
+        assert b"CREATE TABLE `oc_users`" in dump.read()
+    # The account's password was written down for the time of the run.
+    assert node.run("ls -d /run/archipel-export-*").rc != 0
+
+
+def test_an_upgrade_dumps_it_and_the_way_back_loads_it(scenario: Scenario, node: Host):
+    before = release(node)
+    add_account(scenario, "before")
+    options = ("-e", f"release={before}-again", "-e", f"only={SLUG}")
+    assert failed(scenario.attempt("upgrade.yml", *options)) == {}
+    assert (release(node), accounts(scenario)) == (f"{before}-again", {"before"})
+    point = f"/var/lib/archipel/upgrade/{SLUG}/point/database.sql"
+    assert "CREATE TABLE `oc_users`" in node.check_output("grep 'CREATE TABLE' %s", point)
+    add_account(scenario, "after")
+    assert failed(scenario.attempt("rollback.yml", "-e", f"only={SLUG}")) == {}
+    assert (release(node), accounts(scenario)) == (before, {"before"})
+    status = scenario.browser.get(scenario.spaces[SLUG]["domains"][0], "/status.php").json()
+    assert (status["installed"], status["maintenance"]) == (True, False)
