@@ -157,7 +157,8 @@ class Job:
         if _upgrade_plan.is_local(self.item):
             return _database.local(self.settings.node.database_socket)
         host, _, port = str(account["address"]).partition(":")
-        values = {"host": host, "port": port, **account}
+        # The account's own host is the one it calls from.
+        values = {**account, "host": host, "port": port}
         ca = self.settings.database_ca
         return _database.distant(f"{self.settings.work}/clients/{self.slug}.cnf", values, ca)
 

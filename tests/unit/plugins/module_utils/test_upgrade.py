@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -146,6 +147,15 @@ def job(settings, **journal):
         "enabled": ["files", "deck"],
     }
     return _upgrade.Job(settings, ITEM, {**start, **journal})
+
+
+def test_a_distant_database_is_asked_where_it_is(settings, monkeypatch):
+    """Not where its account calls from, which is a host of that account too."""
+    monkeypatch.setattr(_database, "distant", lambda _path, values, _ca: values)
+    account = {"user": "space-amap", "password": "x", "host": "10.0.0.1", "address": "10.0.0.2:33"}
+    item = {**ITEM, "database": {**account, "name": "space_amap"}}
+    asked: Any = _upgrade.Job(settings, item, {}).server
+    assert (asked["host"], asked["port"], asked["user"]) == ("10.0.0.2", "33", "space-amap")
 
 
 def test_all_steps_in_their_order_and_no_journal_is_left(world):
