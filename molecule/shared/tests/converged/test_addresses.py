@@ -31,7 +31,7 @@ REDIRECTS = {
     "/remote/caldav": "/remote.php/remote/caldav",
     # Folders of the release, without their slash.
     "/core": "/core/",
-    "/core/js": "/core/js/",
+    "/core/css": "/core/css/",
 }
 
 
