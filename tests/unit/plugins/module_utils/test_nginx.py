@@ -109,6 +109,13 @@ def test_files_that_only_go_together_are_put_in_place_together(folder):
     assert not verdict(folder)
 
 
+def test_files_that_are_not_changed_keep_all_their_times(folder):
+    (folder / "a").write_text("define x\n")
+    before = os.stat(folder / "a").st_ctime_ns
+    _files.converge(wanted(folder, b="use x\n"), check=False, diff=False)
+    assert os.stat(folder / "a").st_ctime_ns == before
+
+
 def test_the_stage_is_never_one_with_what_nginx_reads(folder):
     (folder / "a").write_text("define x\n")
     stage = _nginx.Stage(str(folder.parent / "one"))
