@@ -61,6 +61,25 @@ class TestEveryPlaybook:
         refused(two, playbook, "velo-ecole")
 
 
+@pytest.mark.parametrize(
+    ("playbook", "text"),
+    [
+        ("purge", "nothing was purged. velo-ecol: names no space"),
+        ("purge", 'Did you mean "velo-ecole"?'),
+        ("restore", "velo-ecol: a restore takes one slug"),
+        ("spaces", "no space and no group is called velo-ecol"),
+    ],
+)
+def test_a_name_that_is_none_is_answered_by_who_knows_most(
+    two: Environment, playbook: str, text: str
+):
+    """A purge knows spaces that were purged already, a restore those that are gone."""
+    days = '{"archipel_grace_days": 30}'
+    code, said = run(two, playbook, "-e", "only=velo-ecol", "-e", days)
+    assert code != 0
+    assert text in said
+
+
 @pytest.mark.parametrize("limit", ["spaces", "node1,velo-ecole", "all:!amap"])
 def test_refuses_a_limit_that_leaves_some_spaces(two: Environment, limit: str):
     two.space("amap")
