@@ -32,6 +32,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 )
 
 VERB = "purge"
+# Which names lead each space to itself: archipel-network.service would remove it at its next look.
+HOSTS = "/var/lib/archipel/network/hosts"
 # They write reports that name spaces.
 REPORTS = ("archipel-usage.service", "archipel-accounts.service")
 # What these remove, nothing of the space may be using.
@@ -74,6 +76,7 @@ def paths(job: Job) -> list[str]:
         f"{job.settings.vhosts}/{slug}.conf",
         f"{job.php}/{slug}.conf",
         f"{job.spool}/{slug}.eml",
+        f"{HOSTS}/{slug}",
         f"/run/archipel/redis/{slug}",
         f"/run/archipel/php/{slug}.sock",
         f"/run/archipel/reloaded/space-php@{slug}.service",

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _accounts,
@@ -17,6 +18,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _purge,
     _systemd,
 )
+from tests.unit.environment import ROOT
 from tests.unit.plugins.module_utils.machine import Machine, machine, own_journals
 
 __all__ = ["machine"]
@@ -62,6 +64,11 @@ def test_reports_forget_what_is_gone(tmp_path, monkeypatch, there):
         (tmp_path / name).touch()
     _purge.report_again()
     assert called == ([("restart", *there)] if there else [])
+
+
+def test_its_file_of_hosts_goes_too_from_where_the_role_has_it():
+    variables = yaml.safe_load((ROOT / "roles/spaces/vars/main.yml").read_text(encoding="utf-8"))
+    assert f"{variables['__spaces_network_state']}/hosts" == _purge.HOSTS
 
 
 class Steps:
