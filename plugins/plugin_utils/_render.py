@@ -10,7 +10,6 @@ literally, whatever it looks like.
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import typing as t
 from dataclasses import asdict, dataclass
@@ -631,8 +630,3 @@ def plain(wanted: t.Iterable[t.Any]) -> list[dict[str, t.Any]]:
 def template_directory(collection_root: Path) -> str:
     """Return where the per-space templates are."""
     return str(collection_root / "roles" / "spaces" / "templates" / "space")
-
-
-def canonical(value: t.Any) -> str:
-    """Return the one JSON text of a value: what digests are made of."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
