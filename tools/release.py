@@ -44,6 +44,8 @@ def variables() -> dict[str, Any]:
         "nextcloud_standin_folder": str(STANDIN),
         # An archive that somebody put into artifacts/ was chosen by hand.
         "nextcloud_allow_unsigned_local": True,
+        # A store that is down, or a wrong pin, does not stop somebody who has a first look.
+        "nextcloud_leave_out_unavailable": True,
     }
 
 
@@ -51,6 +53,19 @@ def running(machine: Machine | VirtualMachine) -> str:
     """Say in one line which Nextcloud a machine has: from what its roles wrote down there."""
     manifests = machine.execute("sh", "-c", "cat /srv/nextcloud/releases/*.json")
     return "; ".join(_sentence(manifest) for manifest in _documents(manifests))
+
+
+def left_out(machine: Machine | VirtualMachine) -> list[str]:
+    """Say which applications a machine's releases lack, and why: a line for each reason."""
+    manifests = machine.execute("sh", "-c", "cat /srv/nextcloud/releases/*.json")
+    return [line for manifest in _documents(manifests) for line in _lacking(manifest)]
+
+
+def _lacking(manifest: dict[str, Any]) -> list[str]:
+    reasons: dict[str, list[str]] = {}
+    for name, why in sorted(manifest.get("left_out", {}).items()):
+        reasons.setdefault(why, []).append(name)
+    return [f"{manifest['id']} lacks {', '.join(names)}: {why}" for why, names in reasons.items()]
 
 
 def _documents(text: str) -> list[dict[str, Any]]:

@@ -25,8 +25,9 @@ def show(environment: Path, private: Path, machine: Machine, port: int) -> None:
     # An address that is cut in two cannot be clicked: narrow terminals wrap whole lines.
     console = Console(width=max(Console().width, WIDTH))
     console.print(_table(listed, port))
+    lacking = "".join(f"Not there: {line}\n" for line in release.left_out(machine))
     console.print(
-        f"Nextcloud: {release.running(machine)}\n"
+        f"Nextcloud: {release.running(machine)}\n{lacking}"
         f"Certificate authority: {_shown(private / 'ca/ca.pem')} (import it in the browser, "
         "or accept its warning)\n"
         f"Machine: ssh -F {_shown(machine.ssh_config)} {machine.name}\n"

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import tempfile
 import typing as t
@@ -17,9 +16,6 @@ from ansible.utils.display import Display
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _application_source as application_source,
-)
-from ansible_collections.archipel.spaces.plugins.plugin_utils import (
-    _code_signature as code_signature,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source as source
 
@@ -43,24 +39,48 @@ class ActionModule(ActionBase):
             {"id": name, "sha256": entry["sha256"].lower(), "version": entry["version"]}
             for name, entry in self._pinned().items()
         ]
-        asked = self._ask(order, task_vars)
         sources = self._sources()
+        order["wanted"]["leave_out"] = sources.leave_out_unavailable
+        asked = self._ask(order, task_vars)
         if asked.get("manifest"):
             self._compare(sources, asked["manifest"])
         if asked.get("failed") or not asked.get("changed") or self._task.check_mode:
             return asked
-        try:
-            release = self._task.args["release"]
-            archive = source.obtain(
-                order["wanted"]["version"], release.get("archive") or {}, sources
-            )
-            found = self._obtain(archive, sources)
-        except source.SourceError as error:
-            raise AnsibleActionFail(f"release {order['wanted']['id']}: {error}") from error
-        for warning in filter(None, [archive.warning, *(one.warning for one in found.values())]):
-            Display().warning(warning)
-        packed: dict[str, bytes | application_source.Found] = {**applications, **found}
+        archive, gathered = self._gather(order["wanted"], sources)
+        packed: dict[str, bytes | application_source.Found] = {**applications, **gathered.found}
+        self._leave_out(order["wanted"], gathered)
         return self._build(order, archive, packed, task_vars)
+
+    def _gather(
+        self, wanted: dict[str, t.Any], sources: source.Sources
+    ) -> tuple[source.Archive, application_source.Gathered]:
+        """Return the verified archives of a release, and say what is not as it should be."""
+        say, told = Display().display, Display().warning
+        try:
+            entry = self._task.args["release"].get("archive") or {}
+            archive = source.obtain(wanted["version"], entry, sources, say)
+            gathered = application_source.gather(
+                wanted["id"], self._pinned(), archive, sources, say
+            )
+        except source.SourceError as error:
+            raise AnsibleActionFail(f"release {wanted['id']}: {error}") from error
+        for warning in filter(
+            None, [archive.warning, *(one.warning for one in gathered.found.values())]
+        ):
+            told(warning)
+        return archive, gathered
+
+    def _leave_out(self, wanted: dict[str, t.Any], gathered: application_source.Gathered) -> None:
+        """Take what cannot be had off what the node is asked to build, loudly."""
+        wanted["left_out"] = gathered.left_out
+        wanted["applications"] = [
+            one for one in wanted["applications"] if one["id"] not in gathered.left_out
+        ]
+        reasons: dict[str, list[str]] = {}
+        for name, why in gathered.left_out.items():
+            reasons.setdefault(why, []).append(name)
+        for why, names in reasons.items():
+            Display().warning(f"release {wanted['id']} is built WITHOUT {', '.join(names)}: {why}")
 
     def _order(self) -> dict[str, t.Any]:
         """Return what the module is told, but for the archives."""
@@ -109,21 +129,6 @@ class ActionModule(ActionBase):
         if problems:
             raise AnsibleActionFail("\n".join(problems))
         return dict(entries)
-
-    def _obtain(
-        self, archive: source.Archive, sources: source.Sources
-    ) -> dict[str, application_source.Found]:
-        """Return the verified archives of the catalogue's applications; all problems at once."""
-        trusted = functools.cache(lambda: code_signature.authority_of(str(archive.path)))
-        found, problems = {}, []
-        for name, entry in self._pinned().items():
-            try:
-                found[name] = application_source.obtain(name, entry, sources, trusted)
-            except source.SourceError as error:
-                problems.append(str(error))
-        if problems:
-            raise source.SourceError("\n".join(["cannot be built", *problems]))
-        return found
 
     def _sources(self) -> source.Sources:
         """Return where archives may come from."""

@@ -9,6 +9,7 @@ Reading those for all spaces costs one query for a hundred of them, and no PHP.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import typing as t
@@ -41,6 +42,33 @@ Rows = dict[tuple[str, str], str]
 def holds(manifest: Mapping[str, t.Any]) -> set[str]:
     """Return the applications in a release. Pure."""
     return {*manifest["capabilities"]["apps"], *manifest["applications"]}
+
+
+def left_out(manifest: Mapping[str, t.Any]) -> set[str]:
+    """Return the applications that could not be had when a release was built. Pure."""
+    return set(manifest.get("left_out", ()))
+
+
+def without_on(releases: str, without: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Return what each release goes without here: as the catalogue says, and as it was built.
+
+    Args:
+        releases: the folder of releases on this node.
+        without: release -> applications, as the catalogue says.
+
+    """
+    found: dict[str, Sequence[str]] = dict(without)
+    for path in glob.glob(f"{glob.escape(releases)}/*.json"):
+        release = os.path.basename(path).removesuffix(".json")
+        try:
+            with open(path, encoding="utf-8") as file:
+                lacking = left_out(json.load(file))
+        except (OSError, ValueError):
+            # Whoever needs that release says what is wrong with it.
+            continue
+        if lacking:
+            found[release] = sorted({*without.get(release, ()), *lacking})
+    return found
 
 
 def missing(
@@ -254,11 +282,11 @@ def check(
             open_ones[release] = left
         if release not in used:
             continue
-        left_out = without.get(release, ())
-        lacking = missing(needed, manifest, left_out)
+        given_up = {*without.get(release, ()), *left_out(manifest)}
+        lacking = missing(needed, manifest, sorted(given_up))
         if lacking:
             problems.append(sentence(release, lacking))
-        found[release] = sorted(set(left_out) & set(needed))
+        found[release] = sorted(given_up & set(needed))
         problems += unfulfilled(release, manifest, root, spaces, wishes)
     return problems, found, open_ones
 
@@ -277,7 +305,7 @@ def unfulfilled(
         "`registration: true` out of the file"
         for slug, wanted in sorted(wishes.items())
         if release_of(f"{root}/{slug}", spaces[slug]) == release
-        and (lacking := sorted(set(wanted) - holds(manifest)))
+        and (lacking := sorted(set(wanted) - holds(manifest) - left_out(manifest)))
     ]
 
 

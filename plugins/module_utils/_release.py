@@ -73,6 +73,10 @@ class Wanted:
     # Empty: whatever archive of that version was verified.
     sha256: str = ""
     applications: list[Application] = field(default_factory=list)
+    # Applications that could not be had, and are not in it: id -> why.
+    left_out: dict[str, str] = field(default_factory=dict)
+    # Whether such a release is good enough: for demonstrations.
+    leave_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,9 @@ def plan(wanted: Wanted, manifest: dict[str, t.Any] | None) -> Plan:
     built_from = manifest["archive"]["sha256"]
     if wanted.sha256 and built_from != wanted.sha256:
         differences.append(f"archive sha256 {built_from}, wanted {wanted.sha256}")
-    differences += application_differences(wanted, manifest["applications"])
+    left_out = left_out_of(manifest)
+    tolerated = left_out if wanted.leave_out or manifest.get("standin") else set()
+    differences += application_differences(wanted, manifest["applications"], tolerated)
     if differences:
         raise ReleaseError(
             f"release {wanted.id} is built already and a release is never modified: it has "
@@ -131,15 +137,37 @@ def plan(wanted: Wanted, manifest: dict[str, t.Any] | None) -> Plan:
             "archipel_releases (for instance "
             f"{wanted.id}-2), and move the spaces to it with an upgrade"
         )
-    return Plan(build=False, warnings=application_warnings(wanted, manifest["applications"]))
+    warnings = application_warnings(wanted, manifest["applications"])
+    if left_out and not manifest.get("standin"):
+        warnings.append(
+            f"release {wanted.id} was built WITHOUT {', '.join(sorted(left_out))}, which could not "
+            "be had then; a new release id in archipel_releases tries again"
+        )
+    return Plan(build=False, warnings=warnings)
 
 
-def application_differences(wanted: Wanted, built: dict[str, dict[str, t.Any]]) -> list[str]:
-    """Return how the catalogue's applications differ from those of a built release. Pure."""
+def left_out_of(manifest: dict[str, t.Any]) -> set[str]:
+    """Return the applications that could not be had when a release was built. Pure."""
+    return set(manifest.get("left_out", ()))
+
+
+def application_differences(
+    wanted: Wanted, built: dict[str, dict[str, t.Any]], tolerated: t.Collection[str] = ()
+) -> list[str]:
+    """Return how the catalogue's applications differ from those of a built release. Pure.
+
+    Args:
+        wanted: the release as the catalogue describes it.
+        built: the applications in it.
+        tolerated: those that may be missing.
+
+    """
     pinned = {one.id: one for one in wanted.applications if not one.own}
     own = {one.id for one in wanted.applications if one.own}
     differences = []
     for name in sorted(set(pinned) | (set(built) - own)):
+        if name not in built and name in tolerated:
+            continue
         if name not in built:
             differences.append(f"no application {name}, wanted {pinned[name].version}")
         elif name not in pinned:
@@ -401,6 +429,7 @@ def assemble(place: str, wanted: Wanted, source: Source, running: Running) -> di
         "php": {"min": wanted.php_min, "max": wanted.php_max},
         "capabilities": able,
         "applications": applications,
+        "left_out": wanted.left_out,
         "built_at": int(time.time()) + 1,
     }
 

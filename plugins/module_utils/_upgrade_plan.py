@@ -111,7 +111,7 @@ def read_target(releases: str, wanted: Mapping[str, t.Any]) -> Target:
         manifest["version_full"],
         versions_before(code),
         frozenset(_application_set.holds(manifest)),
-        described.without,
+        described.without | _application_set.left_out(manifest),
         described.mariadb,
     )
 

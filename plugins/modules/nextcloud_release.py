@@ -21,6 +21,9 @@ description:
   - An archive is accepted when the vendor's OpenPGP signature is valid and comes from the key with
     O(sources.key_fingerprint). A local file without a signature is accepted when the catalogue
     pins its SHA-256, or when O(sources.allow_unsigned_local) says so; then with a warning.
+  - Downloads are resumed, tried again after pauses, kept by their checksum, and honour the usual
+    variables for proxies. Applications are fetched four at a time.
+  - On a stand-in, applications that do not lie in O(sources.local_folders) are left out.
 author: The Archipel contributors
 options:
   id:
@@ -30,7 +33,7 @@ options:
   release:
     description: >-
       The release's entry in the catalogue, C(version), C(php) with C(min) and C(max), C(archive)
-      with any of C(url), C(signature_url), C(checksum_url) and C(sha256).
+      with any of C(url), C(signature_url), C(checksum_url) and C(sha256), C(applications).
     type: dict
     required: true
   folder:
@@ -68,6 +71,14 @@ options:
           when no archive can be had otherwise. Empty means never.
         type: str
         default: ""
+      leave_out_unavailable:
+        description: >-
+          Build the release without those of its applications that cannot be had or must not be
+          trusted, with a warning for each, instead of failing. They are named under C(left_out) of
+          the manifest. For demonstrations.
+        type: bool
+        default: false
+        version_added: 0.1.0
       mirror_url:
         description: Address of a folder with the vendor's files, used instead of the vendor's.
         type: str

@@ -75,6 +75,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _application_set,
     _installation,
     _journal,
     _mariadb,
@@ -102,7 +103,7 @@ def node_of(settings: dict[str, t.Any], logos: dict[str, str]) -> _installation.
         database_socket=settings["database_socket"],
         connect=lambda database: _mariadb.connect(pymysql, database, settings["database_socket"]),
         database_error=pymysql.Error,
-        without=settings["without"],
+        without=_application_set.without_on(settings["releases"], settings["without"]),
         logos=logos,
     )
 

@@ -131,6 +131,7 @@ from contextlib import nullcontext
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _application_set,
     _installation,
     _journal,
     _mariadb,
@@ -170,7 +171,7 @@ def settings_of(order: Order) -> _upgrade.Settings:
             database_socket=node["database_socket"],
             connect=lambda database: _mariadb.connect(pymysql, database, node["database_socket"]),
             database_error=pymysql.Error,
-            without=node["without"],
+            without=_application_set.without_on(node["releases"], node["without"]),
         ),
         run=order["run"]["run"],
         disabled=frozenset(order["disabled"]),

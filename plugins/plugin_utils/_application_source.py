@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,9 @@ KEYS = ("version", "url", "sha256", "unsigned")
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 ADDRESS = re.compile(r"https?://[^\s]+")
+# Archives that are fetched at the same time.
+AT_A_TIME = 4
+ON_STANDIN = "the stand-in runs no application of the store"
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ def obtain(
     entry: t.Mapping[str, t.Any],
     sources: source.Sources,
     trusted: t.Callable[[], _code_signature.Authority],
+    say: source.Say = source.nothing,
 ) -> Found:
     """Return an application's archive: a local file, else from the mirror or its address.
 
@@ -92,12 +98,12 @@ def obtain(
         source.SourceError: it cannot be had, or must not be trusted.
 
     """
-    path, origin = find(name, entry, sources)
+    path, origin = find(name, entry, sources, say)
     digest, pinned = source.sha256_of(path), entry["sha256"].lower()
     if digest != pinned:
         raise source.SourceError(
             f"application {name}: {path} has the SHA-256 {digest}, the catalogue pins {pinned}; "
-            "replace the file, or correct the catalogue if the new one is right"
+            "replace the file, or correct sha256 if this one is right"
         )
     if entry.get("unsigned", False):
         warning = (
@@ -115,21 +121,81 @@ def obtain(
     return Found(path, signed=True, origin=origin)
 
 
-def find(name: str, entry: t.Mapping[str, t.Any], sources: source.Sources) -> tuple[Path, str]:
-    """Return where an application's archive is, fetched if need be, and where it came from."""
+def local(name: str, entry: t.Mapping[str, t.Any], sources: source.Sources) -> Path | None:
+    """Return an application's archive that lies in one of the local folders."""
     called = file_name(name, entry)
     for folder in sources.local_folders:
         path = Path(folder).expanduser() / called
         if path.is_file():
-            return path.resolve(), "local file"
+            return path.resolve()
+    return None
+
+
+def find(
+    name: str,
+    entry: t.Mapping[str, t.Any],
+    sources: source.Sources,
+    say: source.Say = source.nothing,
+) -> tuple[Path, str]:
+    """Return where an application's archive is, fetched if need be, and where it came from."""
+    called = file_name(name, entry)
+    if (here := local(name, entry, sources)) is not None:
+        return here, "local file"
     url = f"{sources.mirror_url.rstrip('/')}/{called}" if sources.mirror_url else entry.get("url")
     if not url:
         raise source.SourceError(
             f"application {name}: no {called} in {', '.join(sources.local_folders) or 'any folder'}"
             ", and the catalogue names no url; put it there, or name one"
         )
-    path = source.cache_folder(sources) / called
+    path = source.place(sources, called, entry["sha256"])
     with source.locked(path):
         if not path.is_file() or source.sha256_of(path) != entry["sha256"].lower():
-            source.fetch(url, path, entry["sha256"].lower())
+            source.fetch(url, path, entry["sha256"].lower(), say)
     return path, url
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The applications of a release, and why others are not among them."""
+
+    found: dict[str, Found]
+    # Left out of the release, with the reason.
+    left_out: dict[str, str]
+
+
+def gather(
+    release: str,
+    entries: t.Mapping[str, t.Mapping[str, t.Any]],
+    archive: source.Archive,
+    sources: source.Sources,
+    say: source.Say = source.nothing,
+) -> Gathered:
+    """Return the verified archives of a release's applications, a few fetched at a time.
+
+    Raises:
+        source.SourceError: some cannot be had, or must not be trusted: all of them, each with the
+            entry of the catalogue to mend. Not where they are to be left out.
+
+    """
+    wanted, left_out = dict(entries), {}
+    if archive.standin:
+        # Only what was made for it runs on a stand-in, and lies here.
+        wanted = {name: one for name, one in entries.items() if local(name, one, sources)}
+        left_out = dict.fromkeys(sorted(set(entries) - set(wanted)), ON_STANDIN)
+    trusted = functools.cache(lambda: _code_signature.authority_of(str(archive.path)))
+
+    def attempt(name: str) -> Found | source.SourceError:
+        try:
+            return obtain(name, wanted[name], sources, trusted, say)
+        except source.SourceError as error:
+            return error
+
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        tried = dict(zip(wanted, pool.map(attempt, wanted), strict=True))
+    found = {name: one for name, one in tried.items() if isinstance(one, Found)}
+    wrong = {name: str(one) for name, one in tried.items() if not isinstance(one, Found)}
+    if wrong and not (sources.leave_out_unavailable or archive.standin):
+        where = f"archipel_releases['{release}'].applications"
+        lines = [f"{where}.{name}: {why}" for name, why in wrong.items()]
+        raise source.SourceError("\n".join(["cannot be built", *lines]))
+    return Gathered(found, left_out | wrong)

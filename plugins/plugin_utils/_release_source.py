@@ -8,31 +8,30 @@ import base64
 import contextlib
 import fcntl
 import gzip
-import hashlib
 import io
 import re
-import shutil
 import subprocess
 import tarfile
 import typing as t
-import urllib.error
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible.module_utils.urls import open_url
+from ansible_collections.archipel.spaces.plugins.plugin_utils._download import (
+    Say,
+    SourceError,
+    UnreachableError,
+    fetch,
+    nothing,
+    read_url,
+    sha256_of,
+)
+
+__all__ = ["SourceError", "UnreachableError", "fetch", "nothing", "sha256_of"]
 
 VENDOR = "https://download.nextcloud.com/server/releases"
 SUFFIXES = (".tar.bz2", ".tar.gz", ".zip")
 SIGNATURE = ".asc"
-
-
-class SourceError(Exception):
-    """An archive cannot be accepted; the message says why and what to do."""
-
-
-class UnreachableError(SourceError):
-    """The place an archive comes from does not answer."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,8 @@ class Sources:
     mirror_url: str = ""
     keyring: str = ""
     key_url: str = "https://nextcloud.com/nextcloud.asc"
+    # For demonstrations: an application that cannot be had is left out of the release.
+    leave_out_unavailable: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,11 @@ class Archive:
     origin: str
     signed: bool
     warning: str = ""
+    # Not a Nextcloud: applications of the store do not run on it.
+    standin: bool = False
 
 
-def obtain(version: str, entry: dict[str, t.Any], sources: Sources) -> Archive:
+def obtain(version: str, entry: dict[str, t.Any], sources: Sources, say: Say = nothing) -> Archive:
     """Return the archive of a version: a local file, else the vendor's, else a stand-in.
 
     Raises:
@@ -71,7 +74,7 @@ def obtain(version: str, entry: dict[str, t.Any], sources: Sources) -> Archive:
     if local is not None:
         return accept_local(local, entry, sources)
     try:
-        return download(version, entry, sources)
+        return download(version, entry, sources, say)
     except UnreachableError as error:
         standin = find_local(version, [sources.standin_folder] if sources.standin_folder else [])
         if standin is None:
@@ -86,6 +89,7 @@ def obtain(version: str, entry: dict[str, t.Any], sources: Sources) -> Archive:
             "stand-in",
             signed=False,
             warning=f"{error}. Using the STAND-IN {standin}: not a Nextcloud, for tests only",
+            standin=True,
         )
 
 
@@ -144,17 +148,18 @@ def addresses(version: str, entry: dict[str, t.Any], mirror: str) -> dict[str, s
     return found
 
 
-def download(version: str, entry: dict[str, t.Any], sources: Sources) -> Archive:
+def download(
+    version: str, entry: dict[str, t.Any], sources: Sources, say: Say = nothing
+) -> Archive:
     """Fetch archive, checksum and signature once; verify them every time."""
     where = addresses(version, entry, sources.mirror_url)
-    cache = cache_folder(sources)
-    path = cache / where["archive"].rsplit("/", 1)[1]
+    path = place(sources, where["archive"].rsplit("/", 1)[1], str(entry.get("sha256") or ""))
     signature = path.with_name(path.name + SIGNATURE)
     with locked(path):
         if not (path.is_file() and signature.is_file()):
             expected = entry.get("sha256") or checksum_in(read_url(where["checksum"]), path.name)
             signature.write_bytes(read_url(where["signature"]))
-            fetch(where["archive"], path, str(expected).lower())
+            fetch(where["archive"], path, str(expected).lower(), say)
         try:
             verify(path, signature, keyring(sources), sources.key_fingerprint)
         except UnreachableError:
@@ -178,57 +183,24 @@ def cache_folder(sources: Sources) -> Path:
     return folder
 
 
+def place(sources: Sources, name: str, sha256: str) -> Path:
+    """Return where a download is kept: by its checksum, where one is pinned.
+
+    What was fetched once is found again under any release that pins the same.
+    """
+    folder = cache_folder(sources)
+    if sha256:
+        folder = folder / "by-sha256" / sha256.lower()
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder / name
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Let one process at a time fetch a file: Ansible serves many nodes at once."""
     with path.with_name(path.name + ".lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-def open_address(url: str) -> t.Any:
-    """Open an address, telling the unreachable from the wrong.
-
-    Raises:
-        UnreachableError: nobody answers, or somebody on the way does not let us through.
-        SourceError: it was answered that there is no such file.
-
-    """
-    try:
-        return open_url(url, timeout=30, http_agent="archipel")
-    except urllib.error.HTTPError as error:
-        if error.code in (404, 410):
-            raise SourceError(
-                f"{url}: there is no such file (HTTP {error.code}); correct the version or "
-                "the address in archipel_releases"
-            ) from error
-        raise UnreachableError(f"{url} cannot be had: HTTP {error.code}") from error
-    except (OSError, ValueError) as error:
-        raise UnreachableError(f"{url} cannot be reached: {error}") from error
-
-
-def read_url(url: str) -> bytes:
-    """Return what a small file at an address holds."""
-    with open_address(url) as answer:
-        return t.cast("bytes", answer.read(1024 * 1024))
-
-
-def fetch(url: str, path: Path, expected: str) -> None:
-    """Download a file to its place, whole and with the expected SHA-256, or not at all."""
-    part = path.with_name(path.name + ".part")
-    with open_address(url) as answer, part.open("wb") as file:
-        try:
-            shutil.copyfileobj(answer, file, 1024 * 1024)
-        except OSError as error:
-            raise UnreachableError(f"{url} broke off: {error}") from error
-    digest = sha256_of(part)
-    if digest != expected:
-        part.unlink()
-        raise SourceError(
-            f"{url}: its SHA-256 is {digest}, expected {expected}; "
-            "run again, and if that does not help ask who serves that file"
-        )
-    part.replace(path)
 
 
 def checksum_in(text: bytes, name: str) -> str:
@@ -303,12 +275,6 @@ def dearmor(data: bytes) -> bytes:
         lines = [line for line in body.split() if not line.startswith(b"=")]
         binary += base64.b64decode(b"".join(lines))
     return binary
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def pack_application(folder: Path) -> bytes:

@@ -49,7 +49,8 @@ def variables() -> dict[str, object]:
     catalogue = yaml.safe_load(release.CATALOGUE.read_text(encoding="utf-8"))
     known = catalogue["archipel_releases"][catalogue["archipel_release"]]
     applications = connectors.build(ROOT / "build/standin/applications")
-    without = [one for one in known["without"] if one not in applications]
+    # Of the others, none lies here: a stand-in is built without them.
+    applications = {**(known.get("applications") or {}), **applications}
     named = f"{catalogue['archipel_release']}-office"
     return {
         "collabora_repository_url": f"file:{PLACE}",
@@ -58,7 +59,7 @@ def variables() -> dict[str, object]:
         "collabora_repository_key": str(key),
         "collabora_repository_key_fingerprint": signer().fingerprint(),
         "archipel_release": named,
-        "archipel_releases": {named: {**known, "applications": applications, "without": without}},
+        "archipel_releases": {named: {**known, "applications": applications}},
         "nextcloud_local_folders": [str(ROOT / "build/standin/applications")],
         **documentserver.variables(),
     }
