@@ -73,8 +73,8 @@ bench: host venv ## Print what runs cost beside the usual way (QUICK=1: few spac
 ##### Keeping it up to date
 
 .PHONY: catalogue
-catalogue: venv ## Propose newer applications for a release as a diff: make catalogue RELEASE=33.0.9
-	@python -m tools.catalogue $(if $(RELEASE),--release $(RELEASE)) $(if $(FEED),--feed $(FEED))
+catalogue: venv ## Propose a newer patch level and applications for a release as a diff: make catalogue RELEASE=34.0.4
+	@python -m tools.catalogue $(if $(RELEASE),--release $(RELEASE)) $(if $(FEED),--feed $(FEED)) $(if $(SERVERS),--servers $(SERVERS))
 
 ##### Parts of check
 

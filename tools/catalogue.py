@@ -1,7 +1,7 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
-"""Propose newer applications for the release catalogue, as a diff for a human to commit.
+"""Propose newer patch levels and applications for the catalogue, as a diff for a human to commit.
 
     python -m tools.catalogue                      # what archipel_release could have
     python -m tools.catalogue --release 33.0.9 | git apply
@@ -9,12 +9,15 @@
 The application store's feed says which versions run on which Nextcloud and PHP. Each
 archive that is proposed was fetched, checked against its author's signature in the feed,
 and its SHA-256 is what the catalogue pins. Whether Nextcloud's authority vouches for that
-author is checked when a release is built.
+author is checked when a release is built. The vendor's list of archives says which patch level
+of the release's major is the newest, and the checksum beside it is pinned. A patch level for
+which the store has no build of an application that is in the release now is refused.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import difflib
 import hashlib
 import io
@@ -23,9 +26,10 @@ import os
 import re
 import sys
 import tarfile
+import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +47,12 @@ if not any(type(finder).__name__ == "_AnsibleCollectionFinder" for finder in sys
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _code_signature,
+    _release_source,
+    _support,
 )
 
 FEED = "https://apps.nextcloud.com/api/v1/apps.json"
+SERVERS = f"{_release_source.VENDOR}/"
 CATALOGUE = ROOT / "group_vars/all/releases.yml"
 LARGEST = 512 * 1024 * 1024
 # Keys of a release start here, those of its parts two further in.
@@ -66,6 +73,9 @@ class Proposal:
     without: list[str]
     # Why an application is not among them.
     reasons: dict[str, str]
+    # Of Nextcloud, and where its archive is, if it is another than now.
+    version: str = ""
+    archive: Entry = field(default_factory=dict)
 
 
 def read(address: str) -> bytes:
@@ -183,8 +193,70 @@ def propose(release: Mapping[str, Any], feed: Mapping[str, Entry]) -> Proposal:
     return Proposal(applications, without, reasons)
 
 
+def newest(version: str, listing: str) -> str:
+    """Return the newest patch level of a version's major in the vendor's list of archives."""
+    found = re.findall(r"nextcloud-(\d+\.\d+\.\d+)\.tar\.bz2", listing)
+    same = [one for one in found if numbers(one)[0] == numbers(version)[0]]
+    return max([version, *same], key=numbers)
+
+
+def newest_server(release: Mapping[str, Any], servers: str) -> tuple[str, Entry]:
+    """Return the newest patch level for a release, and its archive; an empty one: as it is."""
+    version = newest(release["version"], read(servers).decode("utf-8", "replace"))
+    if version == release["version"]:
+        return version, {}
+    name = f"nextcloud-{version}.tar.bz2"
+    url = urllib.parse.urljoin(servers, name)
+    try:
+        digest = _release_source.checksum_in(read(f"{url}.sha256"), name)
+    except _release_source.SourceError as error:
+        raise CatalogueError(f"{url}.sha256: {error}") from error
+    return version, {"url": url, "sha256": digest}
+
+
+def unfit(
+    release: Mapping[str, Any], applications: Mapping[str, Entry], feed: Mapping[str, Entry]
+) -> list[str]:
+    """Return the applications of which nobody says that they run on a release."""
+    return sorted(
+        name
+        for name, pinned in applications.items()
+        if not any(
+            one["version"] == pinned["version"]
+            and admits(one.get("rawPlatformVersionSpec", "*"), release["version"])
+            for one in feed.get(name, {}).get("releases", [])
+        )
+    )
+
+
+def with_server(release: Mapping[str, Any], feed: Mapping[str, Entry], servers: str) -> Proposal:
+    """Return what a release could be made of, on the newest patch level of its major.
+
+    Raises:
+        CatalogueError: its applications do not fit that one.
+
+    """
+    try:
+        version, archive = newest_server(release, servers)
+    except CatalogueError as error:
+        print(f"server: {error}", file=sys.stderr)
+        version, archive = release["version"], {}
+    changed = {**release, "version": version}
+    proposal = propose(changed, feed)
+    wrong = unfit(changed, proposal.applications, feed) if archive else []
+    if wrong:
+        raise CatalogueError(
+            f"Nextcloud {version} is there, and the store has no build for it of "
+            f"{', '.join(wrong)}: no proposal is made. Ask again later, or write a release that "
+            "names them under `without`"
+        )
+    return replace(proposal, version=version if archive else "", archive=archive)
+
+
 def next_id(release: str, version: str, taken: Sequence[str]) -> str:
     """Return a free id: a release that may be built somewhere is never changed."""
+    if version not in {*taken, release}:
+        return version
     number = 2
     while f"{version}-{number}" in taken or f"{version}-{number}" == release:
         number += 1
@@ -236,7 +308,15 @@ def written(proposal: Proposal) -> dict[str, list[str]]:
             for key, value in entry.items()
         ]
     without = [f"      - {name}\n" for name in proposal.without]
-    return {
+    server = {}
+    if proposal.archive:
+        url, digest = proposal.archive["url"], json.dumps(proposal.archive["sha256"])
+        archive = ["    archive:\n", f"      url: {url}\n", f"      sha256: {digest}\n"]
+        server = {
+            "version": [f"    version: {json.dumps(proposal.version)}\n"],
+            "archive": archive,
+        }
+    return server | {
         "applications": applications,
         "without": ["    without:\n", *without] if without else [],
     }
@@ -266,16 +346,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--release", help="its id in archipel_releases; default: archipel_release")
     parser.add_argument("--feed", default=FEED, help="address or file of the store's feed")
+    parser.add_argument(
+        "--servers", default=SERVERS, help="address or file of the vendor's list of archives"
+    )
     parser.add_argument("--catalogue", type=Path, default=CATALOGUE, help="the catalogue's file")
     options = parser.parse_args(arguments)
     try:
-        return run(options.catalogue, options.release, options.feed)
+        return run(options.catalogue, options.release, options.feed, options.servers)
     except CatalogueError as error:
         print(f"catalogue: {error}", file=sys.stderr)
         return 1
 
 
-def run(catalogue: Path, release: str | None, feed: str) -> int:
+def run(catalogue: Path, release: str | None, feed: str, servers: str) -> int:
     """Do what the command line asks for."""
     text = catalogue.read_text(encoding="utf-8")
     document = yaml.safe_load(text)
@@ -284,25 +367,41 @@ def run(catalogue: Path, release: str | None, feed: str) -> int:
     if release not in releases:
         raise CatalogueError(f"unknown release {release!r}; known: {', '.join(releases)}")
     entry = releases[release]
-    proposal = propose(entry, read_feed(feed))
+    mark(releases)
+    proposal = with_server(entry, read_feed(feed), servers)
     for name, reason in proposal.reasons.items():
         print(f"{name}: {reason}", file=sys.stderr)
-    if proposal.applications == (entry.get("applications") or {}):
-        print(f"Release {release} has the newest applications there are.", file=sys.stderr)
+    if not proposal.archive and proposal.applications == (entry.get("applications") or {}):
+        print(
+            f"Release {release} has the newest server of its major and the newest applications "
+            "there are.",
+            file=sys.stderr,
+        )
         return 0
     new = release
-    if entry.get("applications"):
-        new = next_id(release, entry["version"], list(releases))
+    if entry.get("applications") or proposal.archive:
+        new = next_id(release, proposal.version or entry["version"], list(releases))
         print(
             f"Release {release} may be built somewhere and is left as it is; the proposal is "
             f"{new}. Make it archipel_release, or that of a ring, when it is committed.",
             file=sys.stderr,
         )
-    after = edited(text, release, new, proposal)
+    show(catalogue, text, edited(text, release, new, proposal))
+    return 0
+
+
+def mark(releases: Mapping[str, Entry]) -> None:
+    """Say which majors of the catalogue are past their end of life, or soon will be."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    for sentence in _support.ends(releases, releases, today):
+        print(sentence, file=sys.stderr)
+
+
+def show(catalogue: Path, text: str, after: str) -> None:
+    """Print what changes in the catalogue's file as a diff."""
     name = os.path.relpath(catalogue, ROOT)
     before, now = text.splitlines(keepends=True), after.splitlines(keepends=True)
     sys.stdout.writelines(difflib.unified_diff(before, now, f"a/{name}", f"b/{name}"))
-    return 0
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _locales,
     _schema,
+    _support,
     _variables,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
@@ -160,6 +161,7 @@ def _own(name: str, value: t.Any) -> list[str]:
     rules: dict[str, Callable[[t.Any], t.Any]] = {
         "archipel_default_locale": _locales.locale_fault,
         "archipel_default_timezone": _locales.timezone_fault,
+        "archipel_releases": _support.problems,
         "archipel_upgrade_rings": ring_problems,
         "archipel_upgrade_budget": budget_problems,
     }

@@ -82,7 +82,18 @@ def store(tmp_path: Path, author: signing.Signer) -> Iterator[Callable[..., str]
         (folder / "apps.json").write_text(json.dumps([entry]))
         return f"{url}/apps.json"
 
-    feed.release = release  # type: ignore[attr-defined]
+    def servers(**versions: str) -> str:
+        """A place like the vendor's, with archives of these versions and what they hold."""
+        place = folder / "releases"
+        place.mkdir(exist_ok=True)
+        for version, content in versions.items():
+            name = f"nextcloud-{version.strip('_').replace('_', '.')}.tar.bz2"
+            (place / name).write_text(content)
+            digest = hashlib.sha256(content.encode()).hexdigest()
+            (place / f"{name}.sha256").write_text(f"{digest}  {name}\n")
+        return f"{url}/releases/"
+
+    feed.release, feed.servers = release, servers  # type: ignore[attr-defined]
     yield feed
     server.shutdown()
     server.server_close()
@@ -103,7 +114,10 @@ def proposed(
     monkeypatch.setattr(catalogue, "ROOT", file.parent)
 
     def ask(feed: str, *arguments: str) -> dict[str, Any]:
-        code = catalogue.main(["--feed", feed, "--catalogue", str(file), *arguments])
+        listing = file.parent / "listing"
+        listing.write_text("nextcloud-33.0.9.tar.bz2")
+        told = ["--feed", feed, "--servers", str(listing), "--catalogue", str(file)]
+        code = catalogue.main([*told, *arguments])
         assert code == 0
         printed = capsys.readouterr()
         if printed.out:
@@ -161,7 +175,7 @@ def test_nothing_newer_is_no_proposal(store, proposed, file: Path):
     feed = store(store.release("1.9.0"))
     proposed(feed)
     before = file.read_text()
-    assert "the newest applications there are" in proposed(feed)["said"]
+    assert "the newest applications there are" in " ".join(proposed(feed)["said"].split())
     assert file.read_text() == before
 
 
@@ -176,6 +190,58 @@ def test_no_build_for_the_release(store, proposed):
     releases = proposed(store(store.release("2.0.0", ">=34 <=35")))
     assert releases["33.0.9"]["without"] == ["deck", "notes"]
     assert "deck: the store has no build of it for this release" in releases["said"]
+
+
+def test_a_newer_patch_level_is_a_release_of_its_own(store, proposed):
+    make = store.release
+    there = store.servers(_33_0_9="old", _33_0_11="new", _34_0_9="major")
+    first = proposed(store(make("1.9.0")))["33.0.9"]
+    after = proposed(store(make("1.9.0")), "--servers", there)
+    assert after["33.0.9"] == first
+    new = after["33.0.11"]
+    assert (new["version"], new["applications"]) == ("33.0.11", first["applications"])
+    assert new["archive"] == {
+        "url": f"{there}nextcloud-33.0.11.tar.bz2",
+        "sha256": hashlib.sha256(b"new").hexdigest(),
+    }
+    assert new["php"] == first["php"]
+
+
+def test_a_patch_level_that_an_application_does_not_fit_is_refused(store, proposed, file, capsys):
+    make = store.release
+    proposed(store(make("1.9.0")))
+    before = file.read_text()
+    feed = store(make("1.9.0", "<=33.0.10"))
+    there = store.servers(_33_0_11="new")
+    asked = ["--feed", feed, "--servers", there, "--catalogue", str(file)]
+    assert catalogue.main(asked) == 1
+    printed = capsys.readouterr()
+    assert "no build for it of deck" in printed.err
+    assert (printed.out, file.read_text()) == ("", before)
+
+
+def test_a_list_of_archives_that_does_not_answer_hides_no_application(store, proposed):
+    releases = proposed(store(store.release("1.9.0")), "--servers", "http://127.0.0.1:9/")
+    assert releases["33.0.9"]["applications"]["deck"]["version"] == "1.9.0"
+    assert "server: http://127.0.0.1:9/ cannot be read" in releases["said"]
+
+
+def test_a_checksum_that_is_none_is_no_proposal_of_a_server(store, proposed, file):
+    there = store.servers(_33_0_11="new")
+    (file.parent / "store/releases/nextcloud-33.0.11.tar.bz2.sha256").write_text("<html>")
+    releases = proposed(store(store.release("1.9.0")), "--servers", there)
+    assert "33.0.11" not in releases
+    assert "name no SHA-256" in releases["said"]
+
+
+def test_majors_past_their_end_of_life_are_marked(store, proposed, file):
+    text = file.read_text().replace(
+        "    applications: {}\n    # Not",
+        '    end_of_life: "2020-02-17"\n    applications: {}\n    # Not',
+    )
+    file.write_text(text)
+    said = proposed(store(store.release("1.9.0")))["said"]
+    assert "Support of release 33.0.9 ended on 2020-02-17. Next in the catalogue: 34.0.1" in said
 
 
 @pytest.mark.parametrize("feed", ["{", '{"id": "deck"}', "[1]", '[{"name": "deck"}]'])
