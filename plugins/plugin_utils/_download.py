@@ -154,7 +154,7 @@ def _receive(url: str, part: Path, began: int, say: Say) -> int:
         length = answer.headers.get("Content-Length")
         total = began + int(length) if length and length.isdecimal() else 0
         done, told = began, time.monotonic()
-        with part.open("ab" if began else "wb") as file:
+        with part.open("ab" if began else "wb", buffering=0) as file:
             while block := _block(url, answer, BLOCK):
                 _write(file, block, part)
                 done += len(block)
@@ -184,9 +184,11 @@ def _block(url: str, answer: t.Any, size: int) -> bytes:
         raise BrokenOffError(f"{url} broke off: {error}") from error
 
 
-def _write(file: t.BinaryIO, block: bytes, part: Path) -> None:
+def _write(file: t.Any, block: bytes, part: Path) -> None:
+    left = memoryview(block)
     try:
-        file.write(block)
+        while left:
+            left = left[file.write(left) :]
     except OSError as error:
         raise SourceError(
             f"{part}: cannot be written: {error}. Make room on this machine, or name another "

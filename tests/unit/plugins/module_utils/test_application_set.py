@@ -234,3 +234,40 @@ def test_a_space_not_upgraded_yet_is_asked_about_the_release_it_runs(tmp_path):
     spaces = {"amap": "33", "new": "33"}
     root = str(tmp_path / "spaces")
     assert _application_set.releases_in_use(root, spaces) == ["32", "33"]
+
+
+class TestWhatCouldNotBeHad:
+    """A release that was built without an application: its spaces do without."""
+
+    @pytest.fixture
+    def releases(self, tmp_path: Path) -> str:
+        for name, left_out in {
+            "34.0.4": {"deck": "HTTP 500", "registration": "gone"},
+            "33": {},
+        }.items():
+            manifest = {**MANIFEST, "left_out": left_out}
+            (tmp_path / f"{name}.json").write_text(json.dumps(manifest))
+        (tmp_path / "broken.json").write_text("{")
+        return str(tmp_path)
+
+    def test_is_added_to_what_the_catalogue_says(self, releases: str):
+        without = {"34.0.4": ["forms"], "33": ["notes"], "35": []}
+        assert _application_set.without_on(releases, without) == {
+            "34.0.4": ["deck", "forms", "registration"],
+            "33": ["notes"],
+            "35": [],
+        }
+
+    def test_ends_no_run_and_is_told(self, releases: str, tmp_path: Path):
+        told = {
+            "root": str(tmp_path / "spaces"),
+            "releases": releases,
+            "without": {"34.0.4": []},
+            "named": ["files", "calendar"],
+            "spaces": {"amap": "34.0.4"},
+            "wishes": {"amap": ["registration"]},
+        }
+        problems, without, _ = _application_set.check(**told, needed=["calendar", "deck"])
+        assert (problems, without) == ([], {"34.0.4": ["deck"]})
+        problems, _, _ = _application_set.check(**told, needed=["calendar", "deck", "polls"])
+        assert [problem.split(",")[0] for problem in problems] == ["release 34.0.4 lacks polls"]

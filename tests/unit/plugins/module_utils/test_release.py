@@ -197,6 +197,21 @@ class TestPlan:
         assert plan.build is False
         assert "new release id" in plan.warnings[0]
 
+    def test_what_could_not_be_had_is_missing_only_where_that_is_good_enough(self):
+        built = self.manifest(left_out={"deck": "HTTP 500"})
+        plan = _release.plan(self.plain(applications=[DECK], leave_out=True), built)
+        assert plan.build is False
+        assert "WITHOUT deck" in plan.warnings[0]
+        with pytest.raises(_release.ReleaseError, match="no application deck"):
+            _release.plan(self.plain(applications=[DECK]), built)
+        with pytest.raises(_release.ReleaseError, match="no application deck"):
+            _release.plan(self.plain(applications=[DECK], leave_out=True), self.manifest())
+
+    def test_a_stand_in_does_without_at_any_time(self):
+        built = self.manifest(left_out={"deck": "stand-in"}, standin=True)
+        plan = _release.plan(self.plain(applications=[DECK]), built)
+        assert plan == _release.Plan(build=False, warnings=[])
+
     @pytest.mark.parametrize(
         ("applications", "built", "said"),
         [

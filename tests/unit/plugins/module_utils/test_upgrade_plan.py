@@ -241,6 +241,9 @@ def test_a_target_that_is_built_is_read_from_its_code(tmp_path):
     assert _upgrade_plan.read_target(str(tmp_path), wanted) == replace(
         TARGET, mariadb=("10.6", ""), without=frozenset({"x"})
     )
+    # What could not be had when it was built does not hold a space back.
+    (tmp_path / "34.0.4.json").write_text(json.dumps({**manifest, "left_out": {"deck": "gone"}}))
+    assert _upgrade_plan.read_target(str(tmp_path), wanted).without == {"x", "deck"}
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"seconds": "nan"}', "[]", "{}"])

@@ -19,9 +19,11 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _application_source as applications,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _code_signature as code
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _download
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source as source
 from tests.unit.plugins.plugin_utils import signing
 
+STANDIN = source.Archive(Path("/nowhere"), "", "stand-in", signed=False, standin=True)
 FILES = {"appinfo/info.xml": signing.info("deck", "1.2.3"), "lib/x.php": b"<?php"}
 ENTRY = {"version": "1.2.3", "url": "https://apps.example/deck.tar.gz", "sha256": "a" * 64}
 
@@ -29,6 +31,11 @@ ENTRY = {"version": "1.2.3", "url": "https://apps.example/deck.tar.gz", "sha256"
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Tests speak for themselves."""
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_download, "PAUSE", 0)
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +179,79 @@ def test_an_archive_with_paths_outside_its_folder_is_refused(
     entry = {"version": "1.2.3", "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     with pytest.raises(source.SourceError, match="not plain; refused"):
         applications.obtain("deck", entry, sources, lambda: trusted)
+
+
+class TestAllOfARelease:
+    """What one run says of them all: see also what is refused above."""
+
+    @pytest.fixture
+    def archive(self, tmp_path: Path, root: signing.Signer) -> source.Archive:
+        """A Nextcloud that brings its authority."""
+        files = {f"nextcloud/{code.AUTHORITY}": root.pem, f"nextcloud/{code.REVOKED}": b""}
+        path = signing.pack(tmp_path / "nextcloud.tar.gz", "", files)
+        return source.Archive(path, "", "local file", signed=True)
+
+    @pytest.fixture(autouse=True)
+    def _trusting(self, monkeypatch: pytest.MonkeyPatch, trusted: code.Authority) -> None:
+        monkeypatch.setattr(code, "authority_of", lambda _path: trusted)
+
+    @pytest.fixture
+    def wanted(self, entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """One that can be had, one that is another than pinned, one that nobody has."""
+        gone = {**entry, "url": entry["url"].replace("deck", "gone")}
+        return {"deck": entry, "notes": {**entry, "sha256": "a" * 64}, "polls": gone}
+
+    def test_in_production_everything_wrong_is_said_at_once_with_the_entry_to_mend(
+        self, archive: source.Archive, sources: source.Sources, wanted: dict[str, Any]
+    ):
+        with pytest.raises(source.SourceError) as refusal:
+            applications.gather("34.0.4", wanted, archive, sources)
+        first, *lines = str(refusal.value).splitlines()
+        assert first == "cannot be built"
+        where = "archipel_releases['34.0.4'].applications"
+        assert [line.split(": ")[0] for line in lines] == [f"{where}.notes", f"{where}.polls"]
+        assert "expected aaaa" in lines[0]
+        assert "there is no such file" in lines[1]
+
+    def test_for_a_demonstration_they_are_left_out(
+        self, archive: source.Archive, sources: source.Sources, wanted: dict[str, Any]
+    ):
+        lenient = replace(sources, leave_out_unavailable=True)
+        gathered = applications.gather("34.0.4", wanted, archive, lenient)
+        assert set(gathered.found) == {"deck"}
+        assert set(gathered.left_out) == {"notes", "polls"}
+        assert "there is no such file" in gathered.left_out["polls"]
+
+    @pytest.mark.parametrize("lenient", [True, False])
+    def test_a_stand_in_has_what_lies_here_and_asks_nobody(
+        self, sources: source.Sources, entry: dict[str, Any], lenient: bool
+    ):
+        local = Path(sources.local_folders[0])
+        local.mkdir()
+        path = signing.pack(local / "office-1.2.3.tar.gz", "office", FILES)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        wanted = {"deck": entry, "office": {**entry, "sha256": digest, "unsigned": True}}
+        told = replace(sources, leave_out_unavailable=lenient)
+        gathered = applications.gather("x", wanted, STANDIN, told)
+        assert set(gathered.found) == {"office"}
+        assert gathered.left_out == {"deck": applications.ON_STANDIN}
+        assert not Path(sources.cache_folder).exists()
+
+    def test_one_checksum_is_fetched_once_for_all_releases(
+        self, archive: source.Archive, sources: source.Sources, entry: dict[str, Any], site: Any
+    ):
+        applications.gather("34.0.4", {"deck": entry}, archive, sources)
+        site[1].unlink()
+        again = applications.gather("34.0.4-2", {"deck": entry}, archive, sources)
+        assert again.found["deck"].path.parent.name == entry["sha256"]
+
+    def test_a_certificate_that_was_revoked_is_refused(
+        self, archive: source.Archive, sources: source.Sources, entry: dict[str, Any],
+        trusted: code.Authority, root: signing.Signer, monkeypatch: pytest.MonkeyPatch,
+    ):  # fmt: skip
+        def refuse(*_: object) -> None:
+            raise code.SignatureError("its certificate was revoked")
+
+        monkeypatch.setattr(code, "verify", refuse)
+        with pytest.raises(source.SourceError, match=r"applications.deck: .*was revoked"):
+            applications.gather("x", {"deck": entry}, archive, sources)

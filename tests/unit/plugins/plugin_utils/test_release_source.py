@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _download
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source as source
 
 FIXTURES = Path(__file__).parent / "fixtures/release"
@@ -40,6 +41,11 @@ class Vendor(SimpleHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Tests speak for themselves."""
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_download, "PAUSE", 0)
 
 
 @pytest.fixture
@@ -220,7 +226,7 @@ class TestDownload:
         shutil.copy(FIXTURES / ARCHIVE, tmp_path)
         entry = {"url": f"http://127.0.0.1:1/{ARCHIVE}"}
         found = source.obtain("1.2.3", entry, replace(sources, standin_folder=str(tmp_path)))
-        assert (found.origin, found.signed) == ("stand-in", False)
+        assert (found.origin, found.signed, found.standin) == ("stand-in", False, True)
         assert "STAND-IN" in found.warning
 
 
