@@ -71,7 +71,7 @@ def test_no_two_releases_pin_the_same_archive_for_different_versions():
 
 
 def test_visitors_can_ask_for_an_account_only_where_the_settings_are_understood():
-    """Versions before 3 take true for "no approval needed"."""
+    """Versions before 3 have other settings: nobody would have to approve."""
     name = POLICY["archipel_registration"]["application"]
     for release, entry in RELEASES.items():
         version = entry["applications"].get(name, {"version": "3"})["version"]
