@@ -27,7 +27,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._download import (
     sha256_of,
 )
 
-__all__ = ["SourceError", "UnreachableError", "fetch", "nothing", "sha256_of"]
+__all__ = ["Say", "SourceError", "UnreachableError", "fetch", "nothing", "sha256_of"]
 
 VENDOR = "https://download.nextcloud.com/server/releases"
 SUFFIXES = (".tar.bz2", ".tar.gz", ".zip")

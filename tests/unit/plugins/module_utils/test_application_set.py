@@ -259,7 +259,7 @@ class TestWhatCouldNotBeHad:
         }
 
     def test_ends_no_run_and_is_told(self, releases: str, tmp_path: Path):
-        told = {
+        told: dict[str, Any] = {
             "root": str(tmp_path / "spaces"),
             "releases": releases,
             "without": {"34.0.4": []},
