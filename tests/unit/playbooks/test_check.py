@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 from pathlib import Path
 
@@ -84,6 +85,19 @@ class TestASummary:
         said = registry_summary({**report, "environment": "lab", "counts": {"approved": 3000}})
         assert said[1].startswith("New (3000): a0 on n, number 70000, a1 on n")
         assert said[1].endswith("a19 on n, number 70019 and 2980 more.")
+
+
+class TestTheEndOfSupport:
+    @pytest.mark.parametrize(("days", "said"), [(59, True), (61, False)])
+    def test_is_said_before_it_comes(self, whole: Environment, days: int, said: bool):
+        end = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=days)
+        old = {"version": "33.0.9", "end_of_life": str(end)}
+        releases = {"33.0.9": old, "34.0.4": {"version": "34.0.4"}}
+        whole.policy(archipel_release="33.0.9", archipel_releases=releases, archipel_offices=None)
+        code, text = check(whole)
+        assert code == 0, text
+        assert ("Next in the catalogue: 34.0.4" in text) is said
+        assert (f"Support of release 33.0.9 ends on {end}" in text) is said
 
 
 class TestWhatItRenders:
