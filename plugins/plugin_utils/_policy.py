@@ -8,6 +8,8 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _locales,
     _schema,
@@ -129,6 +131,8 @@ def _check_variable(
     known = SCHEMA.root["properties"].get(variable.name, {})
     if known and (known.get("writeOnly") or variable.file == _variables.COMMAND_LINE):
         return  # a secret is not even looked at, and a command says everything in text
+    for place in _twice(variable.node, ()):
+        yield variable.problem("comes twice; remove one of the two", *place)
     value = _variables.value(variable, evaluate if variable.shared else _nobody_knows)
     faults = [
         *_EACH.faults({variable.name: value.plain}, _CONTEXT),
@@ -141,6 +145,19 @@ def _check_variable(
         inside = place[1:]
         if value.is_known(inside):
             yield variable.problem(text, *inside)
+
+
+def _twice(node: yaml.Node | None, place: _schema.Place) -> Iterator[_schema.Place]:
+    """Keys that one mapping has twice: YAML takes the last of them without a word."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str | int] = set()
+    for key, below in node.value:
+        inside = (*place, str(key.value))
+        if inside[-1] in seen:
+            yield inside
+        seen.add(inside[-1])
+        yield from _twice(below, inside)
 
 
 def _nobody_knows(_text: str) -> t.NoReturn:

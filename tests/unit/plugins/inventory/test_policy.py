@@ -83,6 +83,8 @@ WRONG: list[tuple[str, str]] = [
                                              "allowed: the id of a release in"),
     ('archipel_release: "34"', ':1: archipel_release: unknown release "34"; allowed, from arch'),
     ("archipel_releases: {'33.0.9': {versoin: x}}", ":1: archipel_releases.33.0.9.versoin: "),
+    ("archipel_releases:\n  '33.0.9': {applications: {deck: {version: '1'}, deck: {version: '2'}}}",
+     "archipel_releases.33.0.9.applications.deck: comes twice; remove one of the two"),
     ('archipel_grace_days: "{{ 6 * 7.5 }}"', ':1: archipel_grace_days: found "45.0"; allowed'),
     ('"archipel_x: ok\\nspaces/a.yml:1: name": 1', ":1: archipel_x: ok\\nspaces/a.yml:1: name: "),
 ]  # fmt: skip
