@@ -34,6 +34,8 @@ OF_SUITES_SINCE = {"open": (0, 3), "served": (0, 5)}
 AROUND_SINCE = (0, 4)
 # From here on it stores settings so that readers of any type get them.
 MIXED_SINCE = (0, 5)
+# And reads them back as applications do.
+CHECK_SINCE = (0, 5)
 SINCE = {"app_defaults": (0, 2), "logo": (0, 2), "office": (0, 2)}
 
 Rows = dict[tuple[str, str], str]

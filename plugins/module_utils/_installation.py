@@ -52,6 +52,8 @@ TURNED_ON = "enable application "
 INVITING = "invite "
 # `{input}` stands for a private file with the wanted state.
 APPLY = ("archipel:apply", "--input={input}")
+# Reads what the same document imposes, as applications do.
+CHECK = ("archipel:check", "--input={input}")
 JOURNAL, APPLIED, LOGO = ".installing", ".applied", "logo"
 
 Item = t.Mapping[str, t.Any]

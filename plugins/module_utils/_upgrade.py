@@ -36,6 +36,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _mariadb,
     _occ,
     _probe,
+    _probe_requests,
     _status,
     _systemd,
     _upgrade_account,
@@ -68,6 +69,8 @@ $CONFIG = PHP_SAPI === 'cli' || hash_equals('{key}', $_SERVER['HTTP_X_ARCHIPEL_P
     ? [] : ['maintenance' => true];
 """
 
+# How the space answered before, in its journal and its restore point.
+SEEN_BEFORE = ("pages", "requests", "things")
 # Files that a newer release made or removed, and the restored database knows nothing of.
 RESCAN = ("files:scan-app-data", "--no-interaction")
 
@@ -98,6 +101,8 @@ class Settings:
     disabled: frozenset[str] = frozenset()
     # Pages that the check opens beside those of the account's menu.
     pages: Sequence[str] = ()
+    # What it asks for beside them, by the names of _probe_requests.KINDS.
+    requests: Sequence[str] = ()
     # Application → settings of an account that tell it of a first visit, as they are afterwards.
     first_visits: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -294,6 +299,20 @@ def occ(
         UpgradeError: one of them failed.
 
     """
+    outcome = run_occ(job, *arguments, more=more, stdin=stdin)
+    if outcome.code != 0:
+        failed = outcome.failed((arguments, *more)[-1][0])
+        raise UpgradeError(f"occ {failed} ended with {outcome.code}: {outcome.why()}")
+    return outcome.stdout
+
+
+def run_occ(
+    job: Job,
+    *arguments: str,
+    more: Sequence[Sequence[str]] = (),
+    stdin: str | None = None,
+) -> _occ.Outcome:
+    """Run occ as `occ` does; return what came of it, a failure too."""
     node = job.settings.node
     if job.ready is not None:
         ready, job.ready = job.ready, None
@@ -314,10 +333,7 @@ def occ(
     lines = [*outcome.stdout.strip().splitlines(), *outcome.stderr.strip().splitlines()]
     names = ", ".join(one[0] for one in (arguments, *more))
     job.log("\n".join([f"occ {names}: {outcome.code}", *lines]))
-    if outcome.code != 0:
-        failed = outcome.failed((arguments, *more)[-1][0])
-        raise UpgradeError(f"occ {failed} ended with {outcome.code}: {outcome.why()}")
-    return outcome.stdout
+    return outcome
 
 
 def get_ready(job: Job) -> None:
@@ -363,22 +379,25 @@ def prepare(job: Job) -> None:
     probe(job, version_of(job, job.journal["from"]))
     if is_web(job.item):
         job.journal["probe"] = _upgrade_account.choose(executes(job))
-        job.journal["pages"] = pages_before(job)
+        look_before(job)
     get_ready(job)
 
 
-def pages_before(job: Job) -> dict[str, int]:
-    """Open the pages that the check is to open, and note how each answers while people work."""
+def look_before(job: Job) -> None:
+    """Open and ask for what the check is to, and note how each answers while people work."""
     if not job.journal["probe"]:
-        return {}
+        return
+    place, enabled = place_of(job), job.journal.get("enabled", ())
+    kinds = _probe_requests.possible(job.settings.requests, enabled)
+    things = _probe_requests.things_of(executes(job), job.journal["probe"][0], kinds)
     with borrowed(job) as account:
-        place = place_of(job)
-        paths = [*job.settings.pages, *_probe.menu(place, account)]
-        found = _probe.open_pages(place, paths, account)
-    for path, status in found.items():
+        pages = [*job.settings.pages, *_probe.menu(place, account)]
+        opened = _probe.open_pages(place, pages, account)
+        asked = _probe_requests.ask(_probe_requests.Visit(place, account, things), kinds)
+    job.journal |= {"pages": opened, "requests": asked, "things": things}
+    for what, status in {**opened, **{name: found[0] for name, found in asked.items()}}.items():
         if not _probe.is_well(status):
-            job.log(f"{path} answers {_probe.words(status)} before the upgrade: not its doing")
-    return found
+            job.log(f"{what} answers {_probe.words(status)} before the upgrade: not its doing")
 
 
 @contextlib.contextmanager
@@ -467,7 +486,7 @@ def write_down(job: Job, folder: str) -> None:
         "sha256": counted.digest.hexdigest(),
         "bytes": counted.length,
         "probe": job.journal["probe"],
-        "pages": job.journal.get("pages", {}),
+        **{key: job.journal.get(key, {}) for key in SEEN_BEFORE},
     }
     _journal.save(f"{folder}/point.json", described)
 
@@ -632,8 +651,36 @@ def tell(job: Job, told: Mapping[str, t.Any]) -> None:
 
 
 def check(job: Job) -> None:
-    """Ask the space whether it serves as before, on the new release."""
+    """Ask the space whether it serves as before on the new release, and reads what it was told."""
     probe(job, version_of(job, job.journal["to"]))
+    read_back(job)
+
+
+def read_back(job: Job) -> None:
+    """Read every imposed setting as the release's own applications do.
+
+    What else cannot be read may have been so for long: it is written down.
+
+    Raises:
+        UpgradeError: an imposed setting cannot be read, or is another.
+
+    """
+    node = job.settings.node
+    version = _installation.own_version(node.releases, job.journal["to"])
+    if _application_set.numbers_of(version) < _application_set.CHECK_SINCE:
+        return
+    told = _installation.told(job.item, node)["applied"]
+    outcome = run_occ(job, *_installation.CHECK, stdin=json.dumps(told))
+    if outcome.code == 0:
+        return
+    try:
+        problems = [str(one) for one in _installation.read_answer(outcome.stdout)["problems"]]
+    except (_installation.InstallationError, LookupError, TypeError) as error:
+        why = f"occ {_installation.CHECK[0]} ended with {outcome.code}: {outcome.why()}"
+        raise UpgradeError(why) from error
+    imposed = {f"{app}/{key}" for app, keys in told.get("app_config", {}).items() for key in keys}
+    if wrong := [one for one in problems if one.partition(":")[0] in imposed]:
+        raise UpgradeError(f"imposed settings: {'; '.join(wrong)}")
 
 
 def probe(job: Job, version: str) -> None:
@@ -652,20 +699,26 @@ def probe(job: Job, version: str) -> None:
         return
     with borrowed(job) as account:
         _probe.check(place_of(job), version, account)
-        compare_pages(job, account)
+        compare(job, account)
 
 
-def compare_pages(job: Job, account: tuple[str, str]) -> None:
-    """Open the pages that were opened before the upgrade.
+def compare(job: Job, account: tuple[str, str]) -> None:
+    """Open the pages that were opened before the upgrade, and ask for what was asked for.
 
     Raises:
-        ProbeError: some of them no longer answer as they did.
+        ProbeError: something no longer answers as it did.
 
     """
-    before = job.journal.get("pages", {})
+    place, pages = place_of(job), job.journal.get("pages", {})
     enabled = _upgrade_plan.enabled_now(job.item, job.settings.node.connect)
-    paths = _upgrade_plan.pages_left(before, frozenset(job.journal.get("enabled", ())), enabled)
-    _probe.compare(place_of(job), before, paths, account)
+    paths = _upgrade_plan.pages_left(pages, frozenset(job.journal.get("enabled", ())), enabled)
+    _probe.compare(place, pages, paths, account)
+    if asked := job.journal.get("requests", {}):
+        known = dict.fromkeys(name.partition(":")[0] for name in asked)
+        kinds = _probe_requests.possible(known, enabled)
+        things = job.journal.get("things", {})
+        left = _probe_requests.things_left(executes(job), account[0], things)
+        _probe_requests.compare(_probe_requests.Visit(place, account, left), asked, kinds)
 
 
 def place_of(job: Job) -> _probe.Place:
@@ -1027,7 +1080,7 @@ def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
                 "direction": "undo",
                 "step": UNDO[0],
                 "probe": kept["probe"],
-                "pages": kept.get("pages", {}),
+                **{key: kept.get(key, {}) for key in SEEN_BEFORE},
                 "from": kept["release"],
                 "to": kept["to"],
                 "version": kept["version"],

@@ -25,6 +25,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _journal,
     _occ,
     _probe,
+    _probe_requests,
     _systemd,
     _upgrade,
     _upgrade_account,
@@ -738,6 +739,64 @@ def test_pages_are_opened_while_the_space_is_open_and_no_password_is_kept(
     assert "remembered" not in one.journal
     assert password not in json.dumps(one.journal)
     assert "/apps/deck/ answers 404 before the upgrade" in read(one.log_path)
+
+
+def test_what_programs_ask_for_is_noted_before_and_compared_after(settings, monkeypatch, database):
+    """The way there and the way back look at the same things, the restore point knows them."""
+    Site(monkeypatch)
+    monkeypatch.setattr(_occ, "Ready", Ready)
+    asked, kinds = {"deck: boards": [200, 2], "client: status.php": [200, 1]}, []
+
+    def ask(visit, wanted):
+        kinds.append((list(wanted), dict(visit.things)))
+        return asked
+
+    monkeypatch.setattr(_probe_requests, "ask", ask)
+    monkeypatch.setattr(_probe_requests, "things_of", lambda *_: {"link": "Ab3"})
+    monkeypatch.setattr(_probe_requests, "things_left", lambda *_: {})
+    one = with_secret(job(replace(settings, requests=["client", "deck", "talk"])))
+    _upgrade.prepare(one)
+    # Talk is off.
+    assert kinds == [(["client", "deck"], {"link": "Ab3"})]
+    assert one.journal["requests"] == asked
+    _upgrade.shut_gate(one)
+    asked = {**asked, "deck: boards": [500, 0]}
+    with pytest.raises(_probe.ProbeError, match="requests: deck: boards answers 500, 200 before"):
+        _upgrade.check(one)
+
+
+@pytest.mark.parametrize(
+    ("code", "problems", "said"),
+    [
+        (0, [], ""),
+        (1, ["files/default_quota: it is stored under one type"], "imposed settings: files/def"),
+        # It may have been so for years.
+        (1, ["mail/x: no reader gets it, its stored type is not"], ""),
+        (1, None, "occ archipel:check ended with 1: it broke"),
+    ],
+)
+def test_every_imposed_setting_is_read_back(settings, monkeypatch, code, problems, said):
+    modern(settings, "0.5.0")
+    applied = {"app_config": {"files": {"default_quota": "1 GB"}}}
+    monkeypatch.setattr(_installation, "told", lambda item, _node: {**item, "applied": applied})
+    monkeypatch.setattr(_upgrade, "probe", lambda *_: None)
+    printed = "" if problems is None else json.dumps({"problems": problems, "imposed": {}})
+    occ = Occ(code, printed)
+    monkeypatch.setattr(_occ, "run", occ)
+    if said:
+        with pytest.raises(UpgradeError, match=said):
+            _upgrade.check(job(settings))
+    else:
+        _upgrade.check(job(settings))
+    assert occ.calls == [("archipel:check", "--input={input}")]
+    assert json.loads(occ.options[0]["stdin"]) == applied
+
+
+def test_an_application_that_cannot_read_back_is_not_asked(settings, monkeypatch):
+    modern(settings, "0.4.0")
+    monkeypatch.setattr(_upgrade, "probe", lambda *_: None)
+    monkeypatch.setattr(_occ, "run", lambda *_, **__: pytest.fail("it knows no such command"))
+    _upgrade.check(job(settings))
 
 
 BEFORE = {"/apps/files/": 200, "/apps/deck/": 200, "/settings/user": 200, "/apps/notes/": 500}
