@@ -248,7 +248,7 @@ def things_left(
     execute: Callable[..., list[t.Any]], account: str, things: Mapping[str, str]
 ) -> dict[str, str]:
     """Return those of the things that nobody has removed before the space was closed."""
-    there = {
+    there: dict[str, Callable[[str], tuple[str, tuple[str, ...]]]] = {
         "link": lambda token: (LINK_THERE, (token,)),
         "room": lambda token: (ROOM_THERE, (token, account)),
     }
