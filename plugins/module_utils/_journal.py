@@ -107,9 +107,14 @@ def under_way(slug: str, folder: str = FOLDER) -> str:
     # What is done to a state that a restore has kept is asked for by these words.
     kept = {"putback": "back", "discard": "discard"}.get(verb)
     options = f" -e kept={kept} -e confirm={slug}" if kept else ""
+    undone = (
+        f", or have the state from before again with -e kept=back -e confirm={slug}"
+        if verb == "restore"
+        else ""
+    )
     return (
         f"a {verb} of it was interrupted at the step {journal['step']!r}: finish it with "
-        f"playbooks/{playbook}.yml -e only={slug}{options}"
+        f"playbooks/{playbook}.yml -e only={slug}{options}{undone}"
     )
 
 

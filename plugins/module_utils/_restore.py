@@ -23,6 +23,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _journal,
     _quotas,
     _restic,
+    _restore_contents,
     _standstill,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import quote
@@ -56,7 +57,7 @@ class Job:
     @property
     def stage(self) -> str:
         """Where the backup is unpacked: on the same file system, so that it can be renamed."""
-        return f"{self.settings.root}/.restore-{self.target}"
+        return stage_folder(self.settings, self.target)
 
     @property
     def unpacked(self) -> str:
@@ -84,6 +85,11 @@ class Job:
         return f"space_{self.target}"
 
 
+def stage_folder(settings: _backup.Settings, slug: str) -> str:
+    """Return where a space's backup is unpacked."""
+    return f"{settings.root}/.restore-{slug}"
+
+
 def kept_folder(settings: _backup.Settings, slug: str) -> str:
     """Return where a space's state from before a restore is kept."""
     return f"{settings.root}/{kept_name(slug)}"
@@ -105,41 +111,57 @@ def has_kept(settings: _backup.Settings, slug: str) -> bool:
 
 
 def fetch(job: Job) -> None:
-    """Unpack the backup beside the live space, and make sure that it is whole."""
+    """Unpack the backup beside the live space, and make sure that it is whole and one of ours."""
     remove(job.stage)
     os.mkdir(job.stage, 0o700)
-    repository = job.settings.repository
-    text = _restic.run(repository, "stats", "--json", "--mode=restore-size", job.snapshot)[1]
-    need = int(json.loads(text)["total_size"]) + _backup.ROOM
+    need = size(job) + _backup.ROOM
     free = shutil.disk_usage(job.settings.root).free
     if free < need:
         raise RestoreError(
             f"the backup needs {need >> 20} MB in {job.settings.root}, {free >> 20} MB are free: "
             "make room there, and run again. The space was not touched"
         )
-    _restic.run(repository, "restore", job.snapshot, f"--target={job.stage}", "--verify")
-    meta = describe(job)
-    found = hashlib.sha256()
-    with open(f"{job.staged}/{_backup.DUMP}", "rb") as file:
-        while chunk := file.read(1 << 20):
-            found.update(chunk)
-    if found.hexdigest() != meta["dump"]["sha256"]:
-        raise RestoreError(
-            f"backup {job.snapshot[:8]} is damaged: the checksum of its database is another one. "
-            "Take an earlier one with -e at=…, and run archipel-restic check. "
-            "The space was not touched"
-        )
+    _restic.run(
+        job.settings.repository, "restore", job.snapshot, f"--target={job.stage}", "--verify"
+    )
+    try:
+        _restore_contents.check(job.stage, job.unpacked, f"{job.staged}/{_backup.DUMP}")
+    except _restore_contents.ContentsError as error:
+        raise refused(job, str(error)) from error
+    if digest(f"{job.staged}/{_backup.DUMP}") != describe(job)["dump"]["sha256"]:
+        raise refused(job, "it is damaged, the checksum of its database is another one")
+
+
+def size(job: Job) -> int:
+    """Return how many bytes a backup is when it is unpacked."""
+    words = ("stats", "--json", "--mode=restore-size", job.snapshot)
+    said = _restic.run(job.settings.repository, *words)[1]
+    try:
+        return int(json.loads(said)["total_size"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RestoreError(f"restic stats answers without a total_size: {said[-300:]!r}") from error
+
+
+def digest(path: str) -> str:
+    """Return the SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def refused(job: Job, why: str) -> RestoreError:
+    """Return why a backup is not taken, and what to do. Pure."""
+    return RestoreError(
+        f"backup {job.snapshot[:8]}: {why}. Take an earlier one with -e at=…, and run "
+        "archipel-restic check. The space was not touched"
+    )
 
 
 def describe(job: Job) -> dict[str, t.Any]:
     """Return what a backup says of itself."""
     try:
-        with open(f"{job.staged}/{_backup.META}", encoding="utf-8") as file:
-            return dict(json.load(file))
-    except FileNotFoundError as error:
-        raise RestoreError(
-            f"backup {job.snapshot[:8]} holds no description of the space: it is not one of ours"
-        ) from error
+        return _restore_contents.description(f"{job.staged}/{_backup.META}", job.source)
+    except _restore_contents.ContentsError as error:
+        raise refused(job, str(error)) from error
 
 
 def stop(job: Job) -> None:
@@ -164,7 +186,10 @@ def load(job: Job) -> None:
     expected, found = describe(job)["tables"], _database.counts(job.server, job.database)
     if expected != found:
         wrong = sorted(n for n in {*expected, *found} if expected.get(n) != found.get(n))
-        raise RestoreError(f"the loaded database has other rows in: {', '.join(wrong[:5])}")
+        raise RestoreError(
+            f"the loaded database has other rows in: {', '.join(wrong[:5])}. Run again; "
+            f"{give_up(job.target)}"
+        )
     if job.source != job.target:
         rename_storages(job)
 
@@ -185,9 +210,7 @@ def rename_storages(job: Job) -> None:
 
 def place(job: Job) -> None:
     """Put the restored files where they belong. Can be repeated."""
-    managed = f"{job.unpacked}/config/{MANAGED}"
-    if os.path.lexists(managed):
-        os.unlink(managed)
+    remove(f"{job.unpacked}/config/{MANAGED}")
     # What the old space was told may not be what this one must be told.
     applied = f"{job.unpacked}/.applied"
     if job.source != job.target and os.path.lexists(applied):
@@ -198,7 +221,23 @@ def place(job: Job) -> None:
         if os.path.lexists(f"{job.unpacked}/{part}"):
             remove(f"{job.home}/{part}")
             os.rename(f"{job.unpacked}/{part}", f"{job.home}/{part}")
-    limit(f"{job.home}/data", pwd.getpwnam(f"space-{job.target}").pw_uid)
+    limit(f"{job.home}/data", number_of(job.target))
+
+
+def number_of(slug: str) -> int:
+    """Return the number of a space's user, which is that of its storage too.
+
+    Raises:
+        RestoreError: there is no such user.
+
+    """
+    try:
+        return pwd.getpwnam(f"space-{slug}").pw_uid
+    except KeyError as error:
+        raise RestoreError(
+            f"this machine has no user space-{slug}: playbooks/spaces.yml -e only={slug} makes it; "
+            "then run this again"
+        ) from error
 
 
 def limit(data: str, project: int) -> None:
@@ -209,7 +248,7 @@ def limit(data: str, project: int) -> None:
 
 def own(job: Job) -> None:
     """Give the restored files to the space's user, who may have another number today."""
-    number = pwd.getpwnam(f"space-{job.target}").pw_uid
+    number = number_of(job.target)
     for folder in ("config", "data"):
         base = f"{job.unpacked}/{folder}"
         for path, folders, files in os.walk(base):
@@ -245,6 +284,8 @@ STEPS: dict[str, t.Callable[[Job], None]] = {
 }
 # Up to here the live space is as it was.
 HARMLESS = ("fetch",)
+# Up to here, what still has its name is the state from before.
+UNTIL_ASIDE = ("stop", "aside")
 # These need the space at a standstill. A run that goes on after an interruption may find a
 # space that somebody has started meanwhile.
 AT_STANDSTILL = ("aside", "load", "place", "finish", "clear", "return")
@@ -299,10 +340,27 @@ def run(settings: _backup.Settings, source: str, target: str, at: str) -> list[s
             _journal.write(target, {**journal, "step": step})
             if step in AT_STANDSTILL:
                 _standstill.bring(target)
-            STEPS[step](job)
+            try:
+                STEPS[step](job)
+            except Exception:
+                # The space is as it was: what came to nothing is in nobody's way.
+                if step in HARMLESS:
+                    abandon(settings, target)
+                raise
             done.append(step)
         _journal.remove(target)
     return [f"restored from backup {job.snapshot[:8]} of {journal['at'][:16]} ({', '.join(done)})"]
+
+
+def abandon(settings: _backup.Settings, slug: str) -> None:
+    """Give a restore up that has not touched the space yet."""
+    remove(stage_folder(settings, slug))
+    _journal.remove(slug)
+
+
+def give_up(slug: str) -> str:
+    """Return how a restore that cannot be finished is undone. Pure."""
+    return f"if it cannot be finished, -e kept=back -e confirm={slug} returns what was there before"
 
 
 def discard(settings: _backup.Settings, slug: str) -> list[str]:
@@ -324,16 +382,17 @@ def discard(settings: _backup.Settings, slug: str) -> list[str]:
 
 
 def put_back(settings: _backup.Settings, slug: str) -> list[str]:
-    """Undo a restore: the kept state takes its place again. Can be repeated."""
+    """Undo a restore, also one that was cut short: the kept state takes its place again.
+
+    Can be repeated.
+    """
     with _journal.exclusive(f"life-{slug}"):
         journal = _journal.read(slug)
-        if journal and journal["verb"] != "putback":
-            raise RestoreError(_journal.under_way(slug))
-        if not journal and not has_kept(settings, slug):
-            raise RestoreError("no earlier state of it is kept")
-        step = journal["step"] if journal else "stop"
+        if journal and journal["verb"] == VERB and journal["step"] in HARMLESS:
+            abandon(settings, slug)
+            return ["the interrupted restore was given up: it had not touched the space yet"]
         names = list(BACK)
-        for one in names[names.index(step) :]:
+        for one in names[names.index(first_back(settings, slug, journal)) :]:
             _journal.write(slug, {"verb": "putback", "step": one})
             if one in AT_STANDSTILL:
                 _standstill.bring(slug)
@@ -341,6 +400,23 @@ def put_back(settings: _backup.Settings, slug: str) -> list[str]:
         _standstill.lift(slug)
         _journal.remove(slug)
     return ["the state from before the restore was put back"]
+
+
+def first_back(settings: _backup.Settings, slug: str, journal: t.Mapping[str, t.Any] | None) -> str:
+    """Return the step that the way back begins with.
+
+    Raises:
+        RestoreError: something else is under way, or there is nothing to put back.
+
+    """
+    if journal and journal["verb"] == VERB:
+        # Before all of it was moved aside, what has its name still is the state to return to.
+        return "return" if journal["step"] in UNTIL_ASIDE else "stop"
+    if journal and journal["verb"] != "putback":
+        raise RestoreError(_journal.under_way(slug))
+    if not journal and not has_kept(settings, slug):
+        raise RestoreError("no earlier state of it is kept")
+    return str(journal["step"]) if journal else "stop"
 
 
 def clear(settings: _backup.Settings, slug: str) -> None:
@@ -357,17 +433,19 @@ def clear(settings: _backup.Settings, slug: str) -> None:
 
 
 def return_kept(settings: _backup.Settings, slug: str) -> None:
-    """Give the kept state its names back."""
+    """Give the kept state its names back; what an interrupted restore unpacked goes."""
     kept, home = kept_folder(settings, slug), f"{settings.root}/{slug}"
     for part in _backup.PARTS:
         if os.path.lexists(f"{kept}/{part}"):
             remove(f"{home}/{part}")
             os.rename(f"{kept}/{part}", f"{home}/{part}")
-    limit(f"{home}/data", pwd.getpwnam(f"space-{slug}").pw_uid)
+    if os.path.isdir(f"{home}/data"):
+        limit(f"{home}/data", number_of(slug))
     server = _database.local(settings.socket)
     _database.move(server, KEPT_DATABASE + slug, f"space_{slug}")
     _database.drop(server, KEPT_DATABASE + slug)
     remove(kept)
+    remove(stage_folder(settings, slug))
 
 
 BACK: dict[str, t.Callable[[_backup.Settings, str], None]] = {

@@ -49,6 +49,8 @@ class World:
         self.moved: list[tuple[str, int]] = []
         self.said: list[str] = []
         self.left, self.done = -1, 0
+        # What the backup says of itself: empty for the truth, None for nothing at all.
+        self.meta: str | None = ""
         self.settings = _backup.Settings(
             environment="lab",
             node="node1",
@@ -134,7 +136,8 @@ def restic(world: World, *words: str) -> tuple[int, str, str]:
     (staged / _backup.DUMP).write_bytes(world.dump)
     digest = hashlib.sha256(world.dump).hexdigest()
     meta = {"dump": {"sha256": digest}, "tables": {"oc_new": 5}}
-    (staged / _backup.META).write_text(json.dumps(meta))
+    if world.meta is not None:
+        (staged / _backup.META).write_text(world.meta or json.dumps(meta))
     return 0, "", ""
 
 
@@ -232,6 +235,24 @@ def settled(world: World) -> None:
     assert not Path(world.settings.root, ".restore-amap").exists()
 
 
+def untouched(world: World) -> None:
+    """Nothing was changed, nothing is closed, and nothing is left over."""
+    settled(world)
+    assert world.state(world.home) == "old"
+    assert world.machine.running() == set(UNITS)
+    assert not world.kept.exists()
+    assert world.databases == {"space_amap": {"oc_old": 3}}
+
+
+def came_back(world: World) -> None:
+    """The state from before is there alone, and may be started."""
+    settled(world)
+    assert world.state(world.home) == "old"
+    assert world.machine.running() == set()
+    assert not world.kept.exists()
+    assert world.databases == {"space_amap": {"oc_old": 3}}
+
+
 def cut_short(world: World) -> None:
     """Between two runs nothing is lost, and somebody may have started the space again."""
     world.left = -1
@@ -289,14 +310,17 @@ def test_each_step_fails_once(world: World, monkeypatch, step: str):
     monkeypatch.setitem(_restore.STEPS, step, failing(_restore.STEPS[step]))
     with pytest.raises(OSError, match="the disk is gone"):
         restore(world)
-    journal = _journal.read("amap")
-    assert journal is not None
-    assert (journal["verb"], journal["step"]) == ("restore", step)
     world.nothing_lost()
     if step in _restore.HARMLESS:
-        assert world.state(world.home) == "old"
-        assert world.machine.running() == set(UNITS)
-    assert "playbooks/restore.yml -e only=amap" in _journal.under_way("amap")
+        # What was not touched is in nobody's way: tonight's backup of the space is made.
+        untouched(world)
+    else:
+        journal = _journal.read("amap")
+        assert journal is not None
+        assert (journal["verb"], journal["step"]) == ("restore", step)
+        said = _journal.under_way("amap")
+        assert "playbooks/restore.yml -e only=amap" in said
+        assert "-e kept=back -e confirm=amap" in said
     restore(world)
     restored(world)
     kept(world)
@@ -429,14 +453,156 @@ def test_nothing_is_put_back_under_a_running_space(world: World):
     kept(world)
 
 
-def test_a_damaged_backup_touches_nothing(world: World, monkeypatch):
-    world.dump = b"{}"
-    meta = {"dump": {"sha256": "0" * 64}, "tables": {}}
-    monkeypatch.setattr(_restore, "describe", lambda _job: meta)
-    with pytest.raises(_restore.RestoreError, match="is damaged"):
+@pytest.mark.parametrize("role", [True, False])
+def test_killed_anywhere_it_can_be_undone_and_that_killed_too(world: World, role: bool):
+    """A restore that cannot be finished is no dead end, wherever it stands."""
+    number, ended = 0, False
+    while not ended:
+        again(world)
+        world.left = number
+        try:
+            restore(world)
+            ended = True
+        except Killed:
+            cut_short(world)
+            journal = _journal.read("amap")
+            early = journal is not None and journal["step"] == "fetch"
+            if role and not early:
+                world.role()
+            world.left = number % 7
+            try:
+                _restore.put_back(world.settings, "amap")
+            except Killed:
+                cut_short(world)
+                _restore.put_back(world.settings, "amap")
+            world.left = -1
+            untouched(world) if early else came_back(world)
+            number += 1
+    assert number >= 15
+
+
+def test_a_database_that_never_loads_is_no_dead_end(world: World, monkeypatch):
+    def never(*_: Any) -> None:
+        raise _database.DatabaseError("the dump could not be loaded: Unknown collation")
+
+    monkeypatch.setattr(_database, "load", never)
+    for _ in range(2):
+        with pytest.raises(_database.DatabaseError, match="Unknown collation"):
+            restore(world)
+    with pytest.raises(_restore.RestoreError, match="interrupted"):
+        _restore.discard(world.settings, "amap")
+    _restore.put_back(world.settings, "amap")
+    came_back(world)
+
+
+def test_what_was_unpacked_is_gone_before_it_is_loaded(world: World, monkeypatch):
+    """Somebody has made room by hand: the state from before is still there to return to."""
+    monkeypatch.setitem(_restore.STEPS, "load", failing(_restore.load))
+    with pytest.raises(OSError, match="the disk is gone"):
         restore(world)
-    assert world.state(world.home) == "old"
-    assert world.machine.running() == set(UNITS)
+    shutil.rmtree(Path(world.settings.root, ".restore-amap"))
+    with pytest.raises(FileNotFoundError):
+        restore(world)
+    world.nothing_lost()
+    _restore.put_back(world.settings, "amap")
+    came_back(world)
+
+
+def test_a_space_that_was_gone_altogether_and_does_not_load(world: World, monkeypatch):
+    """Nothing was there before, nor is there afterwards; its backup is as it was."""
+    shutil.rmtree(world.home)
+    world.databases.clear()
+    monkeypatch.setitem(_restore.STEPS, "place", failing(_restore.place))
+    with pytest.raises(OSError, match="the disk is gone"):
+        restore(world)
+    _restore.put_back(world.settings, "amap")
+    settled(world)
+    assert not world.home.exists()
+    restore(world)
+    restored(world)
+
+
+@pytest.mark.parametrize("damage", ["checksum", "json", "list", "missing", "other", "tables"])
+def test_a_damaged_backup_touches_nothing(world: World, damage: str):
+    said = {
+        "checksum": "the checksum of its database",
+        "missing": "it is not one of ours",
+        "other": "it says that it is of 'velo', not of amap",
+    }.get(damage, "is damaged")
+    world.meta = {
+        "checksum": json.dumps({"dump": {"sha256": "0" * 64}, "tables": {}}),
+        "json": '{"dump": {',
+        "list": "[]",
+        "missing": None,
+        "other": json.dumps({"dump": {"sha256": "0"}, "tables": {}, "slug": "velo"}),
+        "tables": json.dumps({"dump": {"sha256": "0"}, "tables": {"oc_a": "many"}}),
+    }[damage]
+    with pytest.raises(_restore.RestoreError, match=said) as caught:
+        restore(world)
+    assert "Take an earlier one with -e at=…" in str(caught.value)
+    untouched(world)
+
+
+@pytest.mark.parametrize("said", ["", "[]", "{}", '{"total_size": "many"}'])
+def test_a_restic_that_does_not_say_how_large_it_is(world: World, monkeypatch, said: str):
+    monkeypatch.setattr(_restic, "run", lambda *_: (0, said, ""))
+    with pytest.raises(_restore.RestoreError, match="without a total_size"):
+        restore(world)
+    untouched(world)
+
+
+def test_a_link_in_place_of_the_data_is_not_followed(world: World):
+    """Else root would give another space's files, or the system's, to this one."""
+    others = world.tmp / "others"
+    (others / "deep").mkdir(parents=True)
+    shutil.rmtree(world.backup / "files/data")
+    (world.backup / "files/data").symlink_to(others)
+    with pytest.raises(_restore.RestoreError, match="data in it is not a folder"):
+        restore(world)
+    untouched(world)
+    assert (others / "deep").exists()
+
+
+def test_links_below_are_restored_and_not_followed(world: World, monkeypatch):
+    """A space may hold links; what they lead to is not the space's."""
+    others = world.tmp / "others"
+    others.mkdir()
+    (others / "secret").write_text("not the space's")
+    (world.backup / "files/data/camille/out").symlink_to(others)
+    (world.backup / "files/data/aside").symlink_to(others / "secret")
+    given: list[str] = []
+    tools = getattr(_restore, "os")  # noqa: B009
+    monkeypatch.setattr(tools, "lchown", lambda path, *_: given.append(os.path.realpath(path)))
+    job = _restore.Job(world.settings, "amap", "amap", ID)
+    os.makedirs(world.settings.root, exist_ok=True)
+    _restore.fetch(job)
+    given.clear()
+    monkeypatch.setattr(tools, "lchown", lambda path, *_: given.append(str(path)))
+    _restore.own(job)
+    assert [path for path in given if path.endswith(("/out", "/aside"))] != []
+    assert not [path for path in given if "secret" in path]
+    assert all(path.startswith(job.stage) for path in given)
+
+
+def test_a_folder_in_place_of_the_managed_configuration_goes(world: World):
+    managed = world.backup / "files/config/managed.config.php"
+    managed.unlink()
+    (managed / "deep").mkdir(parents=True)
+    restore(world)
+    restored(world)
+    kept(world)
+
+
+def test_a_machine_without_the_space_s_user_says_so(world: World, monkeypatch):
+    def nobody(_name: str) -> Any:
+        raise KeyError("getpwnam(): name not found")
+
+    monkeypatch.setattr("pwd.getpwnam", nobody)
+    with pytest.raises(
+        _restore.RestoreError, match=r"has no user space-amap: playbooks/spaces\.yml"
+    ):
+        restore(world)
+    world.nothing_lost()
 
 
 def test_a_backup_that_does_not_fit_touches_nothing(world: World, monkeypatch):
@@ -446,14 +612,14 @@ def test_a_backup_that_does_not_fit_touches_nothing(world: World, monkeypatch):
     monkeypatch.setattr(_restore, "shutil", tools)
     with pytest.raises(_restore.RestoreError, match="make room there, and run again"):
         restore(world)
-    assert world.state(world.home) == "old"
-    assert world.machine.running() == set(UNITS)
+    untouched(world)
 
 
 def test_rows_that_did_not_arrive_are_noticed(world: World):
     world.dump = json.dumps({"oc_new": 4}).encode()
-    with pytest.raises(_restore.RestoreError, match="other rows in: oc_new"):
+    with pytest.raises(_restore.RestoreError, match="other rows in: oc_new") as caught:
         restore(world)
+    assert "-e kept=back -e confirm=amap" in str(caught.value)
     world.nothing_lost()
     assert world.machine.running() == set()
 
