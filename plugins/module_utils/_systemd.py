@@ -46,6 +46,8 @@ DOOR = re.compile(r"space-php@.+\.socket")
 # Where the sockets are.
 DOORS = "/run/archipel/php"
 OWN_UNITS = ("space-", "archipel-")
+# Units of the distribution that the role spaces adds to.
+ADDED_TO = ("nftables.service",)
 RELOAD_STAMP = "/run/archipel/daemon-reload"
 RELOADED = "/run/archipel/reloaded"
 PATTERNS = (
@@ -366,9 +368,8 @@ def properties(units: t.Sequence[str], *names: str) -> dict[str, dict[str, str]]
 def daemon_reload(report: Report, *, check: bool) -> None:
     """Make systemd read unit files that changed since it last did."""
     started = moment(systemctl("show", "--timestamp=us+utc", "--property=UserspaceTimestamp"))
-    dropins = [
-        f"{UNITS}/{n}" for n in os.listdir(UNITS) if n.startswith(OWN_UNITS) and n.endswith(".d")
-    ]
+    ours = (*OWN_UNITS, *ADDED_TO)
+    dropins = [f"{UNITS}/{n}" for n in os.listdir(UNITS) if n.startswith(ours) and n.endswith(".d")]
     if max(newest([UNITS], OWN_UNITS), newest(dropins)) <= max(started, newest([RELOAD_STAMP])):
         return
     report.node_change("systemd: unit files read again")

@@ -9,8 +9,9 @@ private networks it reaches nothing else. Two filters of the kernel hold this: n
 unix user, with ports; and systemd's filters round the slices of the spaces, which know
 addresses only and hold where somebody empties the firewall.
 
-The role runs this, a timer does, and whatever changes the machine's resolv.conf. Nothing here
-is looked up per space by the kernel: each user's own address follows from its number.
+The role runs this, a timer does, and whatever changes the machine's resolv.conf. Debian's
+nftables.service, which empties everybody's firewall, does so for the firewall alone (--firewall).
+Nothing here is looked up per space by the kernel: each user's own address follows from its number.
 """
 
 from __future__ import annotations
@@ -211,6 +212,11 @@ def own_names(vhosts: t.Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
     return found
 
 
+def flat(own: t.Mapping[str, t.Mapping[str, t.Sequence[str]]]) -> list[str]:
+    """Return the names of all spaces."""
+    return [name for addresses in own.values() for names in addresses.values() for name in names]
+
+
 def hosts(own: t.Mapping[str, t.Sequence[str]], machine: str) -> str:
     """Return a space's file of hosts: itself, and what the machine's own file knows."""
     mine = {name for names in own.values() for name in names}
@@ -280,6 +286,23 @@ def resolve(config: Config, remembered: Resolved) -> dict[str, list[str]]:
     return found
 
 
+def names_of(config: Config, expected: t.Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
+    """Return slug → address → names, as the vhosts that are there, or will be, say."""
+    vhosts = {path.stem: read(path) for path in Path(config["vhosts"]).glob("*.conf")}
+    return own_names({**vhosts, **expected})
+
+
+def missing(tables: t.Mapping[str, str]) -> str:
+    """Return the tables that the firewall lacks, or has otherwise."""
+    known = run("nft", "list", "chains", "inet")
+    return "".join(text for mark, text in tables.items() if f"chain {mark} " not in known)
+
+
+def remember(config: Config) -> dict[str, list[str]]:
+    """Return host → addresses, as name servers said last."""
+    return dict(json.loads(read(Path(config["state"]) / "addresses.json") or "{}"))
+
+
 def differing_files(config: Config, resolv_conf: str, names: t.Mapping[str, t.Any]) -> Resolved:
     """Return the files of the sandboxes that are not as wanted: path → lines; none: too many."""
     folder, machine = Path(config["state"]) / "hosts", read(Path("/etc/hosts"))
@@ -325,31 +348,46 @@ def converge(
         expected: vhosts that are about to be written, slug → text, in place of those on disk.
 
     """
-    state = Path(config["state"])
-    memory = state / "addresses.json"
-    resolved = resolve(config, json.loads(read(memory) or "{}"))
+    remembered = remember(config)
+    resolved = resolve(config, remembered)
     resolv_conf = read(Path("/etc/resolv.conf"))
-    vhosts = {path.stem: read(path) for path in Path(config["vhosts"]).glob("*.conf")}
-    names = own_names({**vhosts, **(expected or {})})
-    every = [name for own in names.values() for listed in own.values() for name in listed]
+    names = names_of(config, expected or {})
+    every = flat(names)
     services = ports(config, resolved, nameservers(resolv_conf))
     wanted = allowed(config, services, every)
-    known = run("nft", "list", "chains", "inet")
-    tables = rulesets(config, services, every)
-    rules = "".join(text for mark, text in tables.items() if f"chain {mark} " not in known)
+    rules = missing(rulesets(config, services, every))
     files, slices = differing_files(config, resolv_conf, names), slices_differing(config, wanted)
     if not check:
         apply(files, rules, slices, wanted)
-        if resolved != json.loads(read(memory) or "{}"):
-            write(memory, json.dumps(resolved))
+        if resolved != remembered:
+            write(Path(config["state"]) / "addresses.json", json.dumps(resolved))
     return [*(["firewall"] if rules else []), *slices, *sorted(files)]
+
+
+def put_up_firewall(config: Config) -> list[str]:
+    """Fill a firewall that was emptied, with what was known last; return what that is.
+
+    Nobody is asked for addresses: at boot there is no network yet, and whoever reads the firewall
+    anew waits for this.
+    """
+    servers = nameservers(read(Path("/etc/resolv.conf")))
+    every = flat(names_of(config, {}))
+    rules = missing(rulesets(config, ports(config, remember(config), servers), every))
+    apply({}, rules, (), ())
+    return ["firewall"] if rules else []
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("configuration", type=Path)
-    parser.add_argument("--check", action="store_true", help="change nothing, only say")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="change nothing, only say")
+    how.add_argument(
+        "--firewall",
+        action="store_true",
+        help="fill a firewall that was emptied, without asking name servers; nothing else",
+    )
     parser.add_argument(
         "--expect",
         action="store_true",
@@ -358,7 +396,11 @@ def main() -> None:
     arguments = parser.parse_args()
     config = json.loads(arguments.configuration.read_text(encoding="utf-8"))
     expected = json.load(sys.stdin) if arguments.expect else None
-    for what in converge(config, check=arguments.check, expected=expected):
+    if arguments.firewall:
+        done = put_up_firewall(config)
+    else:
+        done = converge(config, check=arguments.check, expected=expected)
+    for what in done:
         print(what)
 
 

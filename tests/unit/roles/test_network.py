@@ -248,6 +248,26 @@ def test_an_emptied_firewall_is_filled_again(network, machine):
     assert "chain space" in machine.rules
 
 
+def test_an_emptied_firewall_is_filled_at_once_without_asking_anybody(
+    network, machine, monkeypatch
+):
+    """By Debian's nftables.service, which may run before there is a network."""
+    network.converge(machine.config, check=False)
+    before, slices = machine.rules, dict(machine.slices)
+    monkeypatch.setattr(network, "lookup", lambda _host: pytest.fail("asked"))
+    machine.rules = ""
+    assert network.put_up_firewall(machine.config) == ["firewall"]
+    assert (machine.rules, machine.slices) == (before, slices)
+    assert network.put_up_firewall(machine.config) == []
+
+
+def test_before_a_first_look_it_lets_through_what_is_known(network, machine):
+    assert network.put_up_firewall(machine.config) == ["firewall"]
+    assert "10.0.0.2" not in machine.rules
+    assert "chain space" in machine.rules
+    assert not machine.state.exists()
+
+
 def test_a_program_that_is_not_installed_is_said(network):
     with pytest.raises(
         SystemExit, match=r"^no-nft is not installed on this machine: run playbooks"

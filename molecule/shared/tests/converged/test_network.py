@@ -211,6 +211,31 @@ def test_the_slices_are_told_the_same_addresses(network: Network, scenario: Scen
 # --- It stays so ---------------------------------------------------------------------
 
 
+@pytest.fixture
+def debian_s_firewall(node: Host) -> Iterator[None]:
+    """It is off here, as Debian leaves it."""
+    yield
+    node.check_output("systemctl stop nftables.service")
+
+
+@pytest.mark.usefixtures("debian_s_firewall")
+@pytest.mark.parametrize("verb", ["start", "reload", "restart", "stop"])
+def test_what_holds_spaces_outlives_debian_s_firewall(network: Network, node: Host, verb: str):
+    """Each of them empties the whole firewall; nobody waits for the timer afterwards."""
+    before = node.check_output("nft list tables inet")
+    assert "archipel_spaces" in before
+    if verb != "start":
+        node.check_output("systemctl start nftables.service")
+    # So that the flush is known to have happened.
+    node.check_output("nft add table inet witness")
+    node.check_output("systemctl %s nftables.service", verb)
+    tables = node.check_output("nft list tables inet")
+    assert "witness" not in tables
+    assert set(before.splitlines()) <= set(tables.splitlines())
+    assert network.tcp(SLUG, "127.0.0.2", 22) in HELD
+    assert network.look() == []
+
+
 def test_an_emptied_firewall_is_filled_again_by_itself(network: Network, node: Host):
     node.check_output("nft flush ruleset")
     assert node.check_output("nft list tables") == ""
