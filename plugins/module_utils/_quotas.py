@@ -2,9 +2,13 @@
 # Copyright: The Archipel contributors
 """Bring the storage limits of all the spaces of a node to what the registry says.
 
-A space's data belong to a project of the file system, and the project has a limit. Two
-things make that hold: every file carries the project's number (new ones inherit it), and
-the number has a limit. Both are read first; what differs is planned by pure functions.
+What a space writes without bounds, its data and its temporary files, belongs to a project of
+the file system, and the project has a limit. Two things make that hold: every file carries the
+project's number (new ones inherit it), and the number has a limit. Both are read first; what
+differs is planned by pure functions.
+
+The trees of a space are marked one by one, and count together: its data first, which restores
+exchange as a whole, then the others.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
-# Beside a space's data while existing files get their project: a run that was cut short
+# Beside a space's trees while existing files get their project: a run that was cut short
 # must not be taken for one that finished.
 JOURNAL = ".tagging"
 PROJECTS = "/etc/projects"
@@ -37,20 +41,24 @@ class QuotaError(Exception):
 
 @dataclass(frozen=True)
 class State:
-    """What is there of one space: its data directory's project, and use and limits of the id."""
+    """What is there of one space: the projects of its trees, and use and limits of the id."""
 
-    tag: _quotactl.Tag
+    # In the order of the space's paths.
+    tags: tuple[_quotactl.Tag, ...]
     quota: _quotactl.Quota
     interrupted: bool = False
     # Paths that /etc/projects gives the same number to.
     claimed: tuple[str, ...] = ()
+    # Files and folders that carry the number in trees beside data without it; 0 if data have it.
+    counted: int = 0
 
 
 @dataclass(frozen=True)
 class Plan:
     """What one space needs."""
 
-    tag: bool = False
+    # The trees to mark.
+    tag: tuple[str, ...] = ()
     limit: bool = False
 
 
@@ -106,22 +114,24 @@ def check_collision(item: Item, state: State) -> None:
         QuotaError: it does.
 
     """
-    number, path = item["id"], item["path"]
-    foreign = [claim for claim in state.claimed if claim != path]
+    number, paths = item["id"], item["paths"]
+    foreign = [claim for claim in state.claimed if claim not in paths]
     if foreign:
         raise QuotaError(
             f"{PROJECTS} gives project {number} to {', '.join(foreign)}: remove that line, or the "
             "limit would count those files too"
         )
-    if state.tag.project not in (0, number):
+    for path, tag in zip(paths, state.tags, strict=True):
+        if tag.project not in (0, number):
+            raise QuotaError(
+                f"{path} carries project {tag.project}, not {number}: somebody else limits it. "
+                f"If nobody does, take it away: chattr -R -p 0 {path}"
+            )
+    elsewhere = state.quota.files - state.counted
+    if not state.tags[0].project and not state.interrupted and elsewhere > 0:
         raise QuotaError(
-            f"{path} carries project {state.tag.project}, not {number}: somebody else limits it. "
-            f"If nobody does, take it away: chattr -R -p 0 {path}"
-        )
-    if not state.tag.project and not state.interrupted and state.quota.files:
-        raise QuotaError(
-            f"project {number} already holds {state.quota.files} files outside {path}. Find them: "
-            f"find {os.path.dirname(os.path.dirname(path))} -xdev -type d -exec lsattr -pd {{}} + "
+            f"project {number} already holds {elsewhere} files outside {' and '.join(paths)}. Find "
+            f"them: find {os.path.dirname(home_of(item))} -xdev -type d -exec lsattr -pd {{}} + "
             f"| grep '^ *{number} '; give them back with chattr -R -p 0 DIRECTORY, or remove them"
         )
 
@@ -136,8 +146,10 @@ def plan(item: Item, state: State, *, verify: bool) -> Plan:
     check_collision(item, state)
     quota = state.quota
     limits = (quota.limit_bytes, quota.limit_files, quota.soft)
+    every, wanted = verify or state.interrupted, _quotactl.Tag(item["id"], inherit=True)
+    tags = zip(item["paths"], state.tags, strict=True)
     return Plan(
-        tag=verify or state.interrupted or state.tag != _quotactl.Tag(item["id"], inherit=True),
+        tag=tuple(path for path, tag in tags if every or tag != wanted),
         limit=limits != (item["bytes"], item["files"], False),
     )
 
@@ -179,7 +191,7 @@ def read_claims() -> dict[int, list[str]]:
 
 
 def refuse_mounts(path: str, mounts: t.Iterable[str]) -> None:
-    """Refuse mounts on or below a data directory: what is written there does not count. Pure.
+    """Refuse mounts on or below a space's tree: what is written there does not count. Pure.
 
     Raises:
         QuotaError: there is one.
@@ -193,53 +205,59 @@ def refuse_mounts(path: str, mounts: t.Iterable[str]) -> None:
         )
 
 
-def open_data(item: Item, device: int, stack: ExitStack) -> int:
-    """Open a space's data directory; neither it nor the space's folder may be a link.
+def open_tree(path: str, device: int, stack: ExitStack) -> int:
+    """Open a tree of a space; neither it nor the space's folder may be a link.
 
     Raises:
         QuotaError: it is a link, something else, or on another file system.
         FileNotFoundError: there is none.
 
     """
-    path = item["path"]
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         home = os.open(os.path.dirname(path), flags)
         stack.callback(os.close, home)
-        data = os.open(os.path.basename(path), flags, dir_fd=home)
-        stack.callback(os.close, data)
-    except FileNotFoundError:
-        raise
+        tree = os.open(os.path.basename(path), flags, dir_fd=home)
+        stack.callback(os.close, tree)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(error.errno, error.strerror, path) from error
     except OSError as error:
         raise QuotaError(
-            f"{path} or its folder is a link or no directory ({error.strerror}): data behind a "
-            "link are outside the limit. Move the data to where the link is, and run again"
+            f"{path} or its folder is a link or no directory ({error.strerror}): files behind a "
+            "link are outside the limit. Move them to where the link is, and run again"
         ) from error
-    if os.fstat(data).st_dev != device:
+    if os.fstat(tree).st_dev != device:
         raise QuotaError(
             f"{path} is on another file system than the spaces: its limit would hold nothing. Move "
-            "the data back"
+            "its files back"
         )
-    return data
+    return tree
 
 
 def read_state(item: Item, run: Run) -> State:
     """Read what is there of one space.
 
     Raises:
-        QuotaError: its data are not where a limit would hold.
+        QuotaError: its files are not where a limit would hold.
 
     """
-    refuse_mounts(item["path"], run.filesystem.mounts_below)
+    device = os.fstat(run.root).st_dev
     quota = _quotactl.read(run.root, item["id"])
-    taken = tuple(run.claimed.get(item["id"], ()))
+    tags, counted = [], 0
     with ExitStack() as stack:
-        try:
-            data = open_data(item, os.fstat(run.root).st_dev, stack)
-        except FileNotFoundError:
-            return State(_quotactl.Tag(0, inherit=False), quota, claimed=taken)
-        interrupted = os.path.lexists(journal_of(item))
-        return State(_quotactl.tag(data), quota, interrupted, taken)
+        for path in item["paths"]:
+            refuse_mounts(path, run.filesystem.mounts_below)
+            try:
+                tree = open_tree(path, device, stack)
+            except FileNotFoundError:
+                tags.append(_quotactl.Tag(0, inherit=False))
+                continue
+            tags.append(_quotactl.tag(tree))
+            if quota.files and not tags[0].project and tags[-1].project == item["id"]:
+                counted += carrying(tree, item["id"])
+    interrupted = os.path.lexists(journal_of(item))
+    taken = tuple(run.claimed.get(item["id"], ()))
+    return State(tuple(tags), quota, interrupted, taken, counted)
 
 
 @dataclass
@@ -248,6 +266,7 @@ class Walk:
 
     wrong: int = 0
     bytes: int = 0
+    right: int = 0
 
 
 def walk(directory: int, project: int, found: Walk, *, check: bool) -> None:
@@ -296,12 +315,20 @@ def visit(descriptor: int, wanted: _quotactl.Tag, found: Walk, *, check: bool) -
     """Mend the project of one open file or directory."""
     tag = _quotactl.tag(descriptor)
     if tag == wanted:
+        found.right += 1
         return
     found.wrong += 1
     if tag.project != wanted.project:
         found.bytes += os.fstat(descriptor).st_blocks * 512
     if not check:
         _quotactl.set_tag(descriptor, wanted)
+
+
+def carrying(directory: int, project: int) -> int:
+    """Return how many files and folders of an open tree carry a project."""
+    found = Walk()
+    walk(directory, project, found, check=True)
+    return found.right
 
 
 def move(path: str, project: int) -> None:
@@ -318,8 +345,8 @@ def move(path: str, project: int) -> None:
             walk(directory, project, Walk(), check=False)
 
 
-def tag_data(item: Item, device: int, *, check: bool) -> Walk:
-    """Mark a space's data, with a journal that survives an interruption.
+def tag_trees(item: Item, paths: t.Sequence[str], device: int, *, check: bool) -> Walk:
+    """Mark trees of a space, with a journal that survives an interruption.
 
     Raises:
         QuotaError: they are not where a limit would hold.
@@ -328,18 +355,20 @@ def tag_data(item: Item, device: int, *, check: bool) -> Walk:
     """
     found = Walk()
     with ExitStack() as stack:
-        try:
-            data = open_data(item, device, stack)
-        except FileNotFoundError:
-            if check:
-                return Walk(wrong=1)
-            raise
-        if not check and not is_empty(data):
-            begin(journal_of(item))
-        try:
-            walk(data, item["id"], found, check=check)
-        except RecursionError as error:
-            raise QuotaError(f"{item['path']}: folders are nested too deeply to mark") from error
+        for path in paths:
+            try:
+                tree = open_tree(path, device, stack)
+            except FileNotFoundError:
+                if not check:
+                    raise
+                found.wrong += 1
+                continue
+            if not check and not is_empty(tree):
+                begin(journal_of(item))
+            try:
+                walk(tree, item["id"], found, check=check)
+            except RecursionError as error:
+                raise QuotaError(f"{path}: folders are nested too deeply to mark") from error
         if not check:
             with suppress(FileNotFoundError):
                 os.unlink(journal_of(item))
@@ -352,9 +381,22 @@ def is_empty(directory: int) -> bool:
         return next(entries, None) is None
 
 
+def home_of(item: Item) -> str:
+    """Return a space's folder, which holds its trees. Pure."""
+    return os.path.dirname(item["paths"][0])
+
+
+def place_of(error: OSError, item: Item) -> str:
+    """Return what an error is about: one of the space's trees, or its folder. Pure.
+
+    Names of what people stored in there are theirs.
+    """
+    return str(error.filename) if error.filename in item["paths"] else home_of(item)
+
+
 def journal_of(item: Item) -> str:
-    """Return the path of a space's journal: outside its data, where its user cannot write."""
-    return f"{os.path.dirname(item['path'])}/{JOURNAL}"
+    """Return the path of a space's journal: outside its trees, where its user cannot write."""
+    return f"{home_of(item)}/{JOURNAL}"
 
 
 def begin(journal: str) -> None:
@@ -367,12 +409,12 @@ def begin(journal: str) -> None:
         os.close(descriptor)
 
 
-def mark(item: Item, run: Run, state: State, report: Report) -> int:
-    """Mark a space's data; return how many bytes a check run would have marked."""
-    found = tag_data(item, os.fstat(run.root).st_dev, check=run.check)
+def mark(item: Item, paths: t.Sequence[str], run: Run, state: State, report: Report) -> int:
+    """Mark trees of a space; return how many bytes a check run would have marked."""
+    found = tag_trees(item, paths, os.fstat(run.root).st_dev, check=run.check)
     if found.wrong or state.interrupted:
         report.change(
-            item["space"], f"data marked as project {item['id']}: {found.wrong} files and folders"
+            item["space"], f"marked as project {item['id']}: {found.wrong} files and folders"
         )
     return found.bytes if run.check else 0
 
@@ -388,8 +430,8 @@ def converge_space(item: Item, run: Run, report: Report) -> _quotactl.Quota:
     check_wanted(item, run.owners)
     state = read_state(item, run)
     steps = plan(item, state, verify=run.verify)
-    unmarked = mark(item, run, state, report) if steps.tag else 0
-    marked = steps.tag and not run.check
+    unmarked = mark(item, steps.tag, run, state, report) if steps.tag else 0
+    marked = bool(steps.tag) and not run.check
     quota = _quotactl.read(run.root, item["id"]) if marked else state.quota
     quota = replace(quota, used_bytes=quota.used_bytes + unmarked)
     refuse_over(item, quota, allow_over=run.allow_over or not steps.limit)
@@ -447,7 +489,7 @@ def converge(
                 report.fail(item["space"], str(error))
                 continue
             except OSError as error:
-                report.fail(item["space"], f"{item['path']}: {error.strerror}")
+                report.fail(item["space"], f"{place_of(error, item)}: {error.strerror}")
                 continue
             report.facts["usage"][item["space"]] = usage(quota)
             if is_over(item, quota):

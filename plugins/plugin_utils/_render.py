@@ -404,17 +404,18 @@ def quotas(spaces: t.Iterable[Space], settings: Settings) -> list[dict[str, t.An
     """Return the storage limits of the spaces that are present on the node.
 
     Files are limited with the bytes: an ext4 file system has a fixed number of them, and a
-    space could use them up, empty, and leave the others without any.
+    space could use them up, empty, and leave the others without any. What PHP keeps of uploads
+    in `tmp` counts like what is stored, and moves from there into `data` by its name alone.
     """
     wanted = []
     for space in spaces:
         if space["status"] in PRESENT:
-            limit = space["storage_gb"] * GIGABYTE
+            limit, base = space["storage_gb"] * GIGABYTE, home(space, settings)
             wanted.append(
                 {
                     "space": space["slug"],
                     "id": space["id"],
-                    "path": f"{home(space, settings)}/data",
+                    "paths": [f"{base}/data", f"{base}/tmp"],
                     "bytes": limit,
                     "files": limit // settings["quotas"]["bytes_per_file"],
                 }

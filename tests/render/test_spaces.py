@@ -408,7 +408,7 @@ class TestStorage:
             {
                 "space": "velo-ecole",
                 "id": 100003,
-                "path": "/srv/spaces/velo-ecole/data",
+                "paths": ["/srv/spaces/velo-ecole/data", "/srv/spaces/velo-ecole/tmp"],
                 "bytes": 42949672960,
                 "files": 2621440,
             }

@@ -45,6 +45,9 @@ def prepare() -> str:
             f"mount -t {kind} -o prjquota {device(kind)} {place}",
             f"mkdir -p {data}",
             f"fallocate -l 20M {data}/film",
+            # PHP was ended while it kept an upload.
+            f"mkdir -p {place}/{EARLIER}/tmp",
+            f"fallocate -l 5M {place}/{EARLIER}/tmp/phpUpload",
             f"ln -s /etc/passwd {data}/link",
             f"ln -s /etc {data}/folder",
             f"mkfifo {data}/pipe",

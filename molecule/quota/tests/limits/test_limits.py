@@ -41,7 +41,7 @@ print(json.dumps({"why": why, "written": written, "shown": shown}))
 """
 ESCAPE = """
 import subprocess
-home = f"/srv/spaces/{slug}/data"
+home = f"/srv/spaces/{slug}/{tree}"
 os.makedirs(f"{home}/own", exist_ok=True)
 open(f"{home}/own/file", "w").close()
 def change(path, project, inherit):
@@ -57,6 +57,23 @@ print(json.dumps({
     "chattr -p": chattr("-p", "0", f"{home}/own/file"),
     "chattr -P": chattr("-P", f"{home}/own"),
 }))
+"""
+# What PHP keeps of an upload until it is stored, and that it is stored by its name alone.
+KEEP = """
+kept, stored = f"/srv/spaces/{slug}/tmp/phpUpload", f"/srv/spaces/{slug}/data/upload"
+def left():
+    info = os.statvfs(f"/srv/spaces/{slug}/data")
+    return info.f_bavail * info.f_frsize
+def keep():
+    with open(kept, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+        os.fsync(file.fileno())
+before = left()
+answer = {"keep": attempt(keep), "taken": before - left()}
+if os.path.exists(kept):
+    answer |= {"store": attempt(os.rename, kept, stored), "stored": before - left()}
+    os.unlink(stored)
+print(json.dumps(answer))
 """
 FEWER = """
 with q.opened("/srv/spaces") as root:
@@ -76,19 +93,20 @@ print(json.dumps([made, why]))
 def test_files_of_earlier_days_count(limits: Limits):
     found = limits.programs.root(
         """
-old = f"/srv/spaces/{slug}/data/old"
-with q.opened(old) as descriptor:
-    folder, quota = q.tag(descriptor), q.read(descriptor, number)
-with open(f"{old}/film") as film:
-    tags = [folder.project, folder.inherit, q.tag(film.fileno()).project]
+tags, base = [], f"/srv/spaces/{slug}"
+for folder, name in ((f"{base}/data/old", "film"), (f"{base}/tmp", "phpUpload")):
+    with q.opened(folder) as descriptor, open(f"{folder}/{name}") as file:
+        tag, quota = q.tag(descriptor), q.read(descriptor, number)
+        tags.append([tag.project, tag.inherit, q.tag(file.fileno()).project])
 journal = os.path.exists(f"/srv/spaces/{slug}/.tagging")
 print(json.dumps({"tags": tags, "used": quota.used_bytes, "journal": journal}))
 """,
         slug=disks.EARLIER,
         number=limits.number(disks.EARLIER),
     )
-    assert found["tags"] == [limits.number(disks.EARLIER), True, limits.number(disks.EARLIER)]
-    assert found["used"] >= 20 * MIB
+    number = limits.number(disks.EARLIER)
+    assert found["tags"] == [[number, True, number]] * 2
+    assert found["used"] >= 25 * MIB
     assert not found["journal"]
 
 
@@ -108,6 +126,16 @@ class TestFull:
             assert size == GIB
             assert left < MIB
             assert files == GIB // 16384
+
+    def test_nothing_more_of_an_upload_is_kept_either(self, limits: Limits, filled: dict[str, Any]):
+        assert filled["why"]
+        assert limits.programs.inside(FULL, KEEP, size=32 * MIB)["keep"] == limits.refusal
+
+    def test_what_is_kept_of_an_upload_counts_and_is_stored_without_a_copy(self, limits: Limits):
+        done = limits.programs.inside(NEIGHBOUR, KEEP, size=64 * MIB)
+        assert (done["keep"], done["store"]) == ("", "")
+        assert 64 * MIB <= done["taken"] < 66 * MIB
+        assert 64 * MIB <= done["stored"] < 66 * MIB
 
     def test_the_neighbour_is_unaffected(self, limits: Limits, filled: dict[str, Any]):
         assert filled["why"]
@@ -141,17 +169,19 @@ print(json.dumps({"log": attempt(log), "session": attempt(session),
 
 
 class TestEscape:
-    def test_from_inside_its_sandbox_no_space_leaves_its_limit(self, limits: Limits):
+    @pytest.mark.parametrize("tree", ["data", "tmp"])
+    def test_from_inside_its_sandbox_no_space_leaves_its_limit(self, limits: Limits, tree: str):
         number = limits.number(NEIGHBOUR)
-        tried = limits.programs.inside(NEIGHBOUR, ESCAPE, number=number)
+        tried = limits.programs.inside(NEIGHBOUR, ESCAPE, number=number, tree=tree)
         assert {name: bool(error) for name, error in tried.items()} == dict.fromkeys(tried, True)
         assert tried["file to no project"] == "EINVAL"
         assert "Invalid argument" in tried["chattr -p"]
 
-    def test_it_is_the_sandbox_that_holds_it(self, limits: Limits):
+    @pytest.mark.parametrize("tree", ["data", "tmp"])
+    def test_it_is_the_sandbox_that_holds_it(self, limits: Limits, tree: str):
         """The same attempts succeed for the same user outside: the test above can fail."""
         number = limits.number(NEIGHBOUR)
-        tried = limits.programs.outside(NEIGHBOUR, ESCAPE, number=number)
+        tried = limits.programs.outside(NEIGHBOUR, ESCAPE, number=number, tree=tree)
         assert tried == dict.fromkeys(tried, "")
 
 
@@ -183,9 +213,7 @@ class TestChange:
 
     def test_what_escaped_is_brought_back(self, limits: Limits, changed: dict[str, Any]):
         number = limits.number(NEIGHBOUR)
-        assert changed["spaces"][NEIGHBOUR] == [
-            f"data marked as project {number}: 2 files and folders"
-        ]
+        assert changed["spaces"][NEIGHBOUR] == [f"marked as project {number}: 4 files and folders"]
 
     def test_others_are_left_alone(self, changed: dict[str, Any]):
         of_others = {k: v for k, v in changed["spaces"].items() if k not in (FULL, NEIGHBOUR)}

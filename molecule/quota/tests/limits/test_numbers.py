@@ -31,10 +31,11 @@ tarfile.open(fileobj=io.BytesIO(base64.b64decode(package))).extractall(place, fi
 sys.path.insert(0, place)
 from ansible_collections.archipel.spaces.plugins.module_utils import _quotas
 top = f"{root}/.many"
-wanted = [{"space": f"s{n}", "id": 200000 + n, "path": f"{top}/s{n}/data", "bytes": size,
-           "files": size // 16384} for n in range(1000)]
+wanted = [{"space": f"s{n}", "id": 200000 + n, "bytes": size, "files": size // 16384,
+           "paths": [f"{top}/s{n}/{tree}" for tree in ("data", "tmp")]} for n in range(1000)]
 for item in wanted:
-    os.makedirs(item["path"])
+    for path in item["paths"]:
+        os.makedirs(path)
 ids, seconds, changed = [item["id"] for item in wanted], [], []
 for grow in (0, *(0, 1 << 30) * trials):
     for item in wanted:

@@ -33,20 +33,22 @@ with q.opened(place) as root:
     assert found["limits"] == wanted
 
 
-def test_a_write_beyond_the_limit_is_refused(scenario: Scenario, programs: Programs):
+@pytest.mark.parametrize("tree", ["data", "tmp"])
+def test_a_write_beyond_the_limit_is_refused(scenario: Scenario, programs: Programs, tree: str):
     limit = scenario.spaces[FULL]["storage_gb"] * GIB
     done = programs.inside(
         FULL,
         """
 # Something is there already: as much as the limit is too much.
-path = f"/srv/spaces/{slug}/data/after-reboot"
+path = f"/srv/spaces/{slug}/{tree}/after-reboot"
 with open(path, "wb") as file:
     why = attempt(os.posix_fallocate, file.fileno(), 0, limit)
 os.unlink(path)
-info = os.statvfs(f"/srv/spaces/{slug}/data")
+info = os.statvfs(f"/srv/spaces/{slug}/{tree}")
 print(json.dumps([why, info.f_blocks * info.f_frsize]))
 """,
         limit=limit,
+        tree=tree,
     )
     assert done == ["EDQUOT", limit]
 

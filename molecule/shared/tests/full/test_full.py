@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 from testinfra.host import Host
 
-from tests.support.full import MEMBER, MIB, SIZE, Full, small
+from tests.support.full import MEMBER, MIB, MIDWAY, SIZE, Full, small
 from tests.support.scenario import Scenario
 
 SLUG = "repair-cafe-brest"
@@ -38,10 +38,21 @@ def test_clients_are_told_what_is_left_for_the_whole_space(full: Full):
     assert 30 * MIB < full.free() < SIZE
 
 
-def test_what_just_fits_is_taken_and_what_does_not_is_refused_beforehand(full: Full):
+def test_what_fits_but_once_leaves_nothing_behind(node: Host, full: Full):
+    """PHP's copy and the stored one count alike: it shows only when most of it is there."""
     left = full.free()
-    assert full.put("fits", left - 2 * MIB) == 201
-    assert full.put("does-not", 4 * MIB) == 507
+    assert full.put("once", left - 2 * MIB) in MIDWAY
+    assert full.dav("GET", "once").status == 404
+    # As PHP calls what it keeps; Nextcloud has a file of its own there.
+    assert node.check_output("find %s -name 'php*'", f"/srv/spaces/{SLUG}/tmp") == ""
+    assert full.free() >= left - MIB
+
+
+def test_what_just_fits_is_taken_and_what_does_not_is_refused_beforehand(full: Full):
+    # While it is stored, PHP has it a second time.
+    fits = full.free() // 2 - MIB
+    assert full.put("fits", fits) == 201
+    assert full.put("does-not", fits + 4 * MIB) == 507
     assert full.dav("GET", "does-not").status == 404
     assert full.dav("DELETE", "fits").status == 204
 

@@ -104,8 +104,14 @@ final class Dav
         $from = fopen('php://input', 'r');
         $to = @fopen($part, 'w');
         $written = $to === false ? false : @stream_copy_to_stream($from, $to);
-        $complete = $written !== false && $written === (int)($_SERVER['CONTENT_LENGTH'] ?? $written) && @fclose($to);
-        if (!$complete || !rename($part, $disk)) {
+        $stored = $written !== false && @fclose($to);
+        $expected = (int)($_SERVER['CONTENT_LENGTH'] ?? $written);
+        if ($stored && $written !== $expected) {
+            // PHP had no room for what it read, or the line broke.
+            @unlink($part);
+            throw new HttpError(400, 'BadRequest', "Expected filesize of $expected bytes but read $written bytes");
+        }
+        if (!$stored || !rename($part, $disk)) {
             @unlink($part);
             throw new HttpError(500, 'Exception', 'Error while copying file to target location');
         }

@@ -22,6 +22,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 
 GIB = 1 << 30
 ID = 70003
+TREES = ("data", "tmp")
 
 
 @dataclass
@@ -74,7 +75,8 @@ def kernel(monkeypatch) -> Kernel:
 def node(tmp_path, monkeypatch) -> Path:
     """The folder of the spaces, on an ext4 that keeps limits, with one space."""
     root = tmp_path / "spaces"
-    (root / "velo-ecole/data").mkdir(parents=True)
+    for tree in TREES:
+        (root / "velo-ecole" / tree).mkdir(parents=True)
     found = _filesystem.Filesystem(str(root), "/", "ext4", "/dev/vdb", True, True)
     monkeypatch.setattr(_filesystem, "find", lambda _root: found)
     return root
@@ -82,8 +84,14 @@ def node(tmp_path, monkeypatch) -> Path:
 
 def item(node: Path, slug="velo-ecole", number=ID, storage_gb=40):
     limit = storage_gb * GIB
-    path = str(node / slug / "data")
-    return {"space": slug, "id": number, "path": path, "bytes": limit, "files": limit // 16384}
+    paths = [str(node / slug / tree) for tree in TREES]
+    return {"space": slug, "id": number, "paths": paths, "bytes": limit, "files": limit // 16384}
+
+
+def make(node: Path, slug: str) -> None:
+    """Make the trees of one more space."""
+    for tree in TREES:
+        (node / slug / tree).mkdir(parents=True)
 
 
 def converge(node, *wanted, check=False, backend="auto", **options):
@@ -96,11 +104,12 @@ def test_a_new_space_gets_its_project_and_its_limit(kernel, node):
     report = converge(node, item(node))
     assert report.changes == {
         "velo-ecole": [
-            "data marked as project 70003: 1 files and folders",
+            "marked as project 70003: 2 files and folders",
             "storage none, any number of files → 40 GB, 2621440 files",
         ]
     }
-    assert kernel.tag_of(node / "velo-ecole/data") == _quotactl.Tag(ID, inherit=True)
+    for tree in TREES:
+        assert kernel.tag_of(node / "velo-ecole" / tree) == _quotactl.Tag(ID, inherit=True)
     assert kernel.limits == {ID: (40 * GIB, 2621440)}
     assert report.failures == {}
 
@@ -135,7 +144,7 @@ def test_a_check_run_says_what_a_real_run_does(kernel, node, existing):
 def test_a_check_run_is_ahead_of_the_directories(kernel, node):
     wanted = item(node, "not-yet")
     foreseen = converge(node, wanted, check=True)
-    (node / "not-yet/data").mkdir(parents=True)
+    make(node, "not-yet")
     done = converge(node, wanted)
     assert foreseen.changes == done.changes
     assert done.changes["not-yet"]
@@ -179,9 +188,7 @@ class TestExistingData:
         kernel.tags[letter.stat().st_ino] = _quotactl.Tag(5, inherit=False)
         assert converge(node, item(node)).changes == {}
         report = converge(node, item(node), verify=True)
-        assert report.changes == {
-            "velo-ecole": ["data marked as project 70003: 1 files and folders"]
-        }
+        assert report.changes == {"velo-ecole": ["marked as project 70003: 1 files and folders"]}
         assert kernel.tag_of(letter).project == ID
         assert converge(node, item(node), verify=True).changes == {}
 
@@ -210,7 +217,7 @@ class TestExistingData:
         foreseen = converge(node, item(node), check=True)
         report = converge(node, item(node))
         assert foreseen.changes == report.changes
-        assert report.changes["velo-ecole"] == ["data marked as project 70003: 0 files and folders"]
+        assert report.changes["velo-ecole"] == ["marked as project 70003: 0 files and folders"]
         assert converge(node, item(node)).changes == {}
 
     def test_a_journal_beside_empty_data_is_cleared_too(self, kernel, node):
@@ -228,6 +235,73 @@ class TestExistingData:
         assert "nested too deeply" in report.failures["velo-ecole"]
 
 
+class TestTemporaryFiles:
+    """Nodes of earlier days limit the data alone: one run puts that right, and moves nothing."""
+
+    @pytest.fixture
+    def earlier(self, kernel, node, monkeypatch):
+        home = node / "velo-ecole"
+        (home / "data/letter.txt").write_text("x")
+        converge(node, {**item(node), "paths": [f"{home}/data"]})
+        (home / "tmp/phpAbc").write_text("half an upload")
+        kernel.calls.clear()
+        return home
+
+    def test_they_are_marked_beside_data_that_are(self, kernel, node, earlier):
+        foreseen = converge(node, item(node), check=True)
+        report = converge(node, item(node))
+        assert foreseen.changes == report.changes
+        assert report.changes == {"velo-ecole": ["marked as project 70003: 2 files and folders"]}
+        assert kernel.tag_of(earlier / "tmp") == _quotactl.Tag(ID, inherit=True)
+        assert kernel.tag_of(earlier / "tmp/phpAbc").project == ID
+        assert not (earlier / ".tagging").exists()
+        assert converge(node, item(node)).changes == {}
+
+    def test_data_that_are_right_are_not_walked_again(self, kernel, node, earlier):
+        letter = (earlier / "data/letter.txt").stat().st_ino
+        kernel.tags[letter] = _quotactl.Tag(5, inherit=False)
+        converge(node, item(node))
+        assert kernel.tags[letter].project == 5
+
+    def test_one_that_vanishes_meanwhile_stops_nothing(self, kernel, node, earlier, monkeypatch):
+        real = os.scandir
+
+        def scandir(directory):
+            entries = real(directory)
+            (earlier / "tmp/phpAbc").unlink(missing_ok=True)
+            return entries
+
+        monkeypatch.setattr(os, "scandir", scandir)
+        assert converge(node, item(node)).failures == {}
+
+    def test_a_run_cut_short_between_the_trees_is_taken_up_again(
+        self, kernel, node, earlier, monkeypatch
+    ):
+        whole = _quotactl.set_tag
+
+        def cut_short(descriptor, wanted):
+            if kernel.calls:
+                raise OSError(5, "Input/output error")
+            whole(descriptor, wanted)
+
+        monkeypatch.setattr(_quotactl, "set_tag", cut_short)
+        assert "Input/output error" in converge(node, item(node)).failures["velo-ecole"]
+        # The folder has its project, what is in it does not: the journal alone tells.
+        assert kernel.tag_of(earlier / "tmp").project == ID
+        assert kernel.tag_of(earlier / "tmp/phpAbc").project == 0
+        monkeypatch.setattr(_quotactl, "set_tag", whole)
+        assert converge(node, item(node)).failures == {}
+        assert kernel.tag_of(earlier / "tmp/phpAbc").project == ID
+
+    def test_marked_before_data_that_a_restore_put_there(self, kernel, node, earlier):
+        """A restore marks what it puts there; where it was cut short the next run does."""
+        converge(node, item(node))
+        _quotas.move(str(earlier / "data"), 0)
+        report = converge(node, item(node))
+        assert report.failures == {}
+        assert kernel.tag_of(earlier / "data/letter.txt").project == ID
+
+
 class TestOver:
     @pytest.fixture
     def full(self, kernel, node):
@@ -239,7 +313,7 @@ class TestOver:
     def test_a_limit_below_the_use_is_refused_for_that_space(self, kernel, full, check):
         report = converge(full, item(full, storage_gb=20), check=check)
         why = report.failures["velo-ecole"]
-        assert why.startswith("uses 30 GB in 101 files; its limit would be 20 GB")
+        assert why.startswith("uses 30 GB in 102 files; its limit would be 20 GB")
         assert "-e allow_over=true" in why
         assert kernel.limits == {ID: (40 * GIB, 2621440)}
         assert report.changes == {}
@@ -267,7 +341,7 @@ class TestOver:
             "velo-ecole": {
                 "used_bytes": 30 * GIB,
                 "limit_bytes": 40 * GIB,
-                "files": 101,
+                "files": 102,
                 "limit_files": 2621440,
             }
         }
@@ -281,7 +355,7 @@ class TestRefused:
         assert (kernel.calls, kernel.limits) == ([], {})
 
     def test_an_id_that_two_spaces_have(self, kernel, node):
-        (node / "amap/data").mkdir(parents=True)
+        make(node, "amap")
         report = converge(node, item(node), item(node, "amap"))
         assert set(report.failures) == {"velo-ecole", "amap"}
         assert "id 70003 is given to 2 spaces" in report.failures["amap"]
@@ -293,21 +367,34 @@ class TestRefused:
         assert "project 70003 already holds 1 files outside" in report.failures["velo-ecole"]
         assert kernel.calls == []
 
+    def test_an_id_that_data_moved_away_by_hand_carry(self, kernel, node):
+        """Its temporary files alone carry it where it belongs: they explain nothing of the use."""
+        home = node / "velo-ecole"
+        (home / "data/film.mkv").write_text("x")
+        converge(node, item(node))
+        (home / "data").rename(home / "data.old")
+        (home / "data").mkdir()
+        report = converge(node, item(node))
+        why = report.failures["velo-ecole"]
+        assert why.startswith(f"project 70003 already holds 2 files outside {home}/data and {home}")
+        assert kernel.tag_of(home / "data").project == 0
+
     def test_an_id_that_another_directory_claims(self, kernel, node, monkeypatch):
         monkeypatch.setattr(_quotas, "read_claims", lambda: {ID: ["/srv/builds"]})
         report = converge(node, item(node))
         assert "/etc/projects gives project 70003 to /srv/builds" in report.failures["velo-ecole"]
         assert kernel.calls == []
 
-    def test_data_that_somebody_else_limits(self, kernel, node):
-        data = node / "velo-ecole/data"
-        kernel.tags[data.stat().st_ino] = _quotactl.Tag(42, inherit=True)
+    @pytest.mark.parametrize("tree", TREES)
+    def test_what_somebody_else_limits(self, kernel, node, tree):
+        folder = node / "velo-ecole" / tree
+        kernel.tags[folder.stat().st_ino] = _quotactl.Tag(42, inherit=True)
         report = converge(node, item(node))
         assert "carries project 42, not 70003" in report.failures["velo-ecole"]
         assert kernel.calls == []
 
-    @pytest.mark.parametrize("linked", ["velo-ecole/data", "velo-ecole"])
-    def test_data_behind_a_link(self, kernel, node, tmp_path, linked):
+    @pytest.mark.parametrize("linked", ["velo-ecole/data", "velo-ecole/tmp", "velo-ecole"])
+    def test_files_behind_a_link(self, kernel, node, tmp_path, linked):
         away = tmp_path / "away"
         (node / linked).rename(away)
         (node / linked).symlink_to(away)
@@ -315,18 +402,19 @@ class TestRefused:
         assert "is a link or no directory" in report.failures["velo-ecole"]
         assert (kernel.calls, kernel.limits) == ([], {})
 
-    def test_a_file_in_the_place_of_data(self, kernel, node):
-        (node / "velo-ecole/data").rmdir()
-        (node / "velo-ecole/data").write_text("x")
+    @pytest.mark.parametrize("tree", TREES)
+    def test_a_file_in_the_place_of_a_folder(self, kernel, node, tree):
+        (node / "velo-ecole" / tree).rmdir()
+        (node / "velo-ecole" / tree).write_text("x")
         assert "no directory" in converge(node, item(node)).failures["velo-ecole"]
 
-    @pytest.mark.parametrize("below", ["", "/alice/files/music"])
-    def test_a_file_system_mounted_over_or_in_the_data(self, kernel, node, monkeypatch, below):
-        data = f"{node}/velo-ecole/data"
-        found = replace(_filesystem.find(""), mounts_below=(f"{data}{below}", f"{node}/other/data"))
+    @pytest.mark.parametrize("below", ["data", "data/alice/files/music", "tmp", "tmp/deep"])
+    def test_a_file_system_mounted_over_or_in_a_tree(self, kernel, node, monkeypatch, below):
+        mount = f"{node}/velo-ecole/{below}"
+        found = replace(_filesystem.find(""), mounts_below=(mount, f"{node}/other/data"))
         monkeypatch.setattr(_filesystem, "find", lambda _root: found)
         report = converge(node, item(node))
-        assert report.failures["velo-ecole"].startswith(f"{data}{below}: another file system")
+        assert report.failures["velo-ecole"].startswith(f"{mount}: another file system")
         assert (kernel.calls, kernel.limits) == ([], {})
 
     def test_data_on_another_device(self, kernel, node, monkeypatch):
@@ -343,10 +431,10 @@ class TestRefused:
         assert "is on another file system than the spaces" in report.failures["velo-ecole"]
 
     def test_one_that_fails_does_not_stop_the_others(self, kernel, node):
-        (node / "amap/data").mkdir(parents=True)
+        make(node, "amap")
         kernel.refuses.add(ID)
         report = converge(node, item(node), item(node, "amap", ID + 1))
-        assert report.failures == {"velo-ecole": f"{node}/velo-ecole/data: Input/output error"}
+        assert report.failures == {"velo-ecole": f"{node}/velo-ecole: Input/output error"}
         assert kernel.limits == {ID + 1: (40 * GIB, 2621440)}
 
 
