@@ -52,7 +52,7 @@ scenario-names:
 	@echo $(OTHERS)
 
 .PHONY: check
-check: lint types unit syntax docs artefact ## Everything that needs no machine (about a minute)
+check: lint types unit php syntax docs artefact ## Everything that needs no machine (about a minute)
 
 .PHONY: molecule
 molecule: host venv ## Run scenarios on machines of their own: make molecule SCENARIO=bookworm
@@ -92,6 +92,15 @@ types: venv ## Python types
 .PHONY: unit
 unit: venv ## Unit, render and policy tests
 	python -m pytest --numprocesses auto tests/unit tests/render tests/policy </dev/null
+
+.PHONY: php
+php: venv ## PHP of the application: syntax, PHPUnit, Nextcloud's coding standard
+	@tools/host-packages php-cli php-mbstring php-psr-log php-symfony-console php-xml phpunit
+	@tools/check-php
+
+.PHONY: php-stubs
+php-stubs: ## Compare what PHP tests take for Nextcloud with a release: make php-stubs TREE=/srv/nextcloud/releases/33.0.3
+	php tests/php/agree.php "$(TREE)"
 
 .PHONY: syntax
 syntax: venv ## Syntax of every playbook

@@ -20,8 +20,10 @@ return static function (Server $server, Web $web, string $path): array {
             VALUES (0, ?, ?, ?, 0, 0, ?)', [$path, md5($path), basename($path), 'document']);
         $file = (int)$database->value('SELECT fileid FROM *PREFIX*filecache WHERE storage = 0 AND path_hash = ?', [md5($path)]);
         $token = bin2hex(random_bytes(16));
-        $database->run('INSERT INTO *PREFIX*richdocuments_wopi (fileid, token, canwrite, expiry) VALUES (?, ?, 1, ?)',
-            [$file, $token, time() + (int)$setting('token_ttl')]);
+        $database->run(
+            'INSERT INTO *PREFIX*richdocuments_wopi (fileid, token, canwrite, expiry) VALUES (?, ?, 1, ?)',
+            [$file, $token, time() + (int)$setting('token_ttl')],
+        );
         $discovery = (string)@file_get_contents($setting('wopi_url') . '/hosting/discovery');
         preg_match('/urlsrc="([^"]+)"/', $discovery, $found);
         return ['urlsrc' => $found[1] ?? null, 'fileid' => $file, 'access_token' => $token];
@@ -33,8 +35,10 @@ return static function (Server $server, Web $web, string $path): array {
     if (!in_array($_SERVER['REMOTE_ADDR'], $from, true)) {
         throw new HttpError(403, 'Forbidden', 'WOPI request denied');
     }
-    $known = $database->value('SELECT fileid FROM *PREFIX*richdocuments_wopi WHERE token = ? AND expiry > ?',
-        [(string)($_GET['access_token'] ?? ''), time()]);
+    $known = $database->value(
+        'SELECT fileid FROM *PREFIX*richdocuments_wopi WHERE token = ? AND expiry > ?',
+        [(string)($_GET['access_token'] ?? ''), time()],
+    );
     if ($known !== $found[1]) {
         throw new HttpError(403, 'Forbidden', 'Unknown token');
     }

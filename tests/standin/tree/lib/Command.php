@@ -40,7 +40,7 @@ abstract class Command
     {
         return match ($type) {
             '', 'string' => $value,
-            'integer', 'int' => is_numeric($value) ? (int)$value : throw new HintException("Non-numeric value specified"),
+            'integer', 'int' => is_numeric($value) ? (int)$value : throw new HintException('Non-numeric value specified'),
             'double', 'float' => (float)$value,
             'boolean', 'bool' => in_array(strtolower($value), ['true', '1', 'yes', 'on'], true),
             'null' => null,

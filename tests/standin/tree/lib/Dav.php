@@ -289,7 +289,7 @@ final class Dav
     {
         $parent = dirname($path) === '.' ? '' : dirname($path);
         if (!$this->files->isFolder($parent)) {
-            throw new HttpError(409, 'Conflict', "Files cannot be created in non-existent collections");
+            throw new HttpError(409, 'Conflict', 'Files cannot be created in non-existent collections');
         }
     }
 

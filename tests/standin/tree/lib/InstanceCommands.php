@@ -114,7 +114,7 @@ final class InstanceCommands extends Command
     /** What went wrong is in the middle of what is said; the bars of the steps before are said apart, and last. */
     private function upgradeFailed(string $app): int
     {
-        $bar = "    0/0 [>---------------------------]   0%";
+        $bar = '    0/0 [>---------------------------]   0%';
         fwrite(STDERR, "\nStarting ...\n$bar Starting ...\n$bar\n");
         $this->say("Exception: Could not update app \"$app\"");
         $this->say('Update failed');

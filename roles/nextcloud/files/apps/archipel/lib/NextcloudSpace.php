@@ -9,8 +9,8 @@ namespace OCA\Archipel;
 
 use OC\AppConfig;
 use OC\Installer;
-use OCA\Archipel\Converge\Administrator;
 use OCA\Archipel\BackgroundJob\SwitchOffice;
+use OCA\Archipel\Converge\Administrator;
 use OCA\Archipel\Converge\Converger;
 use OCA\Archipel\Converge\Invitation;
 use OCA\Archipel\Converge\Office;
@@ -19,8 +19,8 @@ use OCA\Settings\Service\AuthorizedGroupService;
 use OCA\Theming\ImageManager;
 use OCA\Theming\ThemingDefaults;
 use OCP\App\IAppManager;
-use OCP\DB\QueryBuilder\IQueryBuilder;
 use OCP\BackgroundJob\IJobList;
+use OCP\DB\QueryBuilder\IQueryBuilder;
 use OCP\Defaults;
 use OCP\Exceptions\AppConfigTypeConflictException;
 use OCP\Exceptions\AppConfigUnknownKeyException;
@@ -42,7 +42,12 @@ use OCP\Security\VerificationToken\IVerificationToken;
 use OCP\Server;
 use OCP\Settings\IDelegatedSettings;
 
-/** A space as Nextcloud 29 to 35 know it. The only class that speaks to Nextcloud. */
+/**
+ * A space as Nextcloud 29 to 35 know it.
+ *
+ * The only class that uses what is the server's own (OC) or another application's: what else in
+ * here speaks to Nextcloud uses its public interfaces (OCP), which do not change between releases.
+ */
 final class NextcloudSpace implements Space
 {
     public function __construct(

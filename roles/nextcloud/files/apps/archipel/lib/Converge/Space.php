@@ -10,8 +10,8 @@ namespace OCA\Archipel\Converge;
 /**
  * The few things that converging needs of a Nextcloud.
  *
- * Everything that touches Nextcloud's own interfaces is behind this one, so that
- * releases may differ in a single class and the rest is tested without a server.
+ * This folder knows Nextcloud through this interface alone, so that what is decided is
+ * tested without a server, and releases may differ in the one class behind it.
  */
 interface Space
 {

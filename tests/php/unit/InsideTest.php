@@ -1,0 +1,250 @@
+<?php
+
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Copyright: The Archipel contributors
+
+declare(strict_types=1);
+
+namespace OCA\Archipel\Tests;
+
+use OCA\Archipel\AppInfo\Application;
+use OCA\Archipel\BackgroundJob\SwitchOffice;
+use OCA\Archipel\BackgroundJob\WarnWhenFull;
+use OCA\Archipel\Controller\OfficeApiController;
+use OCA\Archipel\Controller\OfficeController;
+use OCA\Archipel\Listener\Administrators;
+use OCA\Archipel\Listener\HoldAccountLimit;
+use OCA\Archipel\Notification\Letter;
+use OCA\Archipel\Notification\Notifier;
+use OCA\Archipel\Page\OfficeChoice;
+use OCA\Archipel\Page\Overview;
+use OCA\Archipel\Page\Size;
+use OCA\Archipel\Settings\MySpace;
+use OCP\AppFramework\Bootstrap\IRegistrationContext;
+use OCP\AppFramework\OCS\OCSForbiddenException;
+use OCP\AppFramework\Utility\ITimeFactory;
+use OCP\Defaults;
+use OCP\EventDispatcher\Event;
+use OCP\Group\Events\UserAddedEvent;
+use OCP\Group\Events\UserRemovedEvent;
+use OCP\IAppConfig;
+use OCP\IRequest;
+use OCP\IURLGenerator;
+use OCP\Mail\IEMailTemplate;
+use OCP\Mail\IMessage;
+use OCP\Notification\IManager;
+use OCP\Notification\INotification;
+use OCP\User\Events\UserChangedEvent;
+use Psr\Log\LoggerInterface;
+
+/** What runs by itself inside a space: listeners, jobs, the page and its form. */
+final class InsideTest extends Nextcloud
+{
+    private const SUITES = [
+        'a' => ['name' => 'A', 'application' => 'a1'],
+        'b' => ['name' => 'B', 'application' => 'b1'],
+    ];
+
+    public function testWhatIsRegistered(): void
+    {
+        $seen = [];
+        $context = $this->createMock(IRegistrationContext::class);
+        $context->method('registerEventListener')->willReturnCallback(function (string $event, string $listener) use (&$seen): void {
+            $seen[] = [$event, $listener];
+        });
+        (new Application())->register($context);
+        self::assertContains([UserAddedEvent::class, Administrators::class], $seen);
+        self::assertContains([UserRemovedEvent::class, Administrators::class], $seen);
+        self::assertContains([UserChangedEvent::class, HoldAccountLimit::class], $seen);
+    }
+
+    public function testWhoJoinsTheAdministratorsLooksAfterTheMembersUntilTheyLeave(): void
+    {
+        $listener = new Administrators($this->groupManager(), $this->subadminManager());
+        $ada = $this->account('ada');
+        $admins = $this->group(Application::ADMINISTRATORS);
+        $listener->handle(new UserAddedEvent($admins, $ada));
+        self::assertSame([], $this->subadmins, 'there are no members yet');
+        $this->group(Application::MEMBERS);
+        $listener->handle(new UserAddedEvent($this->group('other'), $ada));
+        $listener->handle(new Event());
+        self::assertSame([], $this->subadmins);
+        $listener->handle(new UserAddedEvent($admins, $ada));
+        $listener->handle(new UserAddedEvent($admins, $ada));
+        self::assertSame(['members' => ['ada']], $this->subadmins);
+        $listener->handle(new UserRemovedEvent($admins, $ada));
+        $listener->handle(new UserRemovedEvent($admins, $ada));
+        self::assertSame(['members' => []], $this->subadmins);
+    }
+
+    public function testAnAccountAboveTheLimitIsNotEnabled(): void
+    {
+        $this->system = ['one-click-instance' => true, 'one-click-instance.user-limit' => 1];
+        $ada = $this->account('ada');
+        $listener = new HoldAccountLimit($this->space);
+        $listener->handle(new UserChangedEvent($ada, 'enabled', true));
+        $this->account('bob')->expects(self::once())->method('setEnabled')->with(false);
+        $listener->handle(new UserChangedEvent($this->users['bob'], 'enabled', false));
+        $listener->handle(new UserChangedEvent($this->users['bob'], 'displayName', true));
+        $this->expectException(OCSForbiddenException::class);
+        $listener->handle(new UserChangedEvent($this->users['bob'], 'enabled', true));
+    }
+
+    public function testTheJobChangesTheSuite(): void
+    {
+        $this->offices(self::SUITES, 'a');
+        $this->enabled = ['b1'];
+        $this->settings->rows['archipel']['office_since'] = ['1', IAppConfig::VALUE_MIXED, false];
+        (new SwitchOffice($this->createMock(ITimeFactory::class), $this->space))->start($this->jobList());
+        self::assertSame(['a1'], $this->enabled);
+        self::assertArrayNotHasKey('office_since', $this->settings->rows['archipel']);
+    }
+
+    public function testTheJobWaitsForOpenDocuments(): void
+    {
+        $suites = self::SUITES;
+        $suites['b']['open'] = ['url' => 'https://office', 'key' => 'open'];
+        $this->offices($suites, 'a');
+        $this->enabled = ['b1'];
+        $this->client->method('newClient')->willThrowException(new \RuntimeException());
+        (new SwitchOffice($this->createMock(ITimeFactory::class), $this->space))->start($this->jobList());
+        self::assertSame([['b1'], [SwitchOffice::class]], [$this->enabled, $this->jobs]);
+    }
+
+    private function choice(): OfficeChoice
+    {
+        return new OfficeChoice($this->space, $this->jobList());
+    }
+
+    public function testTheChoiceOfASuite(): void
+    {
+        $this->offices(self::SUITES, 'a');
+        $this->enabled = ['a1'];
+        self::assertSame('There is no such office suite here.', $this->choice()->make('c'));
+        self::assertNull($this->choice()->make('a'));
+        self::assertSame([], $this->jobs);
+        self::assertNull($this->choice()->make('b'));
+        self::assertSame([SwitchOffice::class], $this->jobs);
+        // A web request never installs anything.
+        self::assertSame(['a1'], $this->enabled);
+        self::assertSame(['b', 'a'], [$this->choice()->state()['chosen'], $this->choice()->state()['enabled']]);
+        $this->offices(self::SUITES, 'a', pinned: true);
+        self::assertSame('The operator has chosen the office suite of this space.', $this->choice()->make('b'));
+    }
+
+    public function testTheFormAndTheProgramsInterface(): void
+    {
+        $this->offices(self::SUITES, 'a');
+        $urls = $this->createMock(IURLGenerator::class);
+        $urls->method('linkToRoute')->willReturn('/settings');
+        $form = new OfficeController($this->createMock(IRequest::class), $this->choice(), $urls);
+        self::assertSame('/settings#archipel-office', $form->choose('b')->getRedirectURL());
+        self::assertSame('/settings?office=refused#archipel-office', $form->choose('c')->getRedirectURL());
+        $api = new OfficeApiController($this->createMock(IRequest::class), $this->choice());
+        self::assertSame('a', $api->choose('a')->getData()['chosen']);
+        self::assertSame(['a' => 'A', 'b' => 'B'], $api->show()->getData()['suites']);
+        $this->expectException(OCSForbiddenException::class);
+        $api->choose('c');
+    }
+
+    public function testThePageMySpace(): void
+    {
+        $this->offices(self::SUITES, 'a');
+        $this->enabled = ['a1'];
+        $this->settings->rows['archipel']['operator'] = ['{"name": "Federation"}', IAppConfig::VALUE_MIXED, false];
+        // The limit of the storage is the size of the disk, so that the index is not asked.
+        $data = sys_get_temp_dir();
+        $this->system = ['datadirectory' => $data];
+        $this->settings->rows['archipel']['storage'] = [(string)(int)disk_total_space($data), IAppConfig::VALUE_MIXED, false];
+        $page = new MySpace(
+            new Overview($this->space, $this->createMock(IURLGenerator::class), $this->createMock(IRequest::class)),
+            $this->languages()->get('archipel'),
+        );
+        $values = $page->getForm()->getParams();
+        self::assertSame('my-space', $page->getForm()->getTemplateName());
+        self::assertSame(['name' => 'Federation', 'url' => '', 'email' => '', 'help_url' => ''], $values['operator']);
+        self::assertSame(['a', 'a', false, []], [$values['chosen'], $values['enabled'], $values['waits'], $values['unserved']]);
+        self::assertSame('disk', $values['storage']['counted']);
+        self::assertSame([], $page->getAuthorizedAppConfig());
+        self::assertSame(['archipel', 0, 'My space'], [$page->getSection(), $page->getPriority(), $page->getName()]);
+    }
+
+    /** @dataProvider sizes */
+    #[\PHPUnit\Framework\Attributes\DataProvider('sizes')]
+    public function testBytesInWords(int $bytes, string $words): void
+    {
+        self::assertSame($words, Size::words($this->languages()->get('archipel'), $bytes));
+    }
+
+    /** @return list<array{int, string}> */
+    public static function sizes(): array
+    {
+        return [
+            [-5, '0 B'], [0, '0 B'], [1023, '1023 B'], [1024, '1 KB'], [1_600, '2 KB'], [1_048_575, '1 MB'],
+            [1_572_864, '1.5 MB'], [40 * 1024 ** 3, '40 GB'], [5_000 * 1024 ** 4, '5000 TB'],
+        ];
+    }
+
+    private function notification(): INotification
+    {
+        $notification = $this->createMock(INotification::class);
+        foreach (['setApp', 'setUser', 'setObject', 'setDateTime', 'setSubject', 'setParsedSubject', 'setParsedMessage', 'setIcon', 'setLink'] as $set) {
+            $notification->method($set)->willReturnSelf();
+        }
+        return $notification;
+    }
+
+    public function testOneWarningForEachCrossingToEveryAdministratorWhoIsThere(): void
+    {
+        $this->system = ['one-click-instance' => true, 'one-click-instance.user-limit' => 3, 'datadirectory' => sys_get_temp_dir()];
+        $size = (string)(int)disk_total_space(sys_get_temp_dir());
+        $this->settings->rows['archipel'] = [
+            'storage' => [$size, IAppConfig::VALUE_MIXED, false],
+            // The disk of whoever runs the tests may be full: not what is looked at here.
+            'warned_storage' => ['95', IAppConfig::VALUE_MIXED, false],
+        ];
+        $ada = $this->account('ada', mail: 'ada@velo.example');
+        $this->group(Application::ADMINISTRATORS, $ada, $this->account('bob'), $this->account('off', enabled: false, mail: 'o@velo.example'));
+        $this->account('cleo');
+        $manager = $this->createMock(IManager::class);
+        $manager->method('createNotification')->willReturnCallback(fn () => $this->notification());
+        $manager->expects(self::exactly(2))->method('notify');
+        $template = $this->createMock(IEMailTemplate::class);
+        $template->expects(self::once())->method('setSubject')->with('Vélo-école: 95 % of the accounts of your space are taken');
+        $this->mailer->method('createEMailTemplate')->willReturn($template);
+        $this->mailer->method('createMessage')->willReturn($this->createMock(IMessage::class));
+        // A mail that fails is written down, and the notification is there all the same.
+        $this->mailer->expects(self::once())->method('send')->willThrowException(new \RuntimeException('no relay'));
+        $logger = $this->createMock(LoggerInterface::class);
+        $logger->expects(self::once())->method('warning');
+        $letter = new Letter(
+            $this->groupManager(),
+            $manager,
+            $this->mailer,
+            $this->languages(),
+            $this->createMock(IURLGenerator::class),
+            new Defaults(),
+            $this->createMock(ITimeFactory::class),
+            $logger,
+        );
+        $job = new WarnWhenFull($this->createMock(ITimeFactory::class), $this->space, $letter);
+        $job->start($this->jobList());
+        self::assertSame('95', $this->settings->rows['archipel']['warned_accounts'][0]);
+        $job->start($this->jobList());
+    }
+
+    public function testAWarningInTheWordsOfItsReader(): void
+    {
+        $notifier = new Notifier($this->languages(), $this->createMock(IURLGenerator::class));
+        $ours = $this->notification();
+        $ours->method('getApp')->willReturn('archipel');
+        $ours->method('getObjectType')->willReturn('limit');
+        $ours->method('getSubject')->willReturn('storage');
+        $ours->method('getSubjectParameters')->willReturn(['level' => 80]);
+        $ours->expects(self::once())->method('setParsedSubject')->with('80 % of the storage of your space is used');
+        $notifier->prepare($ours, 'fr');
+        self::assertSame(['archipel', 'My space'], [$notifier->getID(), $notifier->getName()]);
+        $this->expectException(\InvalidArgumentException::class);
+        $notifier->prepare($this->notification(), 'fr');
+    }
+}
