@@ -20,7 +20,7 @@ export PYTHONPATH := $(CURDIR)
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
 # Each has a machine of its own and takes some minutes.
-OTHERS := lifecycle quota upgrade office onlyoffice database
+OTHERS := lifecycle quota upgrade office onlyoffice database real
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help
@@ -58,11 +58,12 @@ check: lint types unit php syntax docs artefact ## Everything that needs no mach
 molecule: host venv ## Run scenarios on machines of their own: make molecule SCENARIO=bookworm
 	@$(if $(filter quota,$(SCENARIO)),tools/host-packages --virtual)
 	@rm -rf $(SCENARIO:%=build/molecule/%/nextcloud)
-	@for scenario in $(SCENARIO); do \
+	@scenarios=$$(python -m tests.support.artifacts scenarios $(SCENARIO)); \
+	for scenario in $$scenarios; do \
 		ANSIBLE_FORCE_COLOR=0 molecule test --no-command-borders --scenario-name "$$scenario" </dev/null; \
-	done
-	@echo "Nextcloud in these runs:"
-	@for scenario in $(SCENARIO); do \
+	done; \
+	echo "Nextcloud in these runs:"; \
+	for scenario in $$scenarios; do \
 		printf '  %-10s %s\n' "$$scenario" "$$(cat build/molecule/$$scenario/nextcloud)"; \
 	done
 

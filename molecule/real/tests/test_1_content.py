@@ -1,0 +1,40 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""What members of an association do in their space, through public interfaces alone."""
+
+from __future__ import annotations
+
+from tests.support import content
+from tests.support.associations import Associations
+from tests.support.scenario import Scenario
+
+
+def test_every_kind_of_content_is_made_and_stays_as_it_is(associations: Associations, slug: str):
+    found = associations.fill(slug)
+    assert len(found["Files"]) == content.FILES
+    assert None not in found.values()
+    assert [kind for kind, value in found.items() if not value] == []
+    # What changes by itself would be no witness later.
+    assert associations.changed([slug]) == {}
+
+
+def test_the_newest_release_has_every_kind_that_its_applications_allow(
+    scenario: Scenario, associations: Associations, full: str
+):
+    """What is not made is named in the catalogue as missing."""
+    release = scenario.spaces[full]["release"]
+    without = scenario.module("ansible.builtin.debug", var="archipel_releases")
+    missing = set(without["archipel_releases"][release]["without"])
+    expected = {type(k).__name__ for k in content.KINDS if k.application not in missing}
+    assert set(associations.kept(full)) == expected
+
+
+def test_every_page_of_the_menu_opens(associations: Associations, slug: str):
+    pages = associations.pages(slug)
+    assert len(pages) > len(content.KINDS)
+    assert pages == dict.fromkeys(pages, 200)
+
+
+def test_a_run_changes_nothing_in_spaces_that_are_used(scenario: Scenario):
+    assert scenario.converge("site.yml") == []

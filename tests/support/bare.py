@@ -1,0 +1,163 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""A Nextcloud beside the spaces of a machine, as tests/conformance wants one.
+
+It runs the release that the spaces run, from the same tree, on the same PHP and MariaDB, but with
+a configuration that may be written and without the policy: what is checked is Nextcloud itself.
+"""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tests.support.scenario import Scenario
+from tools import ROOT
+from tools.lab.machine import Machine
+
+PORT = 8099
+NAME = "conformance"
+HOME = f"/srv/{NAME}"
+DATABASE_GROUP = "archipel-db"
+RELEASES = "/srv/nextcloud/releases"
+PROCESSES = 4
+SECONDS = 60
+CONFIG = """<?php
+$CONFIG = [
+    'one-click-instance' => true,
+    'one-click-instance.user-limit' => 8,
+    'default_language' => 'fr',
+    'appstoreenabled' => false,
+    'trusted_domains' => ['127.0.0.1'],
+    'has_internet_connection' => false,
+    'apps_paths' => [
+        ['path' => OC::$SERVERROOT . '/apps', 'url' => '/apps', 'writable' => false],
+        ['path' => OC::$SERVERROOT . '/apps-extra', 'url' => '/apps-extra', 'writable' => false],
+    ],
+];
+"""
+# Wide enough for compiled code of a whole release.
+SERVER = (
+    "-d opcache.enable=1 -d opcache.memory_consumption=256 -d opcache.max_accelerated_files=30000"
+)
+
+
+@dataclass(frozen=True)
+class Bare:
+    """The instance, and how tests/conformance reaches it."""
+
+    scenario: Scenario
+    release: str
+    port: int
+
+    @property
+    def tree(self) -> str:
+        """Where its code is."""
+        return f"{RELEASES}/{self.release}"
+
+    def command(self, script: str) -> str:
+        """Return what runs one of its programs, from here, with what is on standard input."""
+        machine = self.scenario.machine
+        assert isinstance(machine, Machine)
+        words = ["podman", "exec", "-i", "-e", "OC_PASS", "-e", "NC_PASS", machine.container]
+        words += ["runuser", "-u", NAME, "--", "env", f"NEXTCLOUD_CONFIG_DIR={HOME}/config"]
+        return shlex.join([*words, "php", f"{self.tree}/{script}"])
+
+    def conformance(self) -> subprocess.CompletedProcess[str]:
+        """Run the suite against it."""
+        options = [
+            f"--url=http://127.0.0.1:{self.port}",
+            f"--occ={self.command('occ')}",
+            f"--cron={self.command('cron.php')}",
+        ]
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "tests/conformance", *options],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@contextmanager
+def running(scenario: Scenario, release: str) -> Iterator[Bare]:
+    """Install a release, serve it, and take everything away afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    bare = Bare(scenario, release, port)
+    try:
+        _install(bare)
+        with _forwarded(bare):
+            yield bare
+    finally:
+        _remove(scenario)
+
+
+def _install(bare: Bare) -> None:
+    """Make account, folders and database, install, and start PHP's own server."""
+    shell = bare.scenario.node.check_output
+    _remove(bare.scenario)
+    # MariaDB's socket is for members of a group.
+    account = f"--home-dir {HOME} --shell /usr/sbin/nologin --groups {DATABASE_GROUP}"
+    shell(f"useradd --system {account} {NAME}")
+    shell(f"install -d -o {NAME} -g {NAME} -m 0750 {HOME} {HOME}/config {HOME}/data {HOME}/tmp")
+    bare.scenario.node.check_output(
+        "printf %%s %s > %s", CONFIG, f"{HOME}/config/{NAME}.config.php"
+    )
+    bare.scenario.sql(f"CREATE DATABASE {NAME} CHARACTER SET utf8mb4")
+    bare.scenario.sql(f"CREATE USER {NAME}@localhost IDENTIFIED BY '{NAME}'")
+    bare.scenario.sql(f"GRANT ALL ON {NAME}.* TO {NAME}@localhost")
+    options = ["--no-interaction", "--database=mysql", f"--database-name={NAME}"]
+    options += [f"--database-user={NAME}", f"--database-pass={NAME}", "--database-host=localhost"]
+    options += [f"--data-dir={HOME}/data", "--admin-user=root", f"--admin-pass={NAME}-Aa1!"]
+    occ = f"runuser -u {NAME} -- env NEXTCLOUD_CONFIG_DIR={HOME}/config php {bare.tree}/occ"
+    shell(f"{occ} maintenance:install {shlex.join(options)}")
+    shell(f"{occ} app:enable archipel")
+    shell(
+        f"systemd-run --quiet --collect --unit={NAME} --uid={NAME} --property=PrivateTmp=yes"
+        f" --setenv=NEXTCLOUD_CONFIG_DIR={HOME}/config"
+        f" --setenv=PHP_CLI_SERVER_WORKERS={PROCESSES}"
+        f" php {SERVER} -S 127.0.0.1:{PORT} -t {bare.tree}"
+    )
+
+
+def _remove(scenario: Scenario) -> None:
+    """Take away what is there of it."""
+    scenario.node.check_output(f"systemctl stop {NAME}.service 2>/dev/null || true")
+    scenario.sql(f"DROP DATABASE IF EXISTS {NAME}")
+    scenario.sql(f"DROP USER IF EXISTS {NAME}@localhost")
+    scenario.node.check_output(f"rm -rf {HOME}; ! getent passwd {NAME} || userdel {NAME}")
+
+
+@contextmanager
+def _forwarded(bare: Bare) -> Iterator[None]:
+    """Lead a port of this host to it."""
+    machine = bare.scenario.machine
+    tunnel = f"127.0.0.1:{bare.port}:127.0.0.1:{PORT}"
+    command = ["ssh", "-F", str(machine.ssh_config), "-N", "-o", "ExitOnForwardFailure=yes"]
+    with subprocess.Popen([*command, "-L", tunnel, machine.name], stdin=subprocess.DEVNULL) as ssh:
+        try:
+            _await(bare.port)
+            yield
+        finally:
+            ssh.terminate()
+
+
+def _await(port: int) -> None:
+    """Wait until something listens."""
+    end = time.monotonic() + SECONDS
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert time.monotonic() < end, f"nothing listens on port {port}"
+        time.sleep(0.2)
