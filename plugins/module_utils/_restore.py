@@ -32,6 +32,8 @@ VERB = "restore"
 KEPT_DATABASE = "archipel_kept_"
 # What a restored configuration must not bring with it: it is written anew.
 MANAGED = "managed.config.php"
+# Below a space's data: the folders of the application groupfolders.
+TEAM_FOLDERS = "__groupfolders"
 
 
 class RestoreError(Exception):
@@ -195,17 +197,33 @@ def load(job: Job) -> None:
 
 
 def rename_storages(job: Job) -> None:
-    """Tell the copy where its data are now: Nextcloud keeps the path in a row of its own.
+    """Tell the copy where its data are now: Nextcloud keeps the paths in rows of their own."""
+    old, new = (f"{job.settings.root}/{slug}/data/" for slug in (job.source, job.target))
+    for table in _database.tables(job.server, job.database):
+        if not table.endswith("_storages"):
+            continue
+        for folder in ("", *team_folders(job)):
+            value, where = (_database.text(storage_id(data + folder)) for data in (new, old))
+            sql = f"UPDATE {quote(table)} SET id = {value} WHERE id = {where}"
+            _database.run(job.server, sql, job.database)
+
+
+def team_folders(job: Job) -> list[str]:
+    """Return where in the data team folders are: with Nextcloud 33, storages of their own."""
+    try:
+        names = os.listdir(f"{job.unpacked}/data/{TEAM_FOLDERS}")
+    except FileNotFoundError:
+        return []
+    return [f"{TEAM_FOLDERS}/{name}/" for name in sorted(names) if name.isdecimal()]
+
+
+def storage_id(folder: str) -> str:
+    """Return what Nextcloud calls a folder of the machine that it stores files in. Pure.
 
     Longer names than 64 characters are kept as their MD5 (lib/private/Files/Cache/Storage.php).
     """
-    names = [f"local::{job.settings.root}/{slug}/data/" for slug in (job.source, job.target)]
-    old, new = (n if len(n) <= 64 else hashlib.md5(n.encode()).hexdigest() for n in names)
-    for table in _database.tables(job.server, job.database):
-        if table.endswith("_storages"):
-            value, where = _database.text(new), _database.text(old)
-            sql = f"UPDATE {quote(table)} SET id = {value} WHERE id = {where}"
-            _database.run(job.server, sql, job.database)
+    name = f"local::{folder}"
+    return name if len(name) <= 64 else hashlib.md5(name.encode()).hexdigest()
 
 
 def place(job: Job) -> None:

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import shutil
+import sqlite3
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -636,13 +637,33 @@ def test_an_interrupted_restore_is_finished_before_another_begins(world: World, 
 
 
 def test_a_copy_knows_where_its_data_are(world: World):
-    world.databases["space_amap"] = {"oc_storages": 1}
+    """Also those of team folders, which Nextcloud 33 and later keep as storages of their own."""
+    world.databases["space_amap"] = {"oc_storages": 5}
     job = _restore.Job(world.settings, "velo", "amap", ID)
+    for folder in ("1/files", "12/files", "trash"):
+        Path(job.unpacked, "data/__groupfolders", folder).mkdir(parents=True)
+
+    def ids(slug: str) -> set[str]:
+        data = f"{world.settings.root}/{slug}/data/"
+        folders = ("", "__groupfolders/1/", "__groupfolders/12/")
+        return {_restore.storage_id(data + folder) for folder in folders}
+
+    others = {"home::camille", "local::/srv/elsewhere/"}
+    table = sqlite3.connect(":memory:")
+    table.execute("CREATE TABLE oc_storages (id TEXT)")
+    table.executemany("INSERT INTO oc_storages VALUES (?)", [(i,) for i in ids("velo") | others])
     _restore.rename_storages(job)
-    (said,) = world.said
-    long = hashlib.md5(f"local::{world.settings.root}/amap/data/".encode()).hexdigest()
-    assert said.startswith("UPDATE `oc_storages` SET id = ")
-    assert long in said or f"local::{world.settings.root}/amap/data/" in said
+    for statement in world.said:
+        table.execute(statement)
+    found = {row[0] for row in table.execute("SELECT id FROM oc_storages")}
+    assert found == ids("amap") | others
+
+
+def test_a_storage_is_called_as_nextcloud_calls_it():
+    short = "/srv/spaces/velo/data/__groupfolders/1/"
+    assert _restore.storage_id(short) == f"local::{short}"
+    long = f"/srv/spaces/{'v' * 40}/data/__groupfolders/1/"
+    assert _restore.storage_id(long) == hashlib.md5(f"local::{long}".encode()).hexdigest()
 
 
 def test_what_was_root_s_stays_root_s(world: World, monkeypatch):
