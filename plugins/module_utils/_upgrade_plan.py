@@ -20,11 +20,13 @@ from dataclasses import dataclass, field
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _application_set,
     _config,
+    _database,
     _files,
     _journal,
     _release,
     _status,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import quote
 
 VERB = "upgrade"
 FROM = re.compile(r"\$OC_VersionCanBeUpgradedFrom\s*=\s*(?:\[|array\()(.*?);", re.DOTALL)
@@ -32,6 +34,8 @@ PAIR = re.compile(r"'(\d+(?:\.\d+)*)'\s*=>\s*true")
 OTHERS = re.compile(r"'owncloud'.*", re.DOTALL)
 # Which application a page belongs to.
 PAGE = re.compile(r"^(?:/index\.php)?/apps/([a-z0-9_]+)(?:[/?]|$)")
+# Which second factors people have; an application of one is called so.
+FACTORS, FACTOR = "oc_twofactor_providers", "twofactor_"
 # Room that a node keeps beside the dumps.
 ROOM = 64 << 20
 # What a space is found to need.
@@ -74,6 +78,8 @@ class Asked:
     mariadb: str = ""
     size: int = 0
     enabled: frozenset[str] = frozenset()
+    # Applications that somebody needs to log in: their second factors.
+    factors: frozenset[str] = frozenset()
     # Why it could not be asked.
     error: str = ""
 
@@ -194,12 +200,46 @@ def ask_server(
                 )
                 sizes |= {str(name): int(size or 0) for name, size in cursor.fetchall()}
         rows = _application_set.read(connection, names, set())
+        factors = read_factors(connection, names)
     finally:
         connection.close()
     return {
-        item["space"]: Asked(version, sizes.get(name, 0), enabled_in(settings))
+        item["space"]: Asked(
+            version, sizes.get(name, 0), enabled_in(settings), factors.get(name, frozenset())
+        )
         for item, name, settings in zip(items, names, rows, strict=True)
     }
+
+
+def read_factors(connection: t.Any, databases: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Return the applications with which people of these spaces log in, beside their password."""
+    found: dict[str, set[str]] = {}
+    for some in _application_set.chunks(databases):
+        places = ", ".join(["%s"] * len(some))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT table_schema FROM information_schema.tables "
+                f"WHERE table_name = '{FACTORS}' AND table_schema IN ({places})",
+                list(some),
+            )
+            there = sorted(str(row[0]) for row in cursor.fetchall())
+            if not there:
+                continue
+            cursor.execute(
+                " UNION ALL ".join(
+                    f"SELECT DISTINCT {_database.text(name)}, provider_id "
+                    f"FROM {quote(name)}.{FACTORS} WHERE enabled = 1"
+                    for name in there
+                )
+            )
+            for name, provider in cursor.fetchall():
+                found.setdefault(str(name), set()).add(factor_of(str(provider)))
+    return {name: frozenset(factors) for name, factors in found.items()}
+
+
+def factor_of(provider: str) -> str:
+    """Return the application of a second factor, by the name of its provider. Pure."""
+    return provider if provider.startswith(FACTOR) else FACTOR + provider
 
 
 def enabled_now(item: Mapping[str, t.Any], connect: t.Callable[[t.Any], t.Any]) -> frozenset[str]:
@@ -267,6 +307,21 @@ def applications_problem(asked: Asked, target: Target) -> str:
     )
 
 
+def factors_problem(asked: Asked, target: Target) -> str:
+    """Return which second factors of people the target does not have; empty if none. Pure.
+
+    Nextcloud lets nobody in whose second factor it cannot load.
+    """
+    lost = sorted(asked.factors & asked.enabled & target.without - (target.holds or frozenset()))
+    if not lost:
+        return ""
+    return (
+        f"{', '.join(lost)}: somebody logs in with it, and release {target.id} goes without: they "
+        "would be locked out. Take a release that holds it, or have them choose another second "
+        "factor first (`occ twofactorauth:disable <account> <provider>` takes one off)"
+    )
+
+
 def server_problem(asked: Asked, target: Target) -> str:
     """Return why the database server cannot run the target; empty if it can. Pure."""
     low, high = target.mariadb
@@ -323,7 +378,12 @@ def look_at(root: str, slug: str, target: Target) -> Verdict:
 
 def second_look(first: Verdict, asked: Asked, target: Target) -> Verdict:
     """Decide with what the database server says. Pure."""
-    problem = asked.error or server_problem(asked, target) or applications_problem(asked, target)
+    problem = (
+        asked.error
+        or server_problem(asked, target)
+        or applications_problem(asked, target)
+        or factors_problem(asked, target)
+    )
     kind = REFUSED if problem else first.kind
     return Verdict(kind, problem, first.release, first.version, asked.size, asked.enabled)
 

@@ -32,6 +32,7 @@ $OC_VersionCanBeUpgradedFrom = [
 TARGET = Target("34.0.4", "34.0.4.1", ("33.0", "34.0"), frozenset({"files", "deck"}))
 FOUND = Found("33.0.9", "33.0.9.1", installed=True, maintenance=False)
 ASKED = Asked("11.8.2-MariaDB", 1 << 20, frozenset({"files"}))
+KEYS = frozenset({"twofactor_webauthn"})
 FREE = _upgrade_plan.ROOM
 
 
@@ -99,6 +100,19 @@ def test_what_was_begun_comes_first(journal, kind, said):
         ({"enabled": frozenset({"files", "talk"})}, {}, "talk: on in this space"),
         ({"enabled": frozenset({"files", "talk"})}, {"without": frozenset({"talk"})}, ""),
         ({"enabled": frozenset({"files", "talk"})}, {"holds": None}, ""),
+        (
+            {"enabled": KEYS | {"files"}, "factors": KEYS},
+            {"without": KEYS},
+            "somebody logs in with it, and release 34.0.4 goes without",
+        ),
+        ({"enabled": KEYS | {"files"}}, {"without": KEYS}, ""),
+        (
+            {"enabled": KEYS | {"files"}, "factors": KEYS},
+            {"holds": KEYS | {"files"}, "without": KEYS},
+            "",
+        ),
+        # Off already: whoever had it is locked out already, or was helped.
+        ({"factors": KEYS}, {"without": KEYS}, ""),
         ({"mariadb": "10.5.1-MariaDB"}, {"mariadb": ("10.6", "11.8")}, "MariaDB 10.5.1"),
         ({"mariadb": "12.0.1-MariaDB"}, {"mariadb": ("10.6", "11.8")}, "MariaDB 12.0.1"),
         ({"mariadb": "11.8.9-MariaDB"}, {"mariadb": ("10.6", "11.8")}, ""),
@@ -133,8 +147,9 @@ def test_a_space_that_stays_needs_no_room():
 class Server:
     """A database server with spaces on it."""
 
-    def __init__(self, *, broken=False):
+    def __init__(self, *, broken=False, factors=None):
         self.broken, self.asked, self.rows = broken, [], []
+        self.factors = factors or {}
 
     def __call__(self, database):
         if self.broken:
@@ -154,8 +169,12 @@ class Server:
         self.asked.append(sql)
         if "VERSION" in sql:
             self.rows = [("11.8.2-MariaDB",)]
-        elif "information_schema" in sql:
+        elif "SUM(data_length)" in sql:
             self.rows = [(name, 4096) for name in values]
+        elif "information_schema" in sql:
+            self.rows = [(name,) for name in values if name in self.factors]
+        elif "provider_id" in sql:
+            self.rows = [(name, one) for name, some in self.factors.items() for one in some]
         else:
             self.rows = [(0, "files", "enabled", "yes", 4), (0, "deck", "enabled", "no", 4)]
 
@@ -211,6 +230,25 @@ def test_a_space_is_moved_with_what_it_has_on(root):
     plan = made(root, ["new", "old"], Server())
     assert (plan["old"].kind, plan["old"].size) == ("upgrade", 4096)
     assert plan["old"].enabled == frozenset({"files"})
+
+
+def test_it_is_asked_with_what_people_log_in(root):
+    """Names as the providers of three applications have them; that of backup codes is nobody's."""
+    providers = ("totp", "webauthn", "twofactor_nextcloud_notification", "backup_codes")
+    server = Server(factors={"space_old": providers})
+    asked = _upgrade_plan.ask([item("old")], server, ConnectionError)
+    assert asked["old"].factors == {
+        "twofactor_totp",
+        "twofactor_webauthn",
+        "twofactor_nextcloud_notification",
+        "twofactor_backup_codes",
+    }
+    assert "FROM `space_old`.oc_twofactor_providers WHERE enabled = 1" in server.asked[-1]
+
+
+def test_where_there_is_no_table_of_factors_nobody_has_one(root):
+    asked = _upgrade_plan.ask([item("old")], Server(), ConnectionError)
+    assert asked["old"].factors == frozenset()
 
 
 def test_a_server_that_is_down_is_said_once(root):
