@@ -8,6 +8,7 @@ write permission of others are never taken from the archive.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -68,8 +69,29 @@ def check_link(path: str, target: str) -> None:
         raise ArchiveError(f"link {path!r} points to {target!r}, out of its folder; refused")
 
 
+@contextlib.contextmanager
+def readable() -> t.Iterator[None]:
+    """Call an archive damaged that is truncated, changed, or none at all.
+
+    Raises:
+        ArchiveError: what is done inside came upon such a place.
+
+    """
+    try:
+        yield
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, zlib.error) as error:
+        # What each kind of compression said is of no use to people.
+        said = str(error).partition("\n")[0].rstrip(": ")
+        raise ArchiveError(f"the archive cannot be read: {said}") from error
+    except OSError as error:
+        # A damaged bzip2 stream is an OSError without a number; a full disk has one.
+        if error.errno is not None:
+            raise
+        raise ArchiveError(f"the archive cannot be read: {error}") from error
+
+
 def members(path: str) -> t.Iterator[Opened]:
-    """Read an archive entry by entry."""
+    """Read an archive entry by entry: inside `readable`, which says what is wrong with one."""
     yield from zip_members(path) if zipfile.is_zipfile(path) else tar_members(path)
 
 
@@ -123,17 +145,11 @@ def unpack(path: str, top: str, target: str) -> None:
             written stays behind for the caller to remove.
 
     """
-    try:
-        write(path, top, target)
-    except FileExistsError as error:
-        raise ArchiveError(f"{error.filename!r} comes twice; refused") from error
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, zlib.error) as error:
-        raise ArchiveError(f"the archive cannot be read: {error}") from error
-    except OSError as error:
-        # A damaged bzip2 stream is an OSError without a number; a full disk has one.
-        if error.errno is not None:
-            raise
-        raise ArchiveError(f"the archive cannot be read: {error}") from error
+    with readable():
+        try:
+            write(path, top, target)
+        except FileExistsError as error:
+            raise ArchiveError(f"{error.filename!r} comes twice; refused") from error
 
 
 def write(path: str, top: str, target: str) -> None:

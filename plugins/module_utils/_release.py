@@ -9,6 +9,7 @@ a hidden folder next to its place, checked there, and renamed: it is either whol
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -30,6 +31,8 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # Code of Nextcloud that tells what a release can do.
 INSTALLER = "core/Command/Maintenance/Install.php"
 CONFIGURATION = "lib/private/Config.php"
+# What the system says when there is no room: on the disk, or for its owner.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ReleaseError(Exception):
@@ -353,6 +356,13 @@ def add_application(tree: str, application: Application) -> dict[str, t.Any]:
     return read_application(target)
 
 
+def entry_of(wanted: Wanted, application: Application) -> str:
+    """Return where the catalogue describes an application. Pure."""
+    if application.own:
+        return f"application {application.id} of this collection"
+    return f"archipel_releases['{wanted.id}'].applications.{application.id}"
+
+
 def add_applications(tree: str, wanted: Wanted, running: Running) -> dict[str, dict[str, t.Any]]:
     """Unpack all applications, and check them together: everything wrong is said at once.
 
@@ -363,10 +373,20 @@ def add_applications(tree: str, wanted: Wanted, running: Running) -> dict[str, d
     added, problems = {}, []
     for application in wanted.applications:
         if os.path.isdir(f"{tree}/apps/{application.id}"):
-            problems.append(f"application {application.id} is part of Nextcloud {wanted.version}")
+            problems.append(
+                f"{entry_of(wanted, application)}: application {application.id} is part of "
+                f"Nextcloud {wanted.version}; remove it"
+            )
             continue
-        info = add_application(tree, application)
-        problems += obstacles(info, application, running)
+        try:
+            info = add_application(tree, application)
+        except ReleaseError as error:
+            problems.append(f"{entry_of(wanted, application)}: {error}")
+            continue
+        problems += [
+            f"{entry_of(wanted, application)}: {problem}"
+            for problem in obstacles(info, application, running)
+        ]
         added[application.id] = {
             "version": info["version"],
             "sha256": application.sha256,
@@ -398,15 +418,35 @@ def build(folder: str, wanted: Wanted, source: Source, running: Running) -> dict
         os.sync()
         write_manifest(folder, wanted.id, manifest)
         os.rename(place, f"{folder}/{wanted.id}")
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    except BaseException as error:
+        discard(folder, wanted.id, place)
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise ReleaseError(
+                f"release {wanted.id} cannot be built: {error}. A release needs about 1.5 GB; make "
+                f"room in {folder} and run again. Nothing of it was left there"
+            ) from error
+        raise
     sync_folder(folder)
     return manifest
 
 
+def discard(folder: str, release: str, place: str) -> None:
+    """Leave nothing of a release that could not be built."""
+    shutil.rmtree(place, ignore_errors=True)
+    for path in (f"{folder}/{release}.json.part", f"{folder}/{release}.json"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
 def assemble(place: str, wanted: Wanted, source: Source, running: Running) -> dict[str, t.Any]:
     """Unpack and check everything at a place nobody uses yet."""
-    unpack(source.path, TOP, place)
+    try:
+        unpack(source.path, TOP, place)
+    except ReleaseError as error:
+        raise ReleaseError(
+            f"archipel_releases['{wanted.id}'].archive: {source.name} ({source.origin}): {error}; "
+            "put the right one there"
+        ) from error
     version = read_version(place)
     if version["version"] != wanted.version:
         raise ReleaseError(

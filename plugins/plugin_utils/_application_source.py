@@ -28,6 +28,10 @@ AT_A_TIME = 4
 ON_STANDIN = "the stand-in runs no application of the store"
 
 
+class UnusableError(source.SourceError):
+    """The archive of Nextcloud itself, which says whom to trust, is at fault."""
+
+
 @dataclass(frozen=True)
 class Found:
     """A verified archive of an application on the controller."""
@@ -154,6 +158,22 @@ def find(
     return path, url
 
 
+def authority_of(release: str, archive: source.Archive) -> _code_signature.Authority:
+    """Return the code signing authority that a verified Nextcloud archive brings.
+
+    Raises:
+        UnusableError: it is damaged, or brings none.
+
+    """
+    try:
+        return _code_signature.authority_of(str(archive.path))
+    except (_code_signature.SignatureError, _archive.ArchiveError) as error:
+        raise UnusableError(
+            f"{archive.path}: {error}. Fetch it again, or put the right one there; "
+            f"archipel_releases['{release}'].archive tells which it is"
+        ) from error
+
+
 @dataclass(frozen=True)
 class Gathered:
     """The applications of a release, and why others are not among them."""
@@ -182,11 +202,13 @@ def gather(
         # Only what was made for it runs on a stand-in, and lies here.
         wanted = {name: one for name, one in entries.items() if local(name, one, sources)}
         left_out = dict.fromkeys(sorted(set(entries) - set(wanted)), ON_STANDIN)
-    trusted = functools.cache(lambda: _code_signature.authority_of(str(archive.path)))
+    trusted = functools.cache(lambda: authority_of(release, archive))
 
     def attempt(name: str) -> Found | source.SourceError:
         try:
             return obtain(name, wanted[name], sources, trusted, say)
+        except UnusableError:
+            raise
         except source.SourceError as error:
             return error
 

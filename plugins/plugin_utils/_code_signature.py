@@ -50,15 +50,17 @@ def authority_of(archive: str, top: str = "nextcloud") -> Authority:
 
     Raises:
         SignatureError: it brings none.
+        _archive.ArchiveError: it is damaged.
 
     """
     found: dict[str, bytes] = {}
     wanted = {f"{top}/{AUTHORITY}", f"{top}/{REVOKED}"}
-    for member, opened in _archive.members(archive):
-        if member.name in wanted:
-            found[member.name] = opened().read(LARGEST_SIGNATURE)
-        if len(found) == len(wanted):
-            break
+    with _archive.readable():
+        for member, opened in _archive.members(archive):
+            if member.name in wanted:
+                found[member.name] = opened().read(LARGEST_SIGNATURE)
+            if len(found) == len(wanted):
+                break
     if f"{top}/{AUTHORITY}" not in found:
         raise SignatureError(f"{archive} brings no {AUTHORITY}, so no application can be checked")
     return authority(found[f"{top}/{AUTHORITY}"], found.get(f"{top}/{REVOKED}"))
@@ -135,20 +137,21 @@ def read(archive: str, application: str) -> tuple[dict[str, str], dict[str, t.An
 
     Raises:
         SignatureError: it is not signed.
-        _archive.ArchiveError: the archive holds something that does not belong there.
+        _archive.ArchiveError: it is damaged, or holds something that does not belong there.
 
     """
     found: dict[str, str] = {}
     signature: t.Any = None
-    for member, opened in _archive.members(archive):
-        path = _archive.check_name(member.name, application)
-        if member.kind == _archive.FOLDER:
-            continue
-        if path == SIGNATURE:
-            signature = parsed(opened().read(LARGEST_SIGNATURE))
-        elif member.kind == _archive.FILE:
-            with opened() as file:
-                found[path] = hashlib.file_digest(t.cast("t.Any", file), "sha512").hexdigest()
+    with _archive.readable():
+        for member, opened in _archive.members(archive):
+            path = _archive.check_name(member.name, application)
+            if member.kind == _archive.FOLDER:
+                continue
+            if path == SIGNATURE:
+                signature = parsed(opened().read(LARGEST_SIGNATURE))
+            elif member.kind == _archive.FILE:
+                with opened() as file:
+                    found[path] = hashlib.file_digest(t.cast("t.Any", file), "sha512").hexdigest()
     if not isinstance(signature, dict):
         raise SignatureError(f"it has no {SIGNATURE}: nobody signed it")
     return found, signature

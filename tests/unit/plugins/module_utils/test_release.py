@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -166,6 +168,99 @@ class TestBuild:
         assert recent.exists()
 
 
+def packed(folder: Path, name: str, major: str) -> _release.Application:
+    """Return an application made for one major."""
+    place = folder / name
+    (place / "appinfo").mkdir(parents=True)
+    (place / "appinfo/info.xml").write_text(
+        f"<info><id>{name}</id><version>1</version><dependencies>"
+        f'<nextcloud min-version="{major}" max-version="{major}"/></dependencies></info>'
+    )
+    archive = folder / f"{name}.tar.gz"
+    archive.write_bytes(_release_source.pack_application(place))
+    return _release.Application(name, _release.digest_of(str(archive)), str(archive), "1")
+
+
+class TestRefused:
+    """What cannot become a release: the entry to mend is named, and nothing is left."""
+
+    ENTRY = "archipel_releases['33.0.9-2']"
+
+    def refused(self, folder: Path, source: _release.Source, *applications: Any) -> str:
+        wanted = _release.Wanted("33.0.9-2", "33.0.9", "8.2", "8.5", applications=[*applications])
+        with pytest.raises(_release.ReleaseError) as caught:
+            _release.build(str(folder), wanted, source, RUNNING)
+        assert list(folder.iterdir()) == []
+        return str(caught.value)
+
+    @pytest.mark.parametrize("kind", ["truncated", "garbage", "empty", "no Nextcloud"])
+    def test_a_broken_archive(
+        self, folder: Path, source: _release.Source, tmp_path: Path, kind: str
+    ):
+        whole = Path(source.path).read_bytes()
+        other = packed(tmp_path, "other", "33")
+        data = {
+            "truncated": whole[: len(whole) // 2],
+            "garbage": b"<html>Sign in to this network</html>",
+            "empty": b"",
+            "no Nextcloud": Path(other.archive).read_bytes(),
+        }[kind]
+        broken = tmp_path / "nextcloud-33.0.9.tar.bz2"
+        broken.write_bytes(data)
+        said = self.refused(folder, source_of(broken))
+        assert said.startswith(f"{self.ENTRY}.archive: nextcloud-33.0.9.tar.bz2 (test): ")
+        assert said.endswith("put the right one there")
+
+    @pytest.mark.parametrize("kind", ["truncated", "garbage", "of another name"])
+    def test_a_broken_archive_of_an_application(
+        self, folder: Path, source: _release.Source, tmp_path: Path, kind: str
+    ):
+        good, bad = packed(tmp_path, "good", "33"), packed(tmp_path, "bad", "33")
+        path = Path(bad.archive)
+        data = {
+            "truncated": path.read_bytes()[: len(path.read_bytes()) // 2],
+            "garbage": b"<html>",
+            "of another name": Path(good.archive).read_bytes(),
+        }[kind]
+        path.write_bytes(data)
+        said = self.refused(
+            folder, source, good, replace(bad, sha256=_release.digest_of(str(path)))
+        )
+        first, *lines = said.splitlines()
+        assert first == "release 33.0.9-2 cannot be built"
+        assert [line.split(": ")[0] for line in lines] == [f"{self.ENTRY}.applications.bad"]
+
+    @pytest.mark.parametrize("major", ["32", "34"])
+    def test_an_application_for_another_major(
+        self, folder: Path, source: _release.Source, tmp_path: Path, major: str
+    ):
+        said = self.refused(folder, source, packed(tmp_path, "deck", major))
+        assert f"{self.ENTRY}.applications.deck: application deck 1 is made for" in said
+        assert "take another version of it" in said
+
+    @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+    @pytest.mark.parametrize("place", ["unpacking", "manifest", "last"])
+    def test_a_disk_that_fills_up(
+        self, folder: Path, source: _release.Source, monkeypatch: pytest.MonkeyPatch,
+        place: str, number: int,
+    ):  # fmt: skip
+        def full(*_: Any, **__: Any) -> None:
+            raise OSError(number, os.strerror(number), "/srv/nextcloud/releases")
+
+        module, name = {
+            "unpacking": (shutil, "copyfileobj"),
+            "manifest": (json, "dump"),
+            "last": (os, "rename"),
+        }[place]
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, full)
+            said = self.refused(folder, source)
+        assert "make room in" in said
+        assert str(folder) in said
+        wanted = _release.Wanted("33.0.9-2", "33.0.9", "8.2", "8.5")
+        assert _release.build(str(folder), wanted, source, RUNNING)["id"] == "33.0.9-2"
+
+
 class TestPlan:
     def manifest(self, **other: Any) -> dict[str, Any]:
         return {"version": "33.0.9", "archive": {"sha256": "a" * 64}, "applications": {}, **other}
@@ -291,7 +386,9 @@ class TestObstacles:
             _release.build(str(folder), wanted, source, RUNNING)
         lines = str(caught.value).splitlines()
         assert lines[0] == "release x cannot be built"
-        assert [line.split()[1] for line in lines[1:]] == ["one", "two", "files"]
+        assert [line.split(":")[0] for line in lines[1:]] == [
+            f"archipel_releases['x'].applications.{name}" for name in ("one", "two", "files")
+        ]
         assert list(folder.iterdir()) == []
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -245,13 +245,97 @@ class TestAllOfARelease:
         again = applications.gather("34.0.4-2", {"deck": entry}, archive, sources)
         assert again.found["deck"].path.parent.name == entry["sha256"]
 
-    def test_a_certificate_that_was_revoked_is_refused(
+    @pytest.mark.parametrize(
+        ("kind", "said"),
+        [
+            ("pin", "expected aaaa"),
+            ("truncated", "its SHA-256 is"),
+            ("truncated and pinned", "the archive cannot be read"),
+            ("garbage", "its SHA-256 is"),
+            ("garbage and pinned", "the archive cannot be read"),
+            ("error", "HTTP 500"),
+            ("another application", "entry 'notes/appinfo/info.xml' is not in the folder deck/"),
+            ("revoked", "its author's certificate was revoked"),
+            ("broken local file", "the catalogue pins"),
+        ],
+    )
+    @pytest.mark.parametrize("lenient", [False, True])
+    def test_what_is_wrong_is_said_with_the_entry_and_nothing_is_kept(
         self, archive: source.Archive, sources: source.Sources, entry: dict[str, Any],
-        trusted: code.Authority, root: signing.Signer, monkeypatch: pytest.MonkeyPatch,
+        site: tuple[str, Path], root: signing.Signer, monkeypatch: pytest.MonkeyPatch,
+        kind: str, said: str, lenient: bool,
     ):  # fmt: skip
-        def refuse(*_: object) -> None:
-            raise code.SignatureError("its certificate was revoked")
+        wanted = Wrong(site[1], entry, Path(sources.local_folders[0])).made(kind)
+        if kind == "error":
+            monkeypatch.setattr(Quiet, "do_GET", lambda handler: handler.send_error(500))
+        if kind == "revoked":
+            author = root.vouch("deck")
+            revoked = code.authority(root.pem, root.revoke(author))
+            monkeypatch.setattr(code, "authority_of", lambda _path: revoked)
+            files = {**FILES, code.SIGNATURE: author.sign(FILES)}
+            wanted = pinned(entry, signing.pack(site[1], "deck", files))
+        if lenient:
+            told = replace(sources, leave_out_unavailable=True)
+            gathered = applications.gather("34.0.4", {"deck": wanted}, archive, told)
+            assert gathered.found == {}
+            assert said in gathered.left_out["deck"]
+        else:
+            with pytest.raises(source.SourceError) as refusal:
+                applications.gather("34.0.4", {"deck": wanted}, archive, sources)
+            assert "archipel_releases['34.0.4'].applications.deck: " in str(refusal.value)
+            assert said in str(refusal.value)
+        kept = [p for p in Path(sources.cache_folder).rglob("*.tar.gz*") if p.suffix != ".lock"]
+        if "pinned" not in kind and kind not in {"another application", "revoked"}:
+            assert kept == []
 
-        monkeypatch.setattr(code, "verify", refuse)
-        with pytest.raises(source.SourceError, match=r"applications.deck: .*was revoked"):
-            applications.gather("x", {"deck": entry}, archive, sources)
+    @pytest.mark.parametrize("lenient", [False, True])
+    @pytest.mark.parametrize("kind", ["truncated", "garbage", "without an authority"])
+    def test_a_broken_nextcloud_is_not_blamed_on_the_applications(
+        self, archive: source.Archive, sources: source.Sources, entry: dict[str, Any],
+        monkeypatch: pytest.MonkeyPatch, kind: str, lenient: bool,
+    ):  # fmt: skip
+        monkeypatch.undo()
+        data = {"truncated": archive.path.read_bytes()[:50], "garbage": b"<html>"}.get(kind)
+        if data is None:
+            signing.pack(archive.path, "", {"nextcloud/version.php": b"<?php"})
+        else:
+            archive.path.write_bytes(data)
+        told = replace(sources, leave_out_unavailable=lenient)
+        with pytest.raises(source.SourceError) as refusal:
+            applications.gather("34.0.4", {"deck": entry, "x": entry}, archive, told)
+        assert str(refusal.value).startswith(f"{archive.path}: ")
+        assert "archipel_releases['34.0.4'].archive tells" in str(refusal.value)
+        assert "applications" not in str(refusal.value).removeprefix(str(archive.path)).replace(
+            "no application can be checked", ""
+        )
+
+
+def pinned(entry: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return an entry that pins what lies at a path."""
+    return {**entry, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """An archive in the store, its entry in the catalogue, and ways in which one is at fault."""
+
+    archive: Path
+    entry: dict[str, Any]
+    local: Path
+
+    def made(self, kind: str) -> dict[str, Any]:
+        """Do one wrong thing, and return the entry."""
+        whole = self.archive.read_bytes()
+        if kind == "pin":
+            return {**self.entry, "sha256": "a" * 64}
+        if kind == "another application":
+            signing.pack(self.archive, "notes", FILES)
+            return pinned(self.entry, self.archive)
+        if kind == "broken local file":
+            self.local.mkdir()
+            (self.local / "deck-1.2.3.tar.gz").write_bytes(whole[: len(whole) // 2])
+        if kind.startswith("truncated"):
+            self.archive.write_bytes(whole[: len(whole) // 2])
+        if kind.startswith("garbage"):
+            self.archive.write_bytes(b"<html>Sign in to this network</html>")
+        return pinned(self.entry, self.archive) if kind.endswith("pinned") else self.entry
