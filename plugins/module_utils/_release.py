@@ -422,7 +422,7 @@ def build(folder: str, wanted: Wanted, source: Source, running: Running) -> dict
         discard(folder, wanted.id, place)
         if isinstance(error, OSError) and error.errno in FULL:
             raise ReleaseError(
-                f"release {wanted.id} cannot be built: {error}. A release needs about 1.5 GB; make "
+                f"release {wanted.id} cannot be built: {error}. A release needs about 1 GB; make "
                 f"room in {folder} and run again. Nothing of it was left there"
             ) from error
         raise

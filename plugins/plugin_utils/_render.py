@@ -335,8 +335,6 @@ def people_config(space: Space, settings: Settings) -> dict[str, t.Any]:
         "default_timezone": space["timezone"],
         "one-click-instance": True,
         "one-click-instance.user-limit": space["accounts"],
-        # A team folder has the storage of the whole space, as an account has: see storage_config.
-        "groupfolders.quota.default": space["storage_gb"] * GIGABYTE,
         "trashbin_retention_obligation": f"auto, {days['trash_days']}",
         "versions_retention_obligation": f"auto, {days['versions_days']}",
     }

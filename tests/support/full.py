@@ -109,3 +109,5 @@ def small(scenario: Scenario, slug: str) -> Iterator[Full]:
     finally:
         scenario.machine.execute("sh", "-c", undone)
         scenario.occ(slug, f"user:delete {MEMBER}")
+        # Pages that were opened meanwhile left files here of which the database still knows.
+        scenario.occ(slug, "files:scan-app-data")

@@ -18,10 +18,10 @@ import pytest
 
 from tests.support.association import member
 from tests.support.browser import Answer
-from tests.support.full import MIB, QUOTA, SIZE, Full, small
+from tests.support.full import MIB, SIZE, Full, small
 from tests.support.scenario import Scenario
 
-SLUG = "velo-ecole"
+SLUG = "amap-du-val"
 FOLDERS = "/index.php/apps/groupfolders/folders"
 NAME = "Commun à tous"
 
@@ -77,31 +77,43 @@ def team(scenario: Scenario) -> Iterator[Team]:
 def folder(team: Team) -> Iterator[int]:
     """A team folder of all members."""
     made = ask(team.administrator, "POST", mountpoint=NAME)
-    assert made.status == 200, made.text
+    assert said(made) == 100, made.text
     number = int(made.json()["ocs"]["data"]["id"])
     shared = ask(team.administrator, "POST", f"/{number}/groups", group="members")
-    assert shared.status == 200, shared.text
+    assert said(shared) == 100, shared.text
     yield number
     gone = ask(team.administrator, "DELETE", f"/{number}")
-    assert gone.status == 200, gone.text
+    assert said(gone) == 100, gone.text
 
 
 @pytest.fixture
 def filled(team: Team, folder: int) -> Iterator[Team]:
     """The same, with a team folder that fills the space."""
+    names = []
     for size in (4 * MIB, 512 * 1024, 64 * 1024):
-        number = 0
-        while (done := dav(team.member, "PUT", f"fill-{size}-{number}", b"x" * size)).status == 201:
-            number += 1
-            assert number < 1000, "nothing stops it"
+        for number in range(1000):
+            name = f"fill-{size}-{number}"
+            done = dav(team.member, "PUT", name, b"x" * size)
+            if done.status != 201:
+                break
+            names.append(name)
         assert done.status in {413, 507}, done.status
     yield team
-    for size in (4 * MIB, 512 * 1024, 64 * 1024):
-        number = 0
-        while dav(team.member, "DELETE", f"fill-{size}-{number}").status == 204:
-            number += 1
+    left = {name: dav(team.member, "DELETE", name).status for name in names}
+    # One of them may be gone already; in a full space each can still be deleted.
+    assert set(left.values()) <= {204, 404}, left
+    empty(team)
+
+
+def empty(team: Team) -> None:
+    """Empty the trash of a member, where what was in the team folder is too."""
     trash = f"/remote.php/dav/trashbin/{team.member.account[0]}/trash"
     assert team.member.request("DELETE", trash).status == 204
+
+
+def said(answer: Answer) -> int:
+    """Return what OCS says itself: what this application refuses is an HTTP 200."""
+    return int(answer.json()["ocs"]["meta"]["statuscode"])
 
 
 def test_their_page_is_an_administrator_s_and_nobody_else_s(team: Team):
@@ -111,9 +123,9 @@ def test_their_page_is_an_administrator_s_and_nobody_else_s(team: Team):
 
 
 def test_a_member_makes_none(team: Team, folder: int):
-    assert ask(team.member, "POST", mountpoint="Mine").status == 403
-    assert ask(team.member, "DELETE", f"/{folder}").status == 403
-    assert ask(team.member, "POST", f"/{folder}/quota", quota="-3").status == 403
+    assert said(ask(team.member, "POST", mountpoint="Mine")) == 403
+    assert said(ask(team.member, "DELETE", f"/{folder}")) == 403
+    assert said(ask(team.member, "POST", f"/{folder}/quota", quota="-3")) == 403
     listed = ask(team.administrator, "GET").json()["ocs"]["data"]
     assert [one["mount_point"] for one in listed.values()] == [NAME]
 
@@ -124,7 +136,7 @@ def test_it_takes_nobody_s_seat(team: Team):
     number = ask(team.administrator, "POST", mountpoint="Passager").json()["ocs"]["data"]["id"]
     assert json.loads(team.scenario.occ(SLUG, "user:list --output=json")) == before
     assert team.status()["accounts"]["used"] == used
-    assert ask(team.administrator, "DELETE", f"/{number}").status == 200
+    assert said(ask(team.administrator, "DELETE", f"/{number}")) == 100
 
 
 def test_what_is_in_it_belongs_to_no_account(team: Team, folder: int):
@@ -134,13 +146,6 @@ def test_what_is_in_it_belongs_to_no_account(team: Team, folder: int):
     path = f"{data}/__groupfolders/{folder}/files/proces-verbal.txt"
     assert team.scenario.node.file(path).content == b"ordre du jour"
     assert dav(team.member, "DELETE", "proces-verbal.txt").status == 204
-
-
-def test_clients_are_told_what_is_left_for_the_whole_space(team: Team, folder: int):
-    said = dav(team.member, "PROPFIND", "", QUOTA, Depth="0", Content_Type="application/xml").text
-    left = int(said.split("quota-available-bytes>", 1)[1].split("<", 1)[0])
-    assert 0 < left < SIZE
-    assert abs(left - team.member.free()) < MIB
 
 
 @pytest.mark.parametrize("counted", ["index", "disk"])
@@ -165,8 +170,11 @@ def test_at_the_limit_it_takes_nothing_more_and_neither_do_accounts(filled: Team
 
 def test_a_quota_of_the_folder_does_not_reach_beyond_the_space(filled: Team, folder: int):
     wide = ask(filled.administrator, "POST", f"/{folder}/quota", quota=str(1 << 40))
-    assert wide.status == 200, wide.text
+    assert said(wide) == 100, wide.text
     assert dav(filled.member, "PUT", "one-more.bin", b"x" * MIB).status == 507
+    # What is full and has a quota of its own lets go of nothing: docs/applications.md.
+    back = ask(filled.administrator, "POST", f"/{folder}/quota", quota="-3")
+    assert said(back) == 100, back.text
 
 
 def test_a_full_space_is_emptied_through_the_folder_s_trash(filled: Team):
@@ -175,13 +183,12 @@ def test_a_full_space_is_emptied_through_the_folder_s_trash(filled: Team):
     listed = filled.member.request("PROPFIND", trash, Depth="1")
     assert f"fill-{4 * MIB}-0" in listed.text
     assert dav(filled.member, "PUT", "still-full.bin", b"x" * MIB).status == 507
-    assert filled.member.request("DELETE", trash).status == 204
+    empty(filled)
     assert dav(filled.member, "PUT", "room-again.bin", b"x" * MIB).status == 201
     assert dav(filled.member, "DELETE", "room-again.bin").status == 204
 
 
 def test_the_delegation_is_ours_alone(team: Team):
-    """Exactly the administrators, and it is put back where somebody took it."""
     rows = team.scenario.sql(
         f"SELECT group_id FROM `space_{SLUG}`.oc_authorized_groups "
         "WHERE class = 'OCA\\\\GroupFolders\\\\Settings\\\\Admin'"

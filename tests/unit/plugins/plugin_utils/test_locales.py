@@ -92,7 +92,6 @@ def test_an_environment_with_all_of_them_is_right(environment: Environment):
 )
 def test_languages_and_formats_are_two_things(locale: str, language: str, formats: str):
     space = {"locale": locale, "phone_region": "", "domains": [], "url": "", "accounts": 1}
-    space["storage_gb"] = 1
     space = {**space, "timezone": "UTC", "contact": {"name": "", "email": ""}}
     retention = {"retention": {"trash_days": 1, "versions_days": 1}, "administrator": "admin"}
     config = _render.people_config(space, retention)
