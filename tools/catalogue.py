@@ -35,15 +35,9 @@ from typing import Any
 
 import yaml
 
-from tools import ROOT
+from tools import ROOT, collection
 
-os.environ["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
-
-from ansible.plugins.loader import init_plugin_loader
-
-# A test that imports this has done it already.
-if not any(type(finder).__name__ == "_AnsibleCollectionFinder" for finder in sys.meta_path):
-    init_plugin_loader([str(ROOT / "collections")])
+collection.importable()
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _code_signature,

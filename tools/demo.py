@@ -55,15 +55,20 @@ def main() -> int:
 def up() -> None:
     """Make the machine, converge it, and show what is there."""
     # Only here: clean must work without the Python packages.
-    from tools import release, table  # noqa: PLC0415
+    from tools import artifacts, release, table  # noqa: PLC0415
 
     began = time.monotonic()
+    at_hand = artifacts.variables(os.environ.get("ARCHIPEL_DEMO_RELEASE", ""))
+    if release_id := at_hand.get("archipel_release"):
+        print(
+            f"Nextcloud {release_id} lies in artifacts/, or was asked for: it is used", flush=True
+        )
     if not MACHINE.exists():
         _refuse_busy_ports()
     print("1/3 A Debian machine in a container", flush=True)
     MACHINE.up("trixie", [f"{SSH_PORT}:22", f"{HTTPS_PORT}:443"])
     print("2/3 Converging it: ansible-playbook -i inventories/demo playbooks/site.yml", flush=True)
-    _remember({**release.variables(), "archipel_https_port": HTTPS_PORT})
+    _remember({**release.variables(), **at_hand, "archipel_https_port": HTTPS_PORT})
     _converge()
     print(f"3/3 Done in {time.monotonic() - began:.0f} s", flush=True)
     table.show(ENVIRONMENT, PRIVATE, MACHINE, HTTPS_PORT)
