@@ -37,6 +37,9 @@ $CONFIG = [
     'appstoreenabled' => false,
     'trusted_domains' => ['127.0.0.1'],
     'has_internet_connection' => false,
+    // Teams tell themselves of each change of a group by a request: it must arrive.
+    'overwrite.cli.url' => 'http://127.0.0.1:8099',
+    'allow_local_remote_servers' => true,
     'apps_paths' => [
         ['path' => OC::$SERVERROOT . '/apps', 'url' => '/apps', 'writable' => false],
         ['path' => OC::$SERVERROOT . '/apps-extra', 'url' => '/apps-extra', 'writable' => false],
@@ -120,7 +123,8 @@ def _install(bare: Bare) -> None:
     options = ["--no-interaction", "--database=mysql", f"--database-name={NAME}"]
     options += [f"--database-user={NAME}", f"--database-pass={NAME}", "--database-host=localhost"]
     options += [f"--data-dir={HOME}/data", "--admin-user=root", f"--admin-pass={NAME}-Aa1!"]
-    occ = f"runuser -u {NAME} -- env NEXTCLOUD_CONFIG_DIR={HOME}/config {shlex.join(PHP)} {bare.tree}/occ"
+    runner = f"runuser -u {NAME} -- env NEXTCLOUD_CONFIG_DIR={HOME}/config"
+    occ = f"{runner} {shlex.join(PHP)} {bare.tree}/occ"
     shell(f"{occ} maintenance:install {shlex.join(options)}")
     shell(f"{occ} app:enable archipel")
     shell(
