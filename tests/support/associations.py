@@ -15,7 +15,7 @@ from tests.support import content
 from tests.support.scenario import Scenario
 from tools import scenario as scenarios
 
-AT_A_TIME = 2
+AT_A_TIME = 3
 MENU = "core/navigation/apps"
 # What people open beside the entries of their menu.
 PAGES = ("/apps/dashboard/", "/apps/files/", "/settings/user", "/settings/user/security")
@@ -44,6 +44,20 @@ class Associations:
         return content.space(self.scenario.browser, host, enabled, self._load(slug, PASSWORDS))
 
     # --- making ---------------------------------------------------------------------------
+
+    def fill_all(self) -> dict[str, Content | Exception]:
+        """Fill every space, some at the same time; return what is in each, or what it refused."""
+        # Asked once, before several need it.
+        assert self.scenario.browser
+
+        def attempt(slug: str) -> Content | Exception:
+            try:
+                return self.fill(slug)
+            except content.RequestError as error:
+                return error
+
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            return dict(zip(self.slugs, pool.map(attempt, self.slugs), strict=True))
 
     def fill(self, slug: str) -> Content:
         """Make every kind of content that is not there yet; return all of it, and keep that."""

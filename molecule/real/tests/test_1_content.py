@@ -5,22 +5,38 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support import content
-from tests.support.associations import Associations
+from tests.support.associations import Associations, Content
 from tests.support.scenario import Scenario
 
 
-def test_every_kind_of_content_is_made_and_stays_as_it_is(associations: Associations, slug: str):
-    found = associations.fill(slug)
+@pytest.fixture(scope="module")
+def filled(associations: Associations) -> dict[str, Content | Exception]:
+    """Every space with content in it, or what it refused."""
+    return associations.fill_all()
+
+
+def test_every_kind_of_content_can_be_made(filled: dict[str, Content | Exception], slug: str):
+    found = filled[slug]
+    assert not isinstance(found, Exception), found
     assert len(found["Files"]) == content.FILES
-    assert None not in found.values()
     assert [kind for kind, value in found.items() if not value] == []
-    # What changes by itself would be no witness later.
-    assert associations.changed([slug]) == {}
+
+
+def test_what_nobody_changes_stays_as_it_is(
+    associations: Associations, filled: dict[str, Content | Exception]
+):
+    """What changes by itself would be no witness later."""
+    assert associations.changed(associations.slugs) == {}
 
 
 def test_the_newest_release_has_every_kind_that_its_applications_allow(
-    scenario: Scenario, associations: Associations, full: str
+    scenario: Scenario,
+    associations: Associations,
+    filled: dict[str, Content | Exception],
+    full: str,
 ):
     """What is not made is named in the catalogue as missing."""
     release = scenario.spaces[full]["release"]
