@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 
 from tests.support.associations import Associations
-from tests.support.content import Contacts, TeamFolders
+from tests.support.content import Contacts
 from tests.support.scenario import Scenario
 
 
@@ -56,14 +56,16 @@ def test_calendars_and_contacts_are_in_formats_that_others_read(archive: dict[st
 def test_what_applications_keep_is_in_it(
     associations: Associations, full: str, archive: dict[str, bytes]
 ):
-    texts = b"\n".join(archive.values()).decode("utf-8", "replace")
     kept = associations.kept(full)
     if "TeamFolders" in kept:
-        (name,) = kept["TeamFolders"]
-        wanted = f"group-folders/{TeamFolders.name}/{unquote(name).rpartition('/')[2]}"
-        assert [one for one in archive if one.startswith("group-folders/")] == [wanted]
+        in_folders = [name for name in archive if name.startswith("group-folders/")]
+        # The text of the file under its own name.
+        ((name, text),) = kept["TeamFolders"].items()
+        assert [archive[one].decode() for one in in_folders] == [text]
+        assert in_folders[0].endswith(unquote(name).rpartition("/")[2])
     if "Collectives" in kept:
-        # The text of the page, and not only its name in the database.
-        assert "# Clés & codes\n\nÀ l’été 🌻" in texts
-    assert "Qui vient à la répétition ? 🎺" in archive["database.sql"].decode()
-    assert "l’œuvre" in texts
+        pages = [archive[one] for one in archive if one.startswith("applications/collectives/")]
+        assert "# Clés & codes\n\nÀ l’été 🌻\n".encode() in pages
+    rows = archive["database.sql"].decode("utf-8", "replace")
+    for words in ("Qui vient à la répétition ? 🎺", "Quel goûter ? 🍰", "Équipe du jardin 🌻"):
+        assert words in rows

@@ -16,13 +16,21 @@ from tests.support.fixtures import SCENARIO
 from tests.support.scenario import Scenario
 
 OLD, NEW = artifacts.versions(SCENARIO.name)
+# What says that a space is closed, or on its way.
 CLOSED = "find /var/lib/archipel/closed /var/lib/archipel/life -type f 2>/dev/null"
 
 
-def tables(scenario: Scenario, slug: str) -> set[str]:
-    """Return the tables of a space."""
-    listed = f"SELECT table_name FROM information_schema.tables WHERE table_schema = 'space_{slug}'"
+def named(scenario: Scenario, slug: str, kind: str) -> set[str]:
+    """Return the names of the tables or views of a space."""
+    where = f"table_schema = 'space_{slug}' AND table_type = '{kind}'"
+    listed = f"SELECT table_name FROM information_schema.tables WHERE {where}"
     return {row[0] for row in scenario.sql(listed)}
+
+
+def clear(scenario: Scenario, slug: str) -> None:
+    """Take out of the way what the fixture put there."""
+    for name in named(scenario, slug, "VIEW"):
+        scenario.sql(f"DROP VIEW `space_{slug}`.`{name}`")
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +56,13 @@ def pages(associations: Associations, moving: list[str]) -> dict[str, dict[str, 
 @pytest.fixture(scope="module")
 def in_the_way(scenario: Scenario, full: str, broken: str) -> Iterator[set[str]]:
     """Something else has the names of the tables that the newer release makes."""
-    names = tables(scenario, full) - tables(scenario, broken)
+    old, new = (named(scenario, slug, "BASE TABLE") for slug in (broken, full))
+    names = new - old
     assert names
     for name in names:
         scenario.sql(f"CREATE VIEW `space_{broken}`.`{name}` AS SELECT 1 AS one")
     yield names
-    for name in names:
-        scenario.sql(f"DROP VIEW IF EXISTS `space_{broken}`.`{name}`")
+    clear(scenario, broken)
 
 
 def test_1_what_cannot_be_migrated_comes_back_alone(
@@ -102,8 +110,7 @@ def test_4_once_it_is_mended_the_last_one_follows(
     broken: str,
     in_the_way: set[str],
 ):
-    for name in in_the_way:
-        scenario.sql(f"DROP VIEW `space_{broken}`.`{name}`")
+    clear(scenario, broken)
     scenario.converge("upgrade.yml", "-e", f"release={NEW}")
     assert set(associations.releases().values()) == {NEW}
     assert associations.changed(associations.slugs) == {}
