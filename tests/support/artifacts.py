@@ -1,10 +1,10 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
-"""The real releases that lie in artifacts/, described as the catalogue describes releases.
+"""Two majors of the real Nextcloud that lie in artifacts/, for the scenario that upgrades.
 
-Nothing is taken from a file's name but where it lies: versions, ranges and what an archive
-brings are read in it.
+Unlike the demo's (tools/artifacts.py), they need no release of their major in the catalogue:
+what runs them and what they bring is read in their archives.
 
     python -m tests.support.artifacts scenarios NAME…   those that can be run, of these
     python -m tests.support.artifacts write NAME        a catalogue into a scenario's environment
@@ -18,28 +18,25 @@ import json
 import os
 import re
 import sys
-import tarfile
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import yaml
 
 # Makes the collection importable.
 import tests.conftest  # noqa: F401
-from ansible_collections.archipel.spaces.plugins.module_utils import _archive
+from ansible_collections.archipel.spaces.plugins.module_utils import _archive, _release
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _code_signature,
     _release_source,
 )
 from tools import ROOT, scenario
+from tools import artifacts as lying
+from tools.lab import LabError
 
-FOLDER = ROOT / "artifacts"
 POLICY = ROOT / "group_vars/all"
-VERSION = r"(\d+)\.(\d+)\.(\d+)"
 # What needs how many consecutive majors.
 PARTS = {
     "content, conformance, backup and restore, export": 1,
@@ -47,14 +44,12 @@ PARTS = {
 }
 SCENARIO = "real"
 OVERLAY = "group_vars/all/zzz-real.yml"
-# Of an archive of Nextcloud, what says what runs it and what it brings.
+# Of an archive of Nextcloud, what says which it is, what runs it, and what it brings.
+VERSION = "version.php"
 RUNS_ON = "lib/versioncheck.php"
 DATABASES = "apps/settings/lib/SetupChecks/SupportedDatabase.php"
-SHIPPED = "core/shipped.json"
-
-
-class ArtifactError(Exception):
-    """An archive in artifacts/ is not what its name says."""
+BOUNDS = ("MIN", "MAX")
+APPLICATION = re.compile(r"apps/([^/]+)/appinfo/info\.xml")
 
 
 @dataclass(frozen=True)
@@ -74,143 +69,56 @@ class Release:
         return int(self.version.partition(".")[0])
 
 
-@dataclass(frozen=True)
-class Application:
-    """An application that lies in artifacts/."""
-
-    path: Path
-    id: str
-    version: str
-    low: int
-    high: int
-
-    def entry(self, release: Release) -> dict[str, Any]:
-        """Return it as the catalogue has it in a release."""
-        found = {"version": self.version, "sha256": _release_source.sha256_of(self.path)}
-        try:
-            _code_signature.verify(str(self.path), self.id, _authority(release.path))
-        except (_code_signature.SignatureError, _archive.ArchiveError):
-            return {**found, "unsigned": True}
-        return found
-
-
-@functools.cache
-def _authority(path: Path) -> _code_signature.Authority:
-    return _code_signature.authority_of(str(path))
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """Return a version as it is compared."""
-    return tuple(int(part) for part in re.findall(r"\d+", version))
-
-
 # --- reading -------------------------------------------------------------------------------
 
 
-def members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of the files of an archive that describe it; of others the name.
-
-    Raises:
-        ArtifactError: the archive is truncated, or none.
-
-    """
-    try:
-        yield from _zipped(path) if path.suffix == ".zip" else _tarred(path)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
-        raise ArtifactError(
-            f"{path}: it cannot be read to its end ({error}); fetch it again"
-        ) from error
-
-
-def _describes(name: str) -> bool:
-    return name.endswith((RUNS_ON, DATABASES, SHIPPED, "version.php", "appinfo/info.xml"))
-
-
-def _tarred(path: Path) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(path) as archive:
-        for member in archive:
-            data = archive.extractfile(member) if _describes(member.name) else None
-            yield member.name.removeprefix("./"), b"" if data is None else data.read()
-
-
-def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            yield name, archive.read(name) if _describes(name) else b""
-
-
-def read_release(path: Path) -> Release:
+def read(path: Path) -> Release:
     """Return what an archive of Nextcloud is.
 
     Raises:
-        ArtifactError: it lacks what every Nextcloud has.
+        LabError: it is broken, or lacks what every Nextcloud has.
 
     """
     brings, texts = set(), {}
-    for name, data in members(path):
-        if data:
-            texts[name] = data.decode("utf-8", "replace")
-        if found := re.fullmatch(r"nextcloud/apps/([^/]+)/appinfo/info\.xml", name):
-            brings.add(found[1])
-    version = _first(path, r"OC_VersionString = '" + VERSION, texts, "nextcloud/version.php")
-    low = _first(path, r"PHP_VERSION_ID < (\d)0(\d)00", texts, f"nextcloud/{RUNS_ON}")
-    past = _first(path, r"PHP_VERSION_ID >= (\d)0(\d)00", texts, f"nextcloud/{RUNS_ON}")
-    ranges = [
-        _first(path, rf"{key}_MARIADB = '([\d.]+)'", texts, f"nextcloud/{DATABASES}")[0]
-        for key in ("MIN", "MAX")
-    ]
+    try:
+        with _archive.readable():
+            for member, opened in _archive.members(str(path)):
+                name = _archive.check_name(member.name, _release.TOP)
+                if found := APPLICATION.fullmatch(name):
+                    brings.add(found[1])
+                elif name in {VERSION, RUNS_ON, DATABASES}:
+                    texts[name] = opened().read().decode("utf-8", "replace")
+    except _archive.ArchiveError as error:
+        raise LabError(f"{path}: {error}. Fetch it again, or remove it") from error
+
+    def said(name: str, pattern: str) -> tuple[str, ...]:
+        found = re.search(pattern, texts.get(name, ""))
+        if found is None:
+            raise LabError(f"{path}: its {name} does not say {pattern}: no Nextcloud; remove it")
+        return found.groups()
+
+    past = said(RUNS_ON, r"PHP_VERSION_ID >= (\d)0(\d)00")
+    (lowest,), (highest,) = (said(DATABASES, rf"{key}_MARIADB = '([\d.]+)'") for key in BOUNDS)
     return Release(
         path=path,
-        version=".".join(version),
-        php={"min": ".".join(low), "max": f"{past[0]}.{int(past[1]) - 1}"},
-        mariadb=dict(zip(("min", "max"), ranges, strict=True)),
+        version=said(VERSION, r"OC_VersionString = '(\d+\.\d+\.\d+)")[0],
+        php={
+            "min": ".".join(said(RUNS_ON, r"PHP_VERSION_ID < (\d)0(\d)00")),
+            "max": f"{past[0]}.{int(past[1]) - 1}",
+        },
+        mariadb={"min": lowest, "max": highest},
         brings=frozenset(brings),
-    )
-
-
-def _first(path: Path, pattern: str, texts: Mapping[str, str], name: str) -> tuple[str, ...]:
-    found = re.search(pattern, texts.get(name, ""))
-    if found is None:
-        raise ArtifactError(
-            f"{path}: {name} in it does not say {pattern}; this is no whole Nextcloud: remove it"
-        )
-    return found.groups()
-
-
-def read_application(path: Path) -> Application:
-    """Return what an application's archive is.
-
-    Raises:
-        ArtifactError: its description is missing, or another's.
-
-    """
-    described = {name: data for name, data in members(path) if name.endswith("appinfo/info.xml")}
-    name = min(described, key=len, default="")
-    if not name:
-        raise ArtifactError(f"{path}: there is no appinfo/info.xml in it; remove it")
-    info = ElementTree.fromstring(described[name])
-    limits = info.find("dependencies/nextcloud")
-    bounds = {} if limits is None else limits.attrib
-    return Application(
-        path=path,
-        id=info.findtext("id", "").strip(),
-        version=info.findtext("version", "").strip(),
-        low=int(bounds.get("min-version", "0").partition(".")[0]),
-        high=int(bounds.get("max-version", "0").partition(".")[0]),
     )
 
 
 # --- choosing ------------------------------------------------------------------------------
 
 
-def releases(folder: Path | None = None) -> list[Release]:
+def releases(folder: Path) -> list[Release]:
     """Return the releases of a folder: of each major the newest, the oldest major first."""
-    found: dict[int, Path] = {}
-    for path in sorted((folder or FOLDER).glob("nextcloud-*"), key=lambda one: numbers(one.name)):
-        named = re.fullmatch(rf"nextcloud-{VERSION}(\.tar\.gz|\.tar\.bz2|\.zip)", path.name)
-        if named:
-            found[int(named[1])] = path
-    return [read_release(path) for _, path in sorted(found.items())]
+    newest = {version.partition(".")[0]: version for version in lying.releases(folder)}
+    paths = [_release_source.find_local(version, [str(folder)]) for version in newest.values()]
+    return [read(path) for path in paths if path is not None]
 
 
 def choose(found: list[Release]) -> list[Release]:
@@ -221,21 +129,13 @@ def choose(found: list[Release]) -> list[Release]:
     return found[-1:]
 
 
-def applications(folder: Path | None = None) -> list[Application]:
-    """Return the applications of a folder."""
-    paths = sorted(
-        p for p in (folder or FOLDER).glob("*.tar.gz") if not p.name.startswith("nextcloud-")
-    )
-    return [read_application(path) for path in paths]
-
-
-def fitting(release: Release, found: list[Application], wanted: set[str]) -> list[Application]:
-    """Return of each wanted application the newest that runs on a release. Pure."""
-    best: dict[str, Application] = {}
-    for one in sorted(found, key=lambda one: numbers(one.version)):
-        if one.id in wanted - release.brings and one.low <= release.major <= one.high:
-            best[one.id] = one
-    return [best[name] for name in sorted(best)]
+def fitting(release: Release, found: list[lying.Application]) -> dict[str, lying.Application]:
+    """Return of each application the newest that runs on a release. Pure."""
+    return {
+        one.id: one
+        for one in sorted(found, key=lambda one: _release.numbers(one.version))
+        if one.id not in release.brings and _release.within(release.version, *one.runs_on)
+    }
 
 
 def left_out(majors: int) -> list[str]:
@@ -250,30 +150,36 @@ def _policy(file: str) -> dict[str, Any]:
     return dict(yaml.safe_load((POLICY / file).read_text(encoding="utf-8")))
 
 
-def settings(chosen: list[Release], found: list[Application]) -> dict[str, Any]:
-    """Return the catalogue of what is at hand.
-
-    The older release is the default, the ring canary has the newer one.
-    """
-    policy = _policy("applications.yml")
-    enabled = policy["archipel_applications"]["enabled"]
+def catalogue(chosen: list[Release], folder: Path) -> dict[str, Any]:
+    """Return the releases as the catalogue describes them, without what does not lie there."""
+    policy = yaml.safe_load((POLICY / "applications.yml").read_text(encoding="utf-8"))
     suites = [one["application"] for one in policy["archipel_office_suites"].values()]
-    registration = policy["archipel_registration"]["application"]
-    wanted = {*enabled, *suites, registration}
-    catalogue = {}
+    needed = {*policy["archipel_applications"]["enabled"], *suites}
+    found = lying.applications({*needed, policy["archipel_registration"]["application"]}, folder)
+    entries = {}
     for release in chosen:
-        here = fitting(release, found, wanted)
-        has = release.brings | {one.id for one in here}
-        catalogue[release.version] = {
+        trusted = functools.cache(functools.partial(_authority, release))
+        here = fitting(release, found)
+        entries[release.version] = {
             "version": release.version,
             "php": dict(release.php),
             "mariadb": dict(release.mariadb),
             "archive": {"sha256": _release_source.sha256_of(release.path)},
-            "applications": {one.id: one.entry(release) for one in here},
-            "without": sorted({*enabled, *suites} - has),
+            "applications": {name: lying.entry(one, trusted) for name, one in here.items()},
+            "without": sorted(needed - release.brings - set(here)),
         }
+    return entries
+
+
+def _authority(release: Release) -> _code_signature.Authority:
+    return _code_signature.authority_of(str(release.path))
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    """Return what an environment is told: the older release for all, the newer for one ring."""
+    chosen = choose(releases(folder))
     return {
-        "archipel_releases": catalogue,
+        "archipel_releases": catalogue(chosen, folder),
         "archipel_release": chosen[0].version,
         "archipel_ring_releases": {"canary": chosen[-1].version},
         # Run by the tests alone, at their own time.
@@ -284,7 +190,7 @@ def settings(chosen: list[Release], found: list[Application]) -> dict[str, Any]:
 def describe(versions: list[str]) -> str:
     """Say which releases there are, and what is left out for want of others. Pure."""
     here = ", ".join(versions) or "none"
-    lines = [f"real releases in {FOLDER.name}/ that this scenario runs: {here}"]
+    lines = [f"real releases in {lying.FOLDER.name}/ that this scenario runs: {here}"]
     lines += [
         f"LEFT OUT for want of archives (CONTRIBUTING.md): {part}"
         for part in left_out(len(versions))
@@ -295,15 +201,13 @@ def describe(versions: list[str]) -> str:
 def versions(name: str) -> list[str]:
     """Return the ids of the releases that a scenario has, the older one first."""
     written = json.loads((scenario.environment(name) / OVERLAY).read_text(encoding="utf-8"))
-    return sorted(written["archipel_releases"], key=numbers)
+    return sorted(written["archipel_releases"], key=_release.numbers)
 
 
 def write(name: str) -> Path:
     """Write the catalogue into the environment of a scenario."""
-    chosen = choose(releases())
     path = scenario.environment(name) / OVERLAY
-    values = settings(chosen, applications())
-    path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(settings(lying.FOLDER), indent=2) + "\n", encoding="utf-8")
     return path
 
 
@@ -311,7 +215,7 @@ def runnable(names: list[str]) -> tuple[list[str], str]:
     """Return the scenarios of these that can be run, and what there is to say about that."""
     if SCENARIO not in names:
         return names, ""
-    found = [release.version for release in choose(releases())]
+    found = [release.version for release in choose(releases(lying.FOLDER))]
     kept = [name for name in names if found or name != SCENARIO]
     return kept, f"scenario {SCENARIO}: {describe(found)}"
 
