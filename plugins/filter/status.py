@@ -78,8 +78,7 @@ def _remarks(row: dict[str, t.Any]) -> list[str]:
     said = []
     if row.get("hold"):
         said.append("on hold")
-    if row.get("pending"):
-        said.append(str(row["pending"]))
+    said += [str(row[key]) for key in ("pending", "repair") if row.get(key)]
     if row.get("kept"):
         said.append("a state from before a restore is kept")
     if row.get("failed"):

@@ -34,6 +34,8 @@ PARTS = ("config", "data", "release", ".applied")
 # What a file may have done between being listed and being read.
 VANISHED = ("no such file or directory", "file does not exist")
 ROOM = 64 << 20
+# Seconds to wait for who else is at work on a space.
+PATIENCE = 60
 
 Report = dict[str, t.Any]
 
@@ -207,8 +209,9 @@ def back_up(settings: Settings, slug: str) -> Report:
     """
     if pending := _journal.under_way(slug):
         raise BackupError(pending)
-    # Between the dump and the last file nobody may move it to another release.
-    with _journal.exclusive(f"life-{slug}"):
+    # Between the dump and the last file nobody may move it to another release. Its repair after a
+    # new major takes seconds.
+    with _journal.exclusive(f"life-{slug}", patience=PATIENCE):
         return back_up_alone(settings, slug)
 
 

@@ -13,6 +13,8 @@ import typing as t
 
 ENTRY = re.compile(r"^(?=  '[^'\n]+' => )", re.MULTILINE)
 INSTALLED = re.compile(r"^\s*'installed'\s*=>\s*true\s*,", re.MULTILINE)
+VERSION = re.compile(r"^\s*'version'\s*=>\s*'([0-9.]+)'", re.MULTILINE)
+MAINTENANCE = re.compile(r"^\s*'maintenance'\s*=>\s*true", re.MULTILINE)
 KEY = re.compile(r"^  '([^'\n]+)' => ", re.MULTILINE)
 # As Archipel writes them into managed.config.php: one key on a line.
 DATABASE = re.compile(r"^  'db(host|name|user|password)' => '((?:[^'\\]|\\.)*)',$", re.MULTILINE)

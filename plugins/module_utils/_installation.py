@@ -32,6 +32,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _journal,
     _mariadb,
     _occ,
+    _repair,
     _systemd,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
@@ -39,6 +40,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Rep
 # Created by installations that cannot do without a first administrator; removed at once.
 SETUP_ACCOUNT = "archipel-setup"
 LOCK = "installations"
+# Seconds to wait for who holds it.
+PATIENCE = 300
 # Two spaces installed side by side must not both write the template.
 SAVING = threading.Lock()
 # What a release, or an application that is turned on, leaves out of a database.
@@ -327,6 +330,8 @@ def install(item: Item, node: Node) -> None:
             # Enabling two dozen applications is most of the work: the template has it done.
             occ(item, node, APPLY, stdin=json.dumps(item["template"]))
         complete(item, node)
+        # A new Nextcloud takes itself for one that was never repaired, and warns of it.
+        occ(item, node, _repair.COMMAND)
         if golden and not golden.ready:
             keep(golden, item, node)
     tidy(item, node)
@@ -354,7 +359,7 @@ def golden_of(item: Item, node: Node) -> _golden.Golden | None:
     if not node.golden or not can or item["database"]["password"] is not None:
         return None
     # Another application set is another template: what it no longer names must not come along.
-    made_of = [manifest, item["template"], MISSING]
+    made_of = [manifest, item["template"], MISSING, _repair.COMMAND]
     build = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     return _golden.Golden(Path(node.golden, os.path.basename(release)), build)
 
@@ -621,7 +626,9 @@ def carry_out_all(
     def one(pair: tuple[Item, dict[str, str]]) -> tuple[list[str], str] | None:
         return None if time.monotonic() - start > seconds else carry_out(*pair, node)
 
-    with _journal.exclusive(LOCK), ThreadPoolExecutor(max_workers=parallel) as pool:
+    # The repair of a space after a new major takes seconds.
+    lock = _journal.exclusive(LOCK, patience=PATIENCE)
+    with lock, ThreadPoolExecutor(max_workers=parallel) as pool:
         return list(pool.map(one, todo))
 
 

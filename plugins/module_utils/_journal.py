@@ -66,6 +66,15 @@ def save(path: str, value: t.Mapping[str, t.Any]) -> None:
         os.close(folder)
 
 
+def read_json(path: str) -> Journal:
+    """Return a file of JSON; nothing if there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return dict(json.load(file))
+    except FileNotFoundError:
+        return {}
+
+
 def remove(slug: str, folder: str = FOLDER) -> None:
     """Say that all is done."""
     try:

@@ -4,35 +4,25 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _config,
     _files,
     _journal,
+    _repair,
     _restore,
     _systemd,
 )
 
-VERSION = re.compile(r"^\s*'version'\s*=>\s*'([0-9.]+)'", re.MULTILINE)
-MAINTENANCE = re.compile(r"^\s*'maintenance'\s*=>\s*true", re.MULTILINE)
+VERSION, MAINTENANCE = _config.VERSION, _config.MAINTENANCE
 # What the clocks of the role quotas wrote last.
 USAGE = "/var/lib/archipel/usage.json"
 ACCOUNTS = "/var/lib/archipel/accounts.json"
 
 State = dict[str, t.Any]
-
-
-def read_json(path: str) -> dict[str, t.Any]:
-    """Return a file of JSON; nothing if there is none."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return dict(json.load(file))
-    except FileNotFoundError:
-        return {}
+read_json = _journal.read_json
 
 
 def read_config(home: str) -> tuple[str, str]:
@@ -65,6 +55,7 @@ def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
         # Of these nobody hears otherwise: a page is answered by the web server alone.
         "failed": [unit for unit in own_units(slug) if active.get(unit) == "failed"],
         "jobs": active.get(f"space-cron@{slug}.timer") == "active",
+        "repair": _repair.words(read_json(_repair.path_of(slug))) or None,
         "pending": _journal.under_way(slug) or problem or None,
         "kept": os.path.isdir(f"{root}/{_restore.kept_name(slug)}"),
     }

@@ -59,13 +59,14 @@ PATTERNS = (
     "archipel-*.timer",
 )
 # The timers that put idle spaces to sleep, run jobs that spaces ask for, bound sessions and logs,
-# and what keeps the network as it is wanted.
+# repair spaces after a new major, and what keeps the network as it is wanted.
 NODE_UNITS = (
     "archipel-idle.timer",
     "archipel-jobs.timer",
     "archipel-network.path",
     "archipel-network.timer",
     "archipel-tidy.timer",
+    "archipel-repair.timer",
 )
 # What is done to a service that runs, and to no other.
 TRY = {"restart": "try-restart", "reload": "try-reload-or-restart"}

@@ -37,6 +37,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _occ,
     _probe,
     _probe_requests,
+    _repair,
     _status,
     _systemd,
     _upgrade_account,
@@ -45,7 +46,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 
 VERB = _upgrade_plan.VERB
 # What is kept of upgrades, the files that close doors, what occ said.
-WORK, CLOSED = "/var/lib/archipel/upgrade", "/var/lib/archipel/closed"
+WORK, CLOSED = _repair.WORK, _repair.CLOSED
 LOGS = "/var/log/archipel/upgrade"
 REDIS = "/run/archipel/redis"
 FORWARD = ("prepare", "close", "dump", "point", "upgrade", "apply", "check", "open")
@@ -746,6 +747,8 @@ def open_up(job: Job) -> None:
     if os.path.isdir(staged):
         shutil.rmtree(kept, ignore_errors=True)
         os.rename(staged, kept)
+    version = version_of(job, job.journal["to"])
+    _repair.note(job.slug, job.journal["version"], version, job.settings.work)
     open_gate(job)
 
 

@@ -148,10 +148,11 @@ def test_a_dropped_failure_would_be_found():
     assert dropped("example", ast.parse(kept)) == []
 
 
-def test_programs_that_carry_our_modules_carry_all_of_them():
+@pytest.mark.parametrize("role", ["backup", "spaces"])
+def test_programs_that_carry_our_modules_carry_all_of_them(role: str):
     """What one of them imports is put onto the machine beside it."""
-    text = (ROOT / "roles/backup/vars/main.yml").read_text(encoding="utf-8")
-    carried = set(yaml.safe_load(text)["__backup_modules"])
+    text = (ROOT / f"roles/{role}/vars/main.yml").read_text(encoding="utf-8")
+    carried = set(yaml.safe_load(text)[f"__{role}_modules"])
     here = {path.stem: path for path in under("plugins/module_utils", suffix=".py")}
     needed = {
         alias.name

@@ -56,6 +56,9 @@ def test_what_needs_somebody_is_remarked():
     assert "a restore of it was" in lines(pending="a restore of it was interrupted")
     assert "from before a restore is kept" in lines(kept=True)
     assert "backup: full" in lines(backup_failed={"at": "x", "why": "full"})
+    assert "repair after the upgrade to 34 waits" in lines(
+        repair="its repair after the upgrade to 34 waits"
+    )
     assert "in maintenance" in lines(maintenance=True)
     assert "failed: space-php@velo.service;" in lines(failed=["space-php@velo.service"])
     assert "failed" not in lines(failed=[])
