@@ -103,7 +103,15 @@ def administrator(occ: Occ, anonymous: Client) -> Iterator[Person]:
             occ("user:delete", name)
     for group in ("members", "space-admins", "rights-group"):
         occ("group:delete", group)
-    for key in ("office", "office_policy", "office_since", "storage", "operator"):
+    keys = (
+        "office",
+        "office_policy",
+        "office_since",
+        "storage",
+        "operator",
+        "former_administrators",
+    )
+    for key in keys:
         occ("config:app:delete", "archipel", key)
     occ("app:disable", "admin_audit")
     occ("app:enable" if "federation" in before else "app:disable", "federation")
@@ -263,6 +271,135 @@ class TestAdministrators:
         assert member in occ("archipel:status").json["admins"]
         occ("group:removeuser", "space-admins", member)
         assert member not in occ("archipel:status").json["admins"]
+
+
+class TestFormerAdministrators:
+    """Administrators take the right from one another; one of them always stays."""
+
+    API = "/apps/archipel/api/v1/administrators"
+
+    @pytest.fixture
+    def president(self, occ: Occ, member: str) -> Iterator[str]:
+        occ("group:adduser", "space-admins", member)
+        yield member
+        occ("user:enable", member)
+        occ("group:removeuser", "space-admins", member)
+        occ("group:adduser", "space-admins", "bureau")
+
+    def uids(self, person: Person) -> set[str]:
+        answer = person.ocs("GET", self.API)
+        return {one["uid"] for one in answer.json["ocs"]["data"]}
+
+    def test_the_page_lists_them_with_labels_and_no_form_for_oneself(
+        self, administrator: Person, president: str
+    ):
+        page = administrator.client.get("/index.php/settings/admin/archipel").text
+        section = page[page.index('id="archipel-administrators"') :].split("</section>")[0]
+        assert f"({president})" in section
+        assert section.count("<form") == 1
+        controls = re.findall(r'<input type="checkbox"[^>]* id="([^"]+)"', section)
+        assert len(controls) == 2
+        assert all(f'<label for="{control}">' in section for control in controls)
+        assert "Retirer ce droit" in section
+
+    @pytest.mark.parametrize("confirm", ["", "bureau", "somebody"])
+    def test_without_a_confirmation_nothing_changes(
+        self, administrator: Person, president: str, confirm: str
+    ):
+        refused = administrator.ocs("DELETE", f"{self.API}/{president}", confirm=confirm)
+        assert code(refused) == 403
+        assert self.uids(administrator) == {"bureau", president}
+
+    def test_the_right_is_taken_and_an_ordinary_account_is_left(
+        self, occ: Occ, administrator: Person, president: str
+    ):
+        done = administrator.ocs("DELETE", f"{self.API}/{president}", confirm=president)
+        assert code(done) == 200, done.text
+        assert self.uids(administrator) == {"bureau"}
+        assert president not in occ("archipel:status").json["admins"]
+        about = occ("user:info", president, "--output=json").json
+        assert (about["enabled"], about["groups"]) == (True, ["members"])
+        # From here on the page of accounts can do the rest.
+        assert code(administrator.ocs("PUT", f"/cloud/users/{president}/disable")) == 200
+
+    def test_the_account_is_disabled_with_it(self, occ: Occ, administrator: Person, president: str):
+        done = administrator.ocs(
+            "DELETE", f"{self.API}/{president}", confirm=president, disable="1"
+        )
+        assert code(done) == 200, done.text
+        assert occ("user:info", president, "--output=json").json["enabled"] is False
+
+    def test_nobody_takes_it_from_themselves_so_one_always_stays(
+        self, administrator: Person, occ: Occ
+    ):
+        refused = administrator.ocs("DELETE", f"{self.API}/bureau", confirm="bureau")
+        assert code(refused) == 403
+        assert "bureau" in occ("archipel:status").json["admins"]
+
+    def test_the_first_one_too_and_no_run_gives_it_back(
+        self, occ: Occ, administrator: Person, anonymous: Client, president: str
+    ):
+        occ("user:resetpassword", "--password-from-env", president, OC_PASS=PASSWORD)
+        successor = Person(replace(anonymous, account=president, password=PASSWORD))
+        done = successor.ocs("DELETE", f"{self.API}/bureau", confirm="bureau")
+        assert code(done) == 200, done.text
+        told = occ("archipel:apply", stdin=json.dumps(DESIRED)).json
+        assert any("bureau no longer administers" in one for one in told["skipped"])
+        assert "bureau" not in occ("archipel:status").json["admins"]
+        assert code(administrator.ocs("GET", self.API)) == 403
+
+    def test_who_is_made_one_again_is_one(self, occ: Occ, administrator: Person, president: str):
+        administrator.ocs("DELETE", f"{self.API}/{president}", confirm=president)
+        occ("group:adduser", "space-admins", president)
+        assert president in occ("archipel:status").json["admins"]
+        assert self.uids(administrator) == {"bureau", president}
+
+    def test_without_any_administrator_the_operator_s_word_counts_again(
+        self, occ: Occ, administrator: Person
+    ):
+        occ("group:removeuser", "space-admins", "bureau")
+        assert occ("archipel:status").json["admins"] == []
+        assert occ("archipel:apply", stdin=json.dumps(DESIRED)).code == 0
+        assert occ("archipel:status").json["admins"] == ["bureau"]
+
+    def test_the_page_of_accounts_lets_them_manage_one_another(
+        self, occ: Occ, administrator: Person, president: str
+    ):
+        """Newer releases keep group administrators from it: these have "Users" delegated."""
+        done = administrator.ocs("PUT", f"/cloud/users/{president}/disable")
+        assert code(done) == 200, done.text
+        assert code(administrator.ocs("DELETE", f"/cloud/users/{president}")) == 200
+        assert president not in occ("archipel:status").json["admins"]
+
+    def test_members_cannot(self, occ: Occ, administrator: Person, anonymous: Client, member: str):
+        occ("user:resetpassword", "--password-from-env", member, OC_PASS=PASSWORD)
+        person = Person(replace(anonymous, account=member, password=PASSWORD))
+        assert code(person.ocs("GET", self.API)) == 403
+        assert code(person.ocs("DELETE", f"{self.API}/bureau", confirm="bureau")) == 403
+
+    def test_a_plain_form_in_a_session_does_it_and_a_foreign_one_does_not(
+        self, administrator: Person, president: str
+    ):
+        page = administrator.client.get("/index.php/settings/admin/archipel")
+        token = re.search(r'name="requesttoken" value="([^"]+)"', page.text)
+        assert token
+        values = {"uid": president, "confirm": president}
+
+        def send(**more: str) -> Answer:
+            return administrator.client.request(
+                "POST",
+                "/index.php/apps/archipel/administrators",
+                urlencode({**values, **more}).encode(),
+                Cookie=page.cookies,
+                Content_Type=FORM,
+            )
+
+        assert send().status == 412
+        assert president in self.uids(administrator)
+        sent = send(requesttoken=token.group(1))
+        assert sent.status == 303
+        assert sent.headers["Location"].endswith("?administrator=removed#archipel-administrators")
+        assert self.uids(administrator) == {"bureau"}
 
 
 class TestLimit:

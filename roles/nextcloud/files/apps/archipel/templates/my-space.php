@@ -99,6 +99,42 @@ $operator = $_['operator'];
 <?php } ?>
     </section>
 
+    <section id="archipel-administrators">
+        <h3><?php p($l->t('Administrators')); ?></h3>
+<?php if ($_['came'] === 'refused') { ?>
+        <p role="alert"><?php p($l->t('This right was not taken from anybody. Confirm whom you mean; nobody takes it from themselves.')); ?></p>
+<?php } elseif ($_['came'] === 'removed') { ?>
+        <p role="status"><?php p($l->t('This right was taken away. The account is an ordinary one now: under Accounts it can be disabled or deleted.')); ?></p>
+<?php } ?>
+        <ul>
+<?php foreach ($_['administrators'] as $number => $one) { ?>
+            <li>
+                <strong><?php p($one['name']); ?></strong> (<?php p($one['uid']); ?>)<?php if (!$one['enabled']) { ?> <em><?php p($l->t('(disabled)')); ?></em><?php } ?><?php if ($one['self']) { ?> <em><?php p($l->t('(you)')); ?></em><?php } ?>
+
+<?php if (!$one['self']) { ?>
+                <details>
+                    <summary><?php p($l->t('No longer an administrator')); ?></summary>
+                    <form method="post" action="<?php p($_['removal']); ?>">
+                        <input type="hidden" name="requesttoken" value="<?php p($_['requesttoken']); ?>">
+                        <input type="hidden" name="uid" value="<?php p($one['uid']); ?>">
+                        <p>
+                            <input type="checkbox" class="checkbox" name="disable" id="archipel-disable-<?php p((string)$number); ?>" value="1">
+                            <label for="archipel-disable-<?php p((string)$number); ?>"><?php p($l->t('Disable the account too: it can no longer log in, its files stay')); ?></label>
+                        </p>
+                        <p>
+                            <input type="checkbox" class="checkbox" name="confirm" id="archipel-confirm-<?php p((string)$number); ?>" value="<?php p($one['uid']); ?>" required>
+                            <label for="archipel-confirm-<?php p((string)$number); ?>"><?php p($l->t('I mean %s', [$one['name']])); ?></label>
+                        </p>
+                        <button type="submit"><?php p($l->t('Take this right away')); ?></button>
+                    </form>
+                </details>
+<?php } ?>
+            </li>
+<?php } ?>
+        </ul>
+        <p class="archipel-note"><?php p($l->t('Under Accounts, whoever is added to the group space-admins administers this space. At least one always does.')); ?></p>
+    </section>
+
     <section>
         <h3><?php p($l->t('Help')); ?></h3>
         <ul>

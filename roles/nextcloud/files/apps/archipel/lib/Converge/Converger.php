@@ -184,6 +184,10 @@ final class Converger
      */
     private function administrator(Administrator $admin): void
     {
+        if (Former::stays($this->space, $admin->uid)) {
+            $this->skipped[] = "admin: {$admin->uid} no longer administers this space, its people have decided so";
+            return;
+        }
         if (!$this->space->hasAccount($admin->uid)) {
             $this->step("create account {$admin->uid}", fn () => $this->space->addAccount($admin));
         }
@@ -236,8 +240,8 @@ final class Converger
             DesiredState::INVITE_ONCE => $this->space->invitedAt($admin->uid) === 0,
             default => false,
         };
-        // Nobody is invited into a space that did not come up whole.
-        if (!$due || $this->errors !== []) {
+        // Nobody is invited into a space that did not come up whole, nor who is no longer to administer it.
+        if (!$due || $this->errors !== [] || Former::stays($this->space, $admin->uid)) {
             return;
         }
         $this->step("invite {$admin->uid}", function () use ($admin, $desired): void {

@@ -8,6 +8,8 @@ declare(strict_types=1);
 namespace OCA\Archipel\Listener;
 
 use OCA\Archipel\AppInfo\Application;
+use OCA\Archipel\Converge\Former;
+use OCA\Archipel\NextcloudSpace;
 use OCP\EventDispatcher\Event;
 use OCP\EventDispatcher\IEventListener;
 use OCP\Group\Events\UserAddedEvent;
@@ -23,8 +25,11 @@ use OCP\IGroupManager;
  */
 final class Administrators implements IEventListener
 {
-    public function __construct(private IGroupManager $groups, private ISubAdmin $subadmins)
-    {
+    public function __construct(
+        private IGroupManager $groups,
+        private ISubAdmin $subadmins,
+        private NextcloudSpace $space,
+    ) {
     }
 
     public function handle(Event $event): void
@@ -37,6 +42,12 @@ final class Administrators implements IEventListener
             return;
         }
         $user = $event->getUser();
+        // However it came about: what the operator describes does not undo what people decide.
+        if ($event instanceof UserAddedEvent) {
+            Former::remove($this->space, $user->getUID());
+        } else {
+            Former::add($this->space, $user->getUID());
+        }
         $isSubadmin = $this->subadmins->isSubAdminOfGroup($user, $members);
         if ($event instanceof UserAddedEvent && !$isSubadmin) {
             $this->subadmins->createSubAdmin($user, $members);

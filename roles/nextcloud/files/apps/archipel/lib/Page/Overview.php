@@ -20,6 +20,7 @@ final class Overview
         private NextcloudSpace $space,
         private IURLGenerator $urls,
         private IRequest $request,
+        private AdministratorList $administrators,
     ) {
     }
 
@@ -54,6 +55,9 @@ final class Overview
             'open' => $waits ? $office->open($this->space) : 0,
             'action' => $this->urls->linkToRoute('archipel.office.choose'),
             'refused' => $this->request->getParam('office') === 'refused',
+            'administrators' => $this->administrators->all(),
+            'removal' => $this->urls->linkToRoute('archipel.administrators.remove'),
+            'came' => (string)$this->request->getParam('administrator', ''),
         ];
     }
 
