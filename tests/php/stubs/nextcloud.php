@@ -66,6 +66,8 @@ namespace OCP {
     {
         public function getGID(): string;
         public function addUser(IUser $user): void;
+        public function removeUser(IUser $user): void;
+        public function inGroup(IUser $user): bool;
         public function getUsers(): array;
     }
 
@@ -76,6 +78,11 @@ namespace OCP {
         public function isInGroup($userId, $group);
         public function get($gid);
         public function search(string $search, ?int $limit = null, ?int $offset = 0);
+    }
+
+    interface IUserSession
+    {
+        public function getUser();
     }
 
     interface IURLGenerator
@@ -234,6 +241,20 @@ namespace OCP\Group {
         public function createSubAdmin(\OCP\IUser $user, \OCP\IGroup $group): void;
         public function deleteSubAdmin(\OCP\IUser $user, \OCP\IGroup $group): void;
         public function getGroupsSubAdmins(\OCP\IGroup $group): array;
+        public function getSubAdminsGroups(\OCP\IUser $user): array;
+    }
+}
+
+namespace OCP\Lock {
+    interface ILockingProvider
+    {
+        public const LOCK_EXCLUSIVE = 2;
+        public function acquireLock(string $path, int $type, ?string $readablePath = null): void;
+        public function releaseLock(string $path, int $type): void;
+    }
+
+    class LockedException extends \Exception
+    {
     }
 }
 

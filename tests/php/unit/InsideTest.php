@@ -60,7 +60,7 @@ final class InsideTest extends Nextcloud
 
     public function testWhoJoinsTheAdministratorsLooksAfterTheMembersUntilTheyLeave(): void
     {
-        $listener = new Administrators($this->groupManager(), $this->subadminManager());
+        $listener = new Administrators($this->groupManager(), $this->subadminManager(), $this->space);
         $ada = $this->account('ada');
         $admins = $this->group(Application::ADMINISTRATORS);
         $listener->handle(new UserAddedEvent($admins, $ada));
@@ -157,7 +157,7 @@ final class InsideTest extends Nextcloud
         $this->system = ['datadirectory' => $data];
         $this->settings->rows['archipel']['storage'] = [(string)(int)disk_total_space($data), IAppConfig::VALUE_MIXED, false];
         $page = new MySpace(
-            new Overview($this->space, $this->createMock(IURLGenerator::class), $this->createMock(IRequest::class)),
+            new Overview($this->space, $this->createMock(IURLGenerator::class), $this->createMock(IRequest::class), $this->administrators()),
             $this->languages()->get('archipel'),
         );
         $values = $page->getForm()->getParams();

@@ -10,6 +10,7 @@ namespace OCA\Archipel\Tests;
 use OC\AppConfig;
 use OC\Installer;
 use OCA\Archipel\NextcloudSpace;
+use OCA\Archipel\Page\AdministratorList;
 use OCA\Settings\Service\AuthorizedGroupService;
 use OCA\Theming\ImageManager;
 use OCA\Theming\ThemingDefaults;
@@ -30,13 +31,16 @@ use OCP\IL10N;
 use OCP\IURLGenerator;
 use OCP\IUser;
 use OCP\IUserManager;
+use OCP\IUserSession;
 use OCP\L10N\IFactory;
+use OCP\Lock\ILockingProvider;
 use OCP\Mail\IMailer;
 use OCP\Security\ISecureRandom;
 use OCP\Security\VerificationToken\IVerificationToken;
 use OCP\Server;
 use PHPUnit\Framework\MockObject\MockObject;
 use PHPUnit\Framework\TestCase;
+use Psr\Log\LoggerInterface;
 
 /** A test with Nextcloud's interfaces around a real NextcloudSpace. */
 abstract class Nextcloud extends TestCase
@@ -190,7 +194,7 @@ abstract class Nextcloud extends TestCase
         return $this->groups[$gid] = $group;
     }
 
-    private function userManager(): IUserManager
+    protected function userManager(): IUserManager
     {
         $users = $this->createMock(IUserManager::class);
         $users->method('userExists')->willReturnCallback(fn (string $uid): bool => isset($this->users[$uid]));
@@ -224,6 +228,12 @@ abstract class Nextcloud extends TestCase
         $manager->method('deleteSubAdmin')->willReturnCallback(function (IUser $user, IGroup $group): void {
             $this->subadmins[$group->getGID()] = array_diff($this->subadmins[$group->getGID()], [$user->getUID()]);
         });
+        $manager->method('getSubAdminsGroups')->willReturnCallback(
+            fn (IUser $user): array => array_values(array_filter(
+                $this->groups,
+                fn (IGroup $group): bool => in_array($user->getUID(), $this->subadmins[$group->getGID()] ?? [], true),
+            )),
+        );
         $manager->method('getGroupsSubAdmins')->willReturnCallback(
             fn (IGroup $group): array => array_map(fn (string $uid): IUser => $this->users[$uid], $this->subadmins[$group->getGID()] ?? []),
         );
@@ -239,6 +249,22 @@ abstract class Nextcloud extends TestCase
         $factory->method('get')->willReturn($words);
         $factory->method('getUserLanguage')->willReturn('fr');
         return $factory;
+    }
+
+    /** The administrators as one of them sees them. */
+    protected function administrators(?IUser $asking = null, ?ILockingProvider $locks = null, ?LoggerInterface $logger = null): AdministratorList
+    {
+        $session = $this->createMock(IUserSession::class);
+        $session->method('getUser')->willReturn($asking);
+        return new AdministratorList(
+            $this->groupManager(),
+            $this->subadminManager(),
+            $this->userManager(),
+            $session,
+            $locks ?? $this->createMock(ILockingProvider::class),
+            $this->languages()->get(''),
+            $logger ?? $this->createMock(LoggerInterface::class),
+        );
     }
 
     protected function jobList(): IJobList

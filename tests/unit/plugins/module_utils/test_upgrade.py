@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _upgrade_account,
     _upgrade_plan,
     _upgrade_run,
+    _upgrade_schema,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 from ansible_collections.archipel.spaces.plugins.module_utils._upgrade import (
@@ -798,6 +800,65 @@ def test_an_application_that_cannot_read_back_is_not_asked(settings, monkeypatch
     monkeypatch.setattr(_upgrade, "probe", lambda *_: None)
     monkeypatch.setattr(_occ, "run", lambda *_, **__: pytest.fail("it knows no such command"))
     _upgrade.check(job(settings))
+
+
+def comparing(settings):
+    """Let the new release compare databases."""
+    path = Path(settings.node.releases, "34.0.4", _upgrade_schema.CODE)
+    path.parent.mkdir(parents=True)
+    path.touch()
+
+
+@pytest.mark.parametrize(
+    ("code", "findings", "said"),
+    [
+        (0, "[]", ""),
+        (1, [{"table": "oc_gone", "type": "unexpected_table"}], ""),
+        (1, [{"table": "oc_users", "type": "missing_table"}], "expects: missing table oc_users"),
+        (1, "no JSON", "occ db:schema:check ended with 1: it broke"),
+    ],
+)
+def test_a_release_that_compares_databases_is_asked(settings, monkeypatch, code, findings, said):
+    comparing(settings)
+    monkeypatch.setattr(_upgrade, "probe", lambda *_: None)
+    monkeypatch.setattr(_upgrade, "read_back", lambda *_: None)
+    printed = findings if isinstance(findings, str) else json.dumps(findings)
+    occ = Occ(code, printed)
+    monkeypatch.setattr(_occ, "run", occ)
+    if said:
+        with pytest.raises(UpgradeError, match=said):
+            _upgrade.check(job(settings))
+    else:
+        _upgrade.check(job(settings))
+    assert occ.calls == [("db:schema:check", "--output=json")]
+
+
+@pytest.mark.parametrize(
+    ("compares", "left", "goes_on"),
+    [
+        (True, "  'version' => '34.0.4.1',\n", True),
+        # The upgrade itself has failed.
+        (True, "  'version' => '33.0.9.1',\n", False),
+        (True, "  'version' => '34.0.4.1',\n  'maintenance' => true,\n", False),
+        (False, "  'version' => '34.0.4.1',\n", False),
+    ],
+)
+def test_an_upgrade_that_only_dislikes_the_database_in_the_end_has_succeeded(
+    settings, monkeypatch, compares, left, goes_on
+):
+    one = job(settings)
+    if compares:
+        comparing(settings)
+    occ = Occ(5, config=(f"{one.home}/config/config.php", f"<?php\n{left}"))
+    monkeypatch.setattr(_occ, "run", occ)
+    monkeypatch.setattr(_installation, "told", lambda item, _node: {**item, "applied": {}})
+    if goes_on:
+        _upgrade.upgrade(one)
+        # What would have followed in the same sandbox is to be done alone.
+        assert "told" not in one.journal
+    else:
+        with pytest.raises(UpgradeError, match="occ upgrade ended with 5"):
+            _upgrade.upgrade(one)
 
 
 BEFORE = {"/apps/files/": 200, "/apps/deck/": 200, "/settings/user": 200, "/apps/notes/": 500}
