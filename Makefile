@@ -44,7 +44,7 @@ test: check ## Everything: check, then the scenarios default and bookworm on rea
 	@$(MAKE) molecule SCENARIO="default bookworm"
 
 .PHONY: scenarios
-scenarios: ## Those scenarios that are not part of test: lives, upgrades, office suites, limits
+scenarios: ## Those scenarios that are not part of test: lives, upgrades, office suites, limits, real releases
 	@$(MAKE) molecule SCENARIO="$(OTHERS)"
 
 .PHONY: scenario-names

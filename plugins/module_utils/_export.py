@@ -27,7 +27,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 # Where archives are written, unless another folder is named.
 SPOOL = "/var/lib/archipel/export"
 PREFIX = "oc_"
-UNSAFE = re.compile(r"[^\w.@ -]")
+# What ends a path, or no Windows takes in a name. Everything else is as people wrote it.
+UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 TIMEZONE = "BEGIN:VTIMEZONE"
 # Seconds for which an archive that was not brought away is used again.
 FRESH = 24 * 3600
