@@ -21,7 +21,6 @@ import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from email.message import EmailMessage
 from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
@@ -30,6 +29,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _files,
     _golden,
     _journal,
+    _letter,
     _mariadb,
     _occ,
     _repair,
@@ -431,12 +431,14 @@ def mark_data(directory: str, owner: int) -> None:
 def order(item: Item, node: Node) -> str:
     """Return what Nextcloud is told, as the application `archipel` reads it.
 
-    Until it has succeeded once, an administrator who is there already is invited again:
-    the invitation of an interrupted run was lost with it.
+    Until it has succeeded once, an administrator who is there already is invited again: an
+    invitation that is printed is lost with an interrupted run. One that goes by mail is noted in
+    the space as soon as the relay has it, and not sent again.
     """
     known = os.path.exists(f"{node.root}/{item['space']}/{APPLIED}")
+    once = known or item["applied"].get("invite_by_mail", False)
     wanted = {**item["applied"], "remove_users": [SETUP_ACCOUNT]}
-    return json.dumps({**wanted, "invite": True if known else "again"})
+    return json.dumps({**wanted, "invite": True if once else "again"})
 
 
 def is_turned_off(said: str) -> bool:
@@ -528,22 +530,12 @@ def mark_applied(item: Item, node: Node, answer: t.Mapping[str, t.Any]) -> list[
     if item["space"] in node.uninvited:
         return changes
     if invitation := answer.get("invitation"):
-        spool(invitation, f"{node.spool}/{item['space']}.eml")
+        _letter.spool(invitation, _letter.path_of(node.spool, item["space"]))
     path = f"{node.root}/{item['space']}/{APPLIED}"
     _files.write_file(
         {"path": path, "content": digest(item) + "\n", "uid": 0, "gid": 0, "mode": 0o600}
     )
     return changes
-
-
-def spool(invitation: t.Mapping[str, str], path: str) -> None:
-    """Keep an invitation that no relay could carry, for root's eyes only."""
-    message = EmailMessage()
-    message["To"], message["Subject"] = invitation["to"], invitation["subject"]
-    message.set_content(invitation["body"])
-    _files.write_file(
-        {"path": path, "content": message.as_string(), "uid": 0, "gid": 0, "mode": 0o600}
-    )
 
 
 STEPS: dict[str, t.Callable[[t.Mapping[str, t.Any], Node], t.Any]] = {

@@ -600,6 +600,29 @@ def administrator(space: Space, settings: Settings) -> dict[str, t.Any]:
     }
 
 
+def invitations(
+    spaces: t.Iterable[Space], settings: Settings, *, again: bool
+) -> list[dict[str, t.Any]]:
+    """Return what each space needs to know to invite its first administrator.
+
+    Args:
+        spaces: those that are to.
+        settings: the node and the policy.
+        again: whether one who has logged in already is invited all the same.
+
+    """
+    return [
+        {
+            "space": space["slug"],
+            "release": space["release"],
+            "admin": administrator(space, settings),
+            "by_mail": bool(settings["mail_relay"]),
+            "again": again,
+        }
+        for space in spaces
+    ]
+
+
 def installations(spaces: t.Iterable[Space], settings: Settings) -> list[dict[str, t.Any]]:
     """Return what the installer needs to know of each space."""
     rows = []

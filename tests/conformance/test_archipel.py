@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from tests.conformance.client import Client
 from tests.conformance.conftest import Occ, Outcome
+from tests.support.moment import in_words
 
 Apply = Callable[..., Outcome]
 
@@ -331,6 +333,8 @@ class TestOffice:
 
 
 PASSWORD = "A-g00d-passphrase!"
+# Seconds that a link to a password works, in all releases that there are.
+WEEK = 7 * 24 * 3600
 
 
 def set_password(anonymous: Client, path: str) -> Any:
@@ -354,7 +358,53 @@ class TestInvitation:
         assert letter["to"] == ADMIN["email"]
         assert letter["link"] in letter["body"]
         assert "Bonjour Bureau de l'Été" in letter["body"]
-        assert letter["subject"].startswith("Votre espace")
+        assert letter["subject"].startswith("Votre espace «\u00a0")
+
+    def test_it_says_until_when_the_link_works(self, occ: Occ, apply: Apply, clean: None):
+        zone = occ("config:system:get", "default_timezone").out.strip() or "UTC"
+        begun = int(time.time())
+        letter = apply(DESIRED).json["invitation"]
+        assert begun + WEEK <= letter["until"] <= int(time.time()) + WEEK
+        assert f"jusqu’au {in_words(letter['until'], zone, 'fr')}." in letter["body"]
+        english = {**DESIRED, "admin": {**ADMIN, "language": "en"}, "invite": "again"}
+        letter = apply(english).json["invitation"]
+        assert f"once, until {in_words(letter['until'], zone, 'en')}." in letter["body"]
+
+    def test_the_same_is_in_both_forms(self, apply: Apply, clean: None):
+        letter = apply(DESIRED).json["invitation"]
+        assert '<html lang="fr">' in letter["html"]
+        for line in filter(None, letter["body"].splitlines()):
+            if not line.endswith(":"):
+                assert html.escape(line).replace("&#x27;", "&apos;") in letter["html"]
+        assert "<" not in letter["body"]
+
+    def test_it_is_from_the_operator(self, occ: Occ, apply: Apply, clean: None):
+        operator = {"name": "Ops & <Co>", "url": "https://ops.example", "email": "a@ops.example"}
+        told = {**DESIRED, "app_config": {"archipel": {"operator": operator}}}
+        letter = apply(told).json["invitation"]
+        occ("config:app:delete", "archipel", "operator")
+        assert (letter["from_name"], letter["reply_to"]) == ("Ops & <Co>", "a@ops.example")
+        assert letter["body"].endswith("\n\nOps & <Co>\nhttps://ops.example\na@ops.example\n")
+        assert "Répondez à ce message" in letter["body"]
+        assert "Ops &amp; &lt;Co&gt;" in letter["html"]
+
+    def test_a_link_ends_when_somebody_logs_in(
+        self, occ: Occ, apply: Apply, anonymous: Client, clean: None
+    ):
+        apply({**DESIRED, "invite": False})
+        occ("user:resetpassword", "--password-from-env", "bureau", OC_PASS=PASSWORD)
+        link = urlsplit(apply({**DESIRED, "invite": "again"}).json["invitation"]["link"])
+        time.sleep(1.1)
+        admin = replace(anonymous, account="bureau", password=PASSWORD)
+        assert admin.ocs("/cloud/user").status == 200
+        assert set_password(anonymous, link.path)["status"] == "error"
+
+    def test_a_link_is_bound_to_the_address_it_went_to(
+        self, occ: Occ, apply: Apply, anonymous: Client, clean: None
+    ):
+        link = urlsplit(apply(DESIRED).json["invitation"]["link"])
+        occ("user:setting", "bureau", "settings", "email", "other@association.example")
+        assert set_password(anonymous, link.path)["status"] == "error"
 
     def test_letter_to_nobody_in_particular_names_no_account(self, apply: Apply, clean: None):
         """The name of an account is no name of a person."""
@@ -384,6 +434,101 @@ class TestInvitation:
         second = apply({**DESIRED, "invite": "again"}).json["invitation"]
         third = apply({**DESIRED, "invite": "again"}).json["invitation"]
         assert second["link"] != third["link"]
+
+
+class TestInvitationAgain:
+    """occ archipel:invite."""
+
+    ORDER: ClassVar = {"admin": ADMIN, "by_mail": False, "again": False}
+
+    @pytest.fixture
+    def invite(self, occ: Occ):
+        def call(order: object, *options: str) -> Outcome:
+            text = order if isinstance(order, str) else json.dumps(order)
+            return occ("archipel:invite", *options, stdin=text)
+
+        return call
+
+    def test_a_dry_run_says_who_and_makes_no_link(
+        self, apply: Apply, invite: Apply, anonymous: Client, clean: None
+    ):
+        link = urlsplit(apply(DESIRED).json["invitation"]["link"])
+        foretold = invite(self.ORDER, "--dry-run").json
+        assert (foretold["to"], foretold["left"], foretold["errors"]) == (ADMIN["email"], False, [])
+        assert foretold["changes"] == ["invite bureau"]
+        assert foretold["invitation"] is None
+        assert set_password(anonymous, link.path)["status"] == "success"
+
+    def test_the_new_link_works_and_the_old_one_no_longer(
+        self, apply: Apply, invite: Apply, anonymous: Client, clean: None
+    ):
+        old = urlsplit(apply(DESIRED).json["invitation"]["link"])
+        done = invite(self.ORDER)
+        assert done.code == 0, done
+        new = urlsplit(done.json["invitation"]["link"])
+        assert set_password(anonymous, old.path)["status"] == "error"
+        assert set_password(anonymous, new.path)["status"] == "success"
+
+    def test_who_has_logged_in_is_left_alone_unless_asked(
+        self, apply: Apply, invite: Apply, anonymous: Client, clean: None
+    ):
+        link = urlsplit(apply(DESIRED).json["invitation"]["link"])
+        assert set_password(anonymous, link.path)["status"] == "success"
+        begun = int(time.time())
+        admin = replace(anonymous, account="bureau", password=PASSWORD)
+        assert admin.ocs("/cloud/user").status == 200
+        left = invite(self.ORDER)
+        assert (left.code, left.json["left"], left.json["invitation"]) == (0, True, None)
+        assert begun <= left.json["last_login"] <= time.time()
+        again = invite({**self.ORDER, "again": True}).json
+        assert again["changes"] == ["invite bureau"]
+        assert again["invitation"]["to"] == ADMIN["email"]
+
+    def test_an_address_that_was_wrong_is_put_right_while_nobody_was_there(
+        self, occ: Occ, apply: Apply, invite: Apply, clean: None
+    ):
+        apply(DESIRED)
+        right = {**ADMIN, "email": "right@association.example", "display_name": "Right"}
+        done = invite({**self.ORDER, "admin": right}).json
+        assert done["errors"] == []
+        assert done["invitation"]["to"] == "right@association.example"
+        info = occ("user:info", "bureau", "--output=json").json
+        assert (info["email"], info["display_name"]) == ("right@association.example", "Right")
+
+    def test_an_account_in_use_is_handed_to_nobody_else(
+        self, occ: Occ, apply: Apply, invite: Apply, anonymous: Client, clean: None
+    ):
+        apply({**DESIRED, "invite": False})
+        occ("user:resetpassword", "--password-from-env", "bureau", OC_PASS=PASSWORD)
+        admin = replace(anonymous, account="bureau", password=PASSWORD)
+        assert admin.ocs("/cloud/user").status == 200
+        other = {**ADMIN, "email": "other@association.example"}
+        refused = invite({**self.ORDER, "admin": other, "again": True})
+        assert refused.code == 1
+        assert refused.json["invitation"] is None
+        (why,) = refused.json["errors"]
+        assert ADMIN["email"] in why
+        assert "other@association.example" in why
+        assert occ("user:info", "bureau", "--output=json").json["email"] == ADMIN["email"]
+
+    @pytest.mark.parametrize("why", ["is disabled here", "there is no account bureau here"])
+    def test_where_there_is_nobody_to_invite(
+        self, occ: Occ, apply: Apply, invite: Apply, clean: None, why: str
+    ):
+        apply({**DESIRED, "invite": False})
+        occ(*(("user:disable", "bureau") if "disabled" in why else ("user:delete", "bureau")))
+        refused = invite(self.ORDER)
+        assert refused.code == 1
+        assert why in refused.json["errors"][0]
+
+    @pytest.mark.parametrize(
+        "order",
+        ["{", {}, {**ORDER, "again": "yes"}, {**ORDER, "to": "x@y.example"}, {"admin": {"uid": 1}}],
+    )
+    def test_what_is_no_order_is_refused(self, invite: Apply, order: object):
+        refused = invite(order)
+        assert refused.code == 2
+        assert "nothing was sent" in refused.err
 
 
 REFUSED = {

@@ -11,9 +11,9 @@ from tests.unit.environment import ROOT, Environment
 
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 # They look at all machines together.
-WITHOUT_LIMIT = {"export", "purge", "restore", "rollback", "status", "upgrade"}
+WITHOUT_LIMIT = {"export", "invite", "purge", "restore", "rollback", "status", "upgrade"}
 # They make nothing for new spaces.
-WITHOUT_RECORD = {"check", "drift", "platform", "purge", "status"}
+WITHOUT_RECORD = {"check", "drift", "invite", "platform", "purge", "status"}
 # Nobody listens there: the connection is refused at once.
 MACHINES = """\
 web: {hosts: {node1: {ansible_host: 127.0.0.1, ansible_port: 1}, node2: {ansible_host: 127.0.0.1}}}
@@ -67,6 +67,8 @@ class TestEveryPlaybook:
         ("purge", "nothing was purged. velo-ecol: names no space"),
         ("purge", 'Did you mean "velo-ecole"?'),
         ("restore", "velo-ecol: a restore takes one slug"),
+        ("invite", "nobody was invited. velo-ecol: names no space"),
+        ("invite", 'Did you mean "velo-ecole"?'),
         ("spaces", "no space and no group is called velo-ecol"),
     ],
 )

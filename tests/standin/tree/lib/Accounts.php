@@ -13,7 +13,7 @@ final class Accounts
     private const NAME = "/^[a-zA-Z0-9 _.@\\-']+$/D";
     /** Nothing shorter is taken for an application password. */
     private const TOKEN_LENGTH = 22;
-    private const RESET_LIFETIME = 7 * 24 * 3600;
+    public const RESET_LIFETIME = 7 * 24 * 3600;
 
     public function __construct(private Database $database, private Settings $settings, private Config $config)
     {
@@ -166,17 +166,33 @@ final class Accounts
         );
     }
 
+    /** Bound to the mail address of the moment: a letter that went elsewhere opens nothing any more. */
     public function resetToken(string $uid): string
     {
         $token = self::random(21);
-        $this->settings->setOfUser($uid, 'core', 'lostpassword', time() . ':' . $this->tokenHash($token));
+        $this->settings->setOfUser($uid, 'core', 'lostpassword', time() . ':' . $this->tokenHash($token . $this->mailAddress($uid)));
         return $token;
     }
 
-    public function isResetToken(string $uid, string $token): bool
+    /** Why a link to a password does not work, or nothing. One is out of date too once its account was used. */
+    public function wrongWithResetToken(string $uid, string $token): string
     {
         [$time, $hash] = explode(':', (string)$this->settings->ofUser($uid, 'core', 'lostpassword'), 2) + [1 => ''];
-        return $hash !== '' && hash_equals($hash, $this->tokenHash($token)) && (int)$time > time() - self::RESET_LIFETIME;
+        if (!$this->isEnabled($uid) || !hash_equals($hash, $this->tokenHash($token . $this->mailAddress($uid)))) {
+            return 'Could not reset password because the token is invalid';
+        }
+        $late = (int)$time < time() - self::RESET_LIFETIME || $this->lastLogin($uid) > (int)$time;
+        return $late ? 'Could not reset password because the token is expired' : '';
+    }
+
+    public function mailAddress(string $uid): string
+    {
+        return (string)$this->settings->ofUser($uid, 'settings', 'email');
+    }
+
+    public function lastLogin(string $uid): int
+    {
+        return (int)$this->settings->ofUser($uid, 'login', 'lastLogin');
     }
 
     /** @return array<string, list<string>> group => members */

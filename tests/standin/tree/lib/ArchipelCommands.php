@@ -44,6 +44,12 @@ final class ArchipelCommands extends Command
         return $this->print(Report::check(new ArchipelSpace($this->server), $this->input->text('input')));
     }
 
+    public function invite(): int
+    {
+        $file = $this->input->text('input', '-');
+        return $this->print(Report::invite(new ArchipelSpace($this->server), $file, $this->input->has('dry-run')));
+    }
+
     public function status(): int
     {
         return $this->print(Report::status(new ArchipelSpace($this->server)));

@@ -190,6 +190,44 @@ final class ArchipelSpace implements Space
         return $this->server->url('/lostpassword/reset/form/' . $this->server->accounts->resetToken($uid) . '/' . rawurlencode($uid));
     }
 
+    public function linkSeconds(): int
+    {
+        return Accounts::RESET_LIFETIME;
+    }
+
+    public function lastLogin(string $uid): int
+    {
+        return $this->server->accounts->lastLogin($uid);
+    }
+
+    public function mayLogIn(string $uid): bool
+    {
+        return $this->server->accounts->isEnabled($uid);
+    }
+
+    public function mailAddress(string $uid): string
+    {
+        return $this->server->accounts->mailAddress($uid);
+    }
+
+    public function rename(Administrator $admin): void
+    {
+        $this->server->settings->setOfUser($admin->uid, 'settings', 'email', $admin->email);
+        if ($admin->displayName !== '') {
+            $this->server->accounts->setDisplayName($admin->uid, $admin->displayName);
+        }
+    }
+
+    public function url(): string
+    {
+        return $this->server->baseUrl();
+    }
+
+    public function timezone(): string
+    {
+        return $this->server->config->text('default_timezone', 'UTC');
+    }
+
     public function name(): string
     {
         return $this->server->name();
@@ -205,7 +243,20 @@ final class ArchipelSpace implements Space
 
     public function mail(Invitation $invitation): void
     {
-        throw new \RuntimeException('the stand-in has no mailer');
+        $config = $this->server->config;
+        $message = new Message(
+            [$invitation->to, $invitation->name],
+            [$config->text('mail_from_address', 'no-reply') . '@' . $config->text('mail_domain', 'localhost'), $invitation->fromName],
+            [$invitation->replyTo, $invitation->fromName],
+            $invitation->subject,
+            $invitation->body,
+            $invitation->html,
+        );
+        try {
+            (new Mailer($config))->send($message);
+        } catch (\RuntimeException $error) {
+            throw new \RuntimeException("not accepted for {$invitation->to}: " . $error->getMessage());
+        }
     }
 
     public function accounts(): array

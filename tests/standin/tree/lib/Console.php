@@ -55,6 +55,7 @@ final class Console
     private const OF_ARCHIPEL = [
         'archipel:apply' => ['--input= --dry-run --before=* --after=*', ArchipelCommands::class, 'apply'],
         'archipel:check' => ['--input=', ArchipelCommands::class, 'check'],
+        'archipel:invite' => ['--input= --dry-run', ArchipelCommands::class, 'invite'],
         'archipel:status' => ['', ArchipelCommands::class, 'status'],
     ];
 

@@ -94,8 +94,8 @@ final class Pages
             $this->setPassword($token, $uid);
             return;
         }
-        if (!$this->server->accounts->isResetToken($uid, $token)) {
-            $this->page('Error', '<p>Could not reset password because the token is invalid</p>');
+        if (($wrong = $this->server->accounts->wrongWithResetToken($uid, $token)) !== '') {
+            $this->page('Error', "<p>$wrong</p>");
             return;
         }
         $this->page('Set your password', '<form method="post" action="' . htmlspecialchars($this->server->url("/lostpassword/set/$token/" . rawurlencode($uid))) . '">
@@ -110,8 +110,8 @@ final class Pages
             throw new HttpError(412, 'PreconditionFailed', 'CSRF check failed');
         }
         header('Content-Type: application/json; charset=utf-8');
-        if (!$this->server->accounts->isResetToken($uid, $token)) {
-            echo json_encode(['status' => 'error', 'msg' => 'Could not reset password because the token is invalid']);
+        if (($wrong = $this->server->accounts->wrongWithResetToken($uid, $token)) !== '') {
+            echo json_encode(['status' => 'error', 'msg' => $wrong]);
             return;
         }
         $this->server->accounts->setPassword($uid, (string)($_POST['password'] ?? ''));

@@ -365,6 +365,15 @@ def test_a_space_opens_without_its_invitation_and_is_told_again(tmp_path, monkey
     assert json.loads(_installation.order(ITEM, place))["invite"] == "again"
 
 
+def test_a_letter_that_a_relay_took_is_not_sent_again_by_a_run_that_died_afterwards(tmp_path):
+    """It is noted in the space itself; one that was printed is lost."""
+    place, _ = node(tmp_path)
+    by_mail = {**ITEM, "applied": {"invite_by_mail": True}}
+    assert json.loads(_installation.order(by_mail, place))["invite"] is True
+    printed = {**ITEM, "applied": {"invite_by_mail": False}}
+    assert json.loads(_installation.order(printed, place))["invite"] == "again"
+
+
 def test_any_other_failure_keeps_it_closed(tmp_path, monkeypatch):
     place, _ = node(tmp_path)
     answer = json.dumps({"changes": [], "errors": ["create group members: no"]})

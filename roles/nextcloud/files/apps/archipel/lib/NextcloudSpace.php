@@ -22,6 +22,7 @@ use OCP\App\IAppManager;
 use OCP\BackgroundJob\IJobList;
 use OCP\DB\QueryBuilder\IQueryBuilder;
 use OCP\Defaults;
+use OCP\EventDispatcher\IEventDispatcher;
 use OCP\Exceptions\AppConfigTypeConflictException;
 use OCP\Exceptions\AppConfigUnknownKeyException;
 use OCP\Files\NotFoundException;
@@ -36,11 +37,14 @@ use OCP\IURLGenerator;
 use OCP\IUser;
 use OCP\IUserManager;
 use OCP\L10N\IFactory;
+use OCP\Log\BeforeMessageLoggedEvent;
+use OCP\Mail\Headers\AutoSubmitted;
 use OCP\Mail\IMailer;
 use OCP\Security\ISecureRandom;
 use OCP\Security\VerificationToken\IVerificationToken;
 use OCP\Server;
 use OCP\Settings\IDelegatedSettings;
+use OCP\Util;
 
 /**
  * A space as Nextcloud 29 to 35 know it.
@@ -68,7 +72,7 @@ final class NextcloudSpace implements Space
 
     public function version(): string
     {
-        return implode('.', \OCP\Util::getVersion());
+        return implode('.', Util::getVersion());
     }
 
     public function isEnabled(string $app): bool
@@ -357,9 +361,50 @@ final class NextcloudSpace implements Space
         return $this->urls->linkToRouteAbsolute('core.lost.resetform', ['userId' => $uid, 'token' => $token]);
     }
 
+    /** No release lets it be set; the class says how long it is. */
+    public function linkSeconds(): int
+    {
+        $seconds = (new \ReflectionClass($this->tokens))->getConstant('TOKEN_LIFETIME');
+        return is_int($seconds) ? $seconds : throw new \RuntimeException('this release does not say how long its links work');
+    }
+
+    public function lastLogin(string $uid): int
+    {
+        return max(0, $this->user($uid)->getLastLogin());
+    }
+
+    public function mayLogIn(string $uid): bool
+    {
+        return $this->user($uid)->isEnabled();
+    }
+
+    public function mailAddress(string $uid): string
+    {
+        return (string)$this->user($uid)->getEMailAddress();
+    }
+
+    public function rename(Administrator $admin): void
+    {
+        $user = $this->user($admin->uid);
+        $user->setSystemEMailAddress($admin->email);
+        if ($admin->displayName !== '' && $admin->displayName !== $user->getDisplayName()) {
+            $user->setDisplayName($admin->displayName);
+        }
+    }
+
     public function name(): string
     {
         return $this->defaults->getName();
+    }
+
+    public function url(): string
+    {
+        return rtrim($this->urls->getAbsoluteURL('/'), '/');
+    }
+
+    public function timezone(): string
+    {
+        return $this->config->getSystemValueString('default_timezone', 'UTC');
     }
 
     public function translate(string $language, string $text, array $parameters): string
@@ -372,12 +417,41 @@ final class NextcloudSpace implements Space
     {
         $message = $this->mailer->createMessage();
         $message->setTo([$invitation->to => $invitation->name]);
+        if ($invitation->fromName !== '') {
+            $message->setFrom([Util::getDefaultEmailAddress('no-reply') => $invitation->fromName]);
+        }
+        if ($invitation->replyTo !== '') {
+            $message->setReplyTo([$invitation->replyTo => $invitation->fromName]);
+        }
         $message->setSubject($invitation->subject);
         $message->setPlainBody($invitation->body);
-        $failed = $this->mailer->send($message);
+        $message->setHtmlBody($invitation->html);
+        // Nobody's absence is answered to the operator.
+        $message->setAutoSubmitted(AutoSubmitted::VALUE_AUTO_GENERATED);
+        $why = $this->overheard(function () use ($message, &$failed): void {
+            $failed = $this->mailer->send($message);
+        });
         if ($failed !== []) {
-            throw new \RuntimeException('not accepted for ' . implode(', ', $failed));
+            throw new \RuntimeException('not accepted for ' . implode(', ', $failed) . ($why === '' ? '' : ": $why"));
         }
+    }
+
+    /** The mailer says why it failed to the log alone: this is the reason that was logged last. */
+    private function overheard(callable $do): string
+    {
+        $why = '';
+        $listen = function (BeforeMessageLoggedEvent $event) use (&$why): void {
+            $said = $event->getMessage();
+            $why = isset($said['Exception'], $said['Message']) ? (string)$said['Message'] : $why;
+        };
+        $events = Server::get(IEventDispatcher::class);
+        $events->addListener(BeforeMessageLoggedEvent::class, $listen);
+        try {
+            $do();
+        } finally {
+            $events->removeListener(BeforeMessageLoggedEvent::class, $listen);
+        }
+        return trim((string)preg_replace('/\s+/', ' ', $why));
     }
 
     public function accounts(): array
@@ -456,7 +530,7 @@ final class NextcloudSpace implements Space
     /** The numbers of the release, as people know them. */
     public function release(): string
     {
-        return implode('.', array_slice(\OCP\Util::getVersion(), 0, 3));
+        return implode('.', array_slice(Util::getVersion(), 0, 3));
     }
 
     /** Asks the node to run this space's jobs soon, instead of at their next turn. */

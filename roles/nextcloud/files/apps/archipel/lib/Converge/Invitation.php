@@ -7,39 +7,58 @@ declare(strict_types=1);
 
 namespace OCA\Archipel\Converge;
 
-/** The letter that hands a new space to its first administrator. */
+/** The letter that hands a space to its first administrator, as text and as HTML. */
 final class Invitation implements \JsonSerializable
 {
     private function __construct(
         public readonly string $uid,
         public readonly string $to,
         public readonly string $name,
+        public readonly string $fromName,
+        public readonly string $replyTo,
         public readonly string $subject,
         public readonly string $link,
+        public readonly int $until,
         public readonly string $body,
+        public readonly string $html,
     ) {
     }
 
     public static function to(Administrator $admin, Space $space): self
     {
-        $t = fn (string $text, string ...$parameters): string
-            => $space->translate($admin->language, $text, array_values($parameters));
+        $operator = Operator::of($space);
+        // Before the link is made: the letter promises no moment more than the link keeps.
+        $until = time() + $space->linkSeconds();
         $link = $space->passwordLink($admin->uid);
-        $name = $admin->displayName;
-        $body = implode("\n\n", [
-            // The name of an account is no name of a person.
-            $name === '' ? $t('Hello,') : $t('Hello %s,', $name),
-            $t('The Nextcloud space "%s" is ready, and you are its administrator.', $space->name()),
-            $t('Choose your password here (the link works once, for seven days):') . "\n" . $link,
-            $t('Your account name is: %s', $admin->uid),
-            $t('You can then add the accounts of your association\'s members.'),
-        ]);
-        return new self($admin->uid, $admin->email, $name, $t('Your space "%s" is ready', $space->name()), $link, $body . "\n");
+        $words = new InvitationWords($admin, $space, $operator, $link, $until);
+        return new self(
+            $admin->uid,
+            $admin->email,
+            $admin->displayName,
+            $operator['name'],
+            $operator['email'],
+            $words->subject(),
+            $link,
+            $until,
+            $words->text(),
+            $words->html(),
+        );
     }
 
-    /** @return array<string, string> */
+    /** @return array<string, string|int> */
     public function jsonSerialize(): array
     {
-        return get_object_vars($this);
+        return [
+            'uid' => $this->uid,
+            'to' => $this->to,
+            'name' => $this->name,
+            'from_name' => $this->fromName,
+            'reply_to' => $this->replyTo,
+            'subject' => $this->subject,
+            'link' => $this->link,
+            'until' => $this->until,
+            'body' => $this->body,
+            'html' => $this->html,
+        ];
     }
 }

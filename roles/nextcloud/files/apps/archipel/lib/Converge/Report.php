@@ -47,6 +47,21 @@ final class Report
         return new self($result['errors'] === [] ? self::DONE : self::FAILED, self::json($result), implode("\n", $result['errors']));
     }
 
+    public static function invite(Space $space, string $file, bool $dryRun): self
+    {
+        $json = @file_get_contents($file === '-' ? 'php://stdin' : $file);
+        if ($json === false) {
+            return new self(self::INVALID, '', "archipel:invite: $file cannot be read; nothing was sent");
+        }
+        try {
+            $result = (new Inviter($space, $dryRun))->invite(InvitationOrder::fromJson($json));
+        } catch (InvalidState $invalid) {
+            $problems = implode("\n", array_map(fn ($problem) => "archipel:invite: $problem", $invalid->problems));
+            return new self(self::INVALID, '', $problems . "\narchipel:invite: nothing was sent");
+        }
+        return new self($result['errors'] === [] ? self::DONE : self::FAILED, self::json($result), implode("\n", $result['errors']));
+    }
+
     public static function status(Space $space): self
     {
         $office = Office::of($space);

@@ -85,11 +85,31 @@ interface Space
 
     public function markInvited(string $uid): void;
 
-    /** An absolute link under which the account's owner chooses a password. */
+    /** An absolute link under which the account's owner chooses a password. It ends any earlier one. */
     public function passwordLink(string $uid): string;
+
+    /** Seconds that such a link works, as this release has it. */
+    public function linkSeconds(): int;
+
+    /** When somebody last logged in to an account, a unix time; 0: nobody ever did. */
+    public function lastLogin(string $uid): int;
+
+    public function mayLogIn(string $uid): bool;
+
+    /** The address that the account has, empty if it has none. */
+    public function mailAddress(string $uid): string;
+
+    /** Gives an account that nobody has used yet the name and the address of its owner. */
+    public function rename(Administrator $admin): void;
 
     /** The space's own name, as people see it. */
     public function name(): string;
+
+    /** Where people find the space. */
+    public function url(): string;
+
+    /** The time zone of the people here, as `Europe/Paris`. */
+    public function timezone(): string;
 
     /** @param list<string> $parameters */
     public function translate(string $language, string $text, array $parameters): string;

@@ -8,6 +8,7 @@ declare(strict_types=1);
 namespace OCA\Archipel\Page;
 
 use OCA\Archipel\Converge\Office;
+use OCA\Archipel\Converge\Operator;
 use OCA\Archipel\Converge\Storage;
 use OCA\Archipel\NextcloudSpace;
 use OCP\IRequest;
@@ -43,7 +44,7 @@ final class Overview
                 'counted' => $storage->counted,
             ],
             'release' => $this->space->release(),
-            'operator' => $this->operator(),
+            'operator' => Operator::of($this->space),
             'suites' => array_map(fn (array $suite): string => $suite['name'], $office->suites),
             'unserved' => array_values(array_filter(array_keys($office->suites), fn (string $suite): bool => !$office->isServed($suite))),
             'chosen' => $office->chosen($this->space),
@@ -59,12 +60,5 @@ final class Overview
             'removal' => $this->urls->linkToRoute('archipel.administrators.remove'),
             'came' => (string)$this->request->getParam('administrator', ''),
         ];
-    }
-
-    /** @return array{name: string, url: string, email: string, help_url: string} */
-    private function operator(): array
-    {
-        $given = json_decode($this->space->setting('archipel', 'operator') ?? '{}', true) ?: [];
-        return $given + ['name' => '', 'url' => '', 'email' => '', 'help_url' => ''];
     }
 }

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Action plugin of spaces_invitations: who is to be invited, and into what."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
+from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
+
+
+class ActionModule(SpacesAction):
+    """The first administrators of the chosen spaces that are approved."""
+
+    module = "spaces_invitations"
+    needs_place = False
+
+    def desired(
+        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
+    ) -> dict[str, t.Any]:
+        """Return whom the node invites; nobody, where nobody was named."""
+        named = spaces if self._task.args.get("only") else []
+        approved = [space for space in named if space["status"] == "approved"]
+        again = boolean(self._task.args.get("again", False))
+        return {
+            "invitations": _render.invitations(approved, settings, again=again),
+            "parallel": settings["install_parallel"],
+            "node": settings["installer"],
+        }

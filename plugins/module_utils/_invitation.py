@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Send the first administrators of spaces a new invitation."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _application_set,
+    _config,
+    _files,
+    _installation,
+    _journal,
+    _letter,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
+
+INVITE = ("archipel:invite", "--input={input}")
+# The version of our application that first knew the command.
+SINCE = (0, 6)
+
+Item = t.Mapping[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one invitation."""
+
+    # In the words of a report; in check mode, what would be done.
+    done: tuple[str, ...] = ()
+    # Why the space was left as it is, though nothing is wrong.
+    left: str = ""
+    # Why nothing was sent.
+    failed: str = ""
+
+
+def day(moment: float) -> str:
+    """Return a unix time for people who run servers: 2026-12-04 12:05 UTC. Pure."""
+    return f"{datetime.datetime.fromtimestamp(moment, tz=datetime.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def outcome(item: Item, answer: t.Mapping[str, t.Any], spool: str) -> Outcome:
+    """Return what an answer of the application means. Pure.
+
+    Args:
+        item: the space: space, by_mail.
+        answer: what `occ archipel:invite` printed.
+        spool: the folder for letters that no relay carries.
+
+    """
+    if answer["left"]:
+        return Outcome(
+            left=f"not invited: its first administrator was last there on "
+            f"{day(answer['last_login'])}; -e again=true invites all the same"
+        )
+    if errors := answer["errors"]:
+        why = "; ".join(str(error) for error in errors)
+        return Outcome(done=tuple(answer["changes"]), failed=why)
+    *before, _invited = answer["changes"]
+    way = "by mail" if item["by_mail"] else f"in {_letter.path_of(spool, item['space'])}"
+    letter = answer["invitation"]
+    until = f", its link works until {day(letter['until'])}" if letter else ""
+    return Outcome(done=(*before, f"invitation to {answer['to']} {way}{until}"))
+
+
+def order(item: Item) -> str:
+    """Return what the application is told. Pure."""
+    return json.dumps({key: item[key] for key in ("admin", "by_mail", "again")})
+
+
+def obstacle(item: Item, node: _installation.Node) -> str:
+    """Return why a space cannot be asked at all, or nothing."""
+    if pending := _journal.under_way(item["space"]):
+        return pending
+    base = f"{node.root}/{item['space']}"
+    there = _config.is_installed(_files.read_text(f"{base}/config/config.php"))
+    if not there or os.path.exists(f"{base}/{_installation.JOURNAL}"):
+        return "there is no Nextcloud yet: playbooks/spaces.yml makes it, and invites"
+    release = _application_set.release_of(base, item["release"])
+    version = _application_set.own_version(node.releases, release)
+    if _application_set.numbers_of(version) < SINCE:
+        return (
+            f"it runs release {release}, which was built with the application archipel {version}; "
+            "invitations again need 0.6: upgrade the space to a release that is built from now on "
+            "(a new release id in archipel_releases will do)"
+        )
+    return ""
+
+
+def invite(item: Item, node: _installation.Node, *, check: bool) -> Outcome:
+    """Invite the first administrator of one space; in check mode say what would be done."""
+    if why := obstacle(item, node):
+        return Outcome(failed=why)
+    words = (*INVITE, "--dry-run") if check else INVITE
+    try:
+        said = _installation.occ(item, node, words, stdin=order(item))
+    except _installation.OccError as error:
+        said = error.said
+        if not said.strip():
+            raise
+    answer = _installation.read_answer(said)
+    found = outcome(item, answer, node.spool)
+    if not check and (letter := answer["invitation"]):
+        keep(item, letter, node)
+    return found
+
+
+def keep(item: Item, letter: t.Mapping[str, t.Any], node: _installation.Node) -> None:
+    """Keep a letter that no relay carries; one that lies there from before opens nothing now."""
+    path = _letter.path_of(node.spool, item["space"])
+    if item["by_mail"]:
+        Path(path).unlink(missing_ok=True)
+    else:
+        _letter.spool(letter, path)
+
+
+def invite_all(
+    wanted: t.Sequence[Item], node: _installation.Node, parallel: int, *, check: bool
+) -> Report:
+    """Invite a bounded number side by side; one that goes wrong does not keep the others."""
+
+    def one(item: Item) -> Outcome:
+        try:
+            return invite(item, node, check=check)
+        except _installation.wrong_in(node) as error:
+            return Outcome(failed=str(error))
+
+    report = Report()
+    report.facts["left"] = {}
+    alone = nullcontext() if check else _journal.exclusive(_installation.LOCK)
+    with alone, ThreadPoolExecutor(parallel) as pool:
+        outcomes = list(pool.map(one, wanted))
+    for item, found in zip(wanted, outcomes, strict=True):
+        for what in found.done:
+            report.change(item["space"], what)
+        if found.left:
+            report.facts["left"][item["space"]] = found.left
+        if found.failed:
+            report.fail(item["space"], found.failed)
+    return report

@@ -1,0 +1,109 @@
+<?php
+
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Copyright: The Archipel contributors
+
+declare(strict_types=1);
+
+namespace OCA\Archipel\Converge;
+
+/** Sends a space's first administrator a new invitation, where that takes nobody's account away. */
+final class Inviter
+{
+    /** @var list<string> */
+    private array $changes = [];
+    /** @var list<string> */
+    private array $errors = [];
+    private ?Invitation $invitation = null;
+
+    public function __construct(
+        private readonly Space $space,
+        private readonly bool $dryRun,
+    ) {
+    }
+
+    /**
+     * @return array{to: string, last_login: int, left: bool, changes: list<string>, errors: list<string>,
+     *               invitation: Invitation|null}
+     */
+    public function invite(InvitationOrder $order): array
+    {
+        $admin = $order->admin;
+        $there = $this->space->hasAccount($admin->uid);
+        $seen = $there ? $this->space->lastLogin($admin->uid) : 0;
+        $left = $seen !== 0 && !$order->again;
+        $obstacle = $this->obstacle($admin, $there, $seen);
+        if ($obstacle !== '' && !$left) {
+            $this->errors[] = $obstacle;
+        }
+        if ($obstacle === '' && !$left) {
+            $this->correct($admin);
+            $this->send($order);
+        }
+        return [
+            'to' => $admin->email,
+            'last_login' => $seen,
+            'left' => $left,
+            'changes' => $this->changes,
+            'errors' => $this->errors,
+            'invitation' => $this->invitation,
+        ];
+    }
+
+    /** Why nobody may be sent a link to the account, or nothing. */
+    private function obstacle(Administrator $admin, bool $there, int $seen): string
+    {
+        if (!$there) {
+            return "there is no account {$admin->uid} here";
+        }
+        if (!$this->space->mayLogIn($admin->uid)) {
+            return "the account {$admin->uid} is disabled here";
+        }
+        $address = $this->space->mailAddress($admin->uid);
+        // Who uses an account has said where letters go; a link sent elsewhere would hand it over.
+        return $seen !== 0 && strcasecmp($address, $admin->email) !== 0
+            ? "the account {$admin->uid} is in use, and has the address " . ($address === '' ? 'none' : $address)
+                . " instead of {$admin->email}; write it into the file, or have the space's administrators change the account's"
+            : '';
+    }
+
+    /** As long as nobody has used the account, it is the registry's contact's, whoever that is now. */
+    private function correct(Administrator $admin): void
+    {
+        $address = $this->space->mailAddress($admin->uid);
+        if ($address === $admin->email || $this->space->lastLogin($admin->uid) !== 0) {
+            return;
+        }
+        $this->step(
+            "give {$admin->uid} the address {$admin->email} instead of " . ($address === '' ? 'none' : $address),
+            fn () => $this->space->rename($admin),
+        );
+    }
+
+    private function send(InvitationOrder $order): void
+    {
+        if ($this->errors !== []) {
+            return;
+        }
+        $this->step("invite {$order->admin->uid}", function () use ($order): void {
+            $invitation = Invitation::to($order->admin, $this->space);
+            if ($order->byMail) {
+                $this->space->mail($invitation);
+            }
+            $this->invitation = $invitation;
+            $this->space->markInvited($order->admin->uid);
+        });
+    }
+
+    private function step(string $change, callable $do): void
+    {
+        try {
+            if (!$this->dryRun) {
+                $do();
+            }
+            $this->changes[] = $change;
+        } catch (\Throwable $error) {
+            $this->errors[] = "$change: " . $error->getMessage();
+        }
+    }
+}
