@@ -49,6 +49,7 @@ namespace OCP {
         public function setDisplayName($displayName);
         public function setSystemEMailAddress(string $mailAddress): void;
         public function getEMailAddress();
+        public function getLastLogin();
         public function delete();
         public function isEnabled();
         public function setEnabled(bool $enabled = true);
@@ -117,6 +118,11 @@ namespace OCP {
         public static function getVersion()
         {
             return [33, 0, 3, 1];
+        }
+
+        public static function getDefaultEmailAddress(string $user_part): string
+        {
+            return "$user_part@velo.example";
         }
     }
 
@@ -267,6 +273,33 @@ namespace OCP\EventDispatcher {
     {
         public function handle(Event $event): void;
     }
+
+    interface IEventDispatcher
+    {
+        public function addListener(string $eventName, callable $listener, int $priority = 0): void;
+        public function removeListener(string $eventName, callable $listener): void;
+    }
+}
+
+namespace OCP\Log {
+    class BeforeMessageLoggedEvent extends \OCP\EventDispatcher\Event
+    {
+        public function __construct(private string $app, private int $level, private array $message)
+        {
+        }
+
+        public function getMessage(): array
+        {
+            return $this->message;
+        }
+    }
+}
+
+namespace OCP\Mail\Headers {
+    class AutoSubmitted
+    {
+        public const VALUE_AUTO_GENERATED = 'auto-generated';
+    }
 }
 
 namespace OCP\Group\Events {
@@ -367,9 +400,13 @@ namespace OCP\Mail {
 
     interface IMessage
     {
+        public function setFrom(array $addresses): IMessage;
+        public function setReplyTo(array $addresses): IMessage;
         public function setTo(array $recipients): IMessage;
         public function setSubject(string $subject): IMessage;
         public function setPlainBody(string $body): IMessage;
+        public function setHtmlBody(string $body): IMessage;
+        public function setAutoSubmitted(string $value): IMessage;
         public function useTemplate(IEMailTemplate $emailTemplate): IMessage;
     }
 

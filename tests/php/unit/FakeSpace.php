@@ -40,6 +40,15 @@ final class FakeSpace implements Space
     public array $invited = [];
     /** @var list<Invitation> */
     public array $mailed = [];
+    /** @var array<string, string> account => mail address */
+    public array $addresses = [];
+    /** @var array<string, int> account => last login */
+    public array $logins = [];
+    /** @var list<string> accounts that may not log in */
+    public array $disabled = [];
+    /** @var array<string, string> words of the one language that there is */
+    public array $words = [];
+    public string $timezone = 'Europe/Paris';
     public ?string $logo = null;
     public ?int $open = 0;
     /** @var array{used: int, limit: int|null} */
@@ -232,6 +241,42 @@ final class FakeSpace implements Space
         return "https://velo.example/reset/$uid";
     }
 
+    public function linkSeconds(): int
+    {
+        return 7 * 24 * 3600;
+    }
+
+    public function lastLogin(string $uid): int
+    {
+        return $this->logins[$uid] ?? 0;
+    }
+
+    public function mayLogIn(string $uid): bool
+    {
+        return !in_array($uid, $this->disabled, true);
+    }
+
+    public function mailAddress(string $uid): string
+    {
+        return $this->addresses[$uid] ?? '';
+    }
+
+    public function rename(Administrator $admin): void
+    {
+        $this->do("rename {$admin->uid}");
+        $this->addresses[$admin->uid] = $admin->email;
+    }
+
+    public function url(): string
+    {
+        return 'https://velo.example';
+    }
+
+    public function timezone(): string
+    {
+        return $this->timezone;
+    }
+
     public function name(): string
     {
         return 'Vélo-école';
@@ -239,6 +284,9 @@ final class FakeSpace implements Space
 
     public function translate(string $language, string $text, array $parameters): string
     {
+        if ($this->words !== []) {
+            return vsprintf($this->words[$text] ?? $text, $parameters);
+        }
         return $language . ($language === '' ? '' : ': ') . vsprintf(str_replace('%%', '%', $text), $parameters);
     }
 

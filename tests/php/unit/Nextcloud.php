@@ -20,6 +20,7 @@ use OCP\BackgroundJob\IJobList;
 use OCP\DB\IResult;
 use OCP\DB\QueryBuilder\IQueryBuilder;
 use OCP\Defaults;
+use OCP\EventDispatcher\IEventDispatcher;
 use OCP\Group\ISubAdmin;
 use OCP\Http\Client\IClientService;
 use OCP\IAppConfig;
@@ -65,6 +66,8 @@ abstract class Nextcloud extends TestCase
     protected array $groups = [];
     /** @var array<string, list<string>> group => its subadmins */
     protected array $subadmins = [];
+    /** @var array<string, callable> event => who listens */
+    protected array $listeners = [];
     /** @var IMailer&MockObject */
     protected IMailer $mailer;
     /** @var IDBConnection&MockObject */
@@ -91,6 +94,7 @@ abstract class Nextcloud extends TestCase
             AuthorizedGroupService::class => $this->delegations,
             IJobList::class => $this->jobList(),
             IClientService::class => $this->client,
+            IEventDispatcher::class => $this->events(),
         ];
         $this->space = new NextcloudSpace(
             $this->applications(),
@@ -100,7 +104,15 @@ abstract class Nextcloud extends TestCase
             $this->groupManager(),
             $this->subadminManager(),
             $this->createMock(ISecureRandom::class),
-            $this->createMock(IVerificationToken::class),
+            new class () implements IVerificationToken {
+                // As Nextcloud has it: protected, and no setting.
+                protected const TOKEN_LIFETIME = 7 * 24 * 3600;
+
+                public function create(IUser $user, string $subject, string $passwordPrefix = ''): string
+                {
+                    return "token of $subject for $passwordPrefix";
+                }
+            },
             $this->createMock(IURLGenerator::class),
             $this->mailer,
             $this->languages(),
@@ -135,6 +147,19 @@ abstract class Nextcloud extends TestCase
             return $result;
         });
         return $query;
+    }
+
+    /** What listens is told by a test. */
+    private function events(): IEventDispatcher
+    {
+        $events = $this->createMock(IEventDispatcher::class);
+        $events->method('addListener')->willReturnCallback(function (string $name, callable $listener): void {
+            $this->listeners[$name] = $listener;
+        });
+        $events->method('removeListener')->willReturnCallback(function (string $name): void {
+            unset($this->listeners[$name]);
+        });
+        return $events;
     }
 
     private function applications(): IAppManager

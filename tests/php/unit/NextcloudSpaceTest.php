@@ -14,6 +14,7 @@ use OCP\DB\IResult;
 use OCP\Http\Client\IClient;
 use OCP\Http\Client\IResponse;
 use OCP\IAppConfig;
+use OCP\Log\BeforeMessageLoggedEvent;
 use OCP\Mail\IMessage;
 use OCP\Settings\IDelegatedSettings;
 
@@ -148,7 +149,7 @@ final class NextcloudSpaceTest extends Nextcloud
     {
         $this->account('admin');
         $message = $this->createMock(IMessage::class);
-        foreach (['setTo', 'setSubject', 'setPlainBody'] as $method) {
+        foreach (['setTo', 'setSubject', 'setPlainBody', 'setHtmlBody', 'setAutoSubmitted', 'setFrom', 'setReplyTo'] as $method) {
             $message->method($method)->willReturnSelf();
         }
         $this->mailer->method('createMessage')->willReturn($message);
@@ -156,8 +157,44 @@ final class NextcloudSpaceTest extends Nextcloud
         $invitation = Invitation::to(self::administrator('admin'), $this->space);
         self::assertStringContainsString('Vélo-école', $invitation->body);
         $this->space->mail($invitation);
-        $this->expectExceptionMessage('not accepted for bureau@velo.example');
-        $this->space->mail($invitation);
+        try {
+            $this->space->mail($invitation);
+            self::fail('nothing was said');
+        } catch (\RuntimeException $error) {
+            self::assertSame('not accepted for bureau@velo.example', $error->getMessage());
+        }
+        self::assertSame([], $this->listeners, 'nobody listens longer than needed');
+    }
+
+    /** The mailer tells its reason to the log alone. */
+    public function testTheReasonThatWasLoggedIsSaid(): void
+    {
+        $this->account('admin');
+        $this->mailer->method('createMessage')->willReturn($this->createStub(IMessage::class));
+        $this->mailer->method('send')->willReturnCallback(function (): array {
+            foreach ([['Message' => 'no exception'], ['Exception' => 'E', 'Message' => "certificate\n verify failed"], ['x' => 1]] as $said) {
+                $this->listeners[BeforeMessageLoggedEvent::class](new BeforeMessageLoggedEvent('core', 3, $said));
+            }
+            return ['bureau@velo.example'];
+        });
+        $this->expectExceptionMessage('not accepted for bureau@velo.example: certificate verify failed');
+        $this->space->mail(Invitation::to(self::administrator('admin'), $this->space));
+    }
+
+    public function testHowLongALinkWorksIsAskedFromTheRelease(): void
+    {
+        self::assertSame(7 * 24 * 3600, $this->space->linkSeconds());
+    }
+
+    public function testAnAccountThatNobodyUsedGetsItsOwner(): void
+    {
+        $user = $this->account('admin', mail: 'old@velo.example');
+        $user->method('getLastLogin')->willReturn(-1);
+        $user->expects(self::once())->method('setSystemEMailAddress')->with('bureau@velo.example');
+        self::assertSame(0, $this->space->lastLogin('admin'));
+        self::assertTrue($this->space->mayLogIn('admin'));
+        self::assertSame('old@velo.example', $this->space->mailAddress('admin'));
+        $this->space->rename(self::administrator('admin'));
     }
 
     public function testOpenDocumentsByAQueryOrByTheServerAndNullWhereNeitherTells(): void

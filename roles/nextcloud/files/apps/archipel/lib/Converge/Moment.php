@@ -30,7 +30,8 @@ final class Moment
         return $t(
             '%1$s %2$s %3$s %4$s at %5$s (%6$s)',
             $t(self::DAYS[(int)$moment->format('N') - 1]),
-            $day === 1 ? $t('1 (day of the month)') : (string)$day,
+            // The first of a month is an ordinal in French, and the others are not.
+            $day === 1 ? $t('1') : (string)$day,
             $t(self::MONTHS[(int)$moment->format('n') - 1]),
             $moment->format('Y'),
             $t('%1$s:%2$s', $moment->format('H'), $moment->format('i')),
