@@ -97,7 +97,9 @@ def filled(team: Team, folder: int) -> Iterator[Team]:
             if done.status != 201:
                 break
             names.append(name)
-        assert done.status in {413, 507}, done.status
+        # Where the last bytes fit by the look of it and then do not, Nextcloud says 500 in a team
+        # folder, and 413 in an account: see Full.fill.
+        assert done.status in {413, 500, 507}, done.status
     yield team
     left = {name: dav(team.member, "DELETE", name).status for name in names}
     # One of them may be gone already; in a full space each can still be deleted.
