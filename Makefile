@@ -12,6 +12,8 @@ VENV ?= .venv
 SCENARIO ?= default
 # Of tests/benchmarks: scale, inventory, vhosts, idle, upgrade.
 BENCH ?= scale
+# Percent of lines and branches of plugins/ that unit tests reach.
+FLOOR := 90
 READY := $(VENV)/.ready
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
@@ -52,7 +54,7 @@ scenario-names:
 	@echo $(OTHERS)
 
 .PHONY: check
-check: lint types unit php syntax docs artefact ## Everything that needs no machine (about a minute)
+check: lint licences types unit php syntax docs artefact ## Everything that needs no machine (about a minute)
 
 .PHONY: molecule
 molecule: host venv ## Run scenarios on machines of their own: make molecule SCENARIO=bookworm
@@ -67,11 +69,30 @@ molecule: host venv ## Run scenarios on machines of their own: make molecule SCE
 		printf '  %-10s %s\n' "$$scenario" "$$(cat build/molecule/$$scenario/nextcloud)"; \
 	done
 
+.PHONY: coverage
+coverage: venv ## Lines and branches of plugins that unit tests reach, processes included; FLOOR is held
+	@rm -rf build/coverage && mkdir -p build/coverage
+	coverage run -m pytest --quiet --numprocesses auto tests/unit tests/render </dev/null
+	@coverage combine --quiet
+	@coverage report --fail-under=$(FLOOR)
+
+.PHONY: sanity
+sanity: venv ## What ansible-test's sanity finds in the collection as it is published (PyPI is needed)
+	@tools/check-sanity build/sanity
+
+.PHONY: environment
+environment: venv ## The execution environment as far as it can be tried without an image (PyPI is needed)
+	@tools/check-environment build/environment
+
 .PHONY: bench
 bench: host venv ## Print what runs cost beside the usual way (QUICK=1: few spaces; BENCH=idle: another benchmark)
 	@for name in $(BENCH); do python "tests/benchmarks/bench_$$name.py" $(if $(QUICK),--quick) || exit 1; done
 
 ##### Keeping it up to date
+
+.PHONY: changelog
+changelog: venv ## What the next version will say: build/changelog/CHANGELOG.md
+	@tools/changelog build/changelog
 
 .PHONY: catalogue
 catalogue: venv ## Propose a newer patch level and applications for a release as a diff: make catalogue RELEASE=34.0.4
@@ -85,6 +106,10 @@ lint: venv ## YAML, Ansible and Python style
 	ansible-lint --offline
 	ruff check .
 	ruff format --check .
+
+.PHONY: licences
+licences: venv ## Whose each file is, as reuse.software has it
+	@reuse lint --quiet || reuse lint
 
 .PHONY: types
 types: venv ## Python types

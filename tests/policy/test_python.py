@@ -63,7 +63,9 @@ def test_the_main_of_a_module_is_short(path: Path):
 @pytest.mark.parametrize("path", [p for p in PYTHON if p.stat().st_size], ids=shown)
 def test_python_files_name_their_licence_and_future(path: Path):
     text = path.read_text(encoding="utf-8")
+    # REUSE-IgnoreStart
     assert "# SPDX-License-Identifier: AGPL-3.0-or-later" in text.split("\n\n", 1)[0]
+    # REUSE-IgnoreEnd
     if imports(path):
         assert "from __future__ import annotations" in text
 
