@@ -1110,7 +1110,7 @@ def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
 
     """
     slug = item["space"]
-    with _journal.exclusive(f"life-{slug}"):
+    with _journal.exclusive(f"life-{slug}", patience=settings.jobs_seconds):
         journal = _journal.read(slug)
         if journal and (journal["verb"] != VERB or journal["direction"] != "undo"):
             return _journal.under_way(slug)
