@@ -10,7 +10,6 @@ files is needed.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import random
 import stat
@@ -23,6 +22,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _database,
     _journal,
     _restic,
+    _restore_contents,
 )
 
 # A folder of MariaDB that no space can have.
@@ -83,7 +83,7 @@ def take(member: tarfile.TarInfo, source: t.IO[bytes], seen: Seen, into: Target)
     if path == f"{into.staging}/{_backup.DUMP}":
         seen.loaded = _database.load(into.server, into.database, source)
     elif path == f"{into.staging}/{_backup.META}":
-        seen.meta = json.load(source)
+        seen.meta = _restore_contents.understood(source.read(), into.slug)
     else:
         equal = same_as_live(member, source, path)
         if equal is None:
@@ -101,6 +101,7 @@ class Target:
     server: _database.Server
     database: str
     staging: str
+    slug: str
 
 
 def read(settings: _backup.Settings, snapshot: str, into: Target) -> Seen:
@@ -108,6 +109,7 @@ def read(settings: _backup.Settings, snapshot: str, into: Target) -> Seen:
 
     Raises:
         ResticError, DatabaseError: it cannot be read, or its database not loaded.
+        ContentsError: what it says of itself cannot be understood.
 
     """
     seen = Seen()
@@ -153,14 +155,14 @@ def prove(settings: _backup.Settings, slug: str) -> _backup.Report:
     """Prove the last backup of a space.
 
     Raises:
-        ProofError, ResticError, DatabaseError: it proves nothing.
+        ProofError, ContentsError, ResticError, DatabaseError: it proves nothing.
 
     """
     snapshot = _restic.choose(_restic.snapshots(settings.repository, slug), slug, "latest")
     known = _backup.read_record(settings).get(slug, {}).get("backup", {})
     files = known.get("files") if known.get("snapshot") == snapshot.id else None
     server = _database.local(settings.socket)
-    into = Target(server, PREFIX + slug, _backup.staging(settings, slug))
+    into = Target(server, PREFIX + slug, _backup.staging(settings, slug), slug)
     try:
         seen = read(settings, snapshot.id, into)
         _journal.die_here("proof:loaded")
@@ -219,7 +221,7 @@ def run(settings: _backup.Settings, slugs: t.Sequence[str]) -> _backup.Outcome:
                 _backup.write_record(settings, slug, proof=outcome.done[slug], unproved=None)
             except (
                 *(ProofError, _restic.ResticError, _database.DatabaseError),
-                *(OSError, tarfile.TarError),
+                *(_restore_contents.ContentsError, OSError, tarfile.TarError),
             ) as error:
                 outcome.failed[slug] = str(error)
                 failure = {"at": _backup.now(), "why": str(error)}

@@ -116,7 +116,7 @@ def description(path: str, slug: str) -> dict[str, t.Any]:
         slug: whose backup it is meant to be.
 
     Returns:
-        `tables` (name → rows) and `dump` (`sha256`), and what else was written down.
+        See `understood`.
 
     Raises:
         ContentsError: it says nothing, or what cannot be understood.
@@ -124,13 +124,26 @@ def description(path: str, slug: str) -> dict[str, t.Any]:
     """
     if not stat.S_ISREG(mode_of(path)):
         raise ContentsError("it holds no description of the space: it is not one of ours")
-    with open(path, encoding="utf-8") as file:
-        try:
-            found = json.load(file)
-            found["tables"] = {str(name): int(rows) for name, rows in found["tables"].items()}
-            found["dump"]["sha256"] = str(found["dump"]["sha256"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ContentsError(f"its description {os.path.basename(path)} is damaged") from error
+    with open(path, "rb") as file:
+        return understood(file.read(), slug)
+
+
+def understood(text: bytes, slug: str) -> dict[str, t.Any]:
+    """Return what a description says. Pure.
+
+    Returns:
+        `tables` (name → rows) and `dump` (`sha256`), and what else was written down.
+
+    Raises:
+        ContentsError: it cannot be understood, or is of another space.
+
+    """
+    try:
+        found = json.loads(text)
+        found["tables"] = {str(name): int(rows) for name, rows in found["tables"].items()}
+        found["dump"]["sha256"] = str(found["dump"]["sha256"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ContentsError("its description of itself is damaged") from error
     if found.get("slug", slug) != slug:
         raise ContentsError(f"it says that it is of {found['slug']!r}, not of {slug}")
     return dict(found)
