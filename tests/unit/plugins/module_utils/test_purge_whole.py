@@ -217,7 +217,7 @@ def test_what_people_did_since_the_backup_is_not_thrown_away(node: Node, how: st
     acts: dict[str, Callable[[], object]] = {
         "changed": lambda: (data / "a.txt").write_text("another"),
         "made": lambda: (data / "c.txt").write_text("c"),
-        "removed": lambda: (data / "b.txt").unlink(),
+        "removed": (data / "b.txt").unlink,
         "linked": lambda: (data / "out").symlink_to("/nowhere"),
     }
     acts[how]()
