@@ -334,7 +334,8 @@ def install(item: Item, node: Node) -> None:
         occ(item, node, _repair.COMMAND)
         if golden and not golden.ready:
             keep(golden, item, node)
-    tidy(item, node)
+    # The repair leaves its key behind, which a copy of the template lacks.
+    tidy(item, node, {"maintenance"})
     mark_data(f"{base}/data", item["id"])
     journal.unlink()
 
@@ -392,14 +393,14 @@ def run_installer(item: Item, node: Node) -> None:
     occ(item, node, ["app:enable", "archipel"])
 
 
-def tidy(item: Item, node: Node) -> None:
-    """Take the operator's keys out of a space's state file.
+def tidy(item: Item, node: Node, others: t.AbstractSet[str] = frozenset()) -> None:
+    """Take the operator's keys, and others, out of a space's state file.
 
     Nextcloud writes all it has read back into config.php. A name that later leaves our
     list would live on in that copy: newer releases merge the two lists.
     """
     path = f"{node.root}/{item['space']}/config/config.php"
-    text = _config.without(_files.read_text(path), set(item["managed"]))
+    text = _config.without(_files.read_text(path), {*item["managed"], *others})
     own = item["id"]
     _files.write_file({"path": path, "content": text, "uid": own, "gid": own, "mode": 0o640})
 

@@ -195,6 +195,16 @@ class TestMaintenance:
         assert anonymous.get("/login").status == 200
 
 
+def test_the_repair_lets_people_in_again_and_leaves_the_key(occ: Occ):
+    """What it leaves in config.php is taken out of a new space, whose copies do not have it."""
+    assert occ("maintenance:repair", "--include-expensive").code == 0
+    status = occ("status", "--output=json").json
+    assert status["maintenance"] is False
+    assert occ("config:system:get", "maintenance").out.strip() == "false"
+    known = occ("config:app:get", "files", "mimetype_version").out.strip()
+    assert known == status["version"]
+
+
 def noticed(anonymous: Client, *, due: bool) -> bool:
     """Return whether the web side notices, in time, that an upgrade is due or done."""
     limit = time.monotonic() + SETTINGS_SECONDS

@@ -18,7 +18,7 @@ final class Console
             --server-secret=', InstanceCommands::class, 'install'],
         'maintenance:data-fingerprint' => ['', InstanceCommands::class, 'dataFingerprint'],
         'maintenance:mode' => ['--on --off', InstanceCommands::class, 'maintenanceMode'],
-        'maintenance:repair' => ['--include-expensive', InstanceCommands::class, 'nothingToDo'],
+        'maintenance:repair' => ['--include-expensive', InstanceCommands::class, 'repair'],
         'upgrade' => ['', InstanceCommands::class, 'upgrade'],
         'background:cron' => ['', InstanceCommands::class, 'backgroundCron'],
         'db:add-missing-columns' => ['--dry-run', InstanceCommands::class, 'nothingToDo'],

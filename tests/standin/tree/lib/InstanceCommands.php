@@ -66,6 +66,18 @@ final class InstanceCommands extends Command
         return $this->say('Done.');
     }
 
+    /** It keeps people out meanwhile, and leaves the key of that. */
+    public function repair(): int
+    {
+        $before = $this->server->inMaintenance();
+        $this->server->config->set(['maintenance' => true]);
+        if ($this->input->has('include-expensive')) {
+            $this->server->settings->set('files', 'mimetype_version', $this->server->version);
+        }
+        $this->server->config->set(['maintenance' => $before]);
+        return $this->say('Done.');
+    }
+
     public function backgroundCron(): int
     {
         $this->server->settings->set('core', 'backgroundjobs_mode', 'cron');

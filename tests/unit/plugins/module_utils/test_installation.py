@@ -422,11 +422,20 @@ def test_the_installer_finds_an_instance_id_and_leaves_no_index_out(tmp_path, mo
     config.parent.mkdir(parents=True)
     (tmp_path / "spaces/amap/data").mkdir()
     occ = Occ()
-    monkeypatch.setattr(_occ, "run", occ)
+
+    def run(slug, php, arguments, **options):
+        path = tmp_path / f"spaces/{slug}/config/config.php"
+        if arguments[0] == "maintenance:repair":
+            path.write_text(path.read_text().replace(");", "  'maintenance' => false,\n);"))
+        return occ(slug, php, arguments, **options)
+
+    monkeypatch.setattr(_occ, "run", run)
     _installation.install(ITEM, place)
     (found,) = re.findall(r"^  'instanceid' => '(oc[a-z0-9]{10})',$", config.read_text(), re.M)
     made = ["maintenance:install", "app:enable", *NAMES, "maintenance:repair"]
     assert [call[0] for call in occ.calls] == made
+    # What the repair leaves there, copies of the template do not have.
+    assert "maintenance" not in config.read_text()
     other = tmp_path / "spaces/other"
     shutil.copytree(tmp_path / "spaces/amap", other)
     (other / "config/config.php").unlink()
