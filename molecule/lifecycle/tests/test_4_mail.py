@@ -102,7 +102,9 @@ def choose(browser: Browser, slug: str, link: str, password: str = PASSWORD) -> 
 def works(browser: Browser, slug: str, link: str) -> bool:
     """Tell whether the page behind a link lets somebody choose a password."""
     page = Visit(browser, f"{slug}.archipel.localhost").open(link)
-    return "Could not reset password" not in html.unescape(page.text)
+    assert page.status == 200
+    # Nextcloud hands the address of the form to its script, the stand-in has it in the form.
+    return "resetPasswordTarget" in page.text or "/lostpassword/set/" in page.text
 
 
 class TestWithoutARelay:
