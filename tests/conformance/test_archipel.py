@@ -469,6 +469,24 @@ class TestInvitationAgain:
         assert set_password(anonymous, old.path)["status"] == "error"
         assert set_password(anonymous, new.path)["status"] == "success"
 
+    def test_a_letter_that_no_relay_took_leaves_the_earlier_link(
+        self, occ: Occ, apply: Apply, invite: Apply, anonymous: Client, clean: None
+    ):
+        old = urlsplit(apply(DESIRED).json["invitation"]["link"])
+        relay = {"mail_smtpmode": "smtp", "mail_smtphost": "127.0.0.1", "mail_smtpport": "1"}
+        before = {key: occ("config:system:get", key).out.strip() for key in relay}
+        for key, value in relay.items():
+            occ("config:system:set", key, f"--value={value}")
+        refused = invite({**self.ORDER, "by_mail": True})
+        for key, known in before.items():
+            back = ("config:system:set", key, f"--value={known}")
+            occ(*(back if known else ("config:system:delete", key)))
+        assert refused.code == 1
+        (why,) = refused.json["errors"]
+        assert why.startswith(f"invite bureau: not accepted for {ADMIN['email']}: ")
+        assert "127.0.0.1:1" in why
+        assert set_password(anonymous, old.path)["status"] == "success"
+
     def test_who_has_logged_in_is_left_alone_unless_asked(
         self, apply: Apply, invite: Apply, anonymous: Client, clean: None
     ):

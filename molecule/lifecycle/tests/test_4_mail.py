@@ -342,10 +342,13 @@ class TestInviteAgain:
         assert letter.part("plain").startswith("Hello Sam,\n")
         assert choose(browser, ENGLISH, letter.link)["status"] == "success"
 
-    def test_06_what_no_relay_took_is_said(self, scenario: Scenario, relay: Relay):
+    def test_06_what_no_relay_took_is_said_and_ends_no_link(
+        self, scenario: Scenario, relay: Relay, browser: Browser
+    ):
         relay.behave("refuse")
         refused = scenario.refusal("invite.yml", "-e", f"only={FRENCH}", "-e", "again=true")
         assert f"{FRENCH}: invite {ACCOUNT}: not accepted for {CONTACTS[FRENCH]}" in refused
+        assert works(browser, FRENCH, last(relay, FRENCH).link)
 
     def test_07_a_letter_that_was_taken_and_not_owned_up_to_is_sent_again(
         self, scenario: Scenario, relay: Relay, browser: Browser

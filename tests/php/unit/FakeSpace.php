@@ -40,6 +40,9 @@ final class FakeSpace implements Space
     public array $invited = [];
     /** @var list<Invitation> */
     public array $mailed = [];
+    /** @var array<string, string> account => the link that works */
+    public array $links = [];
+    public int $made = 0;
     /** @var array<string, string> account => mail address */
     public array $addresses = [];
     /** @var array<string, int> account => last login */
@@ -238,7 +241,18 @@ final class FakeSpace implements Space
 
     public function passwordLink(string $uid): string
     {
+        $this->links[$uid] = 'link ' . ++$this->made;
         return "https://velo.example/reset/$uid";
+    }
+
+    public function presentLink(string $uid): string
+    {
+        return $this->links[$uid] ?? '';
+    }
+
+    public function restoreLink(string $uid, string $present): void
+    {
+        $this->links[$uid] = $present;
     }
 
     public function linkSeconds(): int

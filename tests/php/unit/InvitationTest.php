@@ -107,6 +107,18 @@ final class InvitationTest extends TestCase
         self::assertSame([], $this->space->invited);
     }
 
+    public function testALetterThatNobodyTookEndsNoEarlierLink(): void
+    {
+        $this->invite();
+        $this->space->fails = ['mail bureau@velo.example'];
+        $this->invite();
+        self::assertSame(['admin' => 'link 1'], $this->space->links);
+        // Where there was none, the letter may have arrived all the same: its link stays.
+        $this->space->links = [];
+        $this->invite();
+        self::assertSame(['admin' => 'link 3'], $this->space->links);
+    }
+
     public function testWhereThereIsNobody(): void
     {
         $this->space->disabled = ['admin'];

@@ -181,6 +181,14 @@ final class NextcloudSpaceTest extends Nextcloud
         $this->space->mail(Invitation::to(self::administrator('admin'), $this->space));
     }
 
+    public function testALinkThatWasEndedWorksAgain(): void
+    {
+        self::assertSame('', $this->space->presentLink('admin'));
+        $this->space->restoreLink('admin', 'sealed');
+        self::assertSame('sealed', $this->space->presentLink('admin'));
+        self::assertSame('sealed', $this->preferences['admin/core/lostpassword']);
+    }
+
     public function testHowLongALinkWorksIsAskedFromTheRelease(): void
     {
         self::assertSame(7 * 24 * 3600, $this->space->linkSeconds());

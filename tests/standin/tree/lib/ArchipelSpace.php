@@ -190,6 +190,16 @@ final class ArchipelSpace implements Space
         return $this->server->url('/lostpassword/reset/form/' . $this->server->accounts->resetToken($uid) . '/' . rawurlencode($uid));
     }
 
+    public function presentLink(string $uid): string
+    {
+        return (string)$this->server->settings->ofUser($uid, 'core', 'lostpassword');
+    }
+
+    public function restoreLink(string $uid, string $present): void
+    {
+        $this->server->settings->setOfUser($uid, 'core', 'lostpassword', $present);
+    }
+
     public function linkSeconds(): int
     {
         return Accounts::RESET_LIFETIME;

@@ -361,6 +361,16 @@ final class NextcloudSpace implements Space
         return $this->urls->linkToRouteAbsolute('core.lost.resetform', ['userId' => $uid, 'token' => $token]);
     }
 
+    public function presentLink(string $uid): string
+    {
+        return (string)$this->config->getUserValue($uid, 'core', 'lostpassword', '');
+    }
+
+    public function restoreLink(string $uid, string $present): void
+    {
+        $this->config->setUserValue($uid, 'core', 'lostpassword', $present);
+    }
+
     /** No release lets it be set; the class says how long it is. */
     public function linkSeconds(): int
     {

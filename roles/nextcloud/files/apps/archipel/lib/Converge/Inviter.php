@@ -86,13 +86,27 @@ final class Inviter
             return;
         }
         $this->step("invite {$order->admin->uid}", function () use ($order): void {
+            $present = $this->space->presentLink($order->admin->uid);
             $invitation = Invitation::to($order->admin, $this->space);
             if ($order->byMail) {
-                $this->space->mail($invitation);
+                $this->mail($invitation, $present);
             }
             $this->invitation = $invitation;
             $this->space->markInvited($order->admin->uid);
         });
+    }
+
+    /** A letter that nobody took must not end the link of the one that somebody has. */
+    private function mail(Invitation $invitation, string $present): void
+    {
+        try {
+            $this->space->mail($invitation);
+        } catch (\Throwable $error) {
+            if ($present !== '') {
+                $this->space->restoreLink($invitation->uid, $present);
+            }
+            throw $error;
+        }
     }
 
     private function step(string $change, callable $do): void

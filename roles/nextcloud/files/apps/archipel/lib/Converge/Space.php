@@ -88,6 +88,12 @@ interface Space
     /** An absolute link under which the account's owner chooses a password. It ends any earlier one. */
     public function passwordLink(string $uid): string;
 
+    /** What lets the account's present link work, for restoreLink(); empty: there is none. */
+    public function presentLink(string $uid): string;
+
+    /** Lets a link work again that a later one has ended. */
+    public function restoreLink(string $uid, string $present): void;
+
     /** Seconds that such a link works, as this release has it. */
     public function linkSeconds(): int;
 
