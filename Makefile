@@ -12,6 +12,8 @@ VENV ?= .venv
 SCENARIO ?= default
 # Of tests/benchmarks: scale, inventory, vhosts, idle, upgrade.
 BENCH ?= scale
+# What check runs of the tests in Python: unit, or the same measured.
+UNIT ?= unit
 # Percent of lines and branches of plugins/ that unit tests reach.
 FLOOR := 90
 READY := $(VENV)/.ready
@@ -54,7 +56,7 @@ scenario-names:
 	@echo $(OTHERS)
 
 .PHONY: check
-check: lint licences types unit php syntax docs artefact ## Everything that needs no machine (about a minute)
+check: lint licences types $(UNIT) php syntax docs artefact ## Everything that needs no machine (about a minute)
 
 .PHONY: molecule
 molecule: host venv ## Run scenarios on machines of their own: make molecule SCENARIO=bookworm
@@ -72,7 +74,7 @@ molecule: host venv ## Run scenarios on machines of their own: make molecule SCE
 .PHONY: coverage
 coverage: venv ## Lines and branches of plugins that unit tests reach, processes included; FLOOR is held
 	@rm -rf build/coverage && mkdir -p build/coverage
-	coverage run -m pytest --quiet --numprocesses auto tests/unit tests/render </dev/null
+	coverage run -m pytest --quiet --numprocesses auto tests/unit tests/render tests/policy </dev/null
 	@coverage combine --quiet
 	@coverage report --fail-under=$(FLOOR)
 
