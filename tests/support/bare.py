@@ -37,6 +37,8 @@ $CONFIG = [
     'appstoreenabled' => false,
     'trusted_domains' => ['127.0.0.1'],
     'has_internet_connection' => false,
+    // As in a space: what occ sets, the web side sees some seconds later.
+    'memcache.local' => '\\OC\\Memcache\\APCu',
     // Teams tell themselves of each change of a group by a request: it must arrive.
     'overwrite.cli.url' => 'http://127.0.0.1:8099',
     'allow_local_remote_servers' => true,
