@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +25,29 @@ CONTENT, PASSWORDS = "content", "passwords"
 APP_PASSWORD = "core/getapppassword"
 
 
-@dataclass(frozen=True)
 class Associations:
     """The spaces of a scenario with a real release."""
 
-    scenario: Scenario
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+
+    @cached_property
+    def hosts(self) -> dict[str, str]:
+        """Where those are that people reach. The registry stays as it is here."""
+        spaces = self.scenario.in_status("approved")
+        return {slug: space["domains"][0] for slug, space in sorted(spaces.items())}
 
     @property
     def slugs(self) -> list[str]:
-        """Those that people reach."""
-        return sorted(self.scenario.in_status("approved"))
+        """Return their names."""
+        return list(self.hosts)
 
     def space(self, slug: str) -> content.Space:
         """Return a space as its members see it now."""
         listed = json.loads(self.scenario.occ(slug, "app:list --output=json"))
-        host = self.scenario.spaces[slug]["domains"][0]
         enabled = frozenset(listed["enabled"])
-        return content.space(self.scenario.browser, host, enabled, self._load(slug, PASSWORDS))
+        passwords = self._load(slug, PASSWORDS)
+        return content.space(self.scenario.browser, self.hosts[slug], enabled, passwords)
 
     # --- making ---------------------------------------------------------------------------
 
@@ -107,14 +113,13 @@ class Associations:
     def changed(self, slugs: list[str]) -> dict[str, Any]:
         """Return what is not as it was kept: slug and kind → before and now. Nothing is good."""
         with ThreadPoolExecutor(AT_A_TIME) as pool:
-            now = dict(
-                zip(slugs, pool.map(lambda slug: read(self.space(slug)), slugs), strict=True)
-            )
+            found = pool.map(lambda slug: now(self.space(slug)), slugs)
+            after = dict(zip(slugs, found, strict=True))
         return {
-            f"{slug} {kind}": difference(before, now[slug].get(kind))
+            f"{slug} {kind}": difference(before, after[slug].get(kind))
             for slug in slugs
             for kind, before in self.kept(slug).items()
-            if before != now[slug].get(kind)
+            if before != after[slug].get(kind)
         }
 
     def pages(self, slug: str) -> dict[str, int]:
@@ -139,6 +144,18 @@ class Associations:
 def read(space: content.Space) -> Content:
     """Return everything that is in a space."""
     return {name: content.plain(kind.read(space)) for name, kind in content.present(space)}
+
+
+def now(space: content.Space) -> Content:
+    """Return the same, with the reason in place of what is not to be had."""
+
+    def attempt(kind: content.Kind) -> Any:
+        try:
+            return content.plain(kind.read(space))
+        except content.RequestError as error:
+            return str(error)
+
+    return {name: attempt(kind) for name, kind in content.present(space)}
 
 
 def difference(before: Any, now: Any) -> Any:
