@@ -165,3 +165,13 @@ def entry_points(role: Path) -> dict[str, dict[str, dict[str, object]]]:
 
 def defaults(role: Path) -> dict[str, object]:
     return load(role / "defaults/main.yml") or {}
+
+
+def test_a_role_that_needs_the_distribution_learns_it_first():
+    """Plays that gather no facts use it too, those of upgrades for instance."""
+    tasks = load(ROOT / "roles/nextcloud/tasks/preflight.yml")
+    learns = next(n for n, task in enumerate(tasks) if "ansible.builtin.setup" in task)
+    uses = [n for n, task in enumerate(tasks) if "nextcloud_php_version" in json.dumps(task)]
+    assert uses
+    assert learns < min(uses)
+    assert tasks[learns]["when"] == "'distribution_release' not in ansible_facts"
