@@ -63,7 +63,7 @@ class Letter:
         """Return its text in one of its forms, plain or html."""
         found = self.message.get_body((kind,))
         assert isinstance(found, EmailMessage), kind
-        return str(found.get_content())
+        return str(found.get_content()).replace("\r\n", "\n")
 
     @property
     def link(self) -> str:

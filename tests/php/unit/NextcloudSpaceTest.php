@@ -189,6 +189,18 @@ final class NextcloudSpaceTest extends Nextcloud
         self::assertSame('sealed', $this->preferences['admin/core/lostpassword']);
     }
 
+    /** Readers decode them, line ends and all; the mailer would have left them as they are. */
+    public function testWhatLooksLikeAnEncodedWordIsNone(): void
+    {
+        $this->account('admin');
+        $admin = new Administrator('admin', '=?utf-8?q?L=0D=0ABcc=3A_x?=', 'bureau@velo.example', 'fr', 'fr', [], []);
+        $message = $this->createMock(IMessage::class);
+        $message->expects(self::once())->method('setTo')->with(['bureau@velo.example' => "=\u{2060}?utf-8?q?L=0D=0ABcc=3A_x?="]);
+        $this->mailer->method('createMessage')->willReturn($message);
+        $this->mailer->method('send')->willReturn([]);
+        $this->space->mail(Invitation::to($admin, $this->space));
+    }
+
     public function testHowLongALinkWorksIsAskedFromTheRelease(): void
     {
         self::assertSame(7 * 24 * 3600, $this->space->linkSeconds());

@@ -426,14 +426,15 @@ final class NextcloudSpace implements Space
     public function mail(Invitation $invitation): void
     {
         $message = $this->mailer->createMessage();
-        $message->setTo([$invitation->to => $invitation->name]);
-        if ($invitation->fromName !== '') {
-            $message->setFrom([Util::getDefaultEmailAddress('no-reply') => $invitation->fromName]);
+        $from = self::inHeader($invitation->fromName);
+        $message->setTo([$invitation->to => self::inHeader($invitation->name)]);
+        if ($from !== '') {
+            $message->setFrom([Util::getDefaultEmailAddress('no-reply') => $from]);
         }
         if ($invitation->replyTo !== '') {
-            $message->setReplyTo([$invitation->replyTo => $invitation->fromName]);
+            $message->setReplyTo([$invitation->replyTo => $from]);
         }
-        $message->setSubject($invitation->subject);
+        $message->setSubject(self::inHeader($invitation->subject));
         $message->setPlainBody($invitation->body);
         $message->setHtmlBody($invitation->html);
         // Nobody's absence is answered to the operator.
@@ -444,6 +445,15 @@ final class NextcloudSpace implements Space
         if ($failed !== []) {
             throw new \RuntimeException('not accepted for ' . implode(', ', $failed) . ($why === '' ? '' : ": $why"));
         }
+    }
+
+    /**
+     * A text for a header. The mailer leaves plain letters as they are, also those that look like an
+     * encoded word, which readers would decode: with a sign that is none of them it encodes them.
+     */
+    private static function inHeader(string $text): string
+    {
+        return str_replace('=?', "=\u{2060}?", $text);
     }
 
     /** The mailer says why it failed to the log alone: this is the reason that was logged last. */
