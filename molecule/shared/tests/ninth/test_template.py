@@ -31,9 +31,20 @@ OF_ONE_SPACE = {
     ("core", "vendor"),
     ("core", "theming.variables"),
     ("backgroundjob", "lastjob"),
+    # How far jobs have come that take some of their work at a time.
+    ("circles", "maintenance_run"),
+    ("circles", "maintenance_update"),
+    ("core", "metadataGenerationDone"),
+    ("core", "previewMovedDone"),
+    ("files_trashbin", "background_job_expire_trash_offset"),
+    ("photos", "lastPlaceMappedUser"),
+    ("photos", "lastPlaceMappingDone"),
     # What was looked up or generated when somebody used the space.
     ("*", "public_key"),
     ("*", "private_key"),
+    ("dav", "hasCustomDefaultContact"),
+    ("spreed", "signaling_token_privkey_es256"),
+    ("spreed", "signaling_token_pubkey_es256"),
 }
 READ = 'require "/srv/spaces/$argv[1]/config/config.php"; echo json_encode($CONFIG);'
 
@@ -45,6 +56,8 @@ def pair(scenario: Scenario, node: Host) -> tuple[str, str]:
     manifest = node.file(TEMPLATE.format(release=release))
     # Only a release whose installer insists on an account (before 30) has none.
     assert manifest.exists
+    # The other has lived for some time: what a release has to do but once is done there.
+    node.check_output("systemctl start space-cron@%s.service", SLUG)
     return str(json.loads(manifest.content_string)["database"]), f"space_{SLUG}"
 
 
@@ -76,8 +89,9 @@ def test_the_indexes_are_the_same(scenario: Scenario, pair: tuple[str, str]):
 
 
 def test_the_settings_of_applications_are_the_same(scenario: Scenario, pair: tuple[str, str]):
+    # Values may have lines: keys that a program made do.
     installed, copied = both(
-        scenario, pair, "SELECT appid, configkey, configvalue FROM `{database}`.oc_appconfig"
+        scenario, pair, "SELECT appid, configkey, MD5(configvalue) FROM `{database}`.oc_appconfig"
     )
     assert installed
     differing = {(row[0], row[1]) for row in installed ^ copied}
