@@ -107,7 +107,8 @@ class Visit:
 
     def open(self, address: str, form: dict[str, str] | None = None) -> Answer:
         """Ask for a page, by path or address, and follow where it leads."""
-        url = urllib.parse.urljoin(self.origin, address)
+        # Whoever types an address without a path asks for the root.
+        url = urllib.parse.urljoin(f"{self.origin}/", "/" if address == self.origin else address)
         method, body = ("GET", None) if form is None else ("POST", urllib.parse.urlencode(form))
         for _ in range(10):
             assert url.startswith(f"{self.origin}/"), f"{self.trail} lead to {url}"
