@@ -124,7 +124,8 @@ def _install(bare: Bare) -> None:
     bare.scenario.sql(f"GRANT ALL ON {NAME}.* TO {NAME}@localhost")
     options = ["--no-interaction", "--database=mysql", f"--database-name={NAME}"]
     options += [f"--database-user={NAME}", f"--database-pass={NAME}", "--database-host=localhost"]
-    options += [f"--data-dir={HOME}/data", "--admin-user=root", f"--admin-pass={NAME}-Aa1!"]
+    # Nobody is in "admin", as in a space.
+    options += [f"--data-dir={HOME}/data", "--disable-admin-user"]
     runner = f"runuser -u {NAME} -- env NEXTCLOUD_CONFIG_DIR={HOME}/config"
     occ = f"{runner} {shlex.join(PHP)} {bare.tree}/occ"
     shell(f"{occ} maintenance:install {shlex.join(options)}")
