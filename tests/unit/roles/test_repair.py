@@ -32,8 +32,13 @@ def repair(load):
     ],
 )
 def test_what_came_of_a_look_is_said(repair, monkeypatch, capsys, came, code, said):
-    asked = []
-    monkeypatch.setattr(_repair, "run", lambda settings: asked.append(settings) or came)
+    asked: list[_repair.Settings] = []
+
+    def run(settings: _repair.Settings) -> dict[str, str]:
+        asked.append(settings)
+        return came
+
+    monkeypatch.setattr(_repair, "run", run)
     monkeypatch.setattr(sys, "argv", WORDS)
     assert (repair.main(), capsys.readouterr().out) == (code, said)
     assert asked == [_repair.Settings("/srv/spaces", "php", 2, 60, 3600)]

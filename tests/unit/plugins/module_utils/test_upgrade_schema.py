@@ -10,7 +10,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import _upgrade_sc
 
 NEW = frozenset({"oc_users", "oc_deck_boards"})
 # As a real 35.0.0 said them of an upgraded instance that was well, and of tables of ours.
-HARMLESS = [
+HARMLESS: list[schema.Finding] = [
     {"table": "oc_ex_translation", "type": "unexpected_table"},
     {"table": "oc_file_metadata", "type": "unexpected_table"},
     {"table": "oc_authtoken", "type": "modified_column", "name": "name", "changes": ["default"]},
@@ -52,7 +52,7 @@ def test_without_a_template_a_missing_table_counts():
 def test_the_tables_of_a_template_are_those_it_makes(tmp_path):
     dump = tmp_path / "dump.sql"
     dump.write_text("SET x;\nCREATE TABLE `oc_users` (\n  `a` int\n);\n-- CREATE TABLE `no`\n")
-    assert schema.tables_of(dump) == {"oc_users"}
+    assert schema.tables_of(dump) == frozenset({"oc_users"})
     assert schema.tables_of(tmp_path / "none") is None
 
 
