@@ -24,7 +24,7 @@ export PYTHONPATH := $(CURDIR)
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
 # Each has a machine of its own and takes some minutes.
-OTHERS := lifecycle quota upgrade office onlyoffice database real
+OTHERS := lifecycle office database upgrade onlyoffice quota real
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help
