@@ -2,7 +2,8 @@
 # Copyright: The Archipel contributors
 """One space's database as a whole: written to a file, loaded, moved aside, removed.
 
-MariaDB's own programs do the work, as root through the socket, without any password.
+MariaDB's own programs do the work: as root through the socket, without any password, or with a
+space's own account on another machine.
 """
 
 from __future__ import annotations
@@ -207,6 +208,14 @@ def dump(server: Server, name: str, path: str) -> Counted:
 def private(path: str, flags: int) -> int:
     """Open a file that root alone can read."""
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def count(source: t.IO[bytes]) -> Counted:
+    """Read a dump and count what is in it, as it was counted when it was written."""
+    counted = Counted()
+    for line in source:
+        counted.line(line)
+    return counted
 
 
 def load(server: Server, name: str, source: t.IO[bytes]) -> Counted:

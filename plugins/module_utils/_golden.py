@@ -19,7 +19,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _files
+from ansible_collections.archipel.spaces.plugins.module_utils import _database, _files
 
 DUMP, MANIFEST = "dump.sql", "manifest.json"
 # Keys of config.php that a copy takes over: what the code and its tables are.
@@ -83,9 +83,9 @@ def random(alphabet: str, length: int) -> str:
     return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
-def command(program: str, database: t.Mapping[str, t.Any], socket: str) -> list[str]:
-    """Return a MariaDB client's command line; root comes in by its socket, without a password."""
-    return [program, f"--socket={socket}", "--user=root", *options_of(program), database["name"]]
+def command(program: str, server: _database.Server, name: str) -> list[str]:
+    """Return a MariaDB client's command line for one database of a server."""
+    return server.command(program, *options_of(program), name)
 
 
 def options_of(program: str) -> list[str]:
@@ -101,15 +101,21 @@ def options_of(program: str) -> list[str]:
     return ["--init-command=SET foreign_key_checks=0, unique_checks=0, autocommit=0"]
 
 
-def save(golden: Golden, database: t.Mapping[str, t.Any], config: str, socket: str) -> None:
+def save(golden: Golden, server: _database.Server, name: str, config: str) -> None:
     """Keep a freshly installed, empty space as the template; whole or not at all.
+
+    Args:
+        golden: where.
+        server: which has the space's database.
+        name: of that database.
+        config: the space's state file.
 
     Raises:
         GoldenError: the database could not be read.
     """
     prefix = state_of(config).get("dbtableprefix", "oc_")
-    left_out = [f"--ignore-table-data={database['name']}.{prefix}{name}" for name in OF_ONE_SPACE]
-    dump = command("mariadb-dump", database, socket)
+    left_out = [f"--ignore-table-data={name}.{prefix}{table}" for table in OF_ONE_SPACE]
+    dump = command("mariadb-dump", server, name)
     dump[-1:-1] = left_out
     os.makedirs(golden.directory, mode=0o700, exist_ok=True)
     beside = golden.directory / f"{DUMP}.new"
@@ -123,13 +129,13 @@ def save(golden: Golden, database: t.Mapping[str, t.Any], config: str, socket: s
     beside.chmod(0o600)
     beside.rename(golden.directory / DUMP)
     kept = {key: value for key, value in state_of(config).items() if key in KEPT}
-    note = {"build": golden.build, "database": database["name"], "state": kept}
+    note = {"build": golden.build, "database": name, "state": kept}
     text = json.dumps(note) + "\n"
     item = {"path": str(golden.directory / MANIFEST), "content": text, "mode": 0o600}
     _files.write_file({**item, "uid": 0, "gid": 0})
 
 
-def load(golden: Golden, database: t.Mapping[str, t.Any], socket: str) -> str:
+def load(golden: Golden, server: _database.Server, name: str) -> str:
     """Fill an empty database from the template; return the new space's config.php.
 
     Raises:
@@ -137,7 +143,7 @@ def load(golden: Golden, database: t.Mapping[str, t.Any], socket: str) -> str:
     """
     with (golden.directory / DUMP).open("rb") as file:
         done = subprocess.run(
-            command("mariadb", database, socket), stdin=file, capture_output=True, check=False
+            command("mariadb", server, name), stdin=file, capture_output=True, check=False
         )
     if done.returncode != 0:
         raise GoldenError(f"mariadb: {done.stderr.decode(errors='replace')[-500:]}")

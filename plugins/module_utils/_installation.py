@@ -20,12 +20,14 @@ import threading
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _application_set,
     _config,
+    _database,
     _files,
     _golden,
     _journal,
@@ -57,6 +59,8 @@ INVITING = "invite "
 APPLY = ("archipel:apply", "--input={input}")
 # Reads what the same document imposes, as applications do.
 CHECK = ("archipel:check", "--input={input}")
+# Private files that keep passwords off command lines, in memory, while a client runs.
+CLIENTS = "/run/archipel/clients"
 JOURNAL, APPLIED, LOGO = ".installing", ".applied", "logo"
 
 Item = t.Mapping[str, t.Any]
@@ -102,6 +106,8 @@ class Node:
     # Folder of the releases' templates; empty: every space is installed on its own.
     golden: str
     database_socket: str
+    # Authorities that the certificate of a database on another machine must come from.
+    database_ca: str
     # From the wanted database to a connection that may make and drop it.
     connect: t.Callable[[t.Mapping[str, t.Any]], t.Any]
     # What the database driver raises.
@@ -322,7 +328,8 @@ def install(item: Item, node: Node) -> None:
         journal.touch(mode=0o600)
     golden = golden_of(item, node)
     if golden and golden.ready:
-        config = _golden.load(golden, item["database"], node.database_socket)
+        with server_of(item, node) as server:
+            config = _golden.load(golden, server, item["database"]["name"])
         seed(f"{base}/config/config.php", config, item["id"])
     else:
         run_installer(item, node)
@@ -357,7 +364,7 @@ def golden_of(item: Item, node: Node) -> _golden.Golden | None:
     release = os.path.realpath(f"{node.root}/{item['space']}/release")
     manifest = _files.read_text(f"{release}.json")
     can = json.loads(manifest or "{}").get("capabilities", {}).get("install_without_admin")
-    if not node.golden or not can or item["database"]["password"] is not None:
+    if not node.golden or not can:
         return None
     # Another application set is another template: what it no longer names must not come along.
     made_of = [manifest, item["template"], MISSING, _repair.COMMAND]
@@ -365,12 +372,29 @@ def golden_of(item: Item, node: Node) -> _golden.Golden | None:
     return _golden.Golden(Path(node.golden, os.path.basename(release)), build)
 
 
+@contextmanager
+def server_of(item: Item, node: Node) -> t.Iterator[_database.Server]:
+    """Say how MariaDB's own programs reach a space's database, as long as that is needed."""
+    account = item["database"]
+    if account["password"] is None:
+        yield _database.local(node.database_socket)
+        return
+    host, _, port = str(account["address"]).partition(":")
+    path = Path(f"{CLIENTS}/{item['space']}.cnf")
+    try:
+        values = {**account, "host": host, "port": port}
+        yield _database.distant(str(path), values, node.database_ca)
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def keep(golden: _golden.Golden, item: Item, node: Node) -> None:
     """Make a space that was just installed the template of its release, if there is none yet."""
     with SAVING:
         if not golden.ready:
             config = _files.read_text(f"{node.root}/{item['space']}/config/config.php")
-            _golden.save(golden, item["database"], config, node.database_socket)
+            with server_of(item, node) as server:
+                _golden.save(golden, server, item["database"]["name"], config)
 
 
 def run_installer(item: Item, node: Node) -> None:

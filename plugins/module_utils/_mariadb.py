@@ -18,6 +18,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Rep
 
 CHARACTER_SET, COLLATION = "utf8mb4", "utf8mb4_bin"
 OURS = "space-%"
+PORT = 3306
 
 Statement = tuple[str, tuple[t.Any, ...]]
 
@@ -240,18 +241,49 @@ def converge(
     return report
 
 
-def connect(driver: t.Any, database: t.Mapping[str, t.Any], socket: str) -> t.Any:
+def connect(driver: t.Any, database: t.Mapping[str, t.Any], socket: str, authorities: str) -> t.Any:
     """Return a connection that may make and drop a space's database.
 
     Args:
         driver: the module pymysql, which this one can do without.
         database: a space's database: user, password, address.
         socket: of this machine's server, where the account has no password.
+        authorities: file of those that another machine's certificate must come from.
+
+    Raises:
+        driver.Error: nobody answers, or not who should.
 
     """
     if database["password"] is None:
         return driver.connect(unix_socket=socket, user="root", autocommit=True)
-    account = {"user": database["user"], "password": database["password"]}
-    return driver.connect(
-        host=database["address"], ssl={"check_hostname": True}, autocommit=True, **account
+    host, _, port = str(database["address"]).partition(":")
+    return encrypted(driver)(
+        host=host,
+        port=int(port or PORT),
+        user=database["user"],
+        password=database["password"],
+        # Without authorities the driver looks at no certificate at all.
+        ssl={"ca": authorities, "check_hostname": True, "verify_mode": "required"},
+        autocommit=True,
     )
+
+
+def encrypted(driver: t.Any) -> t.Any:
+    """Return the driver's connection, with TLS or not at all.
+
+    The driver goes on in the clear with a server that offers none, or that seems to: whoever
+    stands between could log in with what a space answers. PHP and the clients refuse that.
+    """
+
+    class Encrypted(driver.connections.Connection):  # type: ignore[misc]
+        """A connection that says who it is over TLS alone."""
+
+        def _request_authentication(self) -> None:
+            if not self.server_capabilities & driver.constants.CLIENT.SSL:
+                raise driver.err.OperationalError(
+                    f"{self.host} offers no TLS, so nothing is sent to it: run "
+                    "playbooks/platform.yml on the database machine, which turns it on"
+                )
+            super()._request_authentication()
+
+    return Encrypted

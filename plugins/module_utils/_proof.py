@@ -5,6 +5,9 @@
 Its database is loaded under another name, its rows are counted, and its files stream by and are
 compared with the live ones. Nothing of the live space is touched, and no room for its
 files is needed.
+
+Where the database is on another machine the space's account has room for the live one alone: the
+dump is read to its end and counted, not loaded.
 """
 
 from __future__ import annotations
@@ -81,7 +84,7 @@ def take(member: tarfile.TarInfo, source: t.IO[bytes], seen: Seen, into: Target)
     seen.files += 1
     path = f"/{member.name.lstrip('/')}"
     if path == f"{into.staging}/{_backup.DUMP}":
-        seen.loaded = _database.load(into.server, into.database, source)
+        seen.loaded = into.take(source)
     elif path == f"{into.staging}/{_backup.META}":
         seen.meta = _restore_contents.understood(source.read(), into.slug)
     else:
@@ -98,10 +101,28 @@ def take(member: tarfile.TarInfo, source: t.IO[bytes], seen: Seen, into: Target)
 class Target:
     """Where the database is brought up, and where the dump stands in the snapshot."""
 
-    server: _database.Server
+    # None: it is counted as it streams by.
+    server: _database.Server | None
     database: str
     staging: str
     slug: str
+
+    def take(self, dump: t.IO[bytes]) -> _database.Counted:
+        """Bring the database up, or count what is in its dump."""
+        if self.server is None:
+            return _database.count(dump)
+        return _database.load(self.server, self.database, dump)
+
+    def rows(self, seen: Seen) -> dict[str, int]:
+        """Return table → rows of what was brought up, or read."""
+        if self.server is not None:
+            return _database.counts(self.server, self.database)
+        return seen.loaded.tables if seen.loaded else {}
+
+    def drop(self) -> None:
+        """Remove what was brought up."""
+        if self.server is not None:
+            _database.drop(self.server, self.database)
 
 
 def read(settings: _backup.Settings, snapshot: str, into: Target) -> Seen:
@@ -161,19 +182,21 @@ def prove(settings: _backup.Settings, slug: str) -> _backup.Report:
     snapshot = _restic.choose(_restic.snapshots(settings.repository, slug), slug, "latest")
     known = _backup.read_record(settings).get(slug, {}).get("backup", {})
     files = known.get("files") if known.get("snapshot") == snapshot.id else None
-    server = _database.local(settings.socket)
-    into = Target(server, PREFIX + slug, _backup.staging(settings, slug), slug)
+    server = _backup.read_space(settings, slug).server
+    brought_up = None if server.distant else server
+    into = Target(brought_up, PREFIX + slug, _backup.staging(settings, slug), slug)
     try:
         seen = read(settings, snapshot.id, into)
         _journal.die_here("proof:loaded")
-        rows = _database.counts(server, into.database)
+        rows = into.rows(seen)
     finally:
-        _database.drop(server, into.database)
+        into.drop()
     if wrong := judge(seen, rows, files):
         raise ProofError(f"backup {snapshot.id[:8]}: {'; '.join(wrong[:5])}")
     return {
         "at": _backup.now(),
         "snapshot": snapshot.id,
+        "loaded": into.server is not None,
         "tables": len(rows),
         "rows": sum(rows.values()),
         "files": seen.files,
@@ -201,7 +224,9 @@ def next_one(settings: _backup.Settings) -> str | None:
 
 
 def sweep(settings: _backup.Settings) -> None:
-    """Remove databases that proofs which were cut short have left."""
+    """Remove databases that proofs which were cut short have left, where there are any."""
+    if not os.path.exists(settings.socket):
+        return
     server = _database.local(settings.socket)
     names = (row[0] for row in _database.run(server, "SHOW DATABASES"))
     for name in names:

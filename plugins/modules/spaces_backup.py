@@ -94,9 +94,10 @@ def backup_words(report: _backup.Report) -> str:
 
 def proof_words(report: _backup.Report) -> str:
     """Return what people read of a proof."""
+    how = "brought up" if report["loaded"] else "read"
     return (
         f"backup {report['snapshot'][:8]} proved: {report['tables']} tables with {report['rows']} "
-        f"rows brought up, {report['files']} files read, {report['equal']} equal to the live ones, "
+        f"rows {how}, {report['files']} files read, {report['equal']} equal to the live ones, "
         f"{report['moved_on']} changed there since"
     )
 

@@ -101,7 +101,10 @@ def node_of(settings: dict[str, t.Any], logos: dict[str, str]) -> _installation.
         sandbox=_occ.sandbox(),
         golden=settings["golden"],
         database_socket=settings["database_socket"],
-        connect=lambda database: _mariadb.connect(pymysql, database, settings["database_socket"]),
+        database_ca=settings["database_ca"],
+        connect=lambda database: _mariadb.connect(
+            pymysql, database, settings["database_socket"], settings["database_ca"]
+        ),
         database_error=pymysql.Error,
         without=_application_set.without_on(settings["releases"], settings["without"]),
         logos=logos,

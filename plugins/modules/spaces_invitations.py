@@ -103,6 +103,7 @@ def node_of(settings: dict[str, t.Any]) -> _installation.Node:
         sandbox=_occ.sandbox(),
         golden="",
         database_socket=settings["database_socket"],
+        database_ca=settings["database_ca"],
         connect=lambda _: None,
         database_error=pymysql.Error,
     )

@@ -169,7 +169,10 @@ def settings_of(order: Order) -> _upgrade.Settings:
             sandbox=_occ.sandbox(),
             golden=node["golden"],
             database_socket=node["database_socket"],
-            connect=lambda database: _mariadb.connect(pymysql, database, node["database_socket"]),
+            database_ca=node["database_ca"],
+            connect=lambda database: _mariadb.connect(
+                pymysql, database, node["database_socket"], node["database_ca"]
+            ),
             database_error=pymysql.Error,
             without=_application_set.without_on(node["releases"], node["without"]),
         ),

@@ -5,20 +5,64 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from testinfra.host import Host
 
+from ansible_collections.archipel.spaces.plugins.module_utils import _mariadb
 from tests.support.browser import Browser
 from tests.support.network import HELD, Network
 from tests.support.scenario import Scenario
+from tools import ROOT
 
 SLUG, OTHER = "velo-ecole", "amap-du-val"
 WEB, DATABASE = "10.89.77.11", "10.89.77.12"
 PORT = 3306
+THIRD = "chorale-des-halles"
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+# What the modules connect with, and the machine's own driver.
+CONNECT = f"""
+from __future__ import annotations
+import json, socket, threading
+import typing as t
+import pymysql
+PORT = {PORT}
+{inspect.getsource(_mariadb.connect)}
+{inspect.getsource(_mariadb.encrypted)}
+def attempt(address, authorities):
+    account = {{"user": "nobody", "password": "wrong-on-purpose", "address": address}}
+    try:
+        connect(pymysql, account, "", authorities)
+    except pymysql.Error as error:
+        return str(error)
+    return ""
+"""
+# A server that offers no TLS, as MariaDB greets; it tells what it was sent.
+PLAIN = """
+import struct
+SSL = 1 << 11
+offered = 0x000FF7FF & ~SSL | 1 << 15 | 1 << 19
+greeting = b"\\x0a11.8.0-MariaDB\\0" + struct.pack("<I", 1) + b"saltsalt\\0"
+greeting += struct.pack("<HBHH", offered & 0xFFFF, 45, 2, offered >> 16) + b"\\x15" + bytes(10)
+greeting += b"saltsaltsalt\\0mysql_native_password\\0"
+sent = []
+server = socket.create_server(("127.0.0.1", 0))
+def greet():
+    caller, _ = server.accept()
+    caller.sendall(struct.pack("<I", len(greeting))[:3] + b"\\0" + greeting)
+    sent.append(caller.recv(4096).hex())
+thread = threading.Thread(target=greet, daemon=True)
+thread.start()
+said = attempt(f"127.0.0.1:{server.getsockname()[1]}", AUTHORITIES)
+thread.join(10)
+print(json.dumps([said, sent]))
+"""
 
 
 def failed(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -70,6 +114,71 @@ def test_the_connection_is_encrypted_and_refused_without(database: Host, node: H
     assert "PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT => true" in config
 
 
+@pytest.fixture(scope="module")
+def other_authority(node: Host) -> str:
+    """An authority that has signed nothing here."""
+    path = "/run/archipel-other-authority.pem"
+    node.check_output(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x -keyout /dev/null -out %s",
+        path,
+    )
+    return path
+
+
+def asked(node: Host, program: str) -> Any:
+    """Run a program on the machine with the spaces, with what the modules connect with."""
+    code = f"{CONNECT}\nAUTHORITIES = {AUTHORITIES!r}\n{program}"
+    return json.loads(node.check_output("python3 -c %s", code))
+
+
+def test_runs_take_the_database_s_certificate_from_its_authority_alone(
+    node: Host, other_authority: str
+):
+    """Which user it is comes after who answers."""
+    program = "print(json.dumps(attempt({!r}, {!r})))"
+    assert "Access denied" in asked(node, program.format(DATABASE, AUTHORITIES))
+    said = asked(node, program.format(DATABASE, other_authority))
+    assert "CERTIFICATE_VERIFY_FAILED" in said
+    assert "Access denied" not in said
+
+
+def test_nor_for_another_address_than_the_certificate_s(node: Host):
+    """The same server behind another of the machine's own addresses."""
+    said = asked(
+        node,
+        f"""
+server = socket.create_server(("127.0.0.1", 0))
+def pump(a, b):
+    while data := a.recv(4096):
+        b.sendall(data)
+def relay():
+    caller, _ = server.accept()
+    real = socket.create_connection(({DATABASE!r}, {PORT}))
+    threading.Thread(target=pump, args=(caller, real), daemon=True).start()
+    pump(real, caller)
+threading.Thread(target=relay, daemon=True).start()
+print(json.dumps(attempt(f"127.0.0.1:{{server.getsockname()[1]}}", AUTHORITIES)))
+""",
+    )
+    assert "CERTIFICATE_VERIFY_FAILED" in said, said
+
+
+def test_nothing_is_sent_to_a_server_without_tls(node: Host):
+    said, sent = asked(node, PLAIN)
+    assert "offers no TLS" in said
+    assert sent == [""]
+
+
+def test_a_run_with_another_authority_reads_nothing_and_says_why(
+    scenario: Scenario, other_authority: str
+):
+    """In check mode: the spaces themselves are not told of it."""
+    options = ("--check", "-e", f"only={SLUG}", "-e", f"spaces_database_ca={other_authority}")
+    told = json.dumps(scenario.attempt("spaces.yml", *options))
+    assert "its database cannot be read" in told
+    assert "CERTIFICATE_VERIFY_FAILED" in told
+
+
 def test_a_space_reaches_the_database_at_its_port_alone(network: Network, scenario: Scenario):
     assert network.tcp(SLUG, DATABASE, PORT) == ""
     # The machine's own SSH, which root reaches.
@@ -102,6 +211,15 @@ def test_a_backup_dumps_what_is_there(scenario: Scenario, node: Host):
     assert kept["rows"] > 0
 
 
+def test_a_backup_is_proved_by_reading_all_of_it(scenario: Scenario):
+    """There is no server on this machine that could load it."""
+    results = scenario.attempt("backup.yml", "-e", f"only={SLUG}", "-e", "prove=true")
+    assert failed(results) == {}
+    _made, proved = results["Ensure the spaces are in the repository"]["spaces"][SLUG]
+    assert " proved: " in proved
+    assert " rows read, " in proved
+
+
 def test_an_export_holds_the_database(scenario: Scenario, node: Host, tmp_path: Path):
     options = ("-e", f"only={SLUG}", "-e", f"export_folder={tmp_path}")
     assert failed(scenario.attempt("export.yml", *options)) == {}
@@ -126,3 +244,19 @@ def test_an_upgrade_dumps_it_and_the_way_back_loads_it(scenario: Scenario, node:
     assert (release(node), accounts(scenario)) == (before, {"before"})
     status = scenario.browser.get(scenario.spaces[SLUG]["domains"][0], "/status.php").json()
     assert (status["installed"], status["maintenance"]) == (True, False)
+
+
+def test_a_further_space_starts_from_the_image_of_the_first(
+    scenario: Scenario, node: Host, database: Host
+):
+    """Seen by a table that was added to the image, and that no installer makes."""
+    (dump,) = node.check_output("ls /srv/nextcloud/golden/*/dump.sql").split()
+    marked = "sed -i '1i CREATE TABLE oc_marked (id INT PRIMARY KEY);' %s"
+    node.check_output(marked, dump)
+    shutil.copy(ROOT / f"molecule/shared/ninth/{THIRD}.yml", scenario.registry(THIRD))
+    scenario.converge("spaces.yml", "-e", f"only={THIRD}")
+    tables = database.check_output("mariadb -N -e %s", f"SHOW TABLES IN `space_{THIRD}`").split()
+    assert "oc_marked" in tables
+    answer = scenario.browser.get(scenario.spaces[THIRD]["domains"][0], "/status.php")
+    assert (answer.status, answer.json()["installed"]) == (200, True)
+    assert node.check_output("ls -A /run/archipel/clients") == ""

@@ -8,7 +8,12 @@ import subprocess
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _config, _files, _golden
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _config,
+    _database,
+    _files,
+    _golden,
+)
 
 WRITTEN = """\
 <?php
@@ -97,7 +102,7 @@ def test_a_template_holds_nobody(tmp_path, monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(_files, "write_file", lambda item: None)
-    _golden.save(_golden.Golden(tmp_path, "b"), {"name": "space_x"}, WRITTEN, "/s")
+    _golden.save(_golden.Golden(tmp_path, "b"), _database.local("/s"), "space_x", WRITTEN)
     for table in ("storages", "filecache", "preferences", "authtoken"):
         assert f"--ignore-table-data=space_x.oc_{table}" in called[0]
     assert called[0][-1] == "space_x"
@@ -111,5 +116,5 @@ def test_a_dump_that_fails_leaves_no_template(tmp_path, monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(_golden.GoldenError, match="gone"):
-        _golden.save(_golden.Golden(tmp_path, "b"), {"name": "space_x"}, WRITTEN, "/s")
+        _golden.save(_golden.Golden(tmp_path, "b"), _database.local("/s"), "space_x", WRITTEN)
     assert list(tmp_path.iterdir()) == []

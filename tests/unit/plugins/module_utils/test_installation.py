@@ -20,6 +20,7 @@ import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _files,
+    _golden,
     _installation,
     _journal,
     _occ,
@@ -83,6 +84,7 @@ def node(tmp_path, tables=0):
             sandbox=[],
             golden="",
             database_socket="/s",
+            database_ca="/ca",
             connect=lambda _: connection,
             database_error=KeyError,
         ),
@@ -441,3 +443,56 @@ def test_the_installer_finds_an_instance_id_and_leaves_no_index_out(tmp_path, mo
     (other / "config/config.php").unlink()
     _installation.install({**ITEM, "space": "other"}, place)
     assert found not in (other / "config/config.php").read_text()
+
+
+class TestDistant:
+    """A database on another machine: the same image, with the space's own account."""
+
+    DISTANT: t.ClassVar = {
+        **ITEM,
+        "database": {
+            "name": "space_amap",
+            "user": "space-amap",
+            "password": "s3cret",
+            "address": "10.0.0.2",
+        },
+    }
+
+    @pytest.fixture
+    @staticmethod
+    def place(tmp_path, monkeypatch):
+        monkeypatch.setattr(_installation, "CLIENTS", str(tmp_path / "clients"))
+        monkeypatch.setattr(os, "chown", lambda *_arguments: None)
+        monkeypatch.setattr(os, "fchown", lambda *_arguments: None)
+        return node(tmp_path)[0]
+
+    def test_its_password_is_written_down_for_as_long_as_a_client_runs(self, place, tmp_path):
+        with _installation.server_of(self.DISTANT, place) as server:
+            (path,) = (tmp_path / "clients").iterdir()
+            assert server.command("mariadb", "x") == ["mariadb", f"--defaults-file={path}", "x"]
+            text = path.read_text()
+            assert path.stat().st_mode & 0o777 == 0o600
+        assert list((tmp_path / "clients").iterdir()) == []
+        for line in ("host=10.0.0.2", "port=3306", "ssl-ca=/ca", "ssl-verify-server-cert"):
+            assert line in text.splitlines()
+
+    def test_a_client_that_fails_leaves_no_password(self, place, tmp_path):
+        with (
+            pytest.raises(_golden.GoldenError),
+            _installation.server_of(self.DISTANT, place),
+        ):
+            raise _golden.GoldenError("gone")
+        assert list((tmp_path / "clients").iterdir()) == []
+
+    def test_it_starts_from_the_image_as_others_do(self, place, tmp_path):
+        release = tmp_path / "releases/33"
+        release.mkdir(parents=True)
+        manifest = {"capabilities": {"install_without_admin": True}}
+        (tmp_path / "releases/33.json").write_text(json.dumps(manifest))
+        home = tmp_path / "spaces/amap"
+        home.mkdir(parents=True)
+        (home / "release").symlink_to(release)
+        place = replace(place, golden=str(tmp_path / "golden"))
+        found = _installation.golden_of(self.DISTANT, place)
+        assert found is not None
+        assert found == _installation.golden_of(ITEM, place)

@@ -61,6 +61,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _installation.Node:
         sandbox=[],
         golden="",
         database_socket="/s",
+        database_ca="/ca",
         connect=lambda _: None,
         database_error=RuntimeError,
     )

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import typing as t
+from types import SimpleNamespace
+
 import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _mariadb
@@ -185,3 +188,65 @@ def test_check_mode_reports_and_sends_nothing():
     assert report.changes == {"velo-ecole": ["rights on space_velo-ecole"]}
     assert len(connection.made.executed) == 6
     assert len(report.diffs) == 1
+
+
+class TestConnect:
+    """As root by the socket, or over TLS that is looked at."""
+
+    LOCAL: t.ClassVar = {"user": "space-amap", "password": None, "address": "localhost:/s"}
+    DISTANT: t.ClassVar = {"user": "space-amap", "password": "s3cret", "address": "10.0.0.2"}
+
+    @pytest.fixture
+    @staticmethod
+    def driver():
+        """A driver that logs in at a server which offers what it is told to."""
+        client = SimpleNamespace(SSL=1 << 11)
+
+        class Connection:
+            offers = client.SSL
+
+            def __init__(self, **options):
+                self.options, self.host, self.sent = options, options.get("host"), []
+                self.server_capabilities = self.offers
+                if self.host:
+                    self._request_authentication()
+
+            def _request_authentication(self):
+                self.sent.append(self.options["password"])
+
+        errors = SimpleNamespace(OperationalError=ValueError)
+        return SimpleNamespace(
+            connect=Connection,
+            connections=SimpleNamespace(Connection=Connection),
+            constants=SimpleNamespace(CLIENT=client),
+            err=errors,
+        )
+
+    def test_this_machine_s_server_knows_root_by_the_socket(self, driver):
+        found = _mariadb.connect(driver, self.LOCAL, "/s", "/ca")
+        assert found.options == {"unix_socket": "/s", "user": "root", "autocommit": True}
+
+    @pytest.mark.parametrize(
+        ("address", "port"), [("10.0.0.2", 3306), ("db1.example.org:3307", 3307)]
+    )
+    def test_another_machine_must_show_a_certificate_of_the_authorities(
+        self, driver, address, port
+    ):
+        found = _mariadb.connect(driver, {**self.DISTANT, "address": address}, "/s", "/ca")
+        assert (found.host, found.options["port"]) == (address.partition(":")[0], port)
+        assert found.options["ssl"] == {
+            "ca": "/ca",
+            "check_hostname": True,
+            "verify_mode": "required",
+        }
+        assert found.sent == ["s3cret"]
+
+    def test_nothing_is_sent_to_a_server_without_tls(self, driver, monkeypatch):
+        monkeypatch.setattr(driver.connections.Connection, "offers", 0)
+        sent = []
+        monkeypatch.setattr(
+            driver.connections.Connection, "_request_authentication", lambda _self: sent.append(1)
+        )
+        with pytest.raises(ValueError, match=r"^10\.0\.0\.2 offers no TLS.*run playbooks/platform"):
+            _mariadb.connect(driver, self.DISTANT, "/s", "/ca")
+        assert sent == []

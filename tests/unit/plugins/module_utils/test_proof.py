@@ -9,6 +9,7 @@ import io
 import os
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,3 +83,42 @@ class TestFile:
     def test_a_link_in_its_place_is_not_followed(self, live: Path, tmp_path: Path):
         (tmp_path / "link").symlink_to(live)
         assert self.compare(tmp_path / "link", b"content", 1000) is None
+
+
+class TestDistant:
+    """A database on another machine: its account has room for nothing beside the live one."""
+
+    DUMP = b"CREATE TABLE `oc_a` (\n);\nINSERT INTO `oc_a` VALUES\n(1),\n(2);\n"
+
+    @pytest.fixture
+    @staticmethod
+    def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+        """No server is asked for anything."""
+        for name in ("load", "counts", "drop", "run"):
+            monkeypatch.setattr(_database, name, lambda *_arguments: pytest.fail("asked"))
+
+    @pytest.mark.usefixtures("nobody")
+    @pytest.mark.parametrize(
+        ("dump", "wrong"),
+        [
+            (DUMP, []),
+            (
+                DUMP.replace(b"(1),\n", b""),
+                [
+                    "the checksum of its database is another one",
+                    "table oc_a: 1 rows instead of 2",
+                ],
+            ),
+        ],
+    )
+    def test_its_dump_is_read_and_counted(self, dump: bytes, wrong: list[str]):
+        into = _proof.Target(None, "archipel_proof_amap", "/staging", "amap")
+        meta = {"dump": {"sha256": hashlib.sha256(self.DUMP).hexdigest()}, "tables": {"oc_a": 2}}
+        found = seen(loaded=into.take(io.BytesIO(dump)), meta=meta)
+        assert _proof.judge(found, into.rows(found), 5) == wrong
+        into.drop()
+
+    @pytest.mark.usefixtures("nobody")
+    def test_where_no_server_is_none_is_swept(self, tmp_path: Path):
+        settings = SimpleNamespace(socket=str(tmp_path / "none"))
+        _proof.sweep(settings)  # type: ignore[arg-type]

@@ -105,6 +105,7 @@ def settings(tmp_path, monkeypatch):
         sandbox=[],
         golden="",
         database_socket="/s",
+        database_ca="/ca",
         connect=lambda _database: None,
         database_error=ConnectionError,
     )
