@@ -35,6 +35,8 @@ EXPECTED_FILES = (
 WITHOUT_COMMENTS = {"group", "passwd"}
 # Ansible's own word, or what our renderer of per-space files puts in its place.
 MANAGED = re.compile(r"{{ (ansible_managed|managed)\b")
+# Those with a value in their absence can be missed.
+FACT = re.compile(r"ansible_facts\['(\w+)'\](?! \| default\()")
 INCLUDE = re.compile(r"{%-? include '([^']+)'")
 
 
@@ -104,6 +106,16 @@ class TestRole:
         debian = [each for each in info["platforms"] if each["name"] == "Debian"]
         assert debian[0]["versions"] == ["bookworm", "trixie"]
 
+    def test_facts_that_it_reads_are_facts_that_it_gathers(self, role: Path):
+        """A play may have gathered some: one that a message alone reads is missed too late."""
+        texts = [path.read_text(encoding="utf-8") for path in under(shown(role))]
+        read = {name for text in texts for name in FACT.findall(text)}
+        preflight = role / "tasks/preflight.yml"
+        tasks = (load(preflight) or []) if preflight.is_file() else []
+        asked = [task["when"] for task in tasks if "ansible.builtin.setup" in task]
+        assert all(read <= set(re.findall(r"'(\w+)'", str(when))) for when in asked)
+        assert asked or not read
+
     def test_role_does_not_pull_in_other_roles(self, role: Path):
         """Playbooks wire roles together, in the open."""
         assert not load(role / "meta/main.yml").get("dependencies")
@@ -115,6 +127,18 @@ class TestRole:
 def test_template_says_that_it_is_managed(path: Path):
     """Who opens the file on a node learns that a change there will be lost."""
     assert MANAGED.search(with_includes(path))
+
+
+@pytest.mark.parametrize(
+    "path", matching("roles/*/templates/etc/systemd/system/**/*.j2"), ids=shown
+)
+def test_a_unit_that_systemd_starts_again_and_again_is_told_of(path: Path):
+    """By itself, or by the socket that fails with it."""
+    text = path.read_text(encoding="utf-8")
+    socket = path.with_name(path.name.replace(".service.j2", ".socket.j2"))
+    if socket != path and socket.is_file():
+        text += socket.read_text(encoding="utf-8")
+    assert "Restart=" not in text or "OnFailure=archipel-alert@" in text
 
 
 @pytest.mark.parametrize("path", under("roles", suffix=".j2"), ids=shown)
