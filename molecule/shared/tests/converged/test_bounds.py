@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from testinfra.host import Host
@@ -16,7 +17,8 @@ from tests.support.scenario import Scenario, Space
 SLUG = "velo-ecole"
 HOME = f"/srv/spaces/{SLUG}"
 PHP = f"space-php@{SLUG}.service"
-DROPIN = f"/run/systemd/system/{PHP}.d"
+REDIS = f"space-redis@{SLUG}.service"
+DROPIN = "/run/systemd/system/{}.d"
 # One request, as the web server passes them on.
 CALL = """
 import socket, struct
@@ -139,27 +141,90 @@ def test_the_logs_of_upgrades_are_bounded(node: Host):
 
 
 @pytest.fixture
-def broken(node: Host) -> Iterator[str]:
-    """A space whose PHP cannot start, as after a broken extension; and who is told of it."""
+def told(node: Host) -> Iterator[str]:
+    """Where a program of the operator's writes what it is told failed."""
     alert, told = "/etc/archipel/alert.d/test", "/run/archipel/test-told"
     node.check_output(f"printf '#!/bin/sh\\necho $1 >>{told}\\n' >{alert}; chmod 755 {alert}")
-    node.check_output(f"systemctl stop {PHP}; mkdir -p {DROPIN}; rm -f /run/archipel/alerts.json")
-    node.check_output(f"printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{DROPIN}/a.conf")
-    node.check_output("systemctl daemon-reload")
+    node.check_output("rm -f /run/archipel/alerts.json")
     yield told
-    node.check_output(f"rm -rf {DROPIN} {alert} {told}; systemctl daemon-reload")
-    node.check_output(f"systemctl reset-failed {PHP}; systemctl start space-php@{SLUG}.socket")
+    node.check_output(f"rm -f {alert} {told}")
+
+
+@contextmanager
+def unable(node: Host, unit: str) -> Iterator[str]:
+    """Let a unit of the space fail at each start; say where that stands."""
+    dropin = DROPIN.format(unit)
+    node.check_output(f"systemctl stop {PHP}; mkdir -p {dropin}")
+    node.check_output(f"printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{dropin}/a.conf")
+    # What was started before must not count.
+    node.check_output(f"systemctl daemon-reload; systemctl reset-failed {PHP} {REDIS}")
+    yield dropin
+    node.check_output(f"rm -rf {dropin}; systemctl daemon-reload; systemctl stop {PHP}")
+    node.check_output(f"systemctl reset-failed {PHP} {REDIS}")
+    node.check_output(f"systemctl start space-php@{SLUG}.socket")
+
+
+@pytest.fixture
+def broken(node: Host) -> Iterator[str]:
+    """A space whose PHP cannot start, as after a broken extension."""
+    with unable(node, PHP) as dropin:
+        yield dropin
+
+
+@pytest.fixture
+def without_redis(node: Host) -> Iterator[str]:
+    """A space whose Redis cannot start; only what needs it keeps it."""
+    with unable(node, REDIS) as dropin:
+        node.check_output(f"systemctl start --no-block {PHP}")
+        yield dropin
+
+
+def test_a_redis_that_cannot_start_is_told_of_and_tried_again_by_a_run(
+    scenario: Scenario,
+    node: Host,
+    browser: Browser,
+    spaces: dict[str, Space],
+    told: str,
+    without_redis: str,
+):
+    """It is given up after some hundred tries, long before its PHP is."""
+    given_up = f"systemctl is-failed --quiet {REDIS}"
+    node.check_output(f"timeout 300 sh -c 'until {given_up}; do sleep 1; done'")
+    heard = node.file(told).content_string.split()
+    assert set(heard) == {REDIS.removesuffix(".service")}
+    assert len(heard) <= 5
+    node.check_output(f"rm -rf {without_redis}; systemctl daemon-reload")
+    scenario.converge("spaces.yml", "--extra-vars", f"only={SLUG}")
+    assert wake(browser, spaces[SLUG]) == 200
+    assert node.check_output("systemctl --failed --no-legend --plain") == ""
+
+
+@pytest.mark.parametrize("service", ["mariadb", "nginx"])
+def test_what_all_spaces_need_comes_back_at_once_and_is_told_of(
+    node: Host, browser: Browser, spaces: dict[str, Space], told: str, service: str
+):
+    node.check_output("systemctl kill --signal=KILL %s.service", service)
+    node.check_output(f"timeout 20 sh -c 'until test -s {told}; do sleep 0.2; done'")
+    assert node.file(told).content_string.split() == [service]
+    there = f"systemctl --quiet is-active {service}.service"
+    node.check_output(f"timeout 60 sh -c 'until {there}; do sleep 0.5; done'")
+    assert wake(browser, spaces[SLUG]) == 200
 
 
 def test_a_php_that_cannot_start_is_given_up_told_of_and_tried_again_by_a_run(
-    scenario: Scenario, node: Host, browser: Browser, spaces: dict[str, Space], broken: str
+    scenario: Scenario,
+    node: Host,
+    browser: Browser,
+    spaces: dict[str, Space],
+    told: str,
+    broken: str,
 ):
     """It would else be started each second for ever, and nobody would know."""
     node.run(f"systemctl start {PHP}")
     given_up = f"systemctl is-failed --quiet {PHP}"
     node.check_output(f"timeout 200 sh -c 'until {given_up}; do sleep 1; done'")
-    node.check_output(f"timeout 20 sh -c 'until test -s {broken}; do sleep 0.2; done'")
-    assert node.file(broken).content_string.split() == [PHP]
+    node.check_output(f"timeout 20 sh -c 'until test -s {told}; do sleep 0.2; done'")
+    assert node.file(told).content_string.split() == [PHP]
     # It stays so, whoever calls.
     tries = scenario.show(PHP, "NRestarts")
     assert wake(browser, spaces[SLUG]) >= 500
@@ -167,7 +232,7 @@ def test_a_php_that_cannot_start_is_given_up_told_of_and_tried_again_by_a_run(
     scenario.converge("status.yml", "--extra-vars", f"only={SLUG}")
     # A run that finds it as it is says so.
     assert PHP in scenario.refusal("spaces.yml", "--extra-vars", f"only={SLUG}")
-    node.check_output(f"rm -rf {DROPIN}; systemctl daemon-reload")
+    node.check_output(f"rm -rf {broken}; systemctl daemon-reload")
     scenario.converge("spaces.yml", "--extra-vars", f"only={SLUG}")
     assert wake(browser, spaces[SLUG]) == 200
     assert node.service(f"space-php@{SLUG}.socket").is_running
