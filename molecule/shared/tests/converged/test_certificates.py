@@ -206,6 +206,28 @@ def test_without_own_domains_there_is_neither_certificate_nor_server(
     assert trusting(scenario, node).get(own[0], "/status.php").status == 200
 
 
+def test_own_domains_of_a_space_without_a_file_are_renewed(
+    scenario: Scenario, node: Host, own: tuple[str, ...]
+):
+    """It goes on, and nobody knows its domains: here no file names any at all."""
+    having = [s for s, space in scenario.spaces.items() if set(space["domains"]) & set(own)]
+    kept = {path: path.read_text(encoding="utf-8") for path in map(scenario.registry, having)}
+    before = node.file(f"{DOMAINS}/fullchain.pem").content_string
+    soon = json.dumps({"certificates_valid_days": 366, "certificates_renew_days": 365})
+    late = ("--tags", "certificates", "--extra-vars", soon)
+    try:
+        for path in kept:
+            path.unlink()
+        assert scenario.converge("platform.yml", "--tags", "certificates") == []
+        assert scenario.converge("platform.yml", *late)
+        assert names_of(node, DOMAINS) == set(own)
+        assert node.file(f"{DOMAINS}/fullchain.pem").content_string != before
+        assert trusting(scenario, node).get(own[0], "/status.php").status == 200
+    finally:
+        for path, text in kept.items():
+            path.write_text(text, encoding="utf-8")
+
+
 @pytest.fixture(scope="class")
 def in_force(scenario: Scenario, bought: Path) -> Iterator[Path]:
     """Bought certificates, and afterwards those of our own authority again."""
