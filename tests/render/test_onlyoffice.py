@@ -163,7 +163,19 @@ class TestWall:
         assert 'iifname != "lo" tcp dport @shards drop' in text
 
     def test_without_shards_there_is_nothing_to_wall(self):
-        assert "chain" not in render("etc/archipel/onlyoffice/wall.nft.j2", onlyoffice_shards=[])
+        text = render("etc/archipel/onlyoffice/wall.nft.j2", onlyoffice_shards=[])
+        assert re.findall(r"chain (\w+)", text) == re.findall(r"state_\w+", text)
+
+    def test_other_rules_have_another_mark(self):
+        """By which a run sees what the kernel has; the order of shards makes no rule."""
+        lists: tuple[list[dict[str, t.Any]], ...] = (SHARDS, SHARDS[::-1], SHARDS[:1], [])
+        texts = [
+            render("etc/archipel/onlyoffice/wall.nft.j2", onlyoffice_shards=one) for one in lists
+        ]
+        marks = [re.findall(r"chain (state_[0-9a-f]{16}) ", text) for text in texts]
+        assert all(len(mark) == 1 for mark in marks)
+        assert marks[0] == marks[1]
+        assert len({mark[0] for mark in marks}) == 3
 
     @pytest.mark.parametrize("moment", ["ExecStartPost", "ExecReload", "ExecStopPost"])
     def test_debian_s_firewall_puts_it_up_again(self, moment: str):

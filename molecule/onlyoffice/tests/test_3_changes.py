@@ -34,6 +34,19 @@ def test_a_second_run_changes_nothing_and_a_check_agrees(office: Office):
     assert office.converge("converge.yml", "--check") == []
 
 
+def test_other_rules_are_put_up_without_the_shards(office: Office):
+    """They need the wall, and would all start anew with it."""
+    before, machine = office.processes(), office.scenario.machine
+    table = ("table", "inet", "archipel_onlyoffice")
+    wanted = machine.execute("nft", "--stateless", "list", *table)
+    machine.execute("nft", "delete", *table)
+    machine.execute("nft", "add", *table)
+    (done,) = office.converge("converge.yml")
+    assert done.endswith("Exchange the rules, at once and without the shards")
+    assert machine.execute("nft", "--stateless", "list", *table) == wanted
+    assert office.processes() == before
+
+
 def test_a_tenant_more_restarts_nothing_and_one_less_is_refused(kept: Office):
     """The same processes answer before, with and after it; a check says what a run does."""
     before = kept.processes()
