@@ -31,6 +31,8 @@ PROCESSES = 4
 SECONDS = 60
 CONFIG = """<?php
 $CONFIG = [
+    // An installation without an administrator leaves it out in 32.
+    'instanceid' => 'ocarchipel01',
     'one-click-instance' => true,
     'one-click-instance.user-limit' => 8,
     'default_language' => 'fr',
