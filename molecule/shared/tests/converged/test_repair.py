@@ -31,7 +31,8 @@ def note(node: Host) -> Iterator[None]:
     """Let an upgrade to the present major have ended just now, and the timer hold still."""
     version = node.check_output(f"sed -n \"s/^  'version' => '\\([0-9]*\\).*/\\1/p\" {CONFIG}")
     wanted = {"major": int(version), "state": "waits", "since": time.time()}
-    node.check_output("systemctl stop archipel-repair.timer")
+    # A timer that is started looks at once.
+    node.check_output("systemctl stop archipel-repair.timer archipel-repair.service")
     node.check_output("install -d -m 0700 %s", NOTE.rpartition("/")[0])
     node.check_output("echo %s > %s", json.dumps(wanted), NOTE)
     yield
