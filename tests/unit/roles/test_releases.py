@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,12 @@ def preflight(folder: Path, php: str, releases: dict[str, Any]) -> tuple[int, st
         "hosts": "localhost",
         "connection": "local",
         "gather_facts": False,
-        "vars": {"nextcloud_php_version": php, "nextcloud_releases": releases},
+        "vars": {
+            "nextcloud_php_version": php,
+            "nextcloud_releases": releases,
+            # It learns what this machine is, by the Python that is here.
+            "ansible_python_interpreter": sys.executable,
+        },
         "tasks": [
             {"ansible.builtin.include_tasks": str(ROOT / "roles/nextcloud/tasks/preflight.yml")}
         ],
