@@ -39,7 +39,7 @@ NAMES = {
 }
 TITLES = {
     ENGLISH: "Walking & Talking Club",
-    FRENCH: "Théâtre <b>de poche</b> : « l'été » {{ 7 * 7 }}",
+    FRENCH: "Théâtre & de poche &amp; : « l'été » {{ 7 * 7 }}",
 }
 ZONES = {ENGLISH: "Europe/London", FRENCH: "Europe/Paris"}
 PASSWORD = secrets.token_urlsafe(20) + "aA1!"
