@@ -50,6 +50,19 @@ $CONFIG = [
     ],
 ];
 """
+# Addresses without index.php, as a space's nginx leads them to it.
+ROUTER = r"""<?php
+$root = $_SERVER['DOCUMENT_ROOT'];
+$path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
+$named = preg_match('#^/(index|remote|public|status|ocs/v[12])\.php(/|$)#', $path);
+if ($named || is_file($root . $path)) {
+    return false;
+}
+$_SERVER['SCRIPT_NAME'] = '/index.php';
+$_SERVER['SCRIPT_FILENAME'] = $root . '/index.php';
+chdir($root);
+require $root . '/index.php';
+"""
 # Compiling a whole release for each command would take longer than the commands.
 PHP = (
     *("php", "-d", "opcache.enable_cli=1", "-d", f"opcache.file_cache={HOME}/tmp"),
@@ -121,6 +134,7 @@ def _install(bare: Bare) -> None:
     bare.scenario.node.check_output(
         "printf %%s %s > %s", CONFIG, f"{HOME}/config/{NAME}.config.php"
     )
+    bare.scenario.node.check_output("printf %%s %s > %s", ROUTER, f"{HOME}/router.php")
     bare.scenario.sql(f"CREATE DATABASE {NAME} CHARACTER SET utf8mb4")
     bare.scenario.sql(f"CREATE USER {NAME}@localhost IDENTIFIED BY '{NAME}'")
     bare.scenario.sql(f"GRANT ALL ON {NAME}.* TO {NAME}@localhost")
@@ -136,7 +150,7 @@ def _install(bare: Bare) -> None:
         f"systemd-run --quiet --collect --unit={NAME} --uid={NAME} --property=PrivateTmp=yes"
         f" --setenv=NEXTCLOUD_CONFIG_DIR={HOME}/config"
         f" --setenv=PHP_CLI_SERVER_WORKERS={PROCESSES}"
-        f" {shlex.join(PHP)} -S 127.0.0.1:{PORT} -t {bare.tree}"
+        f" {shlex.join(PHP)} -S 127.0.0.1:{PORT} -t {bare.tree} {HOME}/router.php"
     )
 
 
