@@ -275,7 +275,7 @@ def encrypted(driver: t.Any) -> t.Any:
     stands between could log in with what a space answers. PHP and the clients refuse that.
     """
 
-    class Encrypted(driver.connections.Connection):  # type: ignore[misc]
+    class Encrypted(driver.connections.Connection):
         """A connection that says who it is over TLS alone."""
 
         def _request_authentication(self) -> None:
