@@ -30,6 +30,10 @@ PROPERTIES = """<?xml version="1.0"?>
 <d:getetag/><oc:fileid/><oc:size/><oc:favorite/><d:getlastmodified/></d:prop></d:propfind>"""
 # Kinds of shares, as Nextcloud numbers them.
 TO_PERSON, TO_GROUP, BY_LINK, TO_TEAM, TO_CONVERSATION = 0, 1, 3, 7, 10
+# Not those of Deck: whoever opens its page for the first time gets a board with a picture, and a
+# calendar of it.
+KINDS_OF_SHARES = (TO_PERSON, TO_GROUP, BY_LINK, TO_TEAM, TO_CONVERSATION)
+GENERATED = "/app-generated--"
 FOLDER = "Été à Montreuil – 🚲"
 
 
@@ -258,7 +262,11 @@ class Shares:
     def read(self, space: Space) -> Any:
         """Return the shares, and what those get to whom something was shared."""
         keys = ("id", "share_type", "path", "permissions", "token", "label", "expiration")
-        rows = [pick(row, *keys) for row in space.zoe.ocs("GET", self.interface)]
+        rows = [
+            pick(row, *keys)
+            for row in space.zoe.ocs("GET", self.interface)
+            if row["share_type"] in KINDS_OF_SHARES
+        ]
         mine = sorted(rows, key=lambda row: int(row["id"]))
         received = {
             name: sorted(space.anais.listed(f"files/{space.anais.name}/{name}"))
@@ -362,10 +370,11 @@ class Calendar:
     def read(self, space: Space) -> Any:
         """Return the entries, as their owner and as the other member gets them."""
         shared = f"calendars/{space.anais.name}/repetitions_shared_by_{space.zoe.name}/"
+        found = space.zoe.listed(f"calendars/{space.zoe.name}/")
         return {
             "mine": space.zoe.stored(f"calendars/{space.zoe.name}/repetitions/"),
             "shared": space.anais.stored(shared),
-            "calendars": sorted(space.zoe.listed(f"calendars/{space.zoe.name}/")),
+            "calendars": sorted(name for name in found if GENERATED not in name),
         }
 
 
