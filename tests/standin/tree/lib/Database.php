@@ -33,6 +33,8 @@ final class Database
         'storages' => 'numeric_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, id VARCHAR(64) UNIQUE, available INT NOT NULL DEFAULT 1',
         'filecache' => 'fileid BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, storage BIGINT NOT NULL, path VARCHAR(4000), path_hash VARCHAR(32) NOT NULL,
             name VARCHAR(250), size BIGINT NOT NULL DEFAULT 0, mtime BIGINT NOT NULL DEFAULT 0, etag VARCHAR(40), UNIQUE (storage, path_hash)',
+        'share' => 'id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, share_type SMALLINT NOT NULL DEFAULT 0, password VARCHAR(255), uid_owner VARCHAR(64) NOT NULL,
+            item_type VARCHAR(64) NOT NULL, file_source BIGINT, expiration DATETIME, token VARCHAR(32)',
         'jobs' => 'id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, class VARCHAR(255) NOT NULL, argument VARCHAR(4000) NOT NULL DEFAULT \'\', last_run INT DEFAULT 0',
         // What stands for the indices that occ db:add-missing-indices makes.
         'standin_indices' => 'name VARCHAR(64) NOT NULL PRIMARY KEY',
