@@ -47,10 +47,11 @@ class Lab:
             root=str(folder / "spaces"),
             work=str(folder / "work"),
             vhosts=str(folder / "vhosts"),
-            socket="/s",
+            socket=str(folder / "mysqld.sock"),
             database_ca="/ca",
             repository=_restic.Repository("/r", "/p", "/c"),
         )
+        Path(self.settings.socket).touch()
         (folder / "restic").write_text(RESTIC)
         (folder / "restic").chmod(0o755)
 
@@ -164,6 +165,12 @@ def test_what_an_interrupted_proof_left_goes_and_nothing_else(lab: Lab):
     lab.databases |= {"archipel_proof_velo": {}, "space_velo": {}, "archipel_kept_velo": {}}
     _proof.run(lab.settings, [])
     assert set(lab.databases) == {"space_velo", "archipel_kept_velo"}
+
+
+def test_a_machine_without_databases_is_asked_for_none(lab: Lab, monkeypatch):
+    Path(lab.settings.socket).unlink()
+    monkeypatch.setattr(_database, "run", lambda *_: pytest.fail("nobody is there to answer"))
+    assert _proof.run(lab.settings, []) == _backup.Outcome()
 
 
 def test_closed_spaces_without_a_proof_come_first_then_who_waited_longest(lab: Lab, monkeypatch):
