@@ -41,6 +41,7 @@ class ActionModule(ActionBase):
         ]
         sources = self._sources()
         order["wanted"]["leave_out"] = sources.leave_out_unavailable
+        order["wanted"]["standin"] = bool(sources.standin_folder)
         asked = self._ask(order, task_vars)
         if asked.get("manifest"):
             self._compare(sources, asked["manifest"])

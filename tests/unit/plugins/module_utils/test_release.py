@@ -285,6 +285,18 @@ class TestPlan:
         with pytest.raises(_release.ReleaseError, match=r"new release id.*33\.0\.9-2"):
             _release.plan(self.plain(**wanted), self.manifest(**found))
 
+    def test_a_stand_in_is_kept_where_one_is_good_enough_whatever_is_pinned(self):
+        built = self.manifest(standin=True)
+        pinned = {"sha256": "b" * 64}
+        plan = _release.plan(self.plain(**pinned, standin=True), built)
+        assert plan == _release.Plan(build=False, warnings=[])
+        for wanted, found in (
+            (self.plain(**pinned), built),
+            (self.plain(**pinned, standin=True), self.manifest(standin=False)),
+        ):
+            with pytest.raises(_release.ReleaseError, match="archive sha256"):
+                _release.plan(wanted, found)
+
     def test_newer_application_is_a_warning(self):
         wanted = self.plain(applications=[_release.Application("archipel", "b" * 64, own=True)])
         built = self.manifest(applications={"archipel": {"sha256": "a" * 64}})
