@@ -34,6 +34,9 @@ def test_the_menu_names_the_page_of_each_application(menu: list[str]):
 
 def test_pages_open_with_an_application_password_alone(shared_account: Client, menu: list[str]):
     """No cookie, no form: Basic authentication is enough for reading."""
+    # Whoever has such a password has logged in before, and has a folder. Nextcloud 32 answers
+    # 500 to a page of somebody who has neither.
+    assert shared_account.dav("PROPFIND", Depth="0").status == 207
     found = {page: shared_account.get(page).status for page in {*PAGES, *menu}}
     assert found == dict.fromkeys(found, 200)
 
