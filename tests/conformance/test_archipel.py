@@ -353,6 +353,16 @@ def set_password(anonymous: Client, path: str) -> Any:
 
 
 class TestInvitation:
+    def test_a_name_too_long_for_an_account_is_whole_in_the_letter(
+        self, occ: Occ, apply: Apply, clean: None
+    ):
+        name = "É" * 63 + " de l'association"
+        done = apply({**DESIRED, "admin": {**ADMIN, "display_name": name}})
+        assert done.code == 0, done
+        assert f"Bonjour {name}" in done.json["invitation"]["body"]
+        info = occ("user:info", ADMIN["uid"], "--output=json").json
+        assert (info["display_name"], info["email"]) == ("É" * 63, ADMIN["email"])
+
     def test_letter_is_in_the_administrators_language(self, apply: Apply, clean: None):
         letter = apply(DESIRED).json["invitation"]
         assert letter["to"] == ADMIN["email"]

@@ -104,6 +104,16 @@ final class NextcloudSpaceTest extends Nextcloud
         self::assertEqualsWithDelta(time(), $this->space->invitedAt('admin'), 5);
     }
 
+    /** Nextcloud answers "Invalid displayname", behind an account that is half made. */
+    public function testAnAccountGetsTheBeginningOfANameThatIsTooLong(): void
+    {
+        $long = new Administrator('long', str_repeat('é', 63) . ' et encore', 'bureau@velo.example', '', '', [], []);
+        $this->account('long')->expects(self::exactly(2))->method('setDisplayName')->with(str_repeat('é', 63));
+        $this->space->addAccount($long);
+        $this->space->rename($long);
+        self::assertStringEndsWith('encore', $long->displayName);
+    }
+
     public function testWhatNextcloudRefusesIsAnError(): void
     {
         $this->account('stays')->method('delete')->willReturn(false);

@@ -80,6 +80,9 @@ final class Accounts
 
     public function setDisplayName(string $uid, string $name): void
     {
+        if (mb_strlen($name) > 64) {
+            throw new \InvalidArgumentException('Invalid displayname');
+        }
         $this->database->run('UPDATE *PREFIX*users SET displayname = ? WHERE uid = ?', [$name, $uid]);
     }
 

@@ -124,7 +124,7 @@ final class ArchipelSpace implements Space
     public function addAccount(Administrator $admin): void
     {
         $this->server->accounts->add($admin->uid, Accounts::random(64));
-        $this->server->accounts->setDisplayName($admin->uid, $admin->displayName);
+        $this->server->accounts->setDisplayName($admin->uid, $admin->accountName());
         $this->server->settings->setOfUser($admin->uid, 'settings', 'email', $admin->email);
         $this->server->settings->setOfUser($admin->uid, 'core', 'lang', $admin->language ?: null);
         $this->server->settings->setOfUser($admin->uid, 'core', 'locale', $admin->locale ?: null);
@@ -223,8 +223,8 @@ final class ArchipelSpace implements Space
     public function rename(Administrator $admin): void
     {
         $this->server->settings->setOfUser($admin->uid, 'settings', 'email', $admin->email);
-        if ($admin->displayName !== '') {
-            $this->server->accounts->setDisplayName($admin->uid, $admin->displayName);
+        if ($admin->accountName() !== '') {
+            $this->server->accounts->setDisplayName($admin->uid, $admin->accountName());
         }
     }
 

@@ -276,8 +276,8 @@ final class NextcloudSpace implements Space
             throw new \RuntimeException('Nextcloud refused to create the account');
         }
         $user->setSystemEMailAddress($admin->email);
-        if ($admin->displayName !== '') {
-            $user->setDisplayName($admin->displayName);
+        if ($admin->accountName() !== '') {
+            $user->setDisplayName($admin->accountName());
         }
         foreach (['lang' => $admin->language, 'locale' => $admin->locale] as $key => $value) {
             if ($value !== '') {
@@ -397,8 +397,9 @@ final class NextcloudSpace implements Space
     {
         $user = $this->user($admin->uid);
         $user->setSystemEMailAddress($admin->email);
-        if ($admin->displayName !== '' && $admin->displayName !== $user->getDisplayName()) {
-            $user->setDisplayName($admin->displayName);
+        $name = $admin->accountName();
+        if ($name !== '' && $name !== $user->getDisplayName()) {
+            $user->setDisplayName($name);
         }
     }
 

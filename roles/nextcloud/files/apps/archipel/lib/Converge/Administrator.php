@@ -10,6 +10,9 @@ namespace OCA\Archipel\Converge;
 /** The first administrator of a space: runs its accounts, never the server. */
 final class Administrator
 {
+    /** Nextcloud refuses accounts a longer name, in characters. */
+    public const NAME_MOST = 64;
+
     /**
      * @param list<string> $groups
      * @param list<string> $subadminOf
@@ -23,5 +26,11 @@ final class Administrator
         public readonly array $groups,
         public readonly array $subadminOf,
     ) {
+    }
+
+    /** The name that the account gets: of a longer one, its beginning. Letters greet by the whole. */
+    public function accountName(): string
+    {
+        return trim(mb_substr($this->displayName, 0, self::NAME_MOST));
     }
 }
