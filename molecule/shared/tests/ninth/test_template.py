@@ -56,9 +56,25 @@ def pair(scenario: Scenario, node: Host) -> tuple[str, str]:
     manifest = node.file(TEMPLATE.format(release=release))
     # Only a release whose installer insists on an account (before 30) has none.
     assert manifest.exists
+    source = str(json.loads(manifest.content_string)["database"])
+    slug = like(scenario, source)
     # The other has lived for some time: what a release has to do but once is done there.
-    node.check_output("systemctl start space-cron@%s.service", SLUG)
-    return str(json.loads(manifest.content_string)["database"]), f"space_{SLUG}"
+    node.check_output("systemctl start space-cron@%s.service", slug)
+    return source, f"space_{slug}"
+
+
+def like(scenario: Scenario, database: str) -> str:
+    """Return a space of the same release and office suite: a suite's application has tables."""
+    approved = scenario.in_status("approved")
+    source = approved[database.removeprefix("space_")]
+    # The newest first: it was made in another run than the template.
+    others = [approved.pop(SLUG), *approved.values()]
+    return next(
+        other["slug"]
+        for other in others
+        if other["slug"] != source["slug"]
+        and (other["release"], other["office"]) == (source["release"], source["office"])
+    )
 
 
 def both(scenario: Scenario, pair: tuple[str, str], statement: str) -> list[set[tuple[str, ...]]]:
