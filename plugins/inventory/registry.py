@@ -99,7 +99,7 @@ from ansible.template import trust_as_template
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _distant,
     _entries,
-    _layout,
+    _environment,
     _ledger,
     _machines,
     _offices,
@@ -190,13 +190,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._check_options(self._read_config_data(path), path)
         try:
             machines = _machines.Machines(inventory, loader, path, self._vars)
-            layout = _layout.Layout.of(machines.root, self.get_option("registry"))
-            self._refuse_what_ansible_reads(layout, machines.sources)
+            environment = _environment.Environment.of(machines.root, self.get_option("registry"))
+            self._refuse_what_ansible_reads(environment, machines.sources)
             machines.check_alone()
             machines.check_no_proxy()
-            result, policy = self._resolve(machines, layout, cache)
+            result, policy = self._resolve(machines, environment, cache)
             self._add_machines(machines, result, policy)
-            self._share(machines, result, str(layout.build(policy.environment)))
+            self._share(machines, result, str(environment.build(policy.environment)))
             self._add_spaces(machines, result, policy)
             # Each task of each machine is a fork of this process. Garbage collection there would
             # look at all that is known of all spaces, and so copy it: a tenth of a run's
@@ -231,28 +231,30 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 text = f"{shown(path)}: {escaped(str(key))}: unknown option.{hint}"
                 raise AnsibleParserError(text)
 
-    def _refuse_what_ansible_reads(self, layout: _layout.Layout, sources: list[str]) -> None:
+    def _refuse_what_ansible_reads(
+        self, environment: _environment.Environment, sources: list[str]
+    ) -> None:
         """Whoever may propose a file of the registry must not be able to run commands here."""
         given = context.CLIARGS.get("inventory") or ()
         given = [given] if isinstance(given, str) else given
         folders = [str(source) for source in given if "," not in str(source)]
-        if found := list(_layout.check(layout, [*sources, *folders])):
+        if found := list(_environment.check(environment, [*sources, *folders])):
             raise RegistryError(found)
 
     def _resolve(
-        self, machines: _machines.Machines, layout: _layout.Layout, cache: bool
+        self, machines: _machines.Machines, environment: _environment.Environment, cache: bool
     ) -> tuple[_entries.Result, _policy.Policy]:
         use_cache, key = self.get_option("cache"), self.get_cache_key(machines.path)
         stored = self._stored(key) if use_cache and cache else None
         options = _entries.Options(
-            folder=layout.spaces,
-            root=layout.registry,
+            folder=environment.spaces,
+            root=environment.registry,
             nodes=machines.root / "nodes.yml",
             skip_invalid=self.get_option("on_invalid") == "skip",
             allow_empty=self.get_option("allow_empty"),
             cache=_registry.Cache(_rules.SCHEMA.version, stored),
         )
-        world = self._world(machines, layout)
+        world = self._world(machines, environment)
         result = _entries.resolve(options, world)
         if use_cache:
             self._cache[key] = options.cache.dumps()
@@ -266,7 +268,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.warning(f"The cache is of no use and made anew: {escaped(str(error))}")
             return None
 
-    def _world(self, machines: _machines.Machines, layout: _layout.Layout) -> _rules.World:
+    def _world(
+        self, machines: _machines.Machines, environment: _environment.Environment
+    ) -> _rules.World:
         where = machines.root / "group_vars" / "all"
         groups = {*self.inventory.groups, *_machines.GROUPS, "spaces"}
         names = {**dict.fromkeys(self.inventory.hosts, "a machine")}
@@ -279,13 +283,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return _rules.World(
             policy=policy,
             offices=offices,
-            lock=_placement.read_lock(layout.lock),
-            lock_path=str(layout.lock),
+            lock=_placement.read_lock(environment.lock),
+            lock_path=str(environment.lock),
             web=machines.nodes("web"),
             db=machines.nodes("db"),
             names=names,
             today=datetime.datetime.now(tz=datetime.UTC).date(),
-            purged=_ledger.purged(_ledger.read(layout.ledger)),
+            purged=_ledger.purged(_ledger.read(environment.ledger)),
         )
 
     def _checked(self, machines: _machines.Machines, where: str) -> dict[str, t.Any]:

@@ -36,17 +36,17 @@ CONFIGURATIONS = ("spaces.yml", "spaces.yaml")
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Environment:
     """One environment: the folder that Ansible reads, and the registry, which it does not."""
 
-    environment: Path
+    folder: Path
     registry: Path
 
     @classmethod
-    def of(cls, environment: Path, option: str | None) -> Layout:
+    def of(cls, folder: Path, option: str | None) -> Environment:
         """Find the registry where the inventory file says, else in ../../registry/<name>."""
-        there = option or f"../../registry/{environment.name}"
-        return cls(environment, Path(os.path.normpath(environment / there)))
+        there = option or f"../../registry/{folder.name}"
+        return cls(folder, Path(os.path.normpath(folder / there)))
 
     @property
     def spaces(self) -> Path:
@@ -66,7 +66,7 @@ class Layout:
     @property
     def project(self) -> Path:
         """The folder around inventories/ and registry/."""
-        above = self.environment.parent
+        above = self.folder.parent
         return above.parent if above.name in COLLECTIONS else above
 
     def build(self, name: str) -> Path:
@@ -78,39 +78,41 @@ class Layout:
         return self.project / "build" / name
 
 
-def check(layout: Layout, sources: Iterable[str]) -> Iterator[Problem]:
+def check(environment: Environment, sources: Iterable[str]) -> Iterator[Problem]:
     """Everything that Ansible reads, or would read, and must not.
 
     `sources` are the files that it has read and the folders it was given.
     """
-    if moved := [*_moved(layout), *_links(layout.environment / "group_vars" / "all")]:
+    if moved := [*_moved(environment), *_links(environment.folder / "group_vars" / "all")]:
         # The rest would only say the same again.
         yield from moved
         return
-    registry = layout.registry.resolve()
-    for tree in dict.fromkeys([layout.environment, *_folders(layout, sources)]):
+    registry = environment.registry.resolve()
+    for tree in dict.fromkeys([environment.folder, *_folders(environment, sources)]):
         if registry.is_relative_to(tree.resolve()):
             text = f"Ansible would read it with `-i {shown(tree)}`, as inventories of its own"
             remedy = f"move it out of {shown(tree)}, and name it in the option `registry`"
-            yield Problem(str(layout.registry), f"{text}; {remedy}")
-    for path in _into(layout.environment, registry):
-        text = f"leads into the registry {shown(layout.registry)}, where Ansible would follow it"
+            yield Problem(str(environment.registry), f"{text}; {remedy}")
+    for path in _into(environment.folder, registry):
+        text = (
+            f"leads into the registry {shown(environment.registry)}, where Ansible would follow it"
+        )
         yield Problem(str(path), f"{text}; remove this link")
     for source in dict.fromkeys(map(Path, sources)):
         if source.resolve().is_relative_to(registry):
-            remedy = f"give `-i {shown(layout.environment)}` alone"
+            remedy = f"give `-i {shown(environment.folder)}` alone"
             text = (
                 f"Ansible has read this file of the registry as an inventory of its own; {remedy}"
             )
             yield Problem(str(source), text)
 
 
-def _moved(layout: Layout) -> Iterator[Problem]:
+def _moved(environment: Environment) -> Iterator[Problem]:
     """What lay inside the environment before the registry had a folder of its own."""
-    home = layout.environment
+    home = environment.folder
     names = [name for name in (SPACES, LOCK, LEDGER) if (home / name).exists()]
     if names:
-        there, files = shown(layout.registry), " ".join(shown(home / name) for name in names)
+        there, files = shown(environment.registry), " ".join(shown(home / name) for name in names)
         text = f"{' and '.join(names)} must not lie where Ansible looks for inventories"
         remedy = f"mkdir -p {there} && git mv {files} {there}/"
         yield Problem(str(home), f"{text}; run `{remedy}`")
@@ -142,13 +144,13 @@ def _is_path(path: Path) -> bool:
         return bool(re.fullmatch(rb"(\.\.?/)[^\s:]*\s*", file.read(4096)))
 
 
-def _folders(layout: Layout, sources: Iterable[str]) -> Iterator[Path]:
+def _folders(environment: Environment, sources: Iterable[str]) -> Iterator[Path]:
     """Folders that are, or could well be, given with -i."""
     yield from (path for path in map(Path, sources) if path.is_dir())
-    above = layout.environment.parent
+    above = environment.folder.parent
     others = (above.glob(f"*/{name}") for name in CONFIGURATIONS)
     if above.name in COLLECTIONS or any(
-        path.parent != layout.environment for found in others for path in found
+        path.parent != environment.folder for found in others for path in found
     ):
         yield above
 
