@@ -1,0 +1,416 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""The names and places of a space on a node, all derived from its slug, here and nowhere else.
+
+Units, templates and nginx's snippet spell some of them a second time, in their own languages:
+tests compare. Standard library alone, and nothing of ours: whoever needs a name may import it.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field, fields
+
+# Names of unix users and database accounts, and of databases.
+USER, DATABASE = "space-", "space_"
+# Its state from before a restore, and a backup that is loaded to verify it.
+PREVIOUS_DATABASE, VERIFICATION_DATABASE = "archipel_kept_", "archipel_proof_"
+# Where systemd reads the units that roles write.
+UNIT_FILES = "/etc/systemd/system"
+# Units of spaces and of nodes begin so.
+UNIT_PREFIXES = ("space-", "archipel-")
+# As systemctl takes them: the units of all spaces that may be active.
+UNIT_PATTERNS = ("space-php@*", "space-cron@*", "space-awake@*", "space-redis@*")
+PHP_SERVICES = "space-php@*.service"
+UNIT = re.compile(r"space-[a-z]+@(?P<slug>.+)\.[a-z]+")
+PHP_SOCKET = re.compile(r"space-php@.+\.socket")
+# A unit file that is a space's own or all spaces', and what is beside it.
+UNIT_FILE = re.compile(r"(space-[a-z]+@)(.*)\.(?:service|socket|timer|target)(\.d)?")
+# Beside the units of all spaces: who they are, and what they run.
+OWN_DROPINS = frozenset({"10-sandbox.conf", "20-opcache.conf"})
+# Files that name all the spaces of a node.
+SYSUSERS, TMPFILES = "archipel-spaces.conf", "archipel-spaces.conf"
+CONF, SOCKET, LETTER = ".conf", ".sock", ".eml"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders that spaces have something in; roles choose some of them."""
+
+    root: str = "/srv/spaces"
+    vhosts: str = "/etc/nginx/archipel"
+    php: str = "/etc/archipel/php"
+    php_sockets: str = "/run/archipel/php"
+    redis: str = "/run/archipel/redis"
+    hosts: str = "/var/lib/archipel/network/hosts"
+    invitations: str = "/var/spool/archipel/invitations"
+    # Files that close a space, for people and for jobs, and that hold all its units down.
+    maintenance: str = "/var/lib/archipel/closed"
+    standstill: str = "/var/lib/archipel/still"
+    journals: str = "/var/lib/archipel/life"
+    locks: str = "/run/archipel"
+    # When PHP services were last asked to read their configuration.
+    reloads: str = "/run/archipel/reloaded"
+    upgrade: str = "/var/lib/archipel/upgrade"
+    upgrade_logs: str = "/var/log/archipel/upgrade"
+    backup: str = "/var/lib/archipel/backup"
+    export: str = "/var/lib/archipel/export"
+    # Options of database clients, with a password in them, while an installation runs.
+    clients: str = "/run/archipel/clients"
+
+
+@dataclass(frozen=True)
+class Units:
+    """The systemd units of a space."""
+
+    slug: str
+
+    @property
+    def php_socket(self) -> str:
+        """What wakes the PHP of a space: nginx connects to it."""
+        return f"space-php@{self.slug}.socket"
+
+    @property
+    def php(self) -> str:
+        """Its PHP."""
+        return f"space-php@{self.slug}.service"
+
+    @property
+    def redis(self) -> str:
+        """Its cache, which goes with the PHP and with each run of occ."""
+        return f"space-redis@{self.slug}.service"
+
+    @property
+    def jobs(self) -> str:
+        """A run of its background jobs."""
+        return f"space-cron@{self.slug}.service"
+
+    @property
+    def jobs_timer(self) -> str:
+        """What begins them in any case."""
+        return f"space-cron@{self.slug}.timer"
+
+    @property
+    def awake_timer(self) -> str:
+        """What begins them more often while it is awake."""
+        return f"space-awake@{self.slug}.timer"
+
+    @property
+    def occ(self) -> str:
+        """What a run of occ needs."""
+        return f"space-occ@{self.slug}.target"
+
+    @property
+    def enabled(self) -> tuple[str, ...]:
+        """Those that a running space consists of."""
+        return self.php_socket, self.jobs_timer
+
+    @property
+    def waking(self) -> tuple[str, ...]:
+        """Those that could start others."""
+        return self.php_socket, self.jobs_timer, self.awake_timer
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """Those in which something of it runs."""
+        return self.jobs, self.php, self.occ, self.redis
+
+    @property
+    def kept_alive(self) -> tuple[str, ...]:
+        """Those that systemd starts again, and gives up where they keep failing."""
+        return self.redis, self.php
+
+    @property
+    def stopped(self) -> tuple[str, ...]:
+        """Those that must not run for a space that does not: two of them go with the PHP."""
+        return self.php_socket, self.jobs_timer, self.jobs, self.php, self.awake_timer, self.redis
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What one space has on a node."""
+
+    slug: str
+    places: Places = field(default_factory=Places)
+
+    @property
+    def units(self) -> Units:
+        """Its systemd units."""
+        return Units(self.slug)
+
+    # --- names ---------------------------------------------------------------------
+
+    @property
+    def user(self) -> str:
+        """Its unix user and group, and its account at the database."""
+        return USER + self.slug
+
+    @property
+    def database(self) -> str:
+        """Its database."""
+        return DATABASE + self.slug
+
+    @property
+    def previous_database(self) -> str:
+        """Where its tables from before a restore are."""
+        return PREVIOUS_DATABASE + self.slug
+
+    @property
+    def verification_database(self) -> str:
+        """Where one of its backups is loaded, to verify it."""
+        return VERIFICATION_DATABASE + self.slug
+
+    # --- its own folder ------------------------------------------------------------
+
+    @property
+    def home(self) -> str:
+        """Its folder."""
+        return f"{self.places.root}/{self.slug}"
+
+    @property
+    def release(self) -> str:
+        """The link to the release that it runs."""
+        return f"{self.home}/release"
+
+    @property
+    def config(self) -> str:
+        """The folder of its configuration."""
+        return f"{self.home}/config"
+
+    @property
+    def config_file(self) -> str:
+        """The state file that Nextcloud writes itself."""
+        return f"{self.config}/config.php"
+
+    @property
+    def managed_config(self) -> str:
+        """The part of its configuration that is the operator's."""
+        return f"{self.config}/managed.config.php"
+
+    @property
+    def maintenance_config(self) -> str:
+        """What turns people and jobs away in Nextcloud while it is upgraded."""
+        return f"{self.config}/closed.config.php"
+
+    @property
+    def data(self) -> str:
+        """What people store."""
+        return f"{self.home}/data"
+
+    @property
+    def temporary(self) -> str:
+        """What PHP keeps of uploads for a while."""
+        return f"{self.home}/tmp"
+
+    @property
+    def sessions(self) -> str:
+        """Sessions of those who are logged in."""
+        return f"{self.home}/sessions"
+
+    @property
+    def log(self) -> str:
+        """The folder of Nextcloud's log."""
+        return f"{self.home}/log"
+
+    @property
+    def log_file(self) -> str:
+        """Nextcloud's log."""
+        return f"{self.log}/nextcloud.log"
+
+    @property
+    def logo(self) -> str:
+        """The picture that the registry gives it."""
+        return f"{self.home}/logo"
+
+    # --- beside it -----------------------------------------------------------------
+
+    @property
+    def previous(self) -> str:
+        """Its files from before a restore."""
+        return f"{self.places.root}/.kept-{self.slug}"
+
+    @property
+    def restoring(self) -> str:
+        """Where a backup is unpacked."""
+        return f"{self.places.root}/.restore-{self.slug}"
+
+    # --- configuration and sockets ---------------------------------------------------
+
+    @property
+    def vhost(self) -> str:
+        """Its entries in nginx's map."""
+        return f"{self.places.vhosts}/{self.slug}{CONF}"
+
+    @property
+    def php(self) -> str:
+        """The configuration of its PHP."""
+        return f"{self.places.php}/{self.slug}{CONF}"
+
+    @property
+    def php_socket(self) -> str:
+        """Where nginx reaches its PHP."""
+        return f"{self.places.php_sockets}/{self.slug}{SOCKET}"
+
+    @property
+    def redis(self) -> str:
+        """The folder of its Redis."""
+        return f"{self.places.redis}/{self.slug}"
+
+    @property
+    def redis_socket(self) -> str:
+        """Where it reaches its Redis."""
+        return f"{self.redis}/redis.sock"
+
+    @property
+    def hosts(self) -> str:
+        """Its /etc/hosts: which names lead to itself."""
+        return f"{self.places.hosts}/{self.slug}"
+
+    @property
+    def reload(self) -> str:
+        """When its PHP was last asked to read its configuration."""
+        return f"{self.places.reloads}/{self.units.php}"
+
+    # --- what is done to it ----------------------------------------------------------
+
+    @property
+    def invitation(self) -> str:
+        """The letter to its first administrator, where no relay takes it."""
+        return f"{self.places.invitations}/{self.slug}{LETTER}"
+
+    @property
+    def maintenance(self) -> str:
+        """While it is there, people and jobs are turned away."""
+        return f"{self.places.maintenance}/{self.slug}"
+
+    def maintenance_pass(self, key: str) -> str:
+        """Return the file that lets the check of an upgrade in, which knows a key."""
+        return f"{self.maintenance}.{key}"
+
+    @property
+    def standstill(self) -> str:
+        """While it is there, none of its units starts."""
+        return f"{self.places.standstill}/{self.slug}"
+
+    @property
+    def journal(self) -> str:
+        """What is under way for it."""
+        return f"{self.places.journals}/{self.slug}.json"
+
+    @property
+    def lock_name(self) -> str:
+        """The lock that whoever changes it as a whole holds."""
+        return f"life-{self.slug}"
+
+    @property
+    def lock(self) -> str:
+        """The file of that lock."""
+        return f"{self.places.locks}/{self.lock_name}.lock"
+
+    @property
+    def upgrade(self) -> str:
+        """What an upgrade keeps: its restore point, and what came of it."""
+        return f"{self.places.upgrade}/{self.slug}"
+
+    @property
+    def upgrade_client(self) -> str:
+        """Options of an upgrade's database clients, with a password."""
+        return f"{self.places.upgrade}/clients/{self.slug}.cnf"
+
+    @property
+    def upgrade_log(self) -> str:
+        """What upgrades did."""
+        return f"{self.places.upgrade_logs}/{self.slug}.log"
+
+    @property
+    def installation_client(self) -> str:
+        """Options of an installation's database clients, with a password."""
+        return f"{self.places.clients}/{self.slug}.cnf"
+
+    @property
+    def backup_client(self) -> str:
+        """Options of a backup's database clients, with a password."""
+        return f"{self.places.backup}/clients/{self.slug}.cnf"
+
+    @property
+    def backup_staging(self) -> str:
+        """Where its dump is put for the time of a backup."""
+        return f"{self.places.backup}/staging/{self.slug}"
+
+    @property
+    def export_note(self) -> str:
+        """What an archive of it holds."""
+        return f"{self.places.export}/{self.slug}.json"
+
+    @property
+    def export_archive(self) -> str:
+        """An archive of it, for those who move away."""
+        return f"{self.places.export}/{self.slug}.tar.gz"
+
+    @property
+    def exports(self) -> tuple[str, ...]:
+        """Everything that an export may leave."""
+        archive = self.export_archive
+        return self.export_note, archive, f"{archive}.part", f"{self.places.export}/{self.slug}.sql"
+
+    # --- as a whole ------------------------------------------------------------------
+
+    @property
+    def owned(self) -> tuple[str, ...]:
+        """All files and folders that are this space's alone, as patterns; its data come last.
+
+        Those that guard whoever removes them are not among them: `guards`.
+        """
+        return (
+            self.vhost,
+            self.php,
+            self.invitation,
+            self.hosts,
+            self.redis,
+            self.php_socket,
+            self.reload,
+            self.installation_client,
+            self.backup_client,
+            self.backup_staging,
+            self.upgrade,
+            self.upgrade_client,
+            self.maintenance,
+            # A slug has no dot.
+            self.maintenance_pass("*"),
+            self.upgrade_log,
+            *self.exports,
+            self.restoring,
+            self.previous,
+            self.home,
+        )
+
+    @property
+    def guards(self) -> tuple[str, ...]:
+        """What holds a space down, and everybody else off it, while something is done to it."""
+        return self.standstill, self.journal, self.lock
+
+    @property
+    def declarations(self) -> re.Pattern[str]:
+        """Its lines in the files for systemd-sysusers and systemd-tmpfiles.
+
+        A slug may be the name of a folder that every space has: the whole path counts.
+        """
+        starts = (f"u {self.user}", f"d {self.home}", f"d {self.redis}")
+        return re.compile(rf"^(?:{'|'.join(map(re.escape, starts))})(?=[ /])")
+
+
+def slug_of(unit: str) -> str:
+    """Return the slug in the name of a unit: space-php@velo-ecole.service → velo-ecole."""
+    return unit.partition("@")[2].rpartition(".")[0]
+
+
+def slugs_of(names: t.Iterable[str], prefix: str) -> set[str]:
+    """Return the slugs in names of users, accounts (`USER`) or databases (`DATABASE`)."""
+    return {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
+
+
+def places_of(values: t.Mapping[str, t.Any]) -> Places:
+    """Return the folders that a payload names; what it does not name is where it always is."""
+    known = {one.name for one in fields(Places)}
+    return Places(**{name: str(value) for name, value in values.items() if name in known})
