@@ -17,9 +17,11 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _application_set,
     _config,
     _files,
+    _install,
     _installation,
     _journal,
     _letter,
+    _node,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
@@ -76,13 +78,13 @@ def order(item: Item) -> str:
     return json.dumps({key: item[key] for key in ("admin", "by_mail", "again")})
 
 
-def obstacle(item: Item, node: _installation.Node) -> str:
+def obstacle(item: Item, node: _node.Node) -> str:
     """Return why a space cannot be asked at all, or nothing."""
     if pending := _journal.under_way(item["space"]):
         return pending
     base = f"{node.root}/{item['space']}"
     there = _config.is_installed(_files.read_text(f"{base}/config/config.php"))
-    if not there or os.path.exists(f"{base}/{_installation.JOURNAL}"):
+    if not there or os.path.exists(f"{base}/{_install.JOURNAL}"):
         return "there is no Nextcloud yet: playbooks/spaces.yml makes it, and invites"
     release = _application_set.release_of(base, item["release"])
     version = _application_set.own_version(node.releases, release)
@@ -95,25 +97,25 @@ def obstacle(item: Item, node: _installation.Node) -> str:
     return ""
 
 
-def invite(item: Item, node: _installation.Node, *, check: bool) -> Outcome:
+def invite(item: Item, node: _node.Node, *, check: bool) -> Outcome:
     """Invite the first administrator of one space; in check mode say what would be done."""
     if why := obstacle(item, node):
         return Outcome(failed=why)
     words = (*INVITE, "--dry-run") if check else INVITE
     try:
-        said = _installation.occ(item, node, words, stdin=order(item))
-    except _installation.OccError as error:
+        said = _node.occ(item, node, words, stdin=order(item))
+    except _node.OccError as error:
         said = error.said
         if not said.strip():
             raise
-    answer = _installation.read_answer(said)
+    answer = _node.read_answer(said)
     found = outcome(item, answer, node.spool)
     if not check and (letter := answer["invitation"]):
         keep(item, letter, node)
     return found
 
 
-def keep(item: Item, letter: t.Mapping[str, t.Any], node: _installation.Node) -> None:
+def keep(item: Item, letter: t.Mapping[str, t.Any], node: _node.Node) -> None:
     """Keep a letter that no relay carries; one that lies there from before opens nothing now."""
     path = _letter.path_of(node.spool, item["space"])
     if item["by_mail"]:
@@ -122,15 +124,13 @@ def keep(item: Item, letter: t.Mapping[str, t.Any], node: _installation.Node) ->
         _letter.spool(letter, path)
 
 
-def invite_all(
-    wanted: t.Sequence[Item], node: _installation.Node, parallel: int, *, check: bool
-) -> Report:
+def invite_all(wanted: t.Sequence[Item], node: _node.Node, parallel: int, *, check: bool) -> Report:
     """Invite a bounded number side by side; one that goes wrong does not keep the others."""
 
     def one(item: Item) -> Outcome:
         try:
             return invite(item, node, check=check)
-        except _installation.wrong_in(node) as error:
+        except _node.expected_errors(node) as error:
             return Outcome(failed=str(error))
 
     report = Report()

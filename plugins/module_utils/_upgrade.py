@@ -27,18 +27,20 @@ from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _application_set,
+    _apply,
     _backup,
     _config,
     _database,
     _files,
-    _golden,
-    _installation,
+    _install,
     _journal,
     _mariadb,
+    _node,
     _occ,
     _probe,
     _probe_requests,
     _repair,
+    _seed_image,
     _status,
     _systemd,
     _upgrade_account,
@@ -88,7 +90,7 @@ class UpgradeError(Exception):
 class Settings:
     """Where things are on this node, and what the run wants."""
 
-    node: _installation.Node
+    node: _node.Node
     # Names the run in what is written down.
     run: str = ""
     work: str = WORK
@@ -475,7 +477,7 @@ def write_down(job: Job, folder: str) -> None:
     counted = _database.dump(job.server, job.database, f"{folder}/{_backup.DUMP}")
     if not counted.tables:
         raise UpgradeError(f"its database {job.database} has no table: there is nothing to keep")
-    for name in ("config/config.php", _installation.APPLIED):
+    for name in ("config/config.php", _apply.APPLIED):
         if os.path.exists(f"{job.home}/{name}"):
             shutil.copy2(f"{job.home}/{name}", f"{folder}/{os.path.basename(name)}")
     for name in os.listdir(folder):
@@ -526,10 +528,10 @@ def upgrade(job: Job) -> None:
     each further start of Nextcloud is time in which nobody can work.
     """
     end_maintenance(job)
-    answer, wanted = None, _installation.told(job.item, job.settings.node)
+    answer, wanted = None, _apply.resolve(job.item, job.settings.node)
     try:
         if follows := following(job):
-            order = _installation.order(wanted, job.settings.node)
+            order = _apply.make_request(wanted, job.settings.node)
             answer = upgrade_and_tell(job, follows, order)
         else:
             occ(job, "upgrade", "--no-interaction")
@@ -557,11 +559,11 @@ def end_maintenance(job: Job) -> None:
 def following(job: Job) -> list[str]:
     """Return the command that does the rest in one process; none where the release has none."""
     releases = job.settings.node.releases
-    version = _installation.own_version(releases, job.journal["to"])
+    version = _node.own_version(releases, job.journal["to"])
     if _application_set.numbers_of(version) < _application_set.AROUND_SINCE:
         return []
-    before = (f"--before={json.dumps(command)}" for command in _installation.MISSING)
-    return [*_installation.APPLY, *before]
+    before = (f"--before={json.dumps(command)}" for command in _apply.MISSING)
+    return [*_apply.APPLY, *before]
 
 
 def upgrade_and_tell(job: Job, follows: Sequence[str], order: str) -> dict[str, t.Any] | None:
@@ -569,11 +571,11 @@ def upgrade_and_tell(job: Job, follows: Sequence[str], order: str) -> dict[str, 
     try:
         said = occ(job, "upgrade", "--no-interaction", more=[follows], stdin=order)
     except UpgradeError as error:
-        alone = f"occ {follows[0]} ended" in str(error) and _installation.is_turned_off(str(error))
+        alone = f"occ {follows[0]} ended" in str(error) and _apply.is_turned_off(str(error))
         if not alone:
             raise
         return None
-    return _installation.read_answer(said)
+    return _node.read_answer(said)
 
 
 def is_only_compared(job: Job, error: UpgradeError) -> bool:
@@ -612,11 +614,11 @@ def make_sure_of_upgrade(job: Job) -> None:
 
 def note_answer(job: Job, wanted: Mapping[str, t.Any], answer: Mapping[str, t.Any]) -> None:
     """Write down what followed the upgrade: the step `apply` finds it done."""
-    for what in _installation.mark_applied(wanted, job.settings.node, answer):
+    for what in _apply.mark_applied(wanted, job.settings.node, answer):
         job.log(f"applied: {what}")
     for one in answer["commands"]:
         job.log(f"{one['command']}: {one['output']}")
-    if _installation.turned_on(answer):
+    if _apply.turned_on(answer):
         # Their part of the database is named only where they were on from the start.
         add_missing(job)
     job.journal["told"] = True
@@ -624,7 +626,7 @@ def note_answer(job: Job, wanted: Mapping[str, t.Any], answer: Mapping[str, t.An
 
 def add_missing(job: Job) -> None:
     """Add the columns, indices and primary keys that Nextcloud leaves to the operator."""
-    first, *others = _installation.MISSING
+    first, *others = _apply.MISSING
     occ(job, *first, more=others)
 
 
@@ -637,10 +639,10 @@ def version_of(job: Job, release: str) -> str:
 def apply(job: Job) -> None:
     """Tell Nextcloud its application set, and look for what the upgrade switched off."""
     node = job.settings.node
-    told = _installation.told(job.item, node)
+    told = _apply.resolve(job.item, node)
     if not job.journal.get("told"):
         tell(job, told)
-    _installation.tidy(told, node)
+    _install.tidy(told, node)
     enabled = _upgrade_plan.enabled_now(job.item, node.connect)
     without = set(node.without.get(job.journal["to"], ()))
     before = frozenset(job.journal["enabled"])
@@ -669,7 +671,7 @@ def tell(job: Job, told: Mapping[str, t.Any]) -> None:
     What Nextcloud leaves to the operator: columns, indices, primary keys. Then its application set.
     """
     add_missing(job)
-    for what in _installation.apply(told, job.settings.node):
+    for what in _apply.apply(told, job.settings.node):
         job.log(f"applied: {what}")
 
 
@@ -696,8 +698,8 @@ def compare_schema(job: Job) -> None:
     except ValueError as error:
         why = f"occ {_upgrade_schema.COMMAND[0]} ended with {outcome.code}: {outcome.why()}"
         raise UpgradeError(why) from error
-    template = _upgrade_schema.tables_of(Path(node.golden or "/nowhere", to, _golden.DUMP))
-    if missing := _upgrade_schema.faults(findings, template):
+    seed = _upgrade_schema.tables_of(Path(node.seed_images or "/nowhere", to, _seed_image.DUMP))
+    if missing := _upgrade_schema.faults(findings, seed):
         raise UpgradeError(f"its database is not what the release expects: {'; '.join(missing)}")
 
 
@@ -711,17 +713,17 @@ def read_back(job: Job) -> None:
 
     """
     node = job.settings.node
-    version = _installation.own_version(node.releases, job.journal["to"])
+    version = _node.own_version(node.releases, job.journal["to"])
     if _application_set.numbers_of(version) < _application_set.CHECK_SINCE:
         return
-    told = _installation.told(job.item, node)["applied"]
-    outcome = run_occ(job, *_installation.CHECK, stdin=json.dumps(told))
+    told = _apply.resolve(job.item, node)["applied"]
+    outcome = run_occ(job, *_apply.CHECK, stdin=json.dumps(told))
     if outcome.code == 0:
         return
     try:
-        problems = [str(one) for one in _installation.read_answer(outcome.stdout)["problems"]]
-    except (_installation.InstallationError, LookupError, TypeError) as error:
-        why = f"occ {_installation.CHECK[0]} ended with {outcome.code}: {outcome.why()}"
+        problems = [str(one) for one in _node.read_answer(outcome.stdout)["problems"]]
+    except (_node.InstallationError, LookupError, TypeError) as error:
+        why = f"occ {_apply.CHECK[0]} ended with {outcome.code}: {outcome.why()}"
         raise UpgradeError(why) from error
     imposed = {f"{app}/{key}" for app, keys in told.get("app_config", {}).items() for key in keys}
     if wrong := [one for one in problems if one.partition(":")[0] in imposed]:
@@ -912,7 +914,7 @@ def files(job: Job) -> None:
     if not is_touched(job):
         return
     put_back(f"{job.point}/config.php", f"{job.home}/config/config.php", job.item["id"])
-    put_back(f"{job.point}/{_installation.APPLIED}", f"{job.home}/{_installation.APPLIED}", 0)
+    put_back(f"{job.point}/{_apply.APPLIED}", f"{job.home}/{_apply.APPLIED}", 0)
 
 
 def put_back(source: str, target: str, owner: int) -> None:
@@ -988,7 +990,7 @@ def errors(settings: Settings) -> tuple[type[Exception], ...]:
     """Return what may go wrong in a step."""
     return (
         *(UpgradeError, _probe.ProbeError, _database.DatabaseError, _systemd.SystemdError),
-        *(_installation.InstallationError, OSError, ValueError, LookupError),
+        *(_node.InstallationError, OSError, ValueError, LookupError),
         settings.node.database_error,
     )
 

@@ -358,14 +358,14 @@ def built(releases: str) -> list[str]:
     )
 
 
-def remove_release(releases: str, golden: str, release: str) -> None:
+def remove_release(releases: str, seed_images: str, release: str) -> None:
     """Remove a release: its name goes first, so that what is left of it counts for nothing."""
     beside = f"{releases}/{REMOVING}{release}"
     os.rename(f"{releases}/{release}", beside)
     os.unlink(f"{releases}/{release}.json")
     shutil.rmtree(beside)
-    if golden:
-        shutil.rmtree(f"{golden}/{release}", ignore_errors=True)
+    if seed_images:
+        shutil.rmtree(f"{seed_images}/{release}", ignore_errors=True)
 
 
 def sweep(releases: str) -> None:
@@ -397,5 +397,5 @@ def tidy(
     for release in unused:
         report.node_change(f"release {release} removed: no space runs it or can go back to it")
         if not check:
-            remove_release(releases, settings.node.golden, release)
+            remove_release(releases, settings.node.seed_images, release)
     return report, unused

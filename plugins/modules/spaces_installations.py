@@ -79,6 +79,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _installation,
     _journal,
     _mariadb,
+    _node,
     _occ,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
@@ -91,15 +92,15 @@ except ImportError:
     MISSING = traceback.format_exc()
 
 
-def node_of(settings: dict[str, t.Any], logos: dict[str, str]) -> _installation.Node:
+def node_of(settings: dict[str, t.Any], logos: dict[str, str]) -> _node.Node:
     """Return where things are on this node."""
-    return _installation.Node(
+    return _node.Node(
         root=settings["root"],
         releases=settings["releases"],
         php=settings["php"],
         spool=settings["spool"],
         sandbox=_occ.sandbox(),
-        golden=settings["golden"],
+        seed_images=settings["seed_images"],
         database_socket=settings["database_socket"],
         database_ca=settings["database_ca"],
         connect=lambda database: _mariadb.connect(
@@ -126,7 +127,7 @@ def main() -> None:
             check=module.check_mode,
             seconds=wanted["seconds"],
         )
-    except (_installation.InstallationError, _journal.JournalError) as error:
+    except (_node.InstallationError, _journal.JournalError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**report.result())
 

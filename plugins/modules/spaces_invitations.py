@@ -78,9 +78,9 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _installation,
     _invitation,
     _journal,
+    _node,
     _occ,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
@@ -93,15 +93,15 @@ except ImportError:
     MISSING = traceback.format_exc()
 
 
-def node_of(settings: dict[str, t.Any]) -> _installation.Node:
+def node_of(settings: dict[str, t.Any]) -> _node.Node:
     """Return where things are on this node. No database is asked."""
-    return _installation.Node(
+    return _node.Node(
         root=settings["root"],
         releases=settings["releases"],
         php=settings["php"],
         spool=settings["spool"],
         sandbox=_occ.sandbox(),
-        golden="",
+        seed_images="",
         database_socket=settings["database_socket"],
         database_ca=settings["database_ca"],
         connect=lambda _: None,

@@ -132,9 +132,9 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _application_set,
-    _installation,
     _journal,
     _mariadb,
+    _node,
     _occ,
     _release,
     _upgrade,
@@ -161,13 +161,13 @@ def settings_of(order: Order) -> _upgrade.Settings:
     """Return where things are on this node, and what the run wants."""
     node = order["node"]
     return _upgrade.Settings(
-        node=_installation.Node(
+        node=_node.Node(
             root=node["root"],
             releases=node["releases"],
             php=node["php"],
             spool=node["spool"],
             sandbox=_occ.sandbox(),
-            golden=node["golden"],
+            seed_images=node["seed_images"],
             database_socket=node["database_socket"],
             database_ca=node["database_ca"],
             connect=lambda database: _mariadb.connect(

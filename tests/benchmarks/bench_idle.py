@@ -113,7 +113,7 @@ def install(room: Room) -> None:
     """Print what one more space costs: with the release's template, and without it."""
     rows = []
     for title, template in (("from the template", True), ("each by the installer", False)):
-        room.environment.policy(spaces_install_from_template=template)
+        room.environment.policy(spaces_install_from_seed_image=template)
         few, many = added(room, 2), added(room, 10)
         rows.append((title, (many - few) / 8))
     print("One more space: what ten at once take longer than two, by eight; two in parallel")

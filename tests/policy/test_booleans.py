@@ -71,12 +71,14 @@ def test_so_is_what_a_playbook_is_given():
     assert wrong == []
 
 
-@pytest.mark.parametrize(("given", "expected"), [("false", ""), ("true", "/srv/nextcloud/golden")])
+@pytest.mark.parametrize(
+    ("given", "expected"), [("false", ""), ("true", "/srv/nextcloud/seed-images")]
+)
 def test_a_text_from_the_command_line_is_what_it_says(given: str, expected: str):
     text = (ROOT / "roles/spaces/vars/main.yml").read_text(encoding="utf-8")
-    found = [settings["golden"] for settings in _mappings(yaml.safe_load(text), "golden")]
+    found = [settings["seed_images"] for settings in _mappings(yaml.safe_load(text), "seed_images")]
     assert found
-    templar = Templar(DataLoader(), variables={"spaces_install_from_template": given})
+    templar = Templar(DataLoader(), variables={"spaces_install_from_seed_image": given})
     assert [templar.template(trust_as_template(one)) for one in found] == [expected] * len(found)
 
 

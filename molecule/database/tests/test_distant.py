@@ -250,7 +250,7 @@ def test_a_further_space_starts_from_the_image_of_the_first(
     scenario: Scenario, node: Host, database: Host
 ):
     """Seen by a table that was added to the image, and that no installer makes."""
-    (dump,) = node.check_output("ls /srv/nextcloud/golden/*/dump.sql").split()
+    (dump,) = node.check_output("ls /srv/nextcloud/seed-images/*/dump.sql").split()
     marked = "sed -i '1i CREATE TABLE oc_marked (id INT PRIMARY KEY);' %s"
     node.check_output(marked, dump)
     shutil.copy(ROOT / f"molecule/shared/ninth/{THIRD}.yml", scenario.registry(THIRD))

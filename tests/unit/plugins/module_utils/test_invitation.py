@@ -12,9 +12,10 @@ import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _files,
-    _installation,
+    _install,
     _invitation,
     _journal,
+    _node,
     _occ,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._invitation import Outcome
@@ -39,7 +40,7 @@ NO_RELAY = "invite administration: not accepted for bureau@amap.example: connect
 
 
 @pytest.fixture
-def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _installation.Node:
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _node.Node:
     """A node with one space that is installed, and runs an application that can invite."""
     base = tmp_path / "spaces/amap"
     (base / "config").mkdir(parents=True)
@@ -53,13 +54,13 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _installation.Node:
     monkeypatch.setattr(_journal, "FOLDER", str(tmp_path))
     monkeypatch.setattr(_journal, "LOCKS", str(tmp_path))
     monkeypatch.setattr(_journal, "under_way", lambda _: "")
-    return _installation.Node(
+    return _node.Node(
         root=str(tmp_path / "spaces"),
         releases=str(tmp_path / "releases"),
         php="php",
         spool=str(tmp_path / "spool"),
         sandbox=[],
-        golden="",
+        seed_images="",
         database_socket="/s",
         database_ca="/ca",
         connect=lambda _: None,
@@ -80,7 +81,7 @@ class Occ:
 
 
 def run(
-    monkeypatch: pytest.MonkeyPatch, node: _installation.Node, occ: Occ, **item: t.Any
+    monkeypatch: pytest.MonkeyPatch, node: _node.Node, occ: Occ, **item: t.Any
 ) -> dict[str, t.Any]:
     monkeypatch.setattr(_occ, "run", occ)
     check = bool(item.pop("check", False))
@@ -161,7 +162,7 @@ def test_an_application_that_knows_no_such_command_is_not_asked(
     assert f"built with the application archipel {version}" in result["failed_spaces"]["amap"]
 
 
-@pytest.mark.parametrize("mark", [None, _installation.JOURNAL])
+@pytest.mark.parametrize("mark", [None, _install.JOURNAL])
 def test_nobody_is_invited_where_there_is_nothing_yet(node, tmp_path, monkeypatch, mark):
     base = tmp_path / "spaces/amap"
     if mark is None:

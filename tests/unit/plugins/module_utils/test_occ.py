@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -190,3 +191,33 @@ NOT_INSTALLED = "".join(
 )
 def test_a_failure_names_its_exception_and_no_progress_bar(stdout, stderr, why):
     assert _occ.Outcome(5, stdout, stderr).why() == why
+
+
+def test_arguments_of_occ_never_reach_the_command_line(tmp_path, monkeypatch):
+    (tmp_path / "amap").mkdir()
+    (tmp_path / "amap" / "release").symlink_to(tmp_path)
+    calls = []
+
+    def run(command, **options):
+        calls.append((command, options))
+        return SimpleNamespace(returncode=0, stdout="", stderr="")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    _occ.run(
+        "amap",
+        "php",
+        ["user:add", "--password=hunter2"],
+        root=str(tmp_path),
+        lines=["User=space-%i"],
+    )
+    commands = [command for command, _ in calls]
+    assert not any("hunter2" in part for command in commands for part in command)
+    assert any("hunter2" in options.get("input", "") for _, options in calls)
+    assert "--property=User=space-amap" in commands[1]
+
+
+def test_occ_reads_compiled_code_where_the_sandbox_shows_some():
+    without = _occ.interpreter("php", ["BindReadOnlyPaths=/srv/nextcloud"])
+    cached = _occ.interpreter("php", ["TemporaryFileSystem=/run/opcache:mode=1777,size=1m"])
+    assert "opcache.file_cache=/run/opcache" not in without
+    assert "opcache.file_cache=/run/opcache" in cached

@@ -20,10 +20,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _apply,
     _database,
     _files,
-    _installation,
+    _install,
     _journal,
+    _node,
     _occ,
     _probe,
     _probe_requests,
@@ -97,13 +99,13 @@ def settings(tmp_path, monkeypatch):
     monkeypatch.setattr(_journal, "FOLDER", life)
     lock = inspect.unwrap(_journal.exclusive)
     monkeypatch.setattr(lock, "__defaults__", (str(tmp_path / "run"),))
-    node = _installation.Node(
+    node = _node.Node(
         root=str(tmp_path / "spaces"),
         releases=str(tmp_path / "releases"),
         php="php",
         spool=str(tmp_path),
         sandbox=[],
-        golden="",
+        seed_images="",
         database_socket="/s",
         database_ca="/ca",
         connect=lambda _database: None,
@@ -178,7 +180,7 @@ def test_all_steps_in_their_order_and_no_journal_is_left(world):
         _probe.ProbeError("no"),
         _database.DatabaseError("no"),
         _systemd.SystemdError("no"),
-        _installation.InstallationError("no"),
+        _node.InstallationError("no"),
         OSError("no"),
         ConnectionError("no"),
     ],
@@ -597,7 +599,7 @@ def test_an_upgrade_counts_by_what_it_left(settings, monkeypatch, code, config, 
     one = job(settings)
     path = f"{one.home}/config/config.php"
     monkeypatch.setattr(_occ, "run", Occ(code, config=(path, f"<?php\n{config}")))
-    monkeypatch.setattr(_installation, "told", lambda item, _node: {**item, "applied": {}})
+    monkeypatch.setattr(_apply, "resolve", lambda item, _node: {**item, "applied": {}})
     if said:
         with pytest.raises(UpgradeError, match=said):
             _upgrade.upgrade(one)
@@ -611,10 +613,10 @@ def test_an_upgrade_counts_by_what_it_left(settings, monkeypatch, code, config, 
 )
 def test_what_the_upgrade_switched_off_for_good_is_a_failure(settings, monkeypatch, enabled, lost):
     one = job(settings)
-    monkeypatch.setattr(_installation, "told", lambda item, _node: {**item, "applied": {}})
-    monkeypatch.setattr(_installation, "apply", lambda *_: ["an application enabled"])
+    monkeypatch.setattr(_apply, "resolve", lambda item, _node: {**item, "applied": {}})
+    monkeypatch.setattr(_apply, "apply", lambda *_: ["an application enabled"])
     monkeypatch.setattr(_occ, "run", Occ())
-    monkeypatch.setattr(_installation, "tidy", lambda *_: None)
+    monkeypatch.setattr(_install, "tidy", lambda *_: None)
     monkeypatch.setattr(_upgrade_plan, "enabled_now", lambda *_: frozenset(enabled))
     if lost:
         with pytest.raises(UpgradeError, match=lost):
@@ -638,7 +640,7 @@ def modern(settings, version="0.4.0"):
     manifest = {"version_full": "34.0.4.1", "applications": {"archipel": {"version": version}}}
     with open(f"{settings.node.releases}/34.0.4.json", "w", encoding="utf-8") as file:
         json.dump(manifest, file)
-    _installation.own_version.cache_clear()
+    _node.own_version.cache_clear()
 
 
 def upgraded(settings, monkeypatch, **answers):
@@ -647,8 +649,8 @@ def upgraded(settings, monkeypatch, **answers):
     path = f"{one.home}/config/config.php"
     occ = Occ(config=(path, "<?php\n  'version' => '34.0.4.1',\n"), **answers)
     monkeypatch.setattr(_occ, "run", occ)
-    monkeypatch.setattr(_installation, "told", lambda item, _node: {**item, "applied": {}})
-    monkeypatch.setattr(_installation, "mark_applied", lambda *_: ["an application enabled"])
+    monkeypatch.setattr(_apply, "resolve", lambda item, _node: {**item, "applied": {}})
+    monkeypatch.setattr(_apply, "mark_applied", lambda *_: ["an application enabled"])
     _upgrade.upgrade(one)
     return one, occ
 
@@ -659,12 +661,12 @@ def test_what_follows_the_upgrade_is_one_more_process_in_its_sandbox(settings, m
     ((follows,),) = [options["more"] for options in occ.options]
     assert follows[:2] == ["archipel:apply", "--input={input}"]
     words = [json.loads(part.partition("=")[2]) for part in follows[2:]]
-    assert [each[0] for each in words[:3]] == [command for command, _ in _installation.MISSING]
+    assert [each[0] for each in words[:3]] == [command for command, _ in _apply.MISSING]
     assert len(words) == 3
     assert one.journal["told"]
     assert "an application enabled" in read(one.log_path)
     # The next step finds it done.
-    monkeypatch.setattr(_installation, "tidy", lambda *_: None)
+    monkeypatch.setattr(_install, "tidy", lambda *_: None)
     monkeypatch.setattr(_upgrade_plan, "enabled_now", lambda *_: frozenset({"files", "deck"}))
     _upgrade.apply(one)
     assert len(occ.calls) == 1
@@ -678,8 +680,8 @@ def test_an_application_that_is_turned_on_gets_its_indices_in_a_process_of_its_o
     answer = {**ANSWER, "changes": ["enable application polls", "create group members"]}
     _, occ = upgraded(settings, monkeypatch, stdout=f"Update successful\n{json.dumps(answer)}\n")
     assert len(occ.calls) == 2
-    assert occ.calls[1] == _installation.MISSING[0]
-    assert tuple(occ.options[1]["more"]) == _installation.MISSING[1:]
+    assert occ.calls[1] == _apply.MISSING[0]
+    assert tuple(occ.options[1]["more"]) == _apply.MISSING[1:]
 
 
 class Database:
@@ -782,7 +784,7 @@ def test_what_programs_ask_for_is_noted_before_and_compared_after(settings, monk
 def test_every_imposed_setting_is_read_back(settings, monkeypatch, code, problems, said):
     modern(settings, "0.5.0")
     applied = {"app_config": {"files": {"default_quota": "1 GB"}}}
-    monkeypatch.setattr(_installation, "told", lambda item, _node: {**item, "applied": applied})
+    monkeypatch.setattr(_apply, "resolve", lambda item, _node: {**item, "applied": applied})
     monkeypatch.setattr(_upgrade, "probe", lambda *_: None)
     printed = "" if problems is None else json.dumps({"problems": problems, "imposed": {}})
     occ = Occ(code, printed)
@@ -852,7 +854,7 @@ def test_an_upgrade_that_only_dislikes_the_database_in_the_end_has_succeeded(
         comparing(settings)
     occ = Occ(5, config=(f"{one.home}/config/config.php", f"<?php\n{left}"))
     monkeypatch.setattr(_occ, "run", occ)
-    monkeypatch.setattr(_installation, "told", lambda item, _node: {**item, "applied": {}})
+    monkeypatch.setattr(_apply, "resolve", lambda item, _node: {**item, "applied": {}})
     if goes_on:
         _upgrade.upgrade(one)
         # What would have followed in the same sandbox is to be done alone.
@@ -990,7 +992,7 @@ def test_an_older_application_is_told_alone(settings, monkeypatch):
     one, occ = upgraded(settings, monkeypatch, stdout="Update successful")
     assert [options["more"] for options in occ.options] == [()]
     assert not one.journal.get("told")
-    monkeypatch.setattr(_installation, "apply", lambda *_: ["an application enabled"])
+    monkeypatch.setattr(_apply, "apply", lambda *_: ["an application enabled"])
     _upgrade.tell(one, {})
     assert [call[0] for call in occ.calls] == [
         "upgrade",

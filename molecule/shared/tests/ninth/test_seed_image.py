@@ -1,7 +1,7 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
-"""A space made from the release's template is the space the installer would have made."""
+"""A space made from the release's seed image is the space the installer would have made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from testinfra.host import Host
 from tests.support.scenario import Scenario
 
 SLUG = "chorale-des-halles"
-TEMPLATE = "/srv/nextcloud/golden/{release}/manifest.json"
+MANIFEST = "/srv/nextcloud/seed-images/{release}/manifest.json"
 # What two spaces of one release do not have in common: (application, key).
 OF_ONE_SPACE = {
     # Who they are, and how much they may hold.
@@ -51,9 +51,9 @@ READ = 'require "/srv/spaces/$argv[1]/config/config.php"; echo json_encode($CONF
 
 @pytest.fixture(scope="module")
 def pair(scenario: Scenario, node: Host) -> tuple[str, str]:
-    """The databases of the space the template was taken from, and of one made from it."""
+    """The databases of the space the seed image was taken from, and of one made from it."""
     release = scenario.spaces[SLUG]["release"]
-    manifest = node.file(TEMPLATE.format(release=release))
+    manifest = node.file(MANIFEST.format(release=release))
     # Only a release whose installer insists on an account (before 30) has none.
     assert manifest.exists
     source = str(json.loads(manifest.content_string)["database"])
@@ -67,7 +67,7 @@ def like(scenario: Scenario, database: str) -> str:
     """Return a space of the same release and office suite: a suite's application has tables."""
     approved = scenario.in_status("approved")
     source = approved[database.removeprefix("space_")]
-    # The newest first: it was made in another run than the template.
+    # The newest first: it was made in another run than the image.
     others = [approved.pop(SLUG), *approved.values()]
     return next(
         other["slug"]

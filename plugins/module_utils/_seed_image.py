@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""The golden template of a release: an installed, empty Nextcloud to make new ones from.
+"""The seed image of a release: an installed, empty Nextcloud to make new ones from.
 
 The first space of a release is installed by Nextcloud's own installer. What its database
 holds then, before anybody has an account, is kept; later spaces start from that copy, with
@@ -22,6 +22,8 @@ from pathlib import Path
 from ansible_collections.archipel.spaces.plugins.module_utils import _database, _files
 
 DUMP, MANIFEST = "dump.sql", "manifest.json"
+# What the folder of all seed images was called once.
+FORMER_NAME = "golden"
 # Keys of config.php that a copy takes over: what the code and its tables are.
 KEPT = ("version", "dbtableprefix")
 STATE_KEY = re.compile(r"^\s*'([a-z.]+)'\s*=>\s*'((?:[^'\\]|\\.)*)',\s*$", re.MULTILINE)
@@ -32,13 +34,13 @@ MIXED = string.ascii_letters + string.digits
 OF_ONE_SPACE = ("storages", "filecache", "filecache_extended", "mounts", "authtoken", "preferences")
 
 
-class GoldenError(Exception):
-    """A template could not be made or used."""
+class SeedImageError(Exception):
+    """A seed image could not be made or used."""
 
 
 @dataclass(frozen=True)
-class Golden:
-    """Where the template of one release is, and which build of the release it belongs to."""
+class SeedImage:
+    """Where the seed image of one release is, and which build of the release it belongs to."""
 
     directory: Path
     build: str
@@ -46,11 +48,14 @@ class Golden:
     @property
     def ready(self) -> bool:
         """Tell whether it is there and belongs to this very build."""
+        return self.manifest().get("build") == self.build
+
+    def manifest(self) -> dict[str, t.Any]:
+        """Return what is noted of it; nothing where it is not there, or not whole."""
         try:
-            manifest = json.loads((self.directory / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return bool(manifest.get("build") == self.build)
+            return dict(json.loads((self.directory / MANIFEST).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}
 
 
 def state_of(config: str) -> dict[str, str]:
@@ -59,7 +64,7 @@ def state_of(config: str) -> dict[str, str]:
 
 
 def config_of(kept: t.Mapping[str, str]) -> str:
-    """Return a new space's config.php: the template's version, and secrets of its own.
+    """Return a new space's config.php: the image's version, and secrets of its own.
 
     Lengths and alphabets are those of Nextcloud's installer (lib/private/Setup.php).
     """
@@ -101,51 +106,79 @@ def options_of(program: str) -> list[str]:
     return ["--init-command=SET foreign_key_checks=0, unique_checks=0, autocommit=0"]
 
 
-def save(golden: Golden, server: _database.Server, name: str, config: str) -> None:
-    """Keep a freshly installed, empty space as the template; whole or not at all.
+def save(image: SeedImage, server: _database.Server, name: str, config: str) -> None:
+    """Keep a freshly installed, empty space as the seed image; whole or not at all.
 
     Args:
-        golden: where.
+        image: where.
         server: which has the space's database.
         name: of that database.
         config: the space's state file.
 
     Raises:
-        GoldenError: the database could not be read.
+        SeedImageError: the database could not be read.
     """
     prefix = state_of(config).get("dbtableprefix", "oc_")
     left_out = [f"--ignore-table-data={name}.{prefix}{table}" for table in OF_ONE_SPACE]
     dump = command("mariadb-dump", server, name)
     dump[-1:-1] = left_out
-    os.makedirs(golden.directory, mode=0o700, exist_ok=True)
-    beside = golden.directory / f"{DUMP}.new"
-    with beside.open("wb") as file:
-        done = subprocess.run(dump, stdout=file, stderr=subprocess.PIPE, check=False)
-    if done.returncode != 0:
-        beside.unlink()
-        raise GoldenError(f"mariadb-dump: {done.stderr.decode(errors='replace')[-500:]}")
-    with beside.open("ab") as file:
-        file.write(b"COMMIT;\n")
-    beside.chmod(0o600)
-    beside.rename(golden.directory / DUMP)
+    os.makedirs(image.directory, mode=0o700, exist_ok=True)
+    # A run that dies in between leaves no manifest beside the dump of another build.
+    (image.directory / MANIFEST).unlink(missing_ok=True)
+    write_dump(dump, image.directory / DUMP)
     kept = {key: value for key, value in state_of(config).items() if key in KEPT}
-    note = {"build": golden.build, "database": name, "state": kept}
+    note = {"build": image.build, "database": name, "state": kept}
     text = json.dumps(note) + "\n"
-    item = {"path": str(golden.directory / MANIFEST), "content": text, "mode": 0o600}
+    item = {"path": str(image.directory / MANIFEST), "content": text, "mode": 0o600}
     _files.write_file({**item, "uid": 0, "gid": 0})
 
 
-def load(golden: Golden, server: _database.Server, name: str) -> str:
-    """Fill an empty database from the template; return the new space's config.php.
+def write_dump(command: list[str], path: Path) -> None:
+    """Write what a dump prints to a file, and to the disk; whole or not at all.
 
     Raises:
-        GoldenError: the database could not be filled.
+        SeedImageError: the database could not be read.
     """
-    with (golden.directory / DUMP).open("rb") as file:
+    beside = path.with_name(f"{path.name}.new")
+    with beside.open("wb") as file:
+        done = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, check=False)
+        if done.returncode != 0:
+            beside.unlink()
+            raise SeedImageError(f"mariadb-dump: {done.stderr.decode(errors='replace')[-500:]}")
+        file.seek(0, os.SEEK_END)
+        file.write(b"COMMIT;\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.chmod(0o600)
+    beside.rename(path)
+
+
+def adopt(folder: str) -> None:
+    """Move seed images from where they were kept under their former name.
+
+    Args:
+        folder: of all seed images; empty: there is none.
+
+    """
+    former = Path(folder).with_name(FORMER_NAME) if folder else None
+    if former and former.is_dir() and not os.path.lexists(folder):
+        former.rename(folder)
+
+
+def load(image: SeedImage, server: _database.Server, name: str) -> str:
+    """Fill an empty database from the seed image; return the new space's config.php.
+
+    Raises:
+        SeedImageError: the database could not be filled.
+    """
+    with (image.directory / DUMP).open("rb") as file:
+        # Read once the dump is open: a run that replaces both takes the manifest away first.
+        manifest = image.manifest()
+        if manifest.get("build") != image.build:
+            raise SeedImageError(f"{image.directory} was replaced by another run: run again")
         done = subprocess.run(
             command("mariadb", server, name), stdin=file, capture_output=True, check=False
         )
     if done.returncode != 0:
-        raise GoldenError(f"mariadb: {done.stderr.decode(errors='replace')[-500:]}")
-    manifest = json.loads((golden.directory / MANIFEST).read_text(encoding="utf-8"))
+        raise SeedImageError(f"mariadb: {done.stderr.decode(errors='replace')[-500:]}")
     return config_of(manifest["state"])
