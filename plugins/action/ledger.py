@@ -12,7 +12,7 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _ledger, _placement
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _ledger, _lock_record
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import RegistryError, shown
 from ansible_collections.archipel.spaces.plugins.plugin_utils._secrets import derive
 
@@ -46,7 +46,7 @@ class ActionModule(ActionBase):
             try:
                 if found := self._record(lock, options, space):
                     changes[slug] = found
-            except (RegistryError, _placement.ConflictError, OSError, ValueError) as error:
+            except (RegistryError, _lock_record.ConflictError, OSError, ValueError) as error:
                 raise AnsibleActionFail(f"{slug} could not be recorded: {error}") from error
         return {"changed": bool(changes), "spaces": changes}
 
@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
         path = lock.with_name(_ledger.NAME)
         found = []
         if options["placed"]:
-            if _placement.forget(lock, slug, number, write=write):
+            if _lock_record.forget(lock, slug, number, write=write):
                 found.append(f"taken out of {shown(lock)}")
         elif not write or _ledger.append(path, key, entry):
             found.append(f"written into {shown(path)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _placement
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _lock_record
 from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Place
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     RegistryError,
@@ -46,10 +46,10 @@ class ActionModule(ActionBase):
         pending = _places(placement["pending"])
         write = not self._task.check_mode
         try:
-            done = _placement.record(
+            done = _lock_record.record(
                 Path(placement["path"]), placement["environment"], pending, write=write
             )
-        except (RegistryError, _placement.ConflictError, OSError) as error:
+        except (RegistryError, _lock_record.ConflictError, OSError) as error:
             raise AnsibleActionFail(_explain(error, placement["path"])) from error
         return {
             "changed": bool(done.new),
@@ -87,7 +87,7 @@ def _sentence(place: Place) -> str:
 
 
 def _explain(error: Exception, path: str) -> str:
-    if isinstance(error, _placement.ConflictError):
+    if isinstance(error, _lock_record.ConflictError):
         return f"{shown(path)} has changed since this run read it: {error}. Run again"
     if isinstance(error, OSError):
         return f"{shown(path)} cannot be written ({error.strerror}); nothing was recorded"

@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _placement
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _lock_file
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import RegistryError, shown
 from ansible_collections.archipel.spaces.plugins.plugin_utils._selection import select
 
@@ -62,7 +62,7 @@ def refuse_unplaced(spaces: Spaces, placement: t.Mapping[str, t.Any]) -> None:
         return
     path = Path(placement["path"])
     try:
-        known = _placement.read_lock(path).spaces
+        known = _lock_file.read_lock(path).spaces
     except RegistryError as error:
         raise AnsibleActionFail(str(error)) from error
     lost = [s for s in here if s not in known or known[s]._asdict() != dict(pending[s])]
