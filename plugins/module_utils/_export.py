@@ -11,42 +11,24 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import tempfile
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
     _database,
+    _export_dav,
+    _export_files,
     _journal,
     _spool,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._export_files import Counts
 
 # Where archives are written, unless another folder is named.
 SPOOL = "/var/lib/archipel/export"
-PREFIX = "oc_"
-# What ends a path, or no Windows takes in a name. Everything else is as people wrote it.
-UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
-TIMEZONE = "BEGIN:VTIMEZONE"
 # Seconds for which an archive that was not brought away is used again.
 FRESH = 24 * 3600
-# Applications' folders that Nextcloud makes anew: previews, packed scripts and styles, what open
-# documents are edited with, keys that are of no use elsewhere. All others are exported.
-CACHES = frozenset(
-    {
-        "appstore",
-        "css",
-        "dav-photocache",
-        "external_cache",
-        "identityproof",
-        "js",
-        "preview",
-        "text",
-    }
-)
-GROUP_FOLDERS = "__groupfolders"
 README = """\
 {name}: what was in the space on {at}
 
@@ -69,243 +51,6 @@ class ExportError(Exception):
     """A space could not be exported."""
 
 
-@dataclass
-class Counts:
-    """What went into the archive."""
-
-    files: int = 0
-    group_folders: int = 0
-    group_files: int = 0
-    app_files: int = 0
-    calendars: int = 0
-    events: int = 0
-    books: int = 0
-    cards: int = 0
-    remarks: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Tree:
-    """A folder of a space that is exported: where it is, and what it is called in the archive."""
-
-    kind: str
-    parts: tuple[str, ...]
-    name: str
-
-
-def safe(name: str) -> str:
-    """Return a name that is one part of a path. Pure."""
-    return UNSAFE.sub("_", name).strip(". ") or "unnamed"
-
-
-def distinct(names: t.Iterable[str]) -> dict[str, str]:
-    """Return a part of a path for each name; two that differ never share one. Pure."""
-    found: dict[str, str] = {}
-    for name in sorted(set(names)):
-        place, number = safe(name), 1
-        while place in found.values():
-            number += 1
-            place = f"{safe(name)}-{number}"
-        found[name] = place
-    return found
-
-
-# --- files ---------------------------------------------------------------------------
-
-
-def trees(space: _backup.Space) -> list[Tree]:
-    """Return the folders of a space that hold what its people made."""
-    data = f"{space.home}/data"
-    found: list[Tree] = []
-    names = sorted(entry.name for entry in os.scandir(data) if entry.is_dir(follow_symlinks=False))
-    accounts = [
-        name for name in names if os.path.isdir(f"{data}/{name}/files") and name[:2] != "__"
-    ]
-    for account, place in distinct(accounts).items():
-        found.append(Tree("files", (data, account, "files"), f"files/{place}"))
-    if GROUP_FOLDERS in names:
-        found += group_folders(space, data)
-    for name in names:
-        if name.startswith("appdata_"):
-            found += applications(data, name)
-    return found
-
-
-def group_folders(space: _backup.Space, data: str) -> list[Tree]:
-    """Return the group folders, called as people know them."""
-    names: dict[str, str] = {}
-    if f"{PREFIX}group_folders" in _database.tables(space.server, space.database):
-        sql = f"SELECT folder_id, HEX(mount_point) FROM {PREFIX}group_folders"
-        rows = _database.run(space.server, sql, space.database)
-        names = {row[0]: bytes.fromhex(row[1]).decode("utf-8", "replace") for row in rows}
-    found = []
-    for entry in sorted(os.scandir(f"{data}/{GROUP_FOLDERS}"), key=lambda one: one.name):
-        if not entry.name.isdecimal() or not entry.is_dir(follow_symlinks=False):
-            continue
-        # Since version 20 of the application, files have a folder of their own in there.
-        below = ("files",) if os.path.isdir(f"{entry.path}/files") else ()
-        place = safe(f"{names.get(entry.name, 'folder').replace('/', ' - ')}-{entry.name}")
-        parts = (data, GROUP_FOLDERS, entry.name, *below)
-        found.append(Tree("group_files", parts, f"group-folders/{place}"))
-    return found
-
-
-def applications(data: str, folder: str) -> list[Tree]:
-    """Return the folders in which applications keep what people gave them."""
-    kept = sorted(
-        entry.name
-        for entry in os.scandir(f"{data}/{folder}")
-        if entry.is_dir(follow_symlinks=False) and entry.name not in CACHES
-    )
-    return [
-        Tree("app_files", (data, folder, name), f"applications/{place}")
-        for name, place in distinct(kept).items()
-    ]
-
-
-def add_files(archive: _spool.Archive, space: _backup.Space, counts: Counts) -> None:
-    """Add all files; links are not followed, owners are left out."""
-    for tree in trees(space):
-        with _spool.opened(*tree.parts) as descriptor:
-            if descriptor is None:
-                continue
-            number = _spool.add_tree(archive, tree.name, descriptor)
-        setattr(counts, tree.kind, getattr(counts, tree.kind) + number)
-        counts.group_folders += tree.kind == "group_files"
-
-
-# --- calendars and contacts ----------------------------------------------------------
-
-
-def components(text: str) -> list[str]:
-    """Return what stands inside a VCALENDAR, component by component. Pure."""
-    found: list[str] = []
-    depth, lines = 0, []
-    for line in text.replace("\r\n", "\n").split("\n"):
-        word, _, kind = line.upper().partition(":")
-        if kind.strip() == "VCALENDAR":
-            continue
-        depth += (word == "BEGIN") - (word == "END")
-        if depth or word == "END":
-            lines.append(line)
-        if not depth and lines:
-            found.append("\r\n".join(lines))
-            lines = []
-    return found
-
-
-def calendar(name: str, objects: t.Iterable[str]) -> t.Iterator[str]:
-    """Return one calendar of many objects, in pieces; a time zone is there once. Pure."""
-    escaped = name.replace("\\", "\\\\").replace(",", "\\,").replace(";", "\\;")
-    head = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Archipel//export//EN"]
-    yield "\r\n".join([*head, f"X-WR-CALNAME:{escaped}", ""])
-    zones: set[str] = set()
-    for one in objects:
-        for part in components(one):
-            if part.upper().startswith(TIMEZONE):
-                if part in zones:
-                    continue
-                zones.add(part)
-            yield f"{part}\r\n"
-    yield "END:VCALENDAR\r\n"
-
-
-def address_book(_name: str, cards: t.Iterable[str]) -> t.Iterator[str]:
-    """Return one file of many contacts, in pieces. Pure."""
-    for card in cards:
-        yield card.rstrip("\r\n") + "\r\n"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Calendars or address books: their tables, and how they are written."""
-
-    own: str
-    objects: str
-    key: str
-    content: str
-    folder: str
-    suffix: str
-    write: t.Callable[[str, t.Iterable[str]], t.Iterator[str]]
-    counted: tuple[str, str]
-    remark: str
-
-
-DAV = (
-    Kind(
-        *("calendars", "calendarobjects", "calendarid", "calendardata", "calendars", "ics"),
-        calendar,
-        ("calendars", "events"),
-        "calendars",
-    ),
-    Kind(
-        *("addressbooks", "cards", "addressbookid", "carddata", "contacts", "vcf"),
-        address_book,
-        ("books", "cards"),
-        "address books",
-    ),
-)
-
-
-def collections(space: _backup.Space, kind: Kind) -> list[tuple[int, str, str]]:
-    """Return number, account and name of each calendar or address book of the accounts."""
-    sql = (
-        f"SELECT id, principaluri, HEX(COALESCE(displayname, uri)) FROM {PREFIX}{kind.own}"
-        f"{' WHERE deleted_at IS NULL' if kind.own == 'calendars' else ''} ORDER BY id"
-    )
-    return [
-        (int(number), who.rpartition("/")[2], bytes.fromhex(name).decode("utf-8", "replace"))
-        for number, who, name in _database.rows(space.server, sql, space.database)
-        if who.startswith("principals/users/")
-    ]
-
-
-def objects(space: _backup.Space, kind: Kind, number: int, counter: list[int]) -> t.Iterator[str]:
-    """Return the content of one calendar or address book, entry by entry; count them."""
-    # What is in the trash of a calendar has a time of deletion.
-    alive = " AND deleted_at IS NULL" if kind.objects == "calendarobjects" else ""
-    sql = (
-        f"SELECT HEX({kind.content}) FROM {PREFIX}{kind.objects} "
-        f"WHERE {kind.key} = {number}{alive} ORDER BY id"
-    )
-    for row in _database.rows(space.server, sql, space.database):
-        if row[0]:
-            counter[0] += 1
-            yield bytes.fromhex(row[0]).decode("utf-8", "replace")
-
-
-def add_kind(
-    archive: _spool.Archive, space: _backup.Space, kind: Kind, counts: Counts, folder: str
-) -> None:
-    """Add each calendar, or each address book, as one file."""
-    found = collections(space, kind)
-    places = distinct(account for _, account, _ in found)
-    for order, (number, account, name) in enumerate(found, start=1):
-        counter = [0]
-        with tempfile.TemporaryFile(dir=folder) as file:
-            for piece in kind.write(name, objects(space, kind, number, counter)):
-                file.write(piece.encode())
-            size = file.tell()
-            file.seek(0)
-            path = f"{kind.folder}/{places[account]}/{safe(name)}-{order}.{kind.suffix}"
-            archive.add(path, file, size)
-        for key, more in zip(kind.counted, (1, counter[0]), strict=True):
-            setattr(counts, key, getattr(counts, key) + more)
-
-
-def add_dav(archive: _spool.Archive, space: _backup.Space, counts: Counts, folder: str) -> None:
-    """Add calendars and contacts, where the space's Nextcloud keeps any."""
-    tables = set(_database.tables(space.server, space.database))
-    for kind in DAV:
-        if {f"{PREFIX}{kind.own}", f"{PREFIX}{kind.objects}"} <= tables:
-            add_kind(archive, space, kind, counts, folder)
-        else:
-            counts.remarks.append(f"Its Nextcloud keeps no {kind.remark}: there are none here.")
-
-
-# --- the whole -----------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Size:
     """What an export would hold, and what it needs in the spool at most, in bytes."""
@@ -323,7 +68,7 @@ class Size:
 def measure(space: _backup.Space) -> Size:
     """Return how much a space's export would hold."""
     files = size = 0
-    for tree in trees(space):
+    for tree in _export_files.trees(space):
         with _spool.opened(*tree.parts) as descriptor:
             if descriptor is not None:
                 number, length = _spool.measure(descriptor)
@@ -435,8 +180,8 @@ def write(space: _backup.Space, name: str, folder: str) -> dict[str, t.Any]:
             with open(dump, "rb") as file:
                 archive.add("database.sql", file, os.fstat(file.fileno()).st_size)
             os.unlink(dump)
-            add_files(archive, space, counts)
-            add_dav(archive, space, counts, folder)
+            _export_files.add_files(archive, space, counts)
+            _export_dav.add_dav(archive, space, counts, folder)
             counts.remarks += remarks(archive.changed)
             values = {**vars(counts), "remarks": "\n".join(counts.remarks)}
             archive.text("README.txt", README.format(name=name, at=at, **values))

@@ -25,10 +25,10 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _journal,
     _quotactl,
     _restic,
-    _restore,
+    _restore_job,
     _standstill,
     _systemd,
-    _upgrade,
+    _upgrade_job,
 )
 
 VERB = "purge"
@@ -82,13 +82,13 @@ def paths(job: Job) -> list[str]:
         f"/run/archipel/reloaded/space-php@{slug}.service",
         f"{job.settings.work}/clients/{slug}.cnf",
         _backup.staging(job.settings, slug),
-        f"{_upgrade.WORK}/{slug}",
-        f"{_upgrade.WORK}/clients/{slug}.cnf",
-        f"{_upgrade.CLOSED}/{slug}",
-        f"{_upgrade.LOGS}/{slug}.log",
+        f"{_upgrade_job.WORK}/{slug}",
+        f"{_upgrade_job.WORK}/clients/{slug}.cnf",
+        f"{_upgrade_job.CLOSED}/{slug}",
+        f"{_upgrade_job.LOGS}/{slug}.log",
         *_export.paths(_export.SPOOL, slug),
         f"{job.settings.root}/.restore-{slug}",
-        _restore.kept_folder(job.settings, slug),
+        _restore_job.kept_folder(job.settings, slug),
         job.home,
     ]
 
@@ -105,7 +105,7 @@ def units(job: Job, world: _systemd.World) -> list[str]:
 
 def databases(job: Job) -> list[str]:
     """Return the databases of a space."""
-    names = (f"space_{job.slug}", _restore.KEPT_DATABASE + job.slug)
+    names = (f"space_{job.slug}", _restore_job.KEPT_DATABASE + job.slug)
     return [name for name in names if _database.exists(job.server, name)]
 
 
@@ -196,7 +196,7 @@ def changed_since(job: Job, moment: float) -> bool:
     for folder in ("config", "data"):
         for path, _folders, files in os.walk(f"{job.home}/{folder}"):
             for name in [".", *files]:
-                if name != _restore.MANAGED and os.lstat(f"{path}/{name}").st_mtime > moment:
+                if name != _restore_job.MANAGED and os.lstat(f"{path}/{name}").st_mtime > moment:
                     return True
     return False
 
@@ -212,7 +212,7 @@ def stop(job: Job) -> None:
 
 def close_door(job: Job) -> None:
     """Take the name out of nginx."""
-    _restore.remove(paths(job)[0])
+    _restore_job.remove(paths(job)[0])
     _systemd.systemctl("reload", "nginx.service")
 
 
@@ -228,7 +228,7 @@ def drop(job: Job) -> None:
 def delete(job: Job) -> None:
     """Remove the files, those of the configuration first."""
     for path in paths(job):
-        _restore.remove(path)
+        _restore_job.remove(path)
 
 
 def unlimit(job: Job) -> None:
@@ -329,6 +329,6 @@ def finish(slug: str) -> bool:
     journal = _journal.read(slug)
     if journal and journal["verb"] == VERB and journal["step"] == "ledger":
         _journal.remove(slug)
-        _restore.remove(f"{_journal.LOCKS}/life-{slug}.lock")
+        _restore_job.remove(f"{_journal.LOCKS}/life-{slug}.lock")
         return True
     return False

@@ -12,7 +12,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _files,
     _journal,
     _repair,
-    _restore,
+    _restore_job,
     _systemd,
 )
 
@@ -57,7 +57,7 @@ def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
         "jobs": active.get(f"space-cron@{slug}.timer") == "active",
         "repair": _repair.words(read_json(_repair.path_of(slug))) or None,
         "pending": _journal.under_way(slug) or problem or None,
-        "kept": os.path.isdir(f"{root}/{_restore.kept_name(slug)}"),
+        "kept": os.path.isdir(f"{root}/{_restore_job.kept_name(slug)}"),
     }
 
 

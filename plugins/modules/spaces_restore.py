@@ -91,6 +91,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _journal,
     _restic,
     _restore,
+    _restore_job,
+    _restore_previous,
     _systemd,
 )
 
@@ -102,7 +104,7 @@ SPEC = {
     "kept": {"type": "str", "choices": ["", "discard", "back"], "default": ""},
 }
 ERRORS = (
-    *(_backup.BackupError, _restore.RestoreError, _restic.ResticError, _systemd.SystemdError),
+    *(_backup.BackupError, _restore_job.RestoreError, _restic.ResticError, _systemd.SystemdError),
     *(_database.DatabaseError, _journal.JournalError, OSError),
 )
 
@@ -141,7 +143,11 @@ def act(settings: _backup.Settings, options: dict[str, t.Any], *, check: bool) -
     if options["kept"]:
         if check:
             return [f"the state from before the restore: {options['kept']}"]
-        verb = _restore.discard if options["kept"] == "discard" else _restore.put_back
+        verb = (
+            _restore_previous.discard
+            if options["kept"] == "discard"
+            else _restore_previous.put_back
+        )
         return verb(settings, slug)
     if check:
         return preview(settings, slug, source, options["at"])
@@ -157,7 +163,7 @@ def main() -> None:
         if why := refusal(settings, module.params):
             module.fail_json(msg=why)
         done = act(settings, module.params, check=module.check_mode)
-        kept = _restore.has_kept(settings, slug)
+        kept = _restore_job.has_kept(settings, slug)
     except ERRORS as error:
         module.fail_json(msg=f"{slug}: {error}")
     module.exit_json(changed=bool(done), spaces={slug: done} if done else {}, kept=kept)

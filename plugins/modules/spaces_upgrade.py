@@ -137,9 +137,13 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _node,
     _occ,
     _release,
-    _upgrade,
+    _upgrade_facts,
+    _upgrade_job,
+    _upgrade_lease,
     _upgrade_plan,
+    _upgrade_record,
     _upgrade_run,
+    _upgrade_tidy,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import (
     PAYLOAD_OPTION,
@@ -157,10 +161,10 @@ except ImportError:
 Order = dict[str, t.Any]
 
 
-def settings_of(order: Order) -> _upgrade.Settings:
+def settings_of(order: Order) -> _upgrade_job.Settings:
     """Return where things are on this node, and what the run wants."""
     node = order["node"]
-    return _upgrade.Settings(
+    return _upgrade_job.Settings(
         node=_node.Node(
             root=node["root"],
             releases=node["releases"],
@@ -186,8 +190,8 @@ def plan(order: Order, *, check: bool) -> Report:
     """Say what would be done; of a run that is to do it, only if nobody else is at it."""
     settings, report = settings_of(order), Report()
     if not check:
-        _upgrade_run.make_sure_nobody_else_runs(order["run"]["run"])
-    target = _upgrade_plan.read_target(settings.node.releases, order["release"])
+        _upgrade_lease.make_sure_nobody_else_runs(order["run"]["run"])
+    target = _upgrade_facts.read_target(settings.node.releases, order["release"])
     verdicts = _upgrade_run.make_plan(settings, order["items"], target)
     report.facts |= _upgrade_run.plan_facts(settings, verdicts)
     report.facts["built"] = target.holds is not None
@@ -202,12 +206,12 @@ def plan(order: Order, *, check: bool) -> Report:
 def run(order: Order) -> Report:
     """Move spaces for one turn."""
     settings = settings_of(order)
-    target = _upgrade_plan.read_target(settings.node.releases, order["release"])
+    target = _upgrade_facts.read_target(settings.node.releases, order["release"])
     if target.holds is None:
-        raise _upgrade.UpgradeError(f"release {target.id} is not built on this node")
+        raise _upgrade_job.UpgradeError(f"release {target.id} is not built on this node")
     if why := _upgrade_run.door_problem(settings):
-        raise _upgrade.UpgradeError(why)
-    with _upgrade_run.leased(order["run"]):
+        raise _upgrade_job.UpgradeError(why)
+    with _upgrade_lease.leased(order["run"]):
         return _upgrade_run.converge(
             settings,
             order["items"],
@@ -224,10 +228,10 @@ def undo(order: Order, *, check: bool) -> Report:
     if check:
         return _upgrade_run.foresee_undo(settings, order["items"])
     if why := _upgrade_run.door_problem(settings):
-        raise _upgrade.UpgradeError(why)
-    with _upgrade_run.leased(order["run"]):
+        raise _upgrade_job.UpgradeError(why)
+    with _upgrade_lease.leased(order["run"]):
         report = _upgrade_run.undo_all(settings, order["items"], order["parallel"])
-    _upgrade_run.release_lease(order["run"]["run"])
+    _upgrade_lease.release_lease(order["run"]["run"])
     return report
 
 
@@ -235,14 +239,14 @@ def end(order: Order, *, check: bool) -> Report:
     """Tidy up, and tell how it went."""
     settings = settings_of(order)
     # Who only looks keeps nobody out, and is kept out by nobody.
-    with nullcontext() if check else _upgrade_run.leased(order["run"]):
-        report, removed = _upgrade_run.tidy(
+    with nullcontext() if check else _upgrade_lease.leased(order["run"]):
+        report, removed = _upgrade_tidy.tidy(
             settings, order["keep_releases"], order["keep_days"], check=check
         )
     slugs = [item["space"] for item in order["items"]]
-    report.facts |= {"outcomes": _upgrade.outcomes(settings, slugs), "removed": removed}
+    report.facts |= {"outcomes": _upgrade_record.outcomes(settings, slugs), "removed": removed}
     if not check:
-        _upgrade_run.release_lease(order["run"]["run"])
+        _upgrade_lease.release_lease(order["run"]["run"])
     return report
 
 
@@ -250,7 +254,7 @@ def act(order: Order, *, check: bool) -> Report:
     """Do what is asked."""
     stage = order["stage"]
     if order["keep_days"] < 0:
-        raise _upgrade.UpgradeError(
+        raise _upgrade_job.UpgradeError(
             f"keep_days: found {order['keep_days']:g}; allowed: 0 or more days that restore points "
             "are kept (archipel_upgrade_keep_days)"
         )
@@ -268,7 +272,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("pymysql"), exception=MISSING)
     try:
         report = act(unpack(module.params["payload"]), check=module.check_mode)
-    except (_upgrade.UpgradeError, _journal.JournalError, _release.ReleaseError) as error:
+    except (_upgrade_job.UpgradeError, _journal.JournalError, _release.ReleaseError) as error:
         module.fail_json(msg=str(error))
     except pymysql.Error as error:
         module.fail_json(msg=f"MariaDB does not answer, no space was touched: {error}")

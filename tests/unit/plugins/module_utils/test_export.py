@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,134 +14,14 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
     _database,
     _export,
+    _export_files,
     _journal,
     _spool,
 )
 from ansible_collections.archipel.spaces.plugins.modules import spaces_export
-from tests.unit.plugins.module_utils.machine import own_journals
+from tests.unit.plugins.module_utils.exporting import content, export, space
 
-ZONE = "BEGIN:VTIMEZONE\r\nTZID:Europe/Paris\r\nBEGIN:STANDARD\r\nEND:STANDARD\r\nEND:VTIMEZONE"
-
-
-def event(uid: str) -> str:
-    inner = f"BEGIN:VEVENT\r\nUID:{uid}\r\nBEGIN:VALARM\r\nEND:VALARM\r\nEND:VEVENT"
-    return f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{ZONE}\r\n{inner}\r\nEND:VCALENDAR\r\n"
-
-
-def test_many_objects_become_one_calendar():
-    text = "".join(
-        _export.calendar("Réunions, etc.", [event("a"), event("b").replace("\r\n", "\n")])
-    )
-    assert text.count("BEGIN:VCALENDAR") == text.count("END:VCALENDAR") == 1
-    assert text.count("BEGIN:VEVENT") == text.count("END:VEVENT") == 2
-    assert text.count("BEGIN:VTIMEZONE") == 1
-    assert text.count("PRODID") == 1
-    assert "X-WR-CALNAME:Réunions\\, etc.\r\n" in text
-    assert "\n" not in text.replace("\r\n", "")
-
-
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [
-        ("Réunion 1", "Réunion 1"),
-        ("Commun – l’association 🏛 (n°1) & cie, été", "Commun – l’association 🏛 (n°1) & cie, été"),
-        ('a\\b:c*d?e"f<g>h|i', "a_b_c_d_e_f_g_h_i"),
-        ("a\x00b\nc\x7fd", "a_b_c_d"),
-        ("../../etc/passwd", "_.._etc_passwd"),
-        ("..", "unnamed"),
-        ("", "unnamed"),
-    ],
-)
-def test_names_stay_inside(name: str, path: str):
-    assert _export.safe(name) == path
-
-
-def test_names_that_differ_have_places_that_differ():
-    found = _export.distinct(["o:neil", "o_neil", 'o"neil', "camille"])
-    assert len(set(found.values())) == 4
-    assert found["camille"] == "camille"
-    # Whoever comes in which order: a second export puts everything in the same place.
-    assert found == _export.distinct(["camille", "o_neil", 'o"neil', "o:neil", "camille"])
-
-
-DAV = {
-    "calendars": [["1", "principals/users/camille", "Réunions"]],
-    "calendarobjects": [[event("a")], [event("b")]],
-    "addressbooks": [
-        ["1", "principals/users/camille", "Contacts"],
-        ["2", "principals/system/x", "y"],
-    ],
-    "cards": [["BEGIN:VCARD\r\nFN:Nadia\r\nEND:VCARD"]],
-}
-
-
-def rows(_server, sql: str, _database: str) -> list[list[str]]:
-    """Answer as MariaDB does."""
-    table = sql.partition("FROM oc_")[2].split()[0]
-    found = DAV[table]
-    if len(found[0]) == 1:
-        return [[row[0].encode().hex()] for row in found]
-    return [[*row[:2], row[2].encode().hex()] for row in found]
-
-
-def here(tmp_path: Path) -> _backup.Machine:
-    """Return a machine that keeps no backups."""
-    return _backup.Machine(
-        root=str(tmp_path / "spaces"),
-        vhosts=str(tmp_path / "vhosts"),
-        work=str(tmp_path / "work"),
-        socket="/s",
-        database_ca="/ca",
-    )
-
-
-@pytest.fixture
-def space(tmp_path, monkeypatch) -> _backup.Machine:
-    """Return where a space is that holds one of everything."""
-    home = tmp_path / "spaces/amap"
-    for name, text in {
-        "config/config.php": "<?php\n$CONFIG = array (\n  'installed' => true,\n);\n",
-        "data/camille/files/dossier/a.txt": "a",
-        "data/camille/files_trashbin/files/old.txt": "gone",
-        "data/camille/files_versions/a.txt.v1": "earlier",
-        "data/__groupfolders/1/files/minutes.txt": "minutes",
-        "data/__groupfolders/1/trash/x": "gone",
-        "data/__groupfolders/7/before-version-20.txt": "old layout",
-        "data/appdata_x/deck/file-card-1/plan.pdf": "attachment",
-        "data/appdata_x/collectives/1/Readme.md": "page",
-        "data/appdata_x/preview/1/2/x.png": "cache",
-        "data/appdata_x/js/core/x.js": "cache",
-    }.items():
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(text)
-    (home / "data/camille/files/passwd").symlink_to("/etc/passwd")
-    own_journals(tmp_path, monkeypatch)
-    known = [f"oc_{name}" for name in (*DAV, "group_folders")]
-    monkeypatch.setattr(_database, "tables", lambda *_: known)
-    monkeypatch.setattr(_database, "rows", rows)
-    monkeypatch.setattr(_database, "run", lambda *_: [["1", "Comité/bureau".encode().hex()]])
-    monkeypatch.setattr(_database, "size", lambda *_: 1000)
-
-    def dump(_server, _name, path: str) -> None:
-        Path(path).write_text("CREATE TABLE")
-
-    monkeypatch.setattr(_database, "dump", dump)
-    monkeypatch.setattr(_spool, "RESERVE_BYTES", 0)
-    monkeypatch.setattr(_spool, "RESERVE_SHARE", 10**9)
-    return here(tmp_path)
-
-
-def export(space: _backup.Machine, tmp_path: Path, **options: bool) -> dict[str, Any]:
-    return _export.export(space, "amap", "AMAP du Val", str(tmp_path / "spool"), **options)
-
-
-def content(path: str) -> dict[str, str]:
-    with tarfile.open(path) as archive:
-        return {
-            member.name: archive.extractfile(member).read().decode()  # type: ignore[union-attr]
-            for member in archive
-            if member.isreg()
-        }
+__all__ = ["space"]
 
 
 def test_all_that_people_made_is_in_it(space: _backup.Machine, tmp_path: Path):
@@ -215,7 +93,7 @@ def test_what_fails_leaves_nothing(space: _backup.Machine, tmp_path: Path, monke
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_export, "add_files", full)
+    monkeypatch.setattr(_export_files, "add_files", full)
     with pytest.raises(OSError, match="No space left"):
         export(space, tmp_path)
     assert os.listdir(tmp_path / "spool") == []
@@ -258,17 +136,6 @@ def test_what_moved_meanwhile_is_said():
     gone, shorter = _export.remarks(_spool.Changed(gone=2, shorter=1))
     assert gone.startswith("2 files were moved or deleted")
     assert shorter.startswith("1 files became shorter")
-
-
-def test_a_space_without_calendars_is_said(space: _backup.Machine, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(_database, "tables", lambda *_: ["oc_accounts"])
-    made = export(space, tmp_path)
-    assert made["counts"]["remarks"] == [
-        "Its Nextcloud keeps no calendars: there are none here.",
-        "Its Nextcloud keeps no address books: there are none here.",
-    ]
-    note = json.loads((tmp_path / "spool/amap.json").read_text())
-    assert note["counts"] == made["counts"]
 
 
 ACCOUNT = """<?php

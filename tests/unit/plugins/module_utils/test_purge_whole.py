@@ -24,7 +24,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _restic,
     _standstill,
     _systemd,
-    _upgrade,
+    _upgrade_job,
 )
 from tests.unit.plugins.module_utils.machine import own_journals
 
@@ -87,9 +87,9 @@ def node(tmp_path, monkeypatch) -> Node:
     own_journals(tmp_path, monkeypatch)
     for module, name in (
         (_purge, "HOSTS"),
-        (_upgrade, "WORK"),
-        (_upgrade, "CLOSED"),
-        (_upgrade, "LOGS"),
+        (_upgrade_job, "WORK"),
+        (_upgrade_job, "CLOSED"),
+        (_upgrade_job, "LOGS"),
         (_export, "SPOOL"),
         (_standstill, "FOLDER"),
     ):

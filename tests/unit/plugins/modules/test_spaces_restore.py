@@ -18,6 +18,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _journal,
     _restic,
     _restore,
+    _restore_job,
+    _restore_previous,
     _systemd,
 )
 from ansible_collections.archipel.spaces.plugins.modules import spaces_restore
@@ -32,7 +34,7 @@ def run(tmp_path, monkeypatch, capsys) -> Run:
     monkeypatch.setattr(_backup, "read_settings", lambda: settings)
     monkeypatch.setattr(_backup, "is_space", lambda _settings, slug: slug == "amap")
     monkeypatch.setattr(_journal, "read", lambda _slug: None)
-    monkeypatch.setattr(_restore, "has_kept", lambda *_: False)
+    monkeypatch.setattr(_restore_job, "has_kept", lambda *_: False)
     monkeypatch.setattr(_restic, "check_reachable", lambda _repository: None)
 
     def once(check: bool = False, **options: Any) -> dict[str, Any]:
@@ -93,10 +95,10 @@ def test_a_check_run_says_which_backup_and_does_nothing(run: Run, monkeypatch):
 
 @pytest.mark.parametrize(("kept", "verb"), [("discard", "discard"), ("back", "put_back")])
 def test_what_is_kept_is_removed_or_put_back(run: Run, monkeypatch, kept: str, verb: str):
-    monkeypatch.setattr(_restore, verb, lambda *_: [f"done: {kept}"])
+    monkeypatch.setattr(_restore_previous, verb, lambda *_: [f"done: {kept}"])
     done = run(space="amap", confirm="amap", kept=kept)
     assert done["spaces"] == {"amap": [f"done: {kept}"]}
-    monkeypatch.setattr(_restore, verb, lambda *_: [])
+    monkeypatch.setattr(_restore_previous, verb, lambda *_: [])
     assert not run(space="amap", confirm="amap", kept=kept)["changed"]
 
 
@@ -107,7 +109,7 @@ def test_what_is_kept_is_removed_or_put_back(run: Run, monkeypatch, kept: str, v
         _database.DatabaseError,
         _journal.JournalError,
         _restic.ResticError,
-        _restore.RestoreError,
+        _restore_job.RestoreError,
         _systemd.SystemdError,
         OSError,
     ],

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""The state from before a restore: removed once somebody confirms, or put back."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _backup,
+    _database,
+    _journal,
+    _restore_job,
+    _standstill,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._restore_job import RestoreError
+
+# Up to here, what still has its name is the state from before.
+UNTIL_ASIDE = ("stop", "aside")
+
+
+def discard(settings: _backup.Settings, slug: str) -> list[str]:
+    """Remove the state from before a restore. Can be repeated.
+
+    Of what is half removed nothing can be put back: the journal says so.
+    """
+    with _journal.exclusive(f"life-{slug}"):
+        journal = _journal.read(slug)
+        if journal and journal["verb"] != "discard":
+            raise RestoreError(_journal.under_way(slug))
+        if not journal and not _restore_job.has_kept(settings, slug):
+            return []
+        _journal.write(slug, {"verb": "discard", "step": "remove"})
+        _restore_job.remove(_restore_job.kept_folder(settings, slug))
+        _database.drop(_database.local(settings.socket), _restore_job.KEPT_DATABASE + slug)
+        _journal.remove(slug)
+    return ["the state from before the restore was removed"]
+
+
+def put_back(settings: _backup.Settings, slug: str) -> list[str]:
+    """Undo a restore, also one that was cut short: the kept state takes its place again.
+
+    Can be repeated.
+    """
+    with _journal.exclusive(f"life-{slug}"):
+        journal = _journal.read(slug)
+        if (
+            journal
+            and journal["verb"] == _restore_job.VERB
+            and journal["step"] in _restore_job.HARMLESS
+        ):
+            _restore_job.abandon(settings, slug)
+            return ["the interrupted restore was given up: it had not touched the space yet"]
+        names = list(BACK)
+        for one in names[names.index(first_back(settings, slug, journal)) :]:
+            _journal.write(slug, {"verb": "putback", "step": one})
+            if one in _restore_job.AT_STANDSTILL:
+                _standstill.bring(slug)
+            BACK[one](settings, slug)
+        _standstill.lift(slug)
+        _journal.remove(slug)
+    return ["the state from before the restore was put back"]
+
+
+def first_back(settings: _backup.Settings, slug: str, journal: t.Mapping[str, t.Any] | None) -> str:
+    """Return the step that the way back begins with.
+
+    Raises:
+        RestoreError: something else is under way, or there is nothing to put back.
+
+    """
+    if journal and journal["verb"] == _restore_job.VERB:
+        # Before all of it was moved aside, what has its name still is the state to return to.
+        return "return" if journal["step"] in UNTIL_ASIDE else "stop"
+    if journal and journal["verb"] != "putback":
+        raise RestoreError(_journal.under_way(slug))
+    if not journal and not _restore_job.has_kept(settings, slug):
+        raise RestoreError("no earlier state of it is kept")
+    return str(journal["step"]) if journal else "stop"
+
+
+def clear(settings: _backup.Settings, slug: str) -> None:
+    """Remove what was restored: it is in the backup still.
+
+    What the space did not have before the restore goes too.
+    """
+    if os.path.isdir(_restore_job.kept_folder(settings, slug)):
+        for part in _backup.PARTS:
+            _restore_job.remove(f"{settings.root}/{slug}/{part}")
+    server = _database.local(settings.socket)
+    if _database.tables(server, _restore_job.KEPT_DATABASE + slug):
+        _database.drop(server, f"space_{slug}")
+
+
+def return_kept(settings: _backup.Settings, slug: str) -> None:
+    """Give the kept state its names back; what an interrupted restore unpacked goes."""
+    kept, home = _restore_job.kept_folder(settings, slug), f"{settings.root}/{slug}"
+    for part in _backup.PARTS:
+        if os.path.lexists(f"{kept}/{part}"):
+            _restore_job.remove(f"{home}/{part}")
+            os.rename(f"{kept}/{part}", f"{home}/{part}")
+    if os.path.isdir(f"{home}/data"):
+        _restore_job.limit(f"{home}/data", _restore_job.number_of(slug))
+    server = _database.local(settings.socket)
+    _database.move(server, _restore_job.KEPT_DATABASE + slug, f"space_{slug}")
+    _database.drop(server, _restore_job.KEPT_DATABASE + slug)
+    _restore_job.remove(kept)
+    _restore_job.remove(_restore_job.stage_folder(settings, slug))
+
+
+BACK: dict[str, t.Callable[[_backup.Settings, str], None]] = {
+    "stop": lambda _settings, slug: _standstill.bring(slug),
+    "clear": clear,
+    "return": return_kept,
+}

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""A space is closed while it is upgraded: people, jobs and programs stay out.
+
+The maintenance flag is a file that nginx looks for with each request; it keeps the space's jobs
+from starting too. A second one, read by Nextcloud, refuses what was on its way. Both outlive a
+reboot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from pathlib import Path
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _files,
+    _systemd,
+    _upgrade_job,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_job import (
+    Job,
+    Settings,
+    UpgradeError,
+)
+
+REDIS_SECONDS = 10
+BARRIER_TEXT = """\
+<?php
+// Closed for the time of an upgrade: written by Archipel, and taken away when the door opens.
+$CONFIG = PHP_SAPI === 'cli' || hash_equals('{key}', $_SERVER['HTTP_X_ARCHIPEL_PROBE'] ?? '')
+    ? [] : ['maintenance' => true];
+"""
+
+
+def gate(settings: Settings, slug: str) -> str:
+    """Return the file that keeps people and jobs out while it is there."""
+    return f"{settings.closed}/{slug}"
+
+
+def shut_gate(job: Job) -> None:
+    """Close the door for everybody who does not know the key. Can be repeated."""
+    os.makedirs(job.settings.closed, exist_ok=True)
+    # nginx looks for names it is told, and must not be able to list the keys.
+    os.chmod(job.settings.closed, 0o711)
+    place = gate(job.settings, job.slug)
+    for path in (f"{place}.{job.journal['key']}", place):
+        Path(path).touch(mode=0o644)
+    content = BARRIER_TEXT.replace("{key}", job.journal["key"])
+    group = int(job.item["id"])
+    _files.write_file(
+        {"path": job.barrier, "content": content, "uid": _files.ROOT, "gid": group, "mode": 0o640}
+    )
+
+
+def is_open(job: Job) -> bool:
+    """Tell whether people get in: from the moment a door opened, nothing may lead back."""
+    return not os.path.exists(gate(job.settings, job.slug))
+
+
+def open_gate(job: Job) -> None:
+    """Open the door. Can be repeated."""
+    Path(job.barrier).unlink(missing_ok=True)
+    place = Path(gate(job.settings, job.slug))
+    place.unlink(missing_ok=True)
+    # It is open now: a key that stays behind opens nothing.
+    with contextlib.suppress(OSError):
+        for path in place.parent.glob(f"{job.slug}.*"):
+            path.unlink(missing_ok=True)
+
+
+def wait_for_jobs(job: Job) -> None:
+    """Let jobs that are running come to their end.
+
+    Raises:
+        UpgradeError: they do not.
+
+    """
+    unit = f"space-cron@{job.slug}.service"
+    end = time.monotonic() + job.settings.jobs_seconds
+    while True:
+        shown = _systemd.properties([unit], "ActiveState")
+        if shown.get(unit, {}).get("ActiveState") not in _upgrade_job.RUNNING:
+            return
+        if time.monotonic() > end:
+            raise UpgradeError(
+                f"its jobs have been running for over {job.settings.jobs_seconds} seconds ({unit})"
+                ": run again later, or raise archipel_upgrade_jobs_seconds"
+            )
+        time.sleep(1)
+
+
+def stop_php(job: Job) -> None:
+    """Let running requests end, and forget what PHP and Redis keep in memory."""
+    _systemd.systemctl("stop", f"space-php@{job.slug}.service")
+    empty_redis(job)
+
+
+def empty_redis(job: Job) -> None:
+    """Let Redis forget everything; it does not stop with PHP, for occ's target keeps it."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(f"{job.settings.redis}/{job.slug}/redis.sock")
+        except (FileNotFoundError, ConnectionRefusedError):
+            # None runs: there is nothing to forget.
+            return
+        connection.settimeout(REDIS_SECONDS)
+        connection.sendall(b"FLUSHDB\r\n")
+        answer = connection.recv(64)
+    if not answer.startswith(b"+OK"):
+        raise UpgradeError(f"its Redis does not forget what it holds: {answer.decode()!r}")
+
+
+def start_php(job: Job) -> None:
+    """Let PHP start meanwhile: the door is closed, nobody asks before the check does."""
+    if job.is_web:
+        _systemd.systemctl("start", "--no-block", f"space-php@{job.slug}.service")

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""A space, its backup, and a way to kill whoever restores it: for the tests of restores."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _backup,
+    _database,
+    _journal,
+    _quotas,
+    _restic,
+    _restore,
+    _restore_job,
+    _restore_previous,
+    _restore_steps,
+)
+from tests.unit.plugins.module_utils.machine import Machine, own_journals
+
+ID = "5" * 64
+CONFIG = "<?php $CONFIG = array('installed' => true, 'mark' => '{}');"
+PHP = "space-php@amap.service"
+UNITS = ("space-php@amap.socket", "space-cron@amap.timer", PHP)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing tidies up after it."""
+
+
+class World:
+    """A space with an old state, its backup with a new one, and a way to kill whoever works."""
+
+    def __init__(self, tmp_path: Path, machine: Machine) -> None:
+        self.tmp, self.machine = tmp_path, machine
+        self.databases: dict[str, dict[str, int]] = {"space_amap": {"oc_old": 3}}
+        self.moved: list[tuple[str, int]] = []
+        self.said: list[str] = []
+        self.left, self.done = -1, 0
+        # What the backup says of itself: empty for the truth, None for nothing at all.
+        self.meta: str | None = ""
+        self.settings = _backup.Settings(
+            environment="lab",
+            node="node1",
+            root=str(tmp_path / "spaces"),
+            vhosts=str(tmp_path / "vhosts"),
+            work=str(tmp_path / "work"),
+            socket="/s",
+            database_ca="/ca",
+            parallel=1,
+            retention={},
+            gone_days=1,
+            check_percent=1,
+            metrics="",
+            repository=_restic.Repository("/r", "/p", "/c"),
+        )
+        self.fill(self.home, "old")
+        self.backup = tmp_path / "backup"
+        self.fill(self.backup / "files", "new")
+        (self.backup / "files/config/managed.config.php").write_text("another machine's")
+        self.dump = json.dumps({"oc_new": 5}).encode()
+
+    @property
+    def home(self) -> Path:
+        return Path(self.settings.root, "amap")
+
+    @property
+    def kept(self) -> Path:
+        return Path(self.settings.root, ".kept-amap")
+
+    def fill(self, folder: Path, mark: str) -> None:
+        (folder / "config").mkdir(parents=True)
+        (folder / "config/config.php").write_text(CONFIG.format(mark))
+        (folder / "data/camille").mkdir(parents=True)
+        (folder / f"data/camille/{mark}.txt").write_text(mark)
+        (folder / "release").symlink_to(f"/srv/nextcloud/releases/{mark}")
+        (folder / ".applied").write_text(mark)
+
+    def operation(self) -> None:
+        """Count something that changes the machine; be killed if a test wants it here."""
+        self.done += 1
+        if self.left == 0:
+            raise Killed
+        self.left -= 1
+
+    def state(self, folder: Path) -> str:
+        """Return which state a space's folder holds, as far as it is all of one."""
+        marks = {
+            (folder / ".applied").read_text(),
+            os.readlink(folder / "release").rpartition("/")[2],
+            *(path.stem for path in (folder / "data/camille").iterdir()),
+        }
+        marks |= {
+            m for m in ("old", "new") if f"'{m}'" in (folder / "config/config.php").read_text()
+        }
+        assert len(marks) == 1, marks
+        return marks.pop()
+
+    def nothing_lost(self) -> None:
+        """All parts of the old state are somewhere, whole."""
+        for part in ("config/config.php", "data/camille/old.txt", ".applied"):
+            there = [base / part for base in (self.home, self.kept)]
+            assert [p for p in there if p.exists() and "old" in p.read_text()], part
+        rows = [one.get("oc_old") for one in self.databases.values()]
+        assert 3 in rows
+
+    def role(self) -> None:
+        """Do what the role does before the playbook goes on: what is missing is made, empty."""
+        for part in ("config", "data"):
+            (self.home / part).mkdir(parents=True, exist_ok=True)
+        self.databases.setdefault("space_amap", {})
+
+
+def restic(world: World, *words: str) -> tuple[int, str, str]:
+    """Answer as restic does."""
+    world.operation()
+    if words[0] == "stats":
+        return 0, json.dumps({"total_size": 1000}), ""
+    target = Path(next(w for w in words if w.startswith("--target=")).partition("=")[2])
+    home = Path(f"{target}{world.settings.root}/{'amap'}")
+    shutil.copytree(world.backup / "files", home, symlinks=True)
+    staged = Path(f"{target}{_backup.staging(world.settings, 'amap')}")
+    staged.mkdir(parents=True)
+    (staged / _backup.DUMP).write_bytes(world.dump)
+    digest = hashlib.sha256(world.dump).hexdigest()
+    meta = {"dump": {"sha256": digest}, "tables": {"oc_new": 5}}
+    if world.meta is not None:
+        (staged / _backup.META).write_text(world.meta or json.dumps(meta))
+    return 0, "", ""
+
+
+def pretend_database(world: World, monkeypatch) -> None:
+    """Keep databases in a dictionary."""
+    known = world.databases
+
+    def load(_server, name: str, source: io.BufferedReader) -> None:
+        world.operation()
+        known[name] = {}
+        world.operation()
+        known[name] = json.loads(source.read())
+
+    def move(_server, source: str, target: str) -> None:
+        world.operation()
+        if known.get(source):
+            known[target] = {**known.get(target, {}), **known[source]}
+            known[source] = {}
+
+    def drop(_server, name: str) -> None:
+        world.operation()
+        known.pop(name, None)
+
+    for name, act in {"load": load, "move": move, "drop": drop}.items():
+        monkeypatch.setattr(_database, name, act)
+    monkeypatch.setattr(_database, "exists", lambda _server, name: name in known)
+    monkeypatch.setattr(_database, "tables", lambda _server, name: sorted(known.get(name, {})))
+    monkeypatch.setattr(_database, "counts", lambda _server, name: dict(known.get(name, {})))
+
+    def run(_server, sql: str, *_: str) -> list[list[str]]:
+        world.said.append(sql)
+        return []
+
+    monkeypatch.setattr(_database, "run", run)
+
+
+def pretend_files(world: World, monkeypatch) -> None:
+    """Count each change of a name, and give nothing away."""
+    rename, rmtree, unlink = os.rename, shutil.rmtree, os.unlink
+
+    def counted(act: Any) -> Any:
+        def run(*words: Any, **options: Any) -> Any:
+            world.operation()
+            return act(*words, **options)
+
+        return run
+
+    fake = SimpleNamespace(**{name: getattr(os, name) for name in dir(os) if name[0] != "_"})
+    fake.rename, fake.unlink = counted(rename), counted(unlink)
+    fake.lchown = lambda *_: None
+    for module in (_restore_job, _restore_steps, _restore_previous):
+        monkeypatch.setattr(module, "os", fake)
+    tools = SimpleNamespace(rmtree=counted(rmtree), disk_usage=shutil.disk_usage)
+    for module in (_restore_job, _restore_steps):
+        monkeypatch.setattr(module, "shutil", tools)
+    monkeypatch.setattr(_quotas, "move", lambda path, number: world.moved.append((path, number)))
+    user = SimpleNamespace(pw_uid=70001)
+    monkeypatch.setattr("pwd.getpwnam", lambda _name: user)
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch, machine: Machine) -> World:
+    found = World(tmp_path, machine)
+    own_journals(tmp_path, monkeypatch)
+    pretend_database(found, monkeypatch)
+    pretend_files(found, monkeypatch)
+    monkeypatch.setattr(_restic, "run", lambda _repository, *words: restic(found, *words))
+    monkeypatch.setattr(_restic, "check_reachable", lambda _repository: None)
+    snapshot = _restic.Snapshot(
+        id=ID, at=datetime(2026, 5, 30, tzinfo=UTC), host="node1", space="amap"
+    )
+    monkeypatch.setattr(_restic, "snapshots", lambda *_: [snapshot])
+    monkeypatch.setattr(_restic, "choose", lambda *_: snapshot)
+    machine.run(*UNITS)
+    return found
+
+
+def restore(world: World) -> list[str]:
+    return _restore.run(world.settings, "amap", "amap", "latest")
+
+
+def restored(world: World) -> None:
+    assert world.state(world.home) == "new"
+    assert not (world.home / "config/managed.config.php").exists()
+    assert world.databases["space_amap"] == {"oc_new": 5}
+
+
+def kept(world: World) -> None:
+    assert world.state(world.kept) == "old"
+    assert world.databases["archipel_kept_amap"] == {"oc_old": 3}
+
+
+def settled(world: World) -> None:
+    """Nothing of the work itself is left behind."""
+    assert _journal.read("amap") is None
+    assert not (world.tmp / "still/amap").exists()
+    assert not Path(world.settings.root, ".restore-amap").exists()
+
+
+def untouched(world: World) -> None:
+    """Nothing was changed, nothing is closed, and nothing is left over."""
+    settled(world)
+    assert world.state(world.home) == "old"
+    assert world.machine.running() == set(UNITS)
+    assert not world.kept.exists()
+    assert world.databases == {"space_amap": {"oc_old": 3}}
+
+
+def came_back(world: World) -> None:
+    """The state from before is there alone, and may be started."""
+    settled(world)
+    assert world.state(world.home) == "old"
+    assert world.machine.running() == set()
+    assert not world.kept.exists()
+    assert world.databases == {"space_amap": {"oc_old": 3}}
+
+
+def cut_short(world: World) -> None:
+    """Between two runs nothing is lost, and somebody may have started the space again."""
+    world.left = -1
+    world.nothing_lost()
+    world.machine.run(*UNITS)
+
+
+def again(world: World) -> None:
+    """Make the beginning anew."""
+    for folder in (Path(world.settings.root), world.tmp / "life", world.tmp / "still"):
+        shutil.rmtree(folder, ignore_errors=True)
+    world.databases.clear()
+    world.databases["space_amap"] = {"oc_old": 3}
+    world.fill(world.home, "old")
+    world.machine.run(*UNITS)
+
+
+def failing(act: Any) -> Any:
+    """Return a step that fails the first time."""
+    seen: Counter[str] = Counter()
+
+    def run(job: _restore_job.Job) -> None:
+        seen["run"] += 1
+        if seen["run"] == 1:
+            raise OSError("the disk is gone")
+        act(job)
+
+    return run
