@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.module_utils._drift import state_of
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
 
@@ -24,5 +23,5 @@ class ActionModule(SpacesAction):
         return {
             "databases": [_render.database(space, settings) for space in present],
             "socket": settings["database_socket"],
-            "known": {space["slug"]: state_of(space) for space in known},
+            "known": {space["slug"]: _render.state_of(space) for space in known},
         }

@@ -9,10 +9,14 @@ deleted for it: what is unknown is adopted by a file, or closed and purged, by n
 from __future__ import annotations
 
 import os
-import re
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _quotactl
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _files,
+    _layout,
+    _mariadb,
+    _quotactl,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import IDS
 
 WEB = ("vhost", "php", "user", "directory", "unit", "quota")
@@ -34,31 +38,13 @@ MAY = {
     "closed": EVERY - {"unit"},
     "kept": EVERY,
 }
-UNIT = re.compile(r"space-[a-z]+@(.+)\.[a-z]+")
 # Where `systemctl edit`, `mask` and `set-property` write, and the files that roles put there.
-UNIT_FOLDERS = ("/etc/systemd/system", "/etc/systemd/system.control")
-UNIT_FILE = re.compile(r"(space-[a-z]+@)(.*)\.(?:service|socket|timer|target)(\.d)?")
-OWN_DROPINS = frozenset({"10-sandbox.conf", "20-opcache.conf"})
+UNIT_FOLDERS = (_layout.UNIT_FILES, f"{_layout.UNIT_FILES}.control")
 ACTIVE = frozenset({"active", "activating", "reloading"})
 
 Found = dict[str, set[str]]
-
-
-def state_of(space: t.Mapping[str, t.Any]) -> str:
-    """Return the state that says what a space must and may have. Pure.
-
-    A space that was left out because its file is wrong has no status to rely on.
-    """
-    return str(space["status"]) if "hold" in space and not space["hold"] else "kept"
-
-
-def named(folder: str, suffix: str) -> set[str]:
-    """Return the names of a folder's files of one suffix, without it."""
-    try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
-        return set()
-    return {n.removesuffix(suffix) for n in names if n.endswith(suffix) and not n.startswith(".")}
+# `unknown` and `missing`: name → kinds.
+Drift = dict[str, dict[str, list[str]]]
 
 
 def directories(root: str) -> set[str]:
@@ -85,7 +71,7 @@ def users(lines: t.Iterable[str]) -> dict[str, int]:
 def units(active: t.Mapping[str, str], enabled: t.Iterable[str]) -> set[str]:
     """Return the spaces of which a unit runs or will after a reboot. Pure."""
     names = {*enabled, *(name for name, state in active.items() if state in ACTIVE)}
-    return {match[1] for match in map(UNIT.fullmatch, names) if match}
+    return {match["slug"] for match in map(_layout.UNIT.fullmatch, names) if match}
 
 
 def unit_files(folders: t.Iterable[str] = UNIT_FOLDERS) -> set[str]:
@@ -99,11 +85,11 @@ def unit_files(folders: t.Iterable[str] = UNIT_FOLDERS) -> set[str]:
             names = os.listdir(folder)
         except FileNotFoundError:
             continue
-        for match in filter(None, map(UNIT_FILE.fullmatch, names)):
+        for match in filter(None, map(_layout.UNIT_FILE.fullmatch, names)):
             if match[2]:
                 found.add(match[2])
             elif match[3]:
-                others = set(os.listdir(f"{folder}/{match[0]}")) - OWN_DROPINS
+                others = set(os.listdir(f"{folder}/{match[0]}")) - _layout.OWN_DROPINS
                 found |= {f"{match[0]}/{name}" for name in others}
     return found
 
@@ -133,8 +119,8 @@ def read_web(places: t.Mapping[str, str], running: set[str], ids: t.Mapping[str,
         people = users(file)
     owners = {number: name for name, number in (people | dict(ids)).items()}
     return {
-        "vhost": named(places["vhosts"], ".conf"),
-        "php": named(places["php"], ".conf"),
+        "vhost": _files.named(places["vhosts"], _layout.CONF),
+        "php": _files.named(places["php"], _layout.CONF),
         "user": set(people),
         "directory": directories(places["root"]),
         "unit": running,
@@ -146,12 +132,12 @@ def read_web(places: t.Mapping[str, str], running: set[str], ids: t.Mapping[str,
 def read_databases(schemata: t.Iterable[str], accounts: t.Iterable[str]) -> Found:
     """Return kind → names of what a database node holds. Pure."""
     return {
-        "database": {n.removeprefix("space_") for n in schemata if n.startswith("space_")},
-        "account": {n.removeprefix("space-") for n in accounts if n.startswith("space-")},
+        "database": _layout.slugs_of(schemata, _layout.DATABASE),
+        "account": _layout.slugs_of(accounts, _layout.USER),
     }
 
 
-def compare(found: Found, known: t.Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
+def compare(found: Found, known: t.Mapping[str, str]) -> Drift:
     """Return what is unknown and what is missing: name → kinds. Pure.
 
     Args:
@@ -177,3 +163,48 @@ def sentences(drift: t.Mapping[str, t.Mapping[str, list[str]]]) -> list[str]:
         *(f"{name}: {', '.join(kinds)} too many" for name, kinds in drift["unknown"].items()),
         *(f"{name}: {', '.join(kinds)} missing" for name, kinds in drift["missing"].items()),
     ]
+
+
+def of_web(
+    wanted: t.Mapping[str, t.Any],
+    active: t.Mapping[str, str],
+    enabled: t.Iterable[str],
+    *,
+    check: bool,
+) -> Drift:
+    """Compare a web node with the registry after a run.
+
+    The units of the spaces of this run are what they shall be: what did not start has failed
+    and is named as such. What a check run would make is not missing.
+
+    Args:
+        wanted: what spaces_services was sent.
+        active: unit → its state before the run.
+        enabled: the units that were enabled before.
+        check: nothing was changed.
+
+    """
+    chosen = {item["space"]: item["running"] for item in wanted["units"]}
+    running = {slug for slug, runs in chosen.items() if runs}
+    running |= units(active, enabled) - set(chosen)
+    found = read_web(wanted["drift"]["places"], running, wanted["drift"]["ids"])
+    result = compare(found, wanted["drift"]["known"])
+    return {**result, "missing": {}} if check else result
+
+
+def of_databases(
+    state: _mariadb.State, wanted: t.Sequence[t.Mapping[str, t.Any]], known: t.Mapping[str, str]
+) -> Drift:
+    """Compare a database node with the registry after a run. Pure.
+
+    Args:
+        state: what was there before.
+        wanted: the spaces whose database this run has made sure of.
+        known: slug → state of all spaces whose database is on this node.
+
+    """
+    made = [item["space"] for item in wanted]
+    found = read_databases(state.databases, {user for user, _ in state.accounts})
+    found = {kind: names.union(made) for kind, names in found.items()}
+    found |= {"other account": _mariadb.other_accounts(state.accounts, wanted)}
+    return compare(found, known)

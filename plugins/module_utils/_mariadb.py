@@ -13,11 +13,11 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _drift
+from ansible_collections.archipel.spaces.plugins.module_utils import _layout
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 CHARACTER_SET, COLLATION = "utf8mb4", "utf8mb4_bin"
-OURS = "space-%"
+OURS = f"{_layout.USER}%"
 PORT = 3306
 
 Statement = tuple[str, tuple[t.Any, ...]]
@@ -188,24 +188,6 @@ def plan_grants(item: t.Mapping[str, t.Any], account: Account) -> list[tuple[str
     return steps
 
 
-def drift(
-    state: State, wanted: t.Sequence[t.Mapping[str, t.Any]], known: t.Mapping[str, str]
-) -> list[str]:
-    """Return in words what is on the server and in no file, and the other way round. Pure.
-
-    Args:
-        state: what was there before this run.
-        wanted: the spaces whose database this run has made sure of.
-        known: slug → state of all spaces whose database is on this node.
-
-    """
-    made = [item["space"] for item in wanted]
-    found = _drift.read_databases(state.databases, {user for user, _ in state.accounts})
-    found = {kind: names.union(made) for kind, names in found.items()}
-    found |= {"other account": other_accounts(state.accounts, wanted)}
-    return _drift.sentences(_drift.compare(found, known))
-
-
 def other_accounts(
     accounts: t.Iterable[tuple[str, str]], wanted: t.Iterable[t.Mapping[str, t.Any]]
 ) -> set[str]:
@@ -217,12 +199,16 @@ def other_accounts(
 def converge(
     wanted: t.Sequence[t.Mapping[str, t.Any]],
     connection: t.Any,
-    known: t.Mapping[str, str],
     *,
     check: bool,
     diff: bool,
-) -> Report:
-    """Bring all databases, accounts and grants to their wanted state over one connection."""
+) -> tuple[Report, State]:
+    """Bring all databases, accounts and grants to their wanted state over one connection.
+
+    Returns:
+        The report, and what was there before.
+
+    """
     report = Report()
     with connection.cursor() as cursor:
         state = read_state(cursor)
@@ -237,8 +223,7 @@ def converge(
                 report.change(item["space"], what)
                 if diff:
                     report.diff(f"MariaDB, space {item['space']}", "", f"{what}\n")
-    report.facts["drift"] = drift(state, wanted, known)
-    return report
+    return report, state
 
 
 def connect(driver: t.Any, database: t.Mapping[str, t.Any], socket: str, authorities: str) -> t.Any:

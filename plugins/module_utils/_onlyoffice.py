@@ -10,7 +10,7 @@ import os
 import typing as t
 import urllib.request
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _files
+from ansible_collections.archipel.spaces.plugins.module_utils import _files, _managed_files
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 SECRET_FILE = "secret.key"
@@ -36,7 +36,7 @@ def converge(wanted: dict[str, t.Any], *, check: bool, diff: bool) -> Report:
     files = [item for item in files if item["space"] not in refused]
     if not check:
         make_folders([item["path"] for item in files])
-    report.add(_files.converge(files, check=check, diff=False))
+    report.add(_managed_files.converge(files, check=check, diff=False))
     slugs = {f"{shard}/{host}": slug for shard, host, slug in wanted["slugs"]}
     report.facts = {
         "rotated": rotated(report.changes),
@@ -45,7 +45,7 @@ def converge(wanted: dict[str, t.Any], *, check: bool, diff: bool) -> Report:
     if not report.failures:
         try:
             report.add(nginx(wanted, check=check, diff=diff))
-        except _files.FilesError as error:
+        except _managed_files.FilesError as error:
             report.fail(wanted["nginx_directory"], str(error))
     if not report.failures:
         for name, hosts in found.items():
@@ -154,7 +154,7 @@ def nginx(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:
         }
         for name, key in (("tenants.map", "map"), ("names.conf", "names"))
     ]
-    report = _files.converge(files, check=check, diff=diff)
+    report = _managed_files.converge(files, check=check, diff=diff)
     report.node_changes = [said for changes in report.changes.values() for said in changes]
     report.changes = {}
     return report

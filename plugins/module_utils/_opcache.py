@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _fastcgi, _files
+from ansible_collections.archipel.spaces.plugins.module_utils import _fastcgi, _managed_files
 
 # Compiles the files named in a file from a place on, and runs none of them. Prints how many it
 # accepted and how far it came: PHP gives up altogether at a class that is there already, which
@@ -419,7 +419,7 @@ def converge_dropins(paths: t.Sequence[str], text: str, *, check: bool) -> list[
         for path in paths:
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     plain = {"kind": "file", "content": text, "uid": 0, "gid": 0, "mode": 0o644}
-    report = _files.converge(
+    report = _managed_files.converge(
         [{**plain, "space": path, "path": path} for path in paths], check=check, diff=False
     )
     if report.failures:

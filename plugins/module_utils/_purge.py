@@ -23,11 +23,13 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _export,
     _files,
     _journal,
+    _layout,
     _quotactl,
     _restic,
     _restore_job,
     _standstill,
     _systemd,
+    _units,
     _upgrade_job,
 )
 
@@ -93,14 +95,10 @@ def paths(job: Job) -> list[str]:
     ]
 
 
-def units(job: Job, world: _systemd.World) -> list[str]:
+def units(job: Job, observed: _units.Observed) -> list[str]:
     """Return the units of a space that run, or will after a reboot."""
-    names = [name.format(job.slug) for name in _systemd.STOPPED]
-    return [
-        name
-        for name in names
-        if name in world.enabled or world.active.get(name, "inactive") not in {"inactive", "failed"}
-    ]
+    names = _layout.Units(job.slug).stopped
+    return [name for name in names if name in observed.enabled or _units.is_up(observed, name)]
 
 
 def databases(job: Job) -> list[str]:
@@ -140,8 +138,8 @@ def size_of(path: str) -> str:
 
 def inventory(job: Job) -> list[str]:
     """Return everything that goes, in words; a check run and a real one say the same."""
-    world = _systemd.read_world()
-    found = [f"unit {name}" for name in units(job, world)]
+    observed = _units.read_observed()
+    found = [f"unit {name}" for name in units(job, observed)]
     for path in paths(job):
         if os.path.isdir(path) and not os.path.islink(path):
             found.append(f"folder {path} ({size_of(path)})")
@@ -206,7 +204,7 @@ def changed_since(job: Job, moment: float) -> bool:
 
 def stop(job: Job) -> None:
     """Stop and forget the units."""
-    _systemd.demand([n.format(job.slug) for n in _systemd.ENABLED], *_systemd.LINKS, "disable")
+    _systemd.demand(_layout.Units(job.slug).enabled, *_systemd.LINKS, "disable")
     _standstill.bring(job.slug, job.id)
 
 
@@ -318,7 +316,7 @@ def report_again() -> None:
         SystemdError: one could not be written.
 
     """
-    there = [name for name in REPORTS if os.path.exists(f"{_systemd.UNITS}/{name}")]
+    there = [name for name in REPORTS if os.path.exists(f"{_layout.UNIT_FILES}/{name}")]
     if there:
         # Not just started: one that is at work may have read the space before it went.
         _systemd.systemctl("restart", *there)

@@ -23,7 +23,10 @@ import typing as t
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _archive, _files
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _archive,
+    _managed_files,
+)
 
 TOP = "nextcloud"
 EXTRA = "apps-extra"
@@ -527,7 +530,7 @@ def make_folder(folder: str, *, check: bool) -> bool:
     # What it is in is ours only if it was not there.
     wanted = [path for path in (parent, folder) if path == folder or not os.path.isdir(path)]
     items = [{"path": path, "mode": 0o755, "group": "root"} for path in wanted]
-    return bool(_files.converge_directories(items, check=check))
+    return bool(_managed_files.converge_directories(items, check=check))
 
 
 def converge(

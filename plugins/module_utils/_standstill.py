@@ -20,18 +20,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _systemd
 
 # The same path as in the units' conditions (role spaces, __spaces_still).
-FOLDER = "/var/lib/archipel/still"
-# What could start the others comes first.
-WAKING = ("space-php@{}.socket", "space-cron@{}.timer", "space-awake@{}.timer")
-RUNNING = (
-    "space-cron@{}.service",
-    "space-php@{}.service",
-    "space-occ@{}.target",
-    "space-redis@{}.service",
-)
+FOLDER = _layout.Places.standstill
 AT_REST = frozenset({"inactive", "failed"})
 # Seconds in which the last processes of units that have stopped may still go.
 GRACE = 10.0
@@ -81,9 +73,11 @@ def bring(slug: str, user: int | None = None) -> None:
 
     """
     hold(slug)
-    for names in (WAKING, RUNNING):
+    units = _layout.Units(slug)
+    # What could start the others comes first.
+    for some in (units.waking, units.running):
         try:
-            _systemd.demand([name.format(slug) for name in names], "stop")
+            _systemd.demand(some, "stop")
         except _systemd.SystemdError as error:
             raise _systemd.SystemdError(refusal(str(error))) from error
     end = time.monotonic() + GRACE
@@ -111,7 +105,7 @@ def at_work(slug: str, user: int | None = None) -> str:
 
 def active_units(slug: str) -> dict[str, str]:
     """Return the units of a space that are not at rest, with their state."""
-    units = [name.format(slug) for name in (*WAKING, *RUNNING)]
+    units = [*_layout.Units(slug).waking, *_layout.Units(slug).running]
     shown = _systemd.properties(units, "ActiveState")
     if lacking := [unit for unit in units if "ActiveState" not in shown.get(unit, {})]:
         raise StandstillError(refusal(f"systemd does not tell the state of {lacking[0]}"))
@@ -123,7 +117,7 @@ def processes(slug: str, user: int | None = None) -> list[Process]:
     """Return the processes of a space's user, those of occ and of people at a shell too."""
     if user is None:
         try:
-            user = pwd.getpwnam(f"space-{slug}").pw_uid
+            user = pwd.getpwnam(_layout.Layout(slug).user).pw_uid
         except KeyError:
             return []
     pids = sorted(int(name) for name in os.listdir(PROC) if name.isdecimal())

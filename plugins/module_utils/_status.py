@@ -11,9 +11,10 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _config,
     _files,
     _journal,
+    _layout,
     _repair,
     _restore_job,
-    _systemd,
+    _units,
 )
 
 VERSION, MAINTENANCE = _config.VERSION, _config.MAINTENANCE
@@ -35,8 +36,8 @@ def read_config(home: str) -> tuple[str, str]:
 
 def own_units(slug: str) -> list[str]:
     """Return the services of one space."""
-    names = (*_systemd.GIVEN_UP, "space-cron@{}.service")
-    return [name.format(slug) for name in names]
+    units = _layout.Units(slug)
+    return [*units.kept_alive, units.jobs]
 
 
 def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
@@ -63,7 +64,7 @@ def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
 
 def read(root: str, slugs: t.Iterable[str], record_path: str) -> dict[str, State]:
     """Return slug → what the space is like."""
-    active = _systemd.read_world().active
+    active = _units.read_observed().active
     usage = read_json(USAGE).get("spaces", {})
     accounts = read_json(ACCOUNTS).get("spaces", {})
     record = read_json(record_path)

@@ -8,7 +8,7 @@ import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _accounts,
-    _files,
+    _managed_files,
     _quotas,
     _vhosts,
 )
@@ -55,11 +55,11 @@ def converge_names(
     """
     plan = _vhosts.plan(vhosts(without(wanted["files"], report)), *on_node(wanted))
     refuse(plan, report)
-    first = _files.converge(plan.first, check=check, diff=diff)
+    first = _managed_files.converge(plan.first, check=check, diff=diff)
     add_files(report, first)
     for slug, why in _vhosts.taken_over(plan, first.failures).items():
         report.fail(slug, why)
-    add_files(report, _files.converge(without(plan.then, report), check=check, diff=diff))
+    add_files(report, _managed_files.converge(without(plan.then, report), check=check, diff=diff))
     if check:
         report.facts["vhosts"] = expected([*plan.first, *plan.then], report)
 
@@ -80,7 +80,7 @@ def converge_server_names(wanted: t.Mapping[str, t.Any], *, check: bool, diff: b
     names = wanted["names"]
     found = _vhosts.uncovered(_vhosts.read(names["directory"]), names["served"])
     item = _vhosts.own_domains(names, found)
-    report = _files.converge([item], check=check, diff=diff)
+    report = _managed_files.converge([item], check=check, diff=diff)
     for said in report.changes.pop(item["space"], ()):
         report.node_change(said)
     report.facts.clear()
@@ -108,7 +108,7 @@ def converge(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Repor
 
     """
     report = Report()
-    node = _files.converge_node(wanted["node"], check=check, diff=diff)
+    node = _managed_files.converge_node(wanted["node"], check=check, diff=diff)
     report.diffs += node.diffs
     for path, changes in node.changes.items():
         report.node_change(f"{path}: {', '.join(changes)}")
@@ -121,7 +121,7 @@ def converge(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Repor
     converge_names(wanted, report, check=check, diff=diff)
     report.add(converge_server_names(wanted, check=check, diff=diff))
     files = [item for item in without(wanted["files"], report) if item["kind"] != VHOST]
-    add_files(report, _files.converge(files, check=check, diff=diff))
+    add_files(report, _managed_files.converge(files, check=check, diff=diff))
     # Before Nextcloud writes the first file there.
     report.add(_quotas.converge(**narrowed(wanted["quotas"], report), check=check))
     return report

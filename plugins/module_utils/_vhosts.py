@@ -15,9 +15,8 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _drift, _files
+from ansible_collections.archipel.spaces.plugins.module_utils import _files, _layout
 
-SUFFIX = ".conf"
 COMMENT = re.compile(r"#[^\n]*")
 ENTRY = re.compile(r"([^\s;]+)\s+[^;]*;")
 NAME = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
@@ -66,8 +65,8 @@ def without(text: str, lost: t.Collection[str]) -> str:
 
 def read(directory: str) -> dict[str, str]:
     """Return slug → text of the vhosts that are there."""
-    found = _drift.named(directory, SUFFIX)
-    return {slug: _files.read_text(f"{directory}/{slug}{SUFFIX}") for slug in sorted(found)}
+    found = _files.named(directory, _layout.CONF)
+    return {slug: _files.read_text(f"{directory}/{slug}{_layout.CONF}") for slug in sorted(found)}
 
 
 def uncovered(there: t.Mapping[str, str], served: t.Iterable[str]) -> list[str]:
@@ -206,7 +205,7 @@ def giving_up(
     """Return a vhost that is there, as a file without the names that others get. Pure."""
     like = by_slug.get(slug) or files[0]
     folder = like["path"].rpartition("/")[0]
-    path = f"{folder}/{slug}{SUFFIX}"
+    path = f"{folder}/{slug}{_layout.CONF}"
     return {**like, "space": slug, "path": path, "content": without(text, gives)}
 
 

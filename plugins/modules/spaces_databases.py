@@ -66,7 +66,7 @@ import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _mariadb
+from ansible_collections.archipel.spaces.plugins.module_utils import _drift, _mariadb
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
 
 try:
@@ -85,18 +85,16 @@ def main() -> None:
     wanted = unpack(module.params["payload"])
     try:
         connection = pymysql.connect(unix_socket=wanted["socket"], user="root", autocommit=True)
-        report = _mariadb.converge(
-            wanted["databases"],
-            connection,
-            wanted["known"],
-            check=module.check_mode,
-            diff=module._diff,
+        report, before = _mariadb.converge(
+            wanted["databases"], connection, check=module.check_mode, diff=module._diff
         )
         connection.close()
     except pymysql.Error as error:
         module.fail_json(
             msg=f"MariaDB at {wanted['socket']} does not answer, no space was looked at: {error}"
         )
+    drift = _drift.of_databases(before, wanted["databases"], wanted["known"])
+    report.facts["drift"] = _drift.sentences(drift)
     module.exit_json(**report.result())
 
 

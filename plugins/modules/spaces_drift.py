@@ -64,7 +64,12 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _drift, _mariadb, _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _drift,
+    _mariadb,
+    _systemd,
+    _units,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
 
 try:
@@ -77,8 +82,8 @@ except ImportError:
 
 def web(wanted: dict[str, t.Any]) -> _drift.Found:
     """Return what this web node holds."""
-    world = _systemd.read_world()
-    running = _drift.units(world.active, world.enabled)
+    observed = _units.read_observed()
+    running = _drift.units(observed.active, observed.enabled)
     return _drift.read_web(wanted["places"], running, wanted["ids"])
 
 

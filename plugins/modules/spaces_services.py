@@ -67,7 +67,11 @@ drift:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _drift,
+    _services,
+    _systemd,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import (
     PAYLOAD_OPTION,
     Report,
@@ -80,9 +84,11 @@ def main() -> None:
     module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
     wanted, report = unpack(module.params["payload"]), Report()
     try:
-        _systemd.converge(wanted, report, check=module.check_mode)
+        before = _services.converge(wanted, report, check=module.check_mode)
     except _systemd.SystemdError as error:
         module.fail_json(msg=str(error), **report.result())
+    drift = _drift.of_web(wanted, before.active, before.enabled, check=module.check_mode)
+    report.facts["drift"] = _drift.sentences(drift)
     module.exit_json(**report.result())
 
 

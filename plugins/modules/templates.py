@@ -100,7 +100,7 @@ files:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _files
+from ansible_collections.archipel.spaces.plugins.module_utils import _managed_files
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
 
 
@@ -109,8 +109,8 @@ def main() -> None:
     module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
     wanted = unpack(module.params["payload"])
     try:
-        report = _files.converge_node(wanted, check=module.check_mode, diff=module._diff)
-    except _files.FilesError as error:
+        report = _managed_files.converge_node(wanted, check=module.check_mode, diff=module._diff)
+    except _managed_files.FilesError as error:
         module.fail_json(msg=str(error))
     changes = report.changes
     module.exit_json(changed=bool(changes), files=changes, diff=report.diffs)

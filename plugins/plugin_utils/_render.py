@@ -17,7 +17,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _drift, _spaces
+from ansible_collections.archipel.spaces.plugins.module_utils import _spaces
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _applications,
     _locales,
@@ -496,11 +496,19 @@ def units(spaces: t.Iterable[Space]) -> list[dict[str, t.Any]]:
     return [{"space": s["slug"], "running": s["status"] in RUNNING} for s in spaces]
 
 
+def state_of(space: t.Mapping[str, t.Any]) -> str:
+    """Return the state that says what a space must and may have. Pure.
+
+    A space that was left out because its file is wrong has no status to rely on.
+    """
+    return str(space["status"]) if "hold" in space and not space["hold"] else "kept"
+
+
 def expected(known: t.Iterable[Space], settings: Settings) -> dict[str, t.Any]:
     """Return what the node is compared with, to find what is in no file."""
     spaces = list(known)
     return {
-        "known": {space["slug"]: _drift.state_of(space) for space in spaces},
+        "known": {space["slug"]: state_of(space) for space in spaces},
         "ids": {space["slug"]: space["id"] for space in spaces},
         "places": {
             "root": settings["root"],

@@ -47,7 +47,7 @@ class TemplatesAction(ActionBase):
     def rendered(
         self, arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]
     ) -> dict[str, t.Any]:
-        """Return directories and files with their content, as `_files.converge_node` takes them.
+        """Return directories and files with their content, for `_managed_files.converge_node`.
 
         Args:
             arguments: as SPEC describes them.

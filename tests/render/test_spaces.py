@@ -447,3 +447,17 @@ class TestStorage:
         policy = {"app_config": {"files": {"default_quota": "1 GB", "other": "x"}}}
         config = _render.applied_state(SPACE, {**SETTINGS, "applied_state": policy})["app_config"]
         assert config["files"] == {"default_quota": "40 GB", "other": "x"}
+
+
+@pytest.mark.parametrize(
+    ("space", "state"),
+    [
+        ({"status": "approved", "hold": False}, "approved"),
+        ({"status": "closed", "hold": False}, "closed"),
+        ({"status": "approved", "hold": True}, "kept"),
+        # Left out for an error in its file: the status is a guess.
+        ({"status": "suspended"}, "kept"),
+    ],
+)
+def test_the_state_of_a_space(space, state):
+    assert _render.state_of(space) == state

@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _journal, _standstill
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _journal,
+    _standstill,
+    _systemd,
+)
 
 PROGRAM = """\
 #!/bin/sh
@@ -38,6 +43,19 @@ for unit in $units; do
     fi
 done
 """
+
+
+def refusing(*refused: str) -> tuple[Callable[..., str], list[tuple[str, ...]]]:
+    """Return a systemctl that refuses calls in which one of these units is, and what it did."""
+    done: list[tuple[str, ...]] = []
+
+    def systemctl(*arguments: str) -> str:
+        if set(refused) & set(arguments):
+            raise _systemd.SystemdError("Job failed")
+        done.append(arguments)
+        return ""
+
+    return systemctl, done
 
 
 class Machine:

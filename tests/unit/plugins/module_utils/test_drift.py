@@ -8,24 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _drift, _mariadb, _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils import _drift, _mariadb
 
 KNOWN = {"amap": "approved", "cine": "suspended"}
 ALL = {kind: {"amap"} for kind in _drift.EVERY}
-
-
-@pytest.mark.parametrize(
-    ("space", "state"),
-    [
-        ({"status": "approved", "hold": False}, "approved"),
-        ({"status": "closed", "hold": False}, "closed"),
-        ({"status": "approved", "hold": True}, "kept"),
-        # Left out for an error in its file: the status is a guess.
-        ({"status": "suspended"}, "kept"),
-    ],
-)
-def test_the_state_of_a_space(space, state):
-    assert _drift.state_of(space) == state
 
 
 @pytest.mark.parametrize("state", ["approved", "kept"])
@@ -139,8 +125,8 @@ class TestRun:
             "units": chosen,
             "drift": {"known": KNOWN, "ids": {}, "places": places},
         }
-        world = _systemd.World(dict.fromkeys(running, "active"), set())
-        return _systemd.drift(wanted, world, check=check)
+        active = dict.fromkeys(running, "active")
+        return _drift.of_web(wanted, active, set(), check=check)
 
     def test_units_of_the_run_are_as_they_shall_be(self, tmp_path: Path):
         chosen = [{"space": "amap", "running": True}, {"space": "cine", "running": False}]
@@ -161,5 +147,8 @@ class TestRun:
         accounts = {("space-old", "localhost"): _mariadb.Account()}
         state = _mariadb.State({"space_old": "utf8mb4_bin"}, accounts)
         amap = {"space": "amap", "user": "space-amap", "host": "localhost"}
-        told = _mariadb.drift(state, [amap], KNOWN)
-        assert told == ["old: database, account too many", "cine: database, account missing"]
+        drift = _drift.of_databases(state, [amap], KNOWN)
+        assert _drift.sentences(drift) == [
+            "old: database, account too many",
+            "cine: database, account missing",
+        ]

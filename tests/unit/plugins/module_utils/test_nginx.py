@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _files, _nginx
+from ansible_collections.archipel.spaces.plugins.module_utils import _files, _managed_files, _nginx
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def snapshot(folder):
 
 
 def test_what_nginx_takes_is_put_in_place(folder, tmp_path):
-    report = _files.converge(wanted(folder, a="define x\n"), check=False, diff=False)
+    report = _managed_files.converge(wanted(folder, a="define x\n"), check=False, diff=False)
     assert report.changes == {"a": [f"{folder}/a: created"]}
     assert (folder / "a").read_text() == "define x\n"
     assert os.listdir(tmp_path / "stages") == []
@@ -67,16 +67,18 @@ def test_what_it_refuses_is_not_and_other_files_are_not_touched_either(folder):
     (folder / "a").write_text("define x\n")
     before = snapshot(folder)
     files = wanted(folder, a="define y\n", b="use x\n")
-    with pytest.raises(_files.FilesError, match=r"would refuse .*unknown \['x'\].*keeps the one"):
-        _files.converge(files, check=False, diff=False)
+    with pytest.raises(
+        _managed_files.FilesError, match=r"would refuse .*unknown \['x'\].*keeps the one"
+    ):
+        _managed_files.converge(files, check=False, diff=False)
     assert snapshot(folder) == before
 
 
 def test_a_configuration_that_is_refused_already_may_be_mended_in_parts(folder):
     (folder / "a").write_text("use x\nuse y\n")
-    _files.converge(wanted(folder, b="define x\n"), check=False, diff=False)
+    _managed_files.converge(wanted(folder, b="define x\n"), check=False, diff=False)
     assert verdict(folder)
-    _files.converge(wanted(folder, c="define y\n"), check=False, diff=False)
+    _managed_files.converge(wanted(folder, c="define y\n"), check=False, diff=False)
     assert not verdict(folder)
 
 
@@ -97,7 +99,7 @@ def test_wherever_a_run_dies_nginx_would_start(folder, monkeypatch, step):
 
     monkeypatch.setattr(_files, "write_file", dying)
     with pytest.raises(KeyboardInterrupt):
-        _files.converge(files, check=False, diff=False)
+        _managed_files.converge(files, check=False, diff=False)
     assert len(list(folder.iterdir())) == step + 1
     assert not verdict(folder)
 
@@ -105,14 +107,14 @@ def test_wherever_a_run_dies_nginx_would_start(folder, monkeypatch, step):
 def test_files_that_only_go_together_are_put_in_place_together(folder):
     (folder / "a").write_text("define x\n")
     (folder / "b").write_text("use x\n")
-    _files.converge(wanted(folder, a="define y\n", b="use y\n"), check=False, diff=False)
+    _managed_files.converge(wanted(folder, a="define y\n", b="use y\n"), check=False, diff=False)
     assert not verdict(folder)
 
 
 def test_files_that_are_not_changed_keep_all_their_times(folder):
     (folder / "a").write_text("define x\n")
     before = os.stat(folder / "a").st_ctime_ns
-    _files.converge(wanted(folder, b="use x\n"), check=False, diff=False)
+    _managed_files.converge(wanted(folder, b="use x\n"), check=False, diff=False)
     assert os.stat(folder / "a").st_ctime_ns == before
 
 
@@ -130,7 +132,7 @@ def test_what_killed_runs_left_behind_is_removed(folder, tmp_path):
     old.mkdir(parents=True)
     os.utime(old, (0, 0))
     (tmp_path / "stages/.nginx-now").mkdir()
-    _files.converge(wanted(folder, a=""), check=False, diff=False)
+    _managed_files.converge(wanted(folder, a=""), check=False, diff=False)
     assert os.listdir(tmp_path / "stages") == [".nginx-now"]
 
 
@@ -138,15 +140,15 @@ def test_nothing_is_tried_where_nothing_changes_or_in_a_check(folder, monkeypatc
     def never(_):
         raise AssertionError
 
-    _files.converge(wanted(folder, a=""), check=False, diff=False)
+    _managed_files.converge(wanted(folder, a=""), check=False, diff=False)
     monkeypatch.setattr(_nginx, "Stage", never)
-    _files.converge(wanted(folder, a=""), check=False, diff=False)
-    _files.converge(wanted(folder, a="new"), check=True, diff=False)
+    _managed_files.converge(wanted(folder, a=""), check=False, diff=False)
+    _managed_files.converge(wanted(folder, a="new"), check=True, diff=False)
 
 
 def test_a_machine_without_nginx_has_nothing_to_try(folder, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda _: None)
-    _files.converge(wanted(folder, a="use x\n"), check=False, diff=False)
+    _managed_files.converge(wanted(folder, a="use x\n"), check=False, diff=False)
     assert (folder / "a").exists()
 
 

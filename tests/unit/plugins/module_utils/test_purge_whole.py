@@ -24,6 +24,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _restic,
     _standstill,
     _systemd,
+    _units,
     _upgrade_job,
 )
 from tests.unit.plugins.module_utils.machine import own_journals
@@ -95,10 +96,10 @@ def node(tmp_path, monkeypatch) -> Node:
     ):
         monkeypatch.setattr(module, name, str(tmp_path / name.lower()))
     pretend_database(found, monkeypatch)
-    world = SimpleNamespace(
+    observed = _units.Observed(
         enabled={"space-cron@amap.timer"}, active={"space-php@amap.socket": "active"}
     )
-    monkeypatch.setattr(_systemd, "read_world", lambda: world)
+    monkeypatch.setattr(_units, "read_observed", lambda: observed)
     monkeypatch.setattr("pwd.getpwnam", lambda name: SimpleNamespace(pw_uid=found.users[name]))
     monkeypatch.setattr(
         _restic,

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _journal, _status, _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils import _journal, _status, _units
 from tests.unit.plugins.module_utils.machine import own_journals
 
 CONFIG = """<?php
@@ -34,7 +34,7 @@ def node(tmp_path, monkeypatch) -> Path:
         "space-cron@amap.timer": "active",
         "space-cron@velo.service": "failed",
     }
-    monkeypatch.setattr(_systemd, "read_world", lambda: SimpleNamespace(active=active))
+    monkeypatch.setattr(_units, "read_observed", lambda: SimpleNamespace(active=active))
     home = tmp_path / "spaces/amap"
     (home / "config").mkdir(parents=True)
     (home / "config/config.php").write_text(CONFIG.format(""))

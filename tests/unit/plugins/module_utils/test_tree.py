@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _accounts,
-    _files,
+    _managed_files,
     _quotas,
     _tree,
 )
@@ -61,7 +61,7 @@ def seen(monkeypatch):
 
     monkeypatch.setattr(_accounts, "converge_users", part("users", "amap"))
     monkeypatch.setattr(_accounts, "converge_directories", part("directories", "velo"))
-    monkeypatch.setattr(_files, "converge", part("files", "nobody"))
+    monkeypatch.setattr(_managed_files, "converge", part("files", "nobody"))
     monkeypatch.setattr(_quotas, "converge", part("quotas", "nobody"))
 
     def node(_wanted, *, check, diff):
@@ -70,7 +70,7 @@ def seen(monkeypatch):
         report.diff("/etc/unit", "", "new")
         return report
 
-    monkeypatch.setattr(_files, "converge_node", node)
+    monkeypatch.setattr(_managed_files, "converge_node", node)
     return asked
 
 

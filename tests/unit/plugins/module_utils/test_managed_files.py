@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _files
+from ansible_collections.archipel.spaces.plugins.module_utils import _managed_files
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def wanted(tmp_path):
 
 
 def converge(wanted, **options):
-    return _files.converge([wanted], **{"check": False, "diff": False, **options})
+    return _managed_files.converge([wanted], **{"check": False, "diff": False, **options})
 
 
 def test_a_missing_file_is_written_and_the_second_run_finds_nothing(wanted):
@@ -70,7 +70,7 @@ def test_a_planted_link_is_replaced_and_its_target_left_alone(wanted, tmp_path):
 
 def test_one_space_that_fails_does_not_stop_the_others(wanted, tmp_path):
     broken = {**wanted, "space": "amap", "path": str(tmp_path / "missing" / "amap.conf")}
-    report = _files.converge([broken, wanted], check=False, diff=False)
+    report = _managed_files.converge([broken, wanted], check=False, diff=False)
     assert set(report.failures) == {"amap"}
     assert set(report.changes) == {"velo-ecole"}
     assert not list(tmp_path.glob(".archipel-*")), "a half-written file was left behind"
@@ -87,9 +87,9 @@ def test_directories_of_the_node_are_made_once(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "chown", lambda *_: None)
     path = str(tmp_path / "a" / "b")
     wanted = [{"path": path, "mode": 0o700, "group": "root"}]
-    assert _files.converge_directories(wanted, check=True) == {path: ["created"]}
+    assert _managed_files.converge_directories(wanted, check=True) == {path: ["created"]}
     assert not os.path.exists(path)
-    _files.converge_directories(wanted, check=False)
+    _managed_files.converge_directories(wanted, check=False)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o700
 
 
@@ -97,7 +97,7 @@ def test_a_group_that_is_not_there_yet(tmp_path):
     """In check mode the run before would have made it; in a real run it is a mistake."""
     path = str(tmp_path / "doors")
     wanted = [{"path": path, "mode": 0o750, "group": "no-such-group"}]
-    assert _files.converge_directories(wanted, check=True) == {path: ["created"]}
-    with pytest.raises(_files.FilesError, match="there is no group no-such-group"):
-        _files.converge_directories(wanted, check=False)
+    assert _managed_files.converge_directories(wanted, check=True) == {path: ["created"]}
+    with pytest.raises(_managed_files.FilesError, match="there is no group no-such-group"):
+        _managed_files.converge_directories(wanted, check=False)
     assert not os.path.exists(path)
