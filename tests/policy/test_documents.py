@@ -15,9 +15,11 @@ import pytest
 from tests.policy.tree import ROOT, load, matching, shown, under
 
 TRANSLATED = ("README", "CONTRIBUTING")
+FRENCH = [*matching("*.fr.md")]
 DOCUMENTS = [*matching("*.md")]
 HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 CODE = re.compile(r"```.*?```", re.DOTALL)
+INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -27,14 +29,28 @@ def text_of(path: Path) -> str:
 
 @pytest.mark.parametrize("name", TRANSLATED)
 class TestTranslation:
-    def test_has_the_same_outline(self, name: str):
-        english, french = (text_of(ROOT / f"{name}{end}.md") for end in ("", ".fr"))
-        assert HEADING.findall(CODE.sub("", english)) == HEADING.findall(CODE.sub("", french))
-
     def test_shows_the_same_commands(self, name: str):
         english, french = (commands(text_of(ROOT / f"{name}{end}.md")) for end in ("", ".fr"))
         assert english == french
         assert english
+
+    def test_names_the_same_commands_in_its_sentences(self, name: str):
+        english, french = (spans(text_of(ROOT / f"{name}{end}.md")) for end in ("", ".fr"))
+        assert english ^ french == set()
+        assert english
+
+
+@pytest.mark.parametrize("path", FRENCH, ids=shown)
+def test_french_documents_have_the_outline_of_the_english_ones(path: Path):
+    english = path.with_name(path.name.replace(".fr.md", ".md"))
+    assert outline(text_of(path)) == outline(text_of(english))
+
+
+@pytest.mark.parametrize("path", FRENCH, ids=shown)
+def test_what_is_typed_is_not_typeset_as_french(path: Path):
+    """A shell takes a curly apostrophe for a letter."""
+    sentences = CODE.sub("", text_of(path))
+    assert [code for code in INLINE.findall(sentences) if "\u2019" in code] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=shown)
@@ -124,6 +140,16 @@ def commands(text: str) -> list[str]:
         for line in block.splitlines()
         if line.split("#")[0].strip()
     ]
+
+
+def spans(text: str) -> set[str]:
+    """Return what a sentence tells to type: code of more than one word."""
+    found = (" ".join(code.split()) for code in INLINE.findall(CODE.sub("", text)))
+    return {code for code in found if " " in code}
+
+
+def outline(text: str) -> list[str]:
+    return HEADING.findall(CODE.sub("", text))
 
 
 def number(version: str) -> tuple[int, ...]:
