@@ -14,15 +14,15 @@ exchange as a whole, then the others.
 from __future__ import annotations
 
 import os
-import stat
 import typing as t
 from collections import Counter
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _files,
     _filesystem,
+    _projects,
     _quotactl,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
@@ -190,50 +190,6 @@ def read_claims() -> dict[int, list[str]]:
     return claims(_files.read_text(PROJECTS))
 
 
-def refuse_mounts(path: str, mounts: t.Iterable[str]) -> None:
-    """Refuse mounts on or below a space's tree: what is written there does not count. Pure.
-
-    Raises:
-        QuotaError: there is one.
-
-    """
-    inside = [mount for mount in mounts if f"{mount}/".startswith(f"{path}/")]
-    if inside:
-        raise QuotaError(
-            f"{', '.join(inside)}: another file system is mounted there, outside the limit. "
-            f"Unmount it; {path} must be a plain directory of the spaces' own file system"
-        )
-
-
-def open_tree(path: str, device: int, stack: ExitStack) -> int:
-    """Open a tree of a space; neither it nor the space's folder may be a link.
-
-    Raises:
-        QuotaError: it is a link, something else, or on another file system.
-        FileNotFoundError: there is none.
-
-    """
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        home = os.open(os.path.dirname(path), flags)
-        stack.callback(os.close, home)
-        tree = os.open(os.path.basename(path), flags, dir_fd=home)
-        stack.callback(os.close, tree)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(error.errno, error.strerror, path) from error
-    except OSError as error:
-        raise QuotaError(
-            f"{path} or its folder is a link or no directory ({error.strerror}): files behind a "
-            "link are outside the limit. Move them to where the link is, and run again"
-        ) from error
-    if os.fstat(tree).st_dev != device:
-        raise QuotaError(
-            f"{path} is on another file system than the spaces: its limit would hold nothing. Move "
-            "its files back"
-        )
-    return tree
-
-
 def read_state(item: Item, run: Run) -> State:
     """Read what is there of one space.
 
@@ -246,139 +202,18 @@ def read_state(item: Item, run: Run) -> State:
     tags, counted = [], 0
     with ExitStack() as stack:
         for path in item["paths"]:
-            refuse_mounts(path, run.filesystem.mounts_below)
+            _projects.refuse_mounts(path, run.filesystem.mounts_below)
             try:
-                tree = open_tree(path, device, stack)
+                tree = _projects.open_tree(path, device, stack)
             except FileNotFoundError:
                 tags.append(_quotactl.Tag(0, inherit=False))
                 continue
             tags.append(_quotactl.tag(tree))
             if quota.files and not tags[0].project and tags[-1].project == item["id"]:
-                counted += carrying(tree, item["id"])
+                counted += _projects.carrying(tree, item["id"])
     interrupted = os.path.lexists(journal_of(item))
     taken = tuple(run.claimed.get(item["id"], ()))
     return State(tuple(tags), quota, interrupted, taken, counted)
-
-
-@dataclass
-class Walk:
-    """A walk through existing files: what was found, and what was done."""
-
-    wrong: int = 0
-    bytes: int = 0
-    right: int = 0
-
-
-def walk(directory: int, project: int, found: Walk, *, check: bool) -> None:
-    """Give a directory and everything below it its project, or only count what lacks it.
-
-    Project 0 is none, and is not handed down. Links are not followed. A directory gets its
-    project before it is listed: what is made in it meanwhile inherits, and nothing can be
-    moved in from outside.
-    """
-    visit(directory, _quotactl.Tag(project, inherit=bool(project)), found, check=check)
-    device = os.fstat(directory).st_dev
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            folder = entry.is_dir(follow_symlinks=False)
-            if not folder and not entry.is_file(follow_symlinks=False):
-                # Links, sockets and pipes hold no data; the kernel gives no way to mark them.
-                continue
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            try:
-                inner = os.open(entry.name, flags, dir_fd=directory)
-            except FileNotFoundError:
-                continue
-            try:
-                visit_entry(inner, device, project, found, check=check)
-            finally:
-                os.close(inner)
-
-
-def visit_entry(inner: int, device: int, project: int, found: Walk, *, check: bool) -> None:
-    """Go on with one opened entry: it may have been exchanged since it was listed.
-
-    Raises:
-        QuotaError: it is on another file system.
-
-    """
-    info = os.fstat(inner)
-    if info.st_dev != device:
-        raise QuotaError("another file system was mounted inside while its files were marked")
-    if stat.S_ISDIR(info.st_mode):
-        walk(inner, project, found, check=check)
-    elif stat.S_ISREG(info.st_mode):
-        visit(inner, _quotactl.Tag(project, inherit=False), found, check=check)
-
-
-def visit(descriptor: int, wanted: _quotactl.Tag, found: Walk, *, check: bool) -> None:
-    """Mend the project of one open file or directory."""
-    tag = _quotactl.tag(descriptor)
-    if tag == wanted:
-        found.right += 1
-        return
-    found.wrong += 1
-    if tag.project != wanted.project:
-        found.bytes += os.fstat(descriptor).st_blocks * 512
-    if not check:
-        _quotactl.set_tag(descriptor, wanted)
-
-
-def carrying(directory: int, project: int) -> int:
-    """Return how many files and folders of an open tree carry a project."""
-    found = Walk()
-    walk(directory, project, found, check=True)
-    return found.right
-
-
-def move(path: str, project: int) -> None:
-    """Give a tree that was moved its project: 0 where data are only kept, outside any limit.
-
-    For whoever puts data in the place of others. Where nothing is counted nothing is done.
-
-    Raises:
-        OSError: the file system refused.
-
-    """
-    with _quotactl.opened(path) as directory:
-        if _quotactl.state(directory)[0]:
-            walk(directory, project, Walk(), check=False)
-
-
-def tag_trees(item: Item, paths: t.Sequence[str], device: int, *, check: bool) -> Walk:
-    """Mark trees of a space, with a journal that survives an interruption.
-
-    Raises:
-        QuotaError: they are not where a limit would hold.
-        OSError: the file system refused.
-
-    """
-    found = Walk()
-    with ExitStack() as stack:
-        for path in paths:
-            try:
-                tree = open_tree(path, device, stack)
-            except FileNotFoundError:
-                if not check:
-                    raise
-                found.wrong += 1
-                continue
-            if not check and not is_empty(tree):
-                begin(journal_of(item))
-            try:
-                walk(tree, item["id"], found, check=check)
-            except RecursionError as error:
-                raise QuotaError(f"{path}: folders are nested too deeply to mark") from error
-        if not check:
-            with suppress(FileNotFoundError):
-                os.unlink(journal_of(item))
-    return found
-
-
-def is_empty(directory: int) -> bool:
-    """Tell whether there is nothing to lose sight of: a new space needs no journal."""
-    with os.scandir(directory) as entries:
-        return next(entries, None) is None
 
 
 def home_of(item: Item) -> str:
@@ -399,19 +234,10 @@ def journal_of(item: Item) -> str:
     return f"{home_of(item)}/{JOURNAL}"
 
 
-def begin(journal: str) -> None:
-    """Write down, for good, that marking has begun."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(journal, flags, 0o600)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def mark(item: Item, paths: t.Sequence[str], run: Run, state: State, report: Report) -> int:
     """Mark trees of a space; return how many bytes a check run would have marked."""
-    found = tag_trees(item, paths, os.fstat(run.root).st_dev, check=run.check)
+    device = os.fstat(run.root).st_dev
+    found = _projects.mark_trees(paths, item["id"], journal_of(item), device, check=run.check)
     if found.wrong or state.interrupted:
         report.change(
             item["space"], f"marked as project {item['id']}: {found.wrong} files and folders"
@@ -485,7 +311,7 @@ def converge(
         for item in wanted:
             try:
                 quota = converge_space(item, run, report)
-            except QuotaError as error:
+            except (QuotaError, _projects.ProjectError) as error:
                 report.fail(item["space"], str(error))
                 continue
             except OSError as error:

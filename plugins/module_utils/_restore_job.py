@@ -13,7 +13,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
     _database,
     _journal,
-    _quotas,
+    _projects,
 )
 
 VERB = "restore"
@@ -114,7 +114,7 @@ def number_of(slug: str) -> int:
 def limit(data: str, project: int) -> None:
     """Let data count for a space's storage; with 0, as what is kept aside, for nobody's."""
     if os.path.isdir(data):
-        _quotas.move(data, project)
+        _projects.move(data, project)
 
 
 def remove(path: str) -> None:

@@ -89,6 +89,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
     _database,
     _journal,
+    _projects,
     _restic,
     _restore,
     _restore_job,
@@ -105,7 +106,7 @@ SPEC = {
 }
 ERRORS = (
     *(_backup.BackupError, _restore_job.RestoreError, _restic.ResticError, _systemd.SystemdError),
-    *(_database.DatabaseError, _journal.JournalError, OSError),
+    *(_database.DatabaseError, _journal.JournalError, _projects.ProjectError, OSError),
 )
 
 

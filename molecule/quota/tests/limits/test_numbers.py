@@ -23,7 +23,7 @@ SECONDS = 2.0
 # The best of some: the processor is shared, and may be emulated.
 TRIALS = 3
 PACKAGE = "ansible_collections/archipel/spaces/plugins/module_utils"
-MODULES = ("_files", "_filesystem", "_quotactl", "_quotas", "_spaces")
+MODULES = ("_files", "_filesystem", "_projects", "_quotactl", "_quotas", "_spaces")
 MANY = """
 import base64, io, shutil, tarfile, time
 place = "/var/tmp/many"

@@ -21,7 +21,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
     _database,
     _journal,
-    _quotas,
+    _projects,
     _restic,
     _restore,
     _restore_job,
@@ -193,7 +193,7 @@ def pretend_files(world: World, monkeypatch) -> None:
     tools = SimpleNamespace(rmtree=counted(rmtree), disk_usage=shutil.disk_usage)
     for module in (_restore_job, _restore_steps):
         monkeypatch.setattr(module, "shutil", tools)
-    monkeypatch.setattr(_quotas, "move", lambda path, number: world.moved.append((path, number)))
+    monkeypatch.setattr(_projects, "move", lambda path, number: world.moved.append((path, number)))
     user = SimpleNamespace(pw_uid=70001)
     monkeypatch.setattr("pwd.getpwnam", lambda _name: user)
 
