@@ -86,7 +86,7 @@ dropins:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _opcache
+from ansible_collections.archipel.spaces.plugins.module_utils import _compilation, _opcache
 
 SPEC = {
     "folder": {"type": "str", "default": "/srv/nextcloud/opcache"},
@@ -108,7 +108,7 @@ def main() -> None:
             options["dropins"],
             check=module.check_mode,
         )
-    except (_opcache.OpcacheError, OSError) as error:
+    except (_compilation.CompilationError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _opcache
-from ansible_collections.archipel.spaces.plugins.module_utils._opcache import Kept, Program
+from ansible_collections.archipel.spaces.plugins.module_utils import _compilation, _opcache
+from ansible_collections.archipel.spaces.plugins.module_utils._compilation import Program
 
 
 def compiler(system: str):
@@ -44,7 +44,7 @@ def php(node: Path, monkeypatch, **systems: str) -> None:
         Program(name, str(binary), (str(binary),), compiler(system))
         for name, system in systems.items()
     ]
-    monkeypatch.setattr(_opcache, "programs", lambda _version: made)
+    monkeypatch.setattr(_compilation, "programs", lambda _version: made)
 
 
 def release(node: Path, name: str, build: str = "{}") -> None:
@@ -93,7 +93,7 @@ def test_check_mode_says_so_and_writes_nothing(node):
     assert not (node / "opcache").exists()
 
 
-def test_units_are_told_where_it_is(node):
+def test_units_know_where_it_is(node):
     first, again = converge(node), converge(node)
     assert first["dropins"] == sorted(dropins(node))
     assert again["dropins"] == []
@@ -116,7 +116,7 @@ def test_units_changed_by_hand_are_mended(node):
     assert not converge(node)["changed"]
 
 
-def test_without_a_folder_units_are_told_nothing(node):
+def test_without_a_folder_units_know_of_none(node):
     converge(node)
     found = _opcache.converge("8.4", "", str(node / "releases"), dropins(node), check=False)
     assert found["changed"]
@@ -171,9 +171,10 @@ def test_a_cache_that_somebody_removed_is_made_again(node):
     assert converge(node)["compiled"] == {"fpm": {"33.0.9": 1}, "cli": {}}
 
 
-def test_an_index_that_cannot_be_read_counts_for_nothing(node):
+@pytest.mark.parametrize("text", ["{", "[]", '"x"', '{"fpm": []}', '{"fpm": {"other": 1}}'])
+def test_an_index_that_cannot_be_read_counts_for_nothing(node, text):
     converge(node)
-    (node / "opcache" / "index.json").write_text("{")
+    (node / "opcache" / "index.json").write_text(text)
     assert converge(node)["compiled"]["fpm"] == {"33.0.9": 1}
 
 
@@ -185,30 +186,12 @@ def test_what_an_interrupted_run_left_goes(node):
 
 def test_a_php_that_compiles_nothing_is_named(node, monkeypatch):
     made = [Program("fpm", "/usr/sbin/php-fpm8.4", (), lambda *_: 0)]
-    monkeypatch.setattr(_opcache, "programs", lambda _version: made)
-    with pytest.raises(_opcache.OpcacheError, match="is opcache on"):
+    monkeypatch.setattr(_compilation, "programs", lambda _version: made)
+    with pytest.raises(_compilation.CompilationError, match="is opcache on"):
         converge(node)
 
 
-def test_what_php_says_instead_of_a_number_is_passed_on():
-    with pytest.raises(_opcache.OpcacheError, match="no such function"):
-        _opcache.answer_of("php8.4", "", "Fatal error: no such function")
-
-
-def test_a_file_that_php_gives_up_at_is_left_out(tmp_path):
-    names = tmp_path / "files-0"
-    names.write_text("a\nb\nc\nd\n")
-    asked = []
-
-    def ask(_names: str, start: int) -> tuple[int, int]:
-        asked.append(start)
-        return (1, 1) if start == 0 else (2, 4)
-
-    assert _opcache.compile_list(str(names), ask) == 3
-    assert asked == [0, 2]
-
-
 def test_the_index_decides_only_for_the_php_it_was_made_with():
-    kept = Kept("then", "one", {"33.0.9": "a"})
+    kept = _opcache.Compiled("then", "one", {"33.0.9": "a"})
     assert _opcache.plan(kept, "then", {"33.0.9": "a"}, ["one"]) == ([], [])
     assert _opcache.plan(kept, "now", {"33.0.9": "a"}, ["one"]) == (["33.0.9"], ["33.0.9"])
