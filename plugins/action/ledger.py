@@ -64,7 +64,7 @@ class ActionModule(ActionBase):
             "id": number,
             "web": str(space["web"]),
             "closed_on": str(space["closed_on"]),
-            # The restore point that was proved; empty where there was nothing to lose.
+            # The restore point that was verified; empty where there was nothing to lose.
             "backup": str(options["backups"].get(slug, "")),
         }
         path = lock.with_name(_ledger.NAME)

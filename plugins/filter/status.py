@@ -15,7 +15,7 @@ COLUMNS = (
     "storage",
     "accounts",
     "backup",
-    "proved",
+    "verified",
     "remarks",
 )
 # Of an entry of the inventory; the rest is on the machine.
@@ -52,7 +52,9 @@ def table(rows: list[dict[str, t.Any]]) -> list[str]:
 
 
 def _cells(row: dict[str, t.Any]) -> tuple[str, ...]:
-    usage, backup, proof = (row.get(key) or {} for key in ("usage", "backup", "proof"))
+    usage, backup, verification = (
+        row.get(key) or {} for key in ("usage", "backup", "verification")
+    )
     accounts = row.get("accounts") or {}
     return (
         str(row["slug"]),
@@ -63,7 +65,7 @@ def _cells(row: dict[str, t.Any]) -> tuple[str, ...]:
         f"{usage['percent']} %" if "percent" in usage else "-",
         f"{accounts['used']}/{accounts['limit']}" if accounts else "-",
         str(backup.get("at", "-"))[:16],
-        str(proof.get("at", "-"))[:16],
+        str(verification.get("at", "-"))[:16],
         "; ".join(_remarks(row)),
     )
 

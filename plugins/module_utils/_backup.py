@@ -31,6 +31,8 @@ STATUS = re.compile(r"^\S+ ([a-z]+)/", re.MULTILINE)
 DUMP, META = "database.sql", "space.json"
 # Of a space's folder; logs, sessions and temporary files are not worth keeping.
 PARTS = ("config", "data", "release", ".applied")
+# Parts of the record as they were called.
+FORMER_WORDS = {"proof": "verification", "unproved": "unverified"}
 # What a file may have done between being listed and being read.
 VANISHED = ("no such file or directory", "file does not exist")
 ROOM = 64 << 20
@@ -163,12 +165,17 @@ def record_path(settings: Settings) -> str:
 
 
 def read_record(settings: Settings) -> dict[str, Report]:
-    """Return slug → its last backup, its last proof, and what failed since."""
-    try:
-        with open(record_path(settings), encoding="utf-8") as file:
-            return dict(json.load(file))
-    except FileNotFoundError:
-        return {}
+    """Return slug → its last backup, its last verification, and what failed since."""
+    return read_record_at(record_path(settings))
+
+
+def read_record_at(path: str) -> dict[str, Report]:
+    """Return the record in a file, by its present words; nothing if there is none."""
+    found = _journal.read_json(path)
+    return {
+        slug: {FORMER_WORDS.get(part, part): report for part, report in entry.items()}
+        for slug, entry in found.items()
+    }
 
 
 def write_record(settings: Settings, slug: str, **changes: Report | None) -> None:
@@ -308,12 +315,12 @@ def complaint(line: str) -> str:
 
 
 def is_settled(space: Space, entry: Report) -> bool:
-    """Tell whether a closed space has its last backup, taken since it closed and proved. Pure."""
-    backup, proof = entry.get("backup"), entry.get("proof")
-    if space.status != "closed" or not backup or not proof:
+    """Tell whether a closed space has its last backup, taken since it closed and verified. Pure."""
+    backup, verification = entry.get("backup"), entry.get("verification")
+    if space.status != "closed" or not backup or not verification:
         return False
     taken = datetime.fromisoformat(backup["at"]).timestamp()
-    return proof["snapshot"] == backup["snapshot"] and taken > space.closed_at
+    return verification["snapshot"] == backup["snapshot"] and taken > space.closed_at
 
 
 def due(settings: Settings) -> list[str]:

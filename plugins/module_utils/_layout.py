@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 # Names of unix users and database accounts, and of databases.
 USER, DATABASE = "space-", "space_"
 # Its state from before a restore, and a backup that is loaded to verify it.
-PREVIOUS_DATABASE, VERIFICATION_DATABASE = "archipel_kept_", "archipel_proof_"
+PREVIOUS_DATABASE, VERIFICATION_DATABASE = "archipel_kept_", "archipel_verification_"
 # Where systemd reads the units that roles write.
 UNIT_FILES = "/etc/systemd/system"
 # Units of spaces and of nodes begin so.

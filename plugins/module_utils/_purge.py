@@ -158,7 +158,7 @@ def inventory(job: Job) -> list[str]:
 
 
 def last_backup(job: Job) -> str:
-    """Return which proved backup the space could be brought back from; make sure there is one.
+    """Return which verified backup the space could be brought back from; make sure there is one.
 
     Raises:
         PurgeError: there is none that is good enough.
@@ -171,16 +171,16 @@ def last_backup(job: Job) -> str:
     if not _backup.is_space(job.settings, job.slug) and not databases(job):
         return ""
     entry = _backup.read_record(job.settings).get(job.slug, {})
-    remedy = f"run playbooks/backup.yml -e only={job.slug} -e prove=true first"
-    backup, proof = entry.get("backup"), entry.get("proof")
+    remedy = f"run playbooks/backup.yml -e only={job.slug} -e verify=true first"
+    backup, verification = entry.get("backup"), entry.get("verification")
     if not backup:
         raise PurgeError(f"there is no backup of it: {remedy}")
     if backup["at"][:10] < job.closed_on:
         when = backup["at"][:16]
         raise PurgeError(f"its last backup, of {when}, is from before it closed: {remedy}")
-    if not proof or proof["snapshot"] != backup["snapshot"]:
-        why = entry.get("unproved", {}).get("why", "nobody has tried it")
-        raise PurgeError(f"its last backup is not proved ({why}): {remedy}")
+    if not verification or verification["snapshot"] != backup["snapshot"]:
+        why = entry.get("unverified", {}).get("why", "nobody has tried it")
+        raise PurgeError(f"its last backup is not verified ({why}): {remedy}")
     if changed_since(job, datetime.fromisoformat(backup["at"]).timestamp()):
         raise PurgeError(f"it was changed since its last backup, {backup['at'][:16]}: {remedy}")
     known = {one.id for one in _restic.snapshots(job.settings.repository, job.slug)}
@@ -265,7 +265,7 @@ def undeclare(path: str, root: str, slug: str) -> None:
 
 def settle(job: Job) -> None:
     """Forget what was known of its backups; they themselves are kept for a while."""
-    parts = ("backup", "proof", "failed", "unproved")
+    parts = ("backup", "verification", "failed", "unverified")
     _backup.write_record(job.settings, job.slug, **dict.fromkeys(parts))
     _standstill.lift(job.slug)
 

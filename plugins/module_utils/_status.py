@@ -8,6 +8,7 @@ import os
 import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _backup,
     _config,
     _files,
     _journal,
@@ -67,7 +68,7 @@ def read(root: str, slugs: t.Iterable[str], record_path: str) -> dict[str, State
     active = _units.read_observed().active
     usage = read_json(USAGE).get("spaces", {})
     accounts = read_json(ACCOUNTS).get("spaces", {})
-    record = read_json(record_path)
+    record = _backup.read_record_at(record_path)
     found = {}
     for slug in slugs:
         known = record.get(slug, {})
@@ -76,7 +77,7 @@ def read(root: str, slugs: t.Iterable[str], record_path: str) -> dict[str, State
             "usage": usage.get(slug),
             "accounts": accounts.get(slug),
             "backup": known.get("backup"),
-            "proof": known.get("proof"),
-            "backup_failed": known.get("failed") or known.get("unproved"),
+            "verification": known.get("verification"),
+            "backup_failed": known.get("failed") or known.get("unverified"),
         }
     return found

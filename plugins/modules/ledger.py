@@ -31,7 +31,7 @@ options:
     elements: dict
     required: true
   backups:
-    description: Slug → the proved backup that the space could be brought back from.
+    description: Slug → the verified backup that the space could be brought back from.
     type: dict
     default: {}
   placed:

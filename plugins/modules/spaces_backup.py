@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: spaces_backup
-short_description: Back up spaces of a machine, and prove backups
+short_description: Back up spaces of a machine, and verify backups
 version_added: 0.1.0
 description:
   - Makes one snapshot per space, with its database, its state file and its data. The role
     C(archipel.spaces.backup) must have run on the machine; its clocks do the very same.
-  - With O(prove=true) the new backups are then proved. Each database is brought up beside the
+  - With O(verify=true) the new backups are then verified. Each database is brought up beside the
     live one under another name, its rows are counted, and all files are compared with those of the
     live space.
 options:
@@ -21,8 +21,8 @@ options:
     type: list
     elements: str
     default: []
-  prove:
-    description: Whether the backups are proved as well.
+  verify:
+    description: Whether the backups are verified as well.
     type: bool
     default: false
 attributes:
@@ -41,10 +41,10 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Back up two spaces, and prove it
+- name: Back up two spaces, and verify it
   archipel.spaces.spaces_backup:
     only: [velo-ecole, amap-du-val]
-    prove: true
+    verify: true
 """
 
 RETURN = r"""
@@ -73,13 +73,13 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
     _database,
     _journal,
-    _proof,
     _restic,
+    _verification,
 )
 
 SPEC = {
     "only": {"type": "list", "elements": "str", "default": []},
-    "prove": {"type": "bool", "default": False},
+    "verify": {"type": "bool", "default": False},
 }
 ERRORS = (
     *(_backup.BackupError, _restic.ResticError, _database.DatabaseError),
@@ -92,26 +92,26 @@ def backup_words(report: _backup.Report) -> str:
     return f"backup {report['snapshot'][:8]}: {report['files']} files, {report['rows']} rows"
 
 
-def proof_words(report: _backup.Report) -> str:
-    """Return what people read of a proof."""
+def verification_words(report: _backup.Report) -> str:
+    """Return what people read of a verification."""
     how = "brought up" if report["loaded"] else "read"
     return (
-        f"backup {report['snapshot'][:8]} proved: {report['tables']} tables with {report['rows']} "
-        f"rows {how}, {report['files']} files read, {report['equal']} equal to the live ones, "
-        f"{report['moved_on']} changed there since"
+        f"backup {report['snapshot'][:8]} verified: {report['tables']} tables with "
+        f"{report['rows']} rows {how}, {report['files']} files read, "
+        f"{report['equal']} equal to the live ones, {report['moved_on']} changed there since"
     )
 
 
-def run(settings: _backup.Settings, slugs: list[str], *, prove: bool) -> dict[str, t.Any]:
-    """Back up, then prove what was backed up."""
+def run(settings: _backup.Settings, slugs: list[str], *, verify: bool) -> dict[str, t.Any]:
+    """Back up, then verify what was backed up."""
     made = _backup.run(settings, slugs)
     failed = dict(made.failed)
     spaces = {slug: [backup_words(report)] for slug, report in made.done.items()}
-    if prove:
-        proved = _proof.run(settings, list(made.done))
-        failed |= proved.failed
-        for slug, report in proved.done.items():
-            spaces[slug].append(proof_words(report))
+    if verify:
+        verified = _verification.run(settings, list(made.done))
+        failed |= verified.failed
+        for slug, report in verified.done.items():
+            spaces[slug].append(verification_words(report))
     return {"changed": bool(spaces), "spaces": spaces, "failed_spaces": failed}
 
 
@@ -125,7 +125,7 @@ def main() -> None:
         if module.check_mode:
             would = {slug: ["would be backed up"] for slug in slugs}
             module.exit_json(changed=bool(would), spaces=would, failed_spaces={})
-        result = run(settings, slugs, prove=module.params["prove"])
+        result = run(settings, slugs, verify=module.params["verify"])
     except ERRORS as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Deletes units, vhost, configuration, databases, account, files, limit and user of each space,
     and has the machine's reports written anew.
-  - Refuses a space whose last backup is missing, not proved, older than its closing or than its
+  - Refuses a space whose last backup is missing, not verified, older than its closing or than its
     files, or no longer in the repository.
   - Whether a space is closed and past its grace is the controller's to know, see the filter
     P(archipel.spaces.purgeable#filter).
@@ -86,7 +86,7 @@ failed_spaces:
   type: dict
   sample: {}
 backups:
-  description: Slug → the proved backup that it could be brought back from.
+  description: Slug → the verified backup that it could be brought back from.
   returned: always
   type: dict
   sample: {"cine": "1a2b3c4d"}

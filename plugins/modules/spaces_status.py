@@ -11,7 +11,7 @@ short_description: Say what the spaces of a machine are like
 version_added: 0.1.0
 description:
   - Reads which release each space runs, whether it is open and awake, what it uses, when it was
-    backed up and proved, and what was begun and not finished. No space is woken.
+    backed up and verified, and what was begun and not finished. No space is woken.
 options:
   spaces:
     description: Slugs.
@@ -67,7 +67,7 @@ states:
       usage: null
       accounts: {used: 12, limit: 50, percent: 24.0, above: []}
       backup: {at: "2026-05-30T01:12:00+00:00", snapshot: 1a2b3c4d}
-      proof: null
+      verification: null
       backup_failed: null
 """
 

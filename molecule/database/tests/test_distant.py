@@ -213,11 +213,11 @@ def test_a_backup_dumps_what_is_there(scenario: Scenario, node: Host):
 
 def test_a_backup_is_proved_by_reading_all_of_it(scenario: Scenario):
     """There is no server on this machine that could load it."""
-    results = scenario.attempt("backup.yml", "-e", f"only={SLUG}", "-e", "prove=true")
+    results = scenario.attempt("backup.yml", "-e", f"only={SLUG}", "-e", "verify=true")
     assert failed(results) == {}
-    _made, proved = results["Ensure the spaces are in the repository"]["spaces"][SLUG]
-    assert " proved: " in proved
-    assert " rows read, " in proved
+    _made, verified = results["Ensure the spaces are in the repository"]["spaces"][SLUG]
+    assert " verified: " in verified
+    assert " rows read, " in verified
 
 
 def test_an_export_holds_the_database(scenario: Scenario, node: Host, tmp_path: Path):

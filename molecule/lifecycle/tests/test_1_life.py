@@ -178,7 +178,7 @@ def test_10_grace_over_without_a_backup(scenario: Scenario, story: Story, choral
 def test_11_a_backup_alone_proves_nothing(scenario: Scenario, chorale: Association):
     scenario.converge("backup.yml", "-e", f"only={SLUG}")
     said = scenario.refusal("purge.yml", "-e", f"only={SLUG}", "-e", "purge_pause=0")
-    assert "its last backup is not proved (nobody has tried it)" in said
+    assert "its last backup is not verified (nobody has tried it)" in said
     assert chorale.stored()
 
 
@@ -189,7 +189,7 @@ def gone(results: dict[str, dict[str, Any]]) -> list[str]:
 def test_12_purged_is_nothing(scenario: Scenario, node: Host, story: Story, chorale: Association):
     """Killed in between three times; the last run finishes, and the backup is still there."""
     number = scenario.spaces[SLUG]["id"]
-    scenario.converge("backup.yml", "-e", f"only={SLUG}", "-e", "prove=true")
+    scenario.converge("backup.yml", "-e", f"only={SLUG}", "-e", "verify=true")
     options = ("-e", f"only={SLUG}", "-e", "purge_pause=0")
     would = gone(scenario.attempt("purge.yml", "--check", *options))
     assert chorale.stored() == story.stored

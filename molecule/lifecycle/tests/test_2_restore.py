@@ -34,7 +34,7 @@ class Before:
 
 @pytest.fixture(scope="module")
 def before(scenario: Scenario, velo: Association) -> Before:
-    scenario.converge("backup.yml", *ONLY, "-e", "prove=true")
+    scenario.converge("backup.yml", *ONLY, "-e", "verify=true")
     return Before(velo.files(), velo.stored())
 
 
@@ -51,10 +51,10 @@ def record(node: Host) -> dict[str, Any]:
 class TestBackup:
     def test_a_backup_is_proved_beside_the_live_space(self, node: Host, before: Before):
         entry = record(node)["velo-ecole"]
-        assert entry["proof"]["snapshot"] == entry["backup"]["snapshot"]
+        assert entry["verification"]["snapshot"] == entry["backup"]["snapshot"]
         # All but the dump and its description have a live counterpart, and are equal to it.
-        assert entry["proof"]["equal"] == int(entry["proof"]["files"]) - 2
-        assert entry["proof"]["moved_on"] == 0
+        assert entry["verification"]["equal"] == int(entry["verification"]["files"]) - 2
+        assert entry["verification"]["moved_on"] == 0
         assert node.check_output("mariadb -Ne \"SHOW DATABASES LIKE 'archipel%%'\"") == ""
 
     @pytest.mark.parametrize("step", ["dump", "snapshot", "record"])
@@ -71,7 +71,7 @@ class TestBackup:
         last = record(node).get("amap-du-val", {})
         assert node.run("systemctl start archipel-backup.service").rc == 0
         assert record(node)["amap-du-val"] != last
-        assert node.run("systemctl start archipel-backup-proof.service").rc == 0
+        assert node.run("systemctl start archipel-backup-verify.service").rc == 0
 
     def test_a_full_disk_is_said_and_nothing_lost(
         self, node: Host, velo: Association, before: Before
@@ -121,11 +121,11 @@ class TestBackup:
         path = "/srv/spaces/velo-ecole/data/camille/files/f5.bin"
         change = f"cp -p {path} /run/f5; tr '\\000-\\377' '\\001-\\377\\000' < /run/f5 > {path}"
         node.check_output(f"{change}; touch -r /run/f5 {path}")
-        done = node.run(f"{PROGRAM} prove velo-ecole")
+        done = node.run(f"{PROGRAM} verify velo-ecole")
         node.check_output(f"cat /run/f5 > {path}; touch -r /run/f5 {path}")
         assert done.rc == 1
         assert f"{path} differs from the live file of the same age" in done.stderr
-        assert node.run(f"{PROGRAM} prove velo-ecole").rc == 0
+        assert node.run(f"{PROGRAM} verify velo-ecole").rc == 0
 
 
 class TestRestore:

@@ -29,7 +29,7 @@ def test_what_was_lost_comes_back_from_the_backup(
     scenario: Scenario, associations: Associations, full: str
 ):
     only, confirm = ("-e", f"only={full}"), ("-e", f"confirm={full}")
-    scenario.converge("backup.yml", *only, "-e", "prove=true")
+    scenario.converge("backup.yml", *only, "-e", "verify=true")
     lost = lose(associations, full)
     gone = {name.split()[1] for name in associations.changed([full])}
     assert lost <= gone

@@ -4,7 +4,7 @@
 """Backups of this machine's spaces, for its clocks and for whoever is logged in to it.
 
 backup run [SLUG…]      back up these spaces, or all that are due
-backup prove [SLUG…]    prove these backups, or that of the space whose turn it is
+backup verify [SLUG…]    verify these backups, or that of the space that is next
 backup maintain         remove what the policy no longer keeps, and check the repository
 backup make             make the repository, if there is none
 backup restic …         restic itself, with the repository and its password
@@ -24,8 +24,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
     _database,
     _journal,
-    _proof,
     _restic,
+    _verification,
 )
 
 METRICS = "archipel_backup.prom"
@@ -45,10 +45,10 @@ def run(settings: _backup.Settings, slugs: list[str]) -> int:
     return say(_backup.run(settings, slugs or _backup.due(settings)))
 
 
-def prove(settings: _backup.Settings, slugs: list[str]) -> int:
-    """Prove."""
-    turn = _proof.next_one(settings)
-    return say(_proof.run(settings, slugs or ([turn] if turn else [])))
+def verify(settings: _backup.Settings, slugs: list[str]) -> int:
+    """Verify."""
+    turn = _verification.next_one(settings)
+    return say(_verification.run(settings, slugs or ([turn] if turn else [])))
 
 
 def maintain(settings: _backup.Settings, _slugs: list[str]) -> int:
@@ -71,21 +71,21 @@ def restic(settings: _backup.Settings, arguments: list[str]) -> int:
     os.execvpe(command[0], command, where.variables())
 
 
-VERBS = {"run": run, "prove": prove, "maintain": maintain, "make": make, "restic": restic}
+VERBS = {"run": run, "verify": verify, "maintain": maintain, "make": make, "restic": restic}
 
 
 def metrics(settings: _backup.Settings, verb: str, code: int) -> str:
-    """Return what Prometheus reads: when each space was last backed up and proved."""
+    """Return what Prometheus reads: when each space was last backed up and verified."""
     lines = [
         f'archipel_backup_run_success{{verb="{verb}"}} {int(code == 0)}',
         f'archipel_backup_run_timestamp_seconds{{verb="{verb}"}} {time.time():.0f}',
     ]
     for slug, entry in sorted(_backup.read_record(settings).items()):
-        for part in ("backup", "proof"):
+        for part in ("backup", "verification"):
             at = entry.get(part, {}).get("at")
             seconds = _backup.datetime.fromisoformat(at).timestamp() if at else 0
             lines.append(f'archipel_{part}_timestamp_seconds{{space="{slug}"}} {seconds:.0f}')
-        failed = int("failed" in entry or "unproved" in entry)
+        failed = int("failed" in entry or "unverified" in entry)
         lines.append(f'archipel_backup_failed{{space="{slug}"}} {failed}')
     return "\n".join(lines) + "\n"
 
@@ -93,6 +93,9 @@ def metrics(settings: _backup.Settings, verb: str, code: int) -> str:
 def note(settings: _backup.Settings, verb: str, code: int) -> None:
     """Leave a mark where the run failed, take it away where it did not, and write metrics."""
     mark = Path(settings.work, f"failed-{verb}")
+    if verb == "verify":
+        # As the verb was called.
+        Path(settings.work, "failed-prove").unlink(missing_ok=True)
     if code:
         mark.write_text(f"{_backup.now()}\n", encoding="ascii")
     else:
@@ -125,7 +128,7 @@ def main(arguments: list[str]) -> int:
     ) as error:
         print(f"<2>{error}", file=sys.stderr)
         code = 1
-    if verb in {"run", "prove", "maintain"}:
+    if verb in {"run", "verify", "maintain"}:
         note(settings, verb, code)
     return code
 

@@ -44,7 +44,7 @@ def lines(**changes: t.Any) -> str:
 def test_a_healthy_space():
     backup = {"at": "2026-05-30T01:12:00+00:00"}
     accounts = {"used": 49, "limit": 50}
-    line = lines(usage={"percent": 12.5}, accounts=accounts, backup=backup, proof=backup)
+    line = lines(usage={"percent": 12.5}, accounts=accounts, backup=backup, verification=backup)
     assert line.split() == ["velo", "approved", "node1", "33.0.9", "asleep", "12.5", "%", "49/50",
                             "2026-05-30T01:12", "2026-05-30T01:12"]  # fmt: skip
 

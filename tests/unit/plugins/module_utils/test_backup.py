@@ -71,15 +71,27 @@ def test_who_waited_longest_comes_first(settings: _backup.Settings):
     assert _backup.due(settings) == ["cine", "quai", "amap"]
 
 
+def test_a_record_by_its_former_words_is_understood(settings: _backup.Settings):
+    """Nodes have one that says `proof` and `unproved`."""
+    before = {"backup": {"at": "1"}, "proof": {"at": "2"}, "unproved": {"at": "3"}}
+    Path(settings.work).mkdir()
+    Path(_backup.record_path(settings)).write_text(json.dumps({"amap": before}))
+    found = {"backup": {"at": "1"}, "verification": {"at": "2"}, "unverified": {"at": "3"}}
+    assert _backup.read_record(settings) == {"amap": found}
+    _backup.write_record(settings, "amap", unverified=None)
+    written = json.loads(Path(_backup.record_path(settings)).read_text())
+    assert written == {"amap": {"backup": {"at": "1"}, "verification": {"at": "2"}}}
+
+
 @pytest.mark.parametrize(
     ("status", "closed_at", "entry", "settled"),
     [
-        ("closed", MOMENT - 60, {"backup": "a", "proof": "a"}, True),
-        ("closed", MOMENT + 60, {"backup": "a", "proof": "a"}, False),
-        ("closed", MOMENT - 60, {"backup": "a", "proof": "b"}, False),
+        ("closed", MOMENT - 60, {"backup": "a", "verification": "a"}, True),
+        ("closed", MOMENT + 60, {"backup": "a", "verification": "a"}, False),
+        ("closed", MOMENT - 60, {"backup": "a", "verification": "b"}, False),
         ("closed", MOMENT - 60, {"backup": "a"}, False),
         ("closed", MOMENT - 60, {}, False),
-        ("suspended", MOMENT - 60, {"backup": "a", "proof": "a"}, False),
+        ("suspended", MOMENT - 60, {"backup": "a", "verification": "a"}, False),
     ],
 )
 def test_the_last_backup_of_a_closed_space_is_the_last(

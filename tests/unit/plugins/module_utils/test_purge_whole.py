@@ -168,7 +168,7 @@ def test_what_is_gone_already_goes_again(node: Node):
 def record(node: Node, **changes: Any) -> None:
     entry = {
         "backup": {"at": TAKEN.isoformat(), "snapshot": ID},
-        "proof": {"snapshot": ID, "at": TAKEN.isoformat()},
+        "verification": {"snapshot": ID, "at": TAKEN.isoformat()},
     }
     _backup.write_record(node.job.settings, "amap", **{**entry, **changes})
 
@@ -183,18 +183,18 @@ def test_a_space_that_can_be_brought_back_may_go(node: Node):
     [
         ({"backup": None}, "there is no backup of it"),
         ({"backup": {"at": "2026-04-30T12:00:00+00:00", "snapshot": ID}}, "before it closed"),
-        ({"proof": None}, "is not proved .nobody has tried it."),
+        ({"verification": None}, "is not verified .nobody has tried it."),
         (
-            {"proof": None, "unproved": {"why": "a pack is damaged"}},
-            "is not proved .a pack is damaged",
+            {"verification": None, "unverified": {"why": "a pack is damaged"}},
+            "is not verified .a pack is damaged",
         ),
-        ({"proof": {"snapshot": "4" * 64}}, "is not proved"),
+        ({"verification": {"snapshot": "4" * 64}}, "is not verified"),
     ],
 )
 def test_one_that_cannot_stays(node: Node, changes: dict[str, Any], said: str):
     record(node, **changes)
     with pytest.raises(
-        _purge.PurgeError, match=f"{said}.*playbooks/backup.yml -e only=amap -e prove=true"
+        _purge.PurgeError, match=f"{said}.*playbooks/backup.yml -e only=amap -e verify=true"
     ):
         _purge.last_backup(node.job)
 

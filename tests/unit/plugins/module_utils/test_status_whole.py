@@ -73,7 +73,7 @@ def test_what_timers_and_backups_have_written(node: Path):
     reports = {
         "USAGE": {"spaces": {"amap": {"bytes": 7}}},
         "ACCOUNTS": {"spaces": {"amap": 3}},
-        "record": {"amap": {"backup": {"at": "1"}, "unproved": {"why": "a pack is damaged"}}},
+        "record": {"amap": {"backup": {"at": "1"}, "unverified": {"why": "a pack is damaged"}}},
     }
     for name, value in reports.items():
         (node.parent / f"{name}.json").write_text(json.dumps(value))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Prove a backup by bringing it up beside the live space.
+"""Verify a backup by bringing it up beside the live space.
 
 Its database is loaded under another name, its rows are counted, and its files stream by and are
 compared with the live ones. Nothing of the live space is touched, and no room for its
@@ -29,11 +29,13 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 )
 
 # A folder of MariaDB that no space can have.
-PREFIX = "archipel_proof_"
+PREFIX = "archipel_verification_"
+# As it was called: what a verification which was cut short has left goes by that name too.
+FORMER_PREFIX = "archipel_proof_"
 CHUNK = 1 << 20
 
 
-class ProofError(Exception):
+class VerificationError(Exception):
     """A backup is not what it should be."""
 
 
@@ -172,11 +174,11 @@ def judge(seen: Seen, rows: t.Mapping[str, int], files: int | None) -> list[str]
     return wrong
 
 
-def prove(settings: _backup.Settings, slug: str) -> _backup.Report:
-    """Prove the last backup of a space.
+def verify(settings: _backup.Settings, slug: str) -> _backup.Report:
+    """Verify the last backup of a space.
 
     Raises:
-        ProofError, ContentsError, ResticError, DatabaseError: it proves nothing.
+        VerificationError, ContentsError, ResticError, DatabaseError: it verifies nothing.
 
     """
     snapshot = _restic.choose(_restic.snapshots(settings.repository, slug), slug, "latest")
@@ -187,12 +189,12 @@ def prove(settings: _backup.Settings, slug: str) -> _backup.Report:
     into = Target(brought_up, PREFIX + slug, _backup.staging(settings, slug), slug)
     try:
         seen = read(settings, snapshot.id, into)
-        _journal.die_here("proof:loaded")
+        _journal.die_here("verification:loaded")
         rows = into.rows(seen)
     finally:
         into.drop()
     if wrong := judge(seen, rows, files):
-        raise ProofError(f"backup {snapshot.id[:8]}: {'; '.join(wrong[:5])}")
+        raise VerificationError(f"backup {snapshot.id[:8]}: {'; '.join(wrong[:5])}")
     return {
         "at": _backup.now(),
         "snapshot": snapshot.id,
@@ -206,7 +208,7 @@ def prove(settings: _backup.Settings, slug: str) -> _backup.Report:
 
 
 def next_one(settings: _backup.Settings) -> str | None:
-    """Return whose turn it is: closed spaces without proof first, then who waited longest.
+    """Return which space is next: closed ones without verification first, then who waited longest.
 
     Among those who never had one, chance decides.
     """
@@ -217,38 +219,42 @@ def next_one(settings: _backup.Settings) -> str | None:
         if not entry.get("backup"):
             continue
         space = _backup.read_space(settings, slug)
-        unproved = entry.get("proof", {}).get("snapshot") != entry["backup"]["snapshot"]
-        urgent = space.status == "closed" and unproved
-        ranks.append((not urgent, entry.get("proof", {}).get("at", ""), random.random(), slug))
+        unverified = entry.get("verification", {}).get("snapshot") != entry["backup"]["snapshot"]
+        urgent = space.status == "closed" and unverified
+        ranks.append(
+            (not urgent, entry.get("verification", {}).get("at", ""), random.random(), slug)
+        )
     return min(ranks)[-1] if ranks else None
 
 
 def sweep(settings: _backup.Settings) -> None:
-    """Remove databases that proofs which were cut short have left, where there are any."""
+    """Remove databases that verifications which were cut short have left, where there are any."""
     if not os.path.exists(settings.socket):
         return
     server = _database.local(settings.socket)
     names = (row[0] for row in _database.run(server, "SHOW DATABASES"))
     for name in names:
-        if name.startswith(PREFIX):
+        if name.startswith((PREFIX, FORMER_PREFIX)):
             _database.drop(server, name)
 
 
 def run(settings: _backup.Settings, slugs: t.Sequence[str]) -> _backup.Outcome:
-    """Prove the backups of some spaces, one after the other."""
+    """Verify the backups of some spaces, one after the other."""
     outcome = _backup.Outcome()
-    with _journal.exclusive("backup-proof"):
+    with _journal.exclusive("backup-verification"):
         _restic.check_reachable(settings.repository)
         sweep(settings)
         for slug in slugs:
             try:
-                outcome.done[slug] = prove(settings, slug)
-                _backup.write_record(settings, slug, proof=outcome.done[slug], unproved=None)
+                outcome.done[slug] = verify(settings, slug)
+                _backup.write_record(
+                    settings, slug, verification=outcome.done[slug], unverified=None
+                )
             except (
-                *(ProofError, _restic.ResticError, _database.DatabaseError),
+                *(VerificationError, _restic.ResticError, _database.DatabaseError),
                 *(_restore_contents.ContentsError, OSError, tarfile.TarError),
             ) as error:
                 outcome.failed[slug] = str(error)
                 failure = {"at": _backup.now(), "why": str(error)}
-                _backup.write_record(settings, slug, unproved=failure)
+                _backup.write_record(settings, slug, unverified=failure)
     return outcome

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Proofs of several spaces: one that proves nothing is written down, and the others go on."""
+"""Verifications of several spaces: one that fails is written down, and the others go on."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import pytest
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
     _database,
-    _proof,
     _restic,
+    _verification,
 )
 from tests.unit.plugins.module_utils.machine import own_journals
 
@@ -105,14 +105,14 @@ def lab(tmp_path, monkeypatch) -> Lab:
     return found
 
 
-def test_a_proof_says_what_it_saw_and_leaves_nothing(lab: Lab):
+def test_a_verification_says_what_it_saw_and_leaves_nothing(lab: Lab):
     lab.back_up("amap")
     lab.databases["space_amap"] = {"oc_a": 2}
-    outcome = _proof.run(lab.settings, ["amap"])
+    outcome = _verification.run(lab.settings, ["amap"])
     assert outcome.failed == {}
-    proof = outcome.done["amap"]
-    assert (proof["tables"], proof["rows"], proof["files"], proof["equal"]) == (1, 2, 3, 1)
-    assert lab.record("amap")["proof"] == proof
+    found = outcome.done["amap"]
+    assert (found["tables"], found["rows"], found["files"], found["equal"]) == (1, 2, 3, 1)
+    assert lab.record("amap")["verification"] == found
     assert lab.databases == {"space_amap": {"oc_a": 2}}
 
 
@@ -127,65 +127,68 @@ def test_a_proof_says_what_it_saw_and_leaves_nothing(lab: Lab):
         ({"dump": DUMP + b"(3);\n"}, "table oc_a: 2 rows|the checksum"),
     ],
 )
-def test_one_that_proves_nothing_is_written_down_and_the_others_go_on(
+def test_one_that_verifies_nothing_is_written_down_and_the_others_go_on(
     lab: Lab, damage: dict[str, bytes], said: str
 ):
     lab.back_up("amap", **damage)
     lab.back_up("velo")
-    outcome = _proof.run(lab.settings, ["amap", "velo"])
+    outcome = _verification.run(lab.settings, ["amap", "velo"])
     assert list(outcome.done) == ["velo"]
     with pytest.raises(AssertionError, match=said):
         raise AssertionError(outcome.failed["amap"])
-    assert lab.record("amap")["unproved"]["why"] == outcome.failed["amap"]
-    assert "proof" not in lab.record("amap")
+    assert lab.record("amap")["unverified"]["why"] == outcome.failed["amap"]
+    assert "verification" not in lab.record("amap")
     assert lab.databases == {}
 
 
-def test_a_repository_that_breaks_off_proves_nothing(lab: Lab):
+def test_a_repository_that_breaks_off_verifies_nothing(lab: Lab):
     lab.back_up("amap")
     (lab.folder / "amap.fails").touch()
-    assert "pack is damaged" in _proof.run(lab.settings, ["amap"]).failed["amap"]
+    assert "pack is damaged" in _verification.run(lab.settings, ["amap"]).failed["amap"]
     assert lab.databases == {}
     whole = (lab.folder / "amap.tar").read_bytes()
     (lab.folder / "amap.tar").write_bytes(whole[:700])
     (lab.folder / "amap.fails").unlink()
-    assert list(_proof.run(lab.settings, ["amap"]).failed) == ["amap"]
+    assert list(_verification.run(lab.settings, ["amap"]).failed) == ["amap"]
 
 
-def test_a_proof_after_a_failure_takes_the_reason_away(lab: Lab):
+def test_a_verification_after_a_failure_takes_the_reason_away(lab: Lab):
     lab.back_up("amap", meta=b"{")
-    _proof.run(lab.settings, ["amap"])
+    _verification.run(lab.settings, ["amap"])
     shutil.rmtree(lab.settings.root)
     lab.back_up("amap")
-    _proof.run(lab.settings, ["amap"])
-    assert "unproved" not in lab.record("amap")
+    _verification.run(lab.settings, ["amap"])
+    assert "unverified" not in lab.record("amap")
 
 
-def test_what_an_interrupted_proof_left_goes_and_nothing_else(lab: Lab):
-    lab.databases |= {"archipel_proof_velo": {}, "space_velo": {}, "archipel_kept_velo": {}}
-    _proof.run(lab.settings, [])
+def test_what_an_interrupted_verification_left_goes_and_nothing_else(lab: Lab):
+    others = {"space_velo": {}, "archipel_kept_velo": {}}
+    lab.databases |= {"archipel_verification_velo": {}, "archipel_verification_cine": {}, **others}
+    _verification.run(lab.settings, [])
     assert set(lab.databases) == {"space_velo", "archipel_kept_velo"}
 
 
 def test_a_machine_without_databases_is_asked_for_none(lab: Lab, monkeypatch):
     Path(lab.settings.socket).unlink()
     monkeypatch.setattr(_database, "run", lambda *_: pytest.fail("nobody is there to answer"))
-    assert _proof.run(lab.settings, []) == _backup.Outcome()
+    assert _verification.run(lab.settings, []) == _backup.Outcome()
 
 
-def test_closed_spaces_without_a_proof_come_first_then_who_waited_longest(lab: Lab, monkeypatch):
+def test_closed_spaces_without_one_come_first_then_who_waited_longest(lab: Lab, monkeypatch):
     for slug in ("amap", "velo", "cine", "new"):
         lab.back_up(slug)
     status = {"cine": "closed"}
     monkeypatch.setattr(
         _backup, "read_space", lambda _s, slug: SimpleNamespace(status=status.get(slug, "approved"))
     )
-    proved = {"amap": "2026-05-02", "velo": "2026-05-01"}
-    for slug, at in proved.items():
-        _backup.write_record(lab.settings, slug, proof={"snapshot": slug, "at": at})
+    verified = {"amap": "2026-05-02", "velo": "2026-05-01"}
+    for slug, at in verified.items():
+        _backup.write_record(lab.settings, slug, verification={"snapshot": slug, "at": at})
     _backup.write_record(lab.settings, "new", backup=None)
-    assert _proof.next_one(lab.settings) == "cine"
-    _backup.write_record(lab.settings, "cine", proof={"snapshot": "cine", "at": "2026-05-03"})
-    assert _proof.next_one(lab.settings) == "velo"
+    assert _verification.next_one(lab.settings) == "cine"
+    _backup.write_record(
+        lab.settings, "cine", verification={"snapshot": "cine", "at": "2026-05-03"}
+    )
+    assert _verification.next_one(lab.settings) == "velo"
     shutil.rmtree(lab.settings.root)
-    assert _proof.next_one(lab.settings) is None
+    assert _verification.next_one(lab.settings) is None

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""A backup proves itself, or says what is wrong with it."""
+"""A backup verifies itself, or says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _database, _proof
+from ansible_collections.archipel.spaces.plugins.module_utils import _database, _verification
 
 
-def seen(**changes: object) -> _proof.Seen:
+def seen(**changes: object) -> _verification.Seen:
     loaded = _database.Counted({"oc_a": 2})
     meta = {"dump": {"sha256": loaded.digest.hexdigest()}, "tables": {"oc_a": 2}}
-    return _proof.Seen(**{"files": 5, "equal": 3, "loaded": loaded, "meta": meta, **changes})  # type: ignore[arg-type]
+    return _verification.Seen(**{"files": 5, "equal": 3, "loaded": loaded, "meta": meta, **changes})  # type: ignore[arg-type]
 
 
 def test_a_good_backup():
-    assert _proof.judge(seen(), {"oc_a": 2}, 5) == []
-    assert _proof.judge(seen(), {"oc_a": 2}, None) == []
+    assert _verification.judge(seen(), {"oc_a": 2}, 5) == []
+    assert _verification.judge(seen(), {"oc_a": 2}, None) == []
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_a_good_backup():
         ),
     ],
 )
-def test_what_is_wrong(what: _proof.Seen, rows: dict[str, int], files: int, text: str):
-    assert _proof.judge(what, rows, files) == [text]
+def test_what_is_wrong(what: _verification.Seen, rows: dict[str, int], files: int, text: str):
+    assert _verification.judge(what, rows, files) == [text]
 
 
 class TestFile:
@@ -56,7 +56,7 @@ class TestFile:
     def compare(path: Path, content: bytes, age: float) -> bool | None:
         member = tarfile.TarInfo(str(path).lstrip("/"))
         member.size, member.mtime = len(content), age
-        return _proof.same_as_live(member, io.BytesIO(content), str(path))
+        return _verification.same_as_live(member, io.BytesIO(content), str(path))
 
     @pytest.fixture
     @staticmethod
@@ -112,13 +112,13 @@ class TestDistant:
         ],
     )
     def test_its_dump_is_read_and_counted(self, dump: bytes, wrong: list[str]):
-        into = _proof.Target(None, "archipel_proof_amap", "/staging", "amap")
+        into = _verification.Target(None, "archipel_verification_amap", "/staging", "amap")
         meta = {"dump": {"sha256": hashlib.sha256(self.DUMP).hexdigest()}, "tables": {"oc_a": 2}}
         found = seen(loaded=into.take(io.BytesIO(dump)), meta=meta)
-        assert _proof.judge(found, into.rows(found), 5) == wrong
+        assert _verification.judge(found, into.rows(found), 5) == wrong
         into.drop()
 
     @pytest.mark.usefixtures("nobody")
     def test_where_no_server_is_none_is_swept(self, tmp_path: Path):
         settings = SimpleNamespace(socket=str(tmp_path / "none"))
-        _proof.sweep(settings)  # type: ignore[arg-type]
+        _verification.sweep(settings)  # type: ignore[arg-type]
