@@ -12,7 +12,7 @@ author:
   - The Archipel contributors
 description:
   - Derives with HKDF, as all secrets of spaces are. The same key, purpose and name give the same
-    secret, on whatever machine, so that nothing but the master key must be kept.
+    secret, on whatever node, so that nothing but the master key must be kept.
 positional: purpose, name
 options:
   _input:

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Filter office_problems: which office machines a run did not converge, and why."""
+"""Filter office_problems: which office nodes a run did not converge, and why."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: office_problems
-short_description: Office machines that a run did not converge
+short_description: Office nodes that a run did not converge
 version_added: 0.1.0
 author:
   - The Archipel contributors
 description:
-  - Spaces do not wait for office servers. At the end of a run this says which machines were left
+  - Spaces do not wait for office servers. At the end of a run this says which nodes were left
     out, because they did not answer or because something failed on them.
 positional: hostvars, facts
 options:
@@ -21,11 +21,11 @@ options:
     elements: dict
     required: true
   hostvars:
-    description: The variables of all machines.
+    description: The variables of all nodes.
     type: dict
     required: true
   facts:
-    description: Names of facts that a machine has where all went well.
+    description: Names of facts that a node has where all went well.
     type: list
     elements: str
     required: true
@@ -39,7 +39,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A sentence for each machine.
+  description: A sentence for each node.
   type: list
   elements: str
 """
@@ -50,13 +50,13 @@ import typing as t
 def office_problems(
     servers: list[dict[str, t.Any]], hostvars: t.Mapping[str, t.Any], facts: list[str]
 ) -> list[str]:
-    """Return a sentence for each machine that lacks one of the facts."""
+    """Return a sentence for each node that lacks one of the facts."""
     problems = []
     for node in sorted({str(server["node"]) for server in servers}):
         known = hostvars[node]
         if not all(known.get(fact) for fact in facts):
             names = ", ".join(str(one["name"]) for one in servers if one["node"] == node)
-            why = known.get("playbook_office_problem") or "The machine does not answer."
+            why = known.get("playbook_office_problem") or "The node does not answer."
             text = f"{node}: its office servers ({names}) were not converged; everything else was."
             problems.append(f"{text} {why}")
     return problems

@@ -17,7 +17,7 @@ description:
 positional: suites, nodes
 options:
   _input:
-    description: The variables of all machines.
+    description: The variables of all nodes.
     type: dict
     required: true
   suites:
@@ -25,7 +25,7 @@ options:
     type: dict
     required: true
   nodes:
-    description: The machines of office servers.
+    description: The nodes of office servers.
     type: list
     elements: str
     required: true
@@ -49,7 +49,7 @@ import typing as t
 def office_refused(
     hostvars: t.Mapping[str, t.Any], suites: t.Mapping[str, t.Any], nodes: t.Iterable[str]
 ) -> dict[str, str]:
-    """Return what the roles of the suites have refused, on all machines."""
+    """Return what the roles of the suites have refused, on all nodes."""
     roles = [str(suite["role"]).rpartition(".")[2] for suite in suites.values() if "role" in suite]
     return {
         slug: why

@@ -52,15 +52,16 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _offices
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _connectors
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._space import ServedSpace, Tenant
 
 
-def office_tenants(
-    spaces: list[dict[str, t.Any]], suite: str, master_key: str
-) -> list[dict[str, t.Any]]:
+def office_tenants(spaces: list[ServedSpace], suite: str, master_key: str) -> list[Tenant]:
     """Return the spaces of a suite with their secrets."""
     try:
-        return _offices.tenants(spaces, suite, str(master_key))
+        return _connectors.list_tenants(spaces, suite, str(master_key))
     except (KeyError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"office_tenants: {type(error).__name__}: {error}") from error
 

@@ -14,7 +14,7 @@ description:
   - Keeps the spaces that any of the words names, a slug or a group such as V(ring_canary),
     V(status_suspended), V(office_onlyoffice) or V(on_node1).
   - A word that names no space and no group of the inventory is an error, so that a typing mistake
-    does not pass for an empty selection. A word that names a space of another machine is none.
+    does not pass for an empty selection. A word that names a space of another node is none.
 positional: words
 options:
   _input:
@@ -86,7 +86,7 @@ def _split(words: str | Iterable[str]) -> set[str]:
 def _check(
     words: set[str], groups: Mapping[str, list[str]], report: Mapping[str, t.Any], spaces: Spaces
 ) -> None:
-    """Refuse what names neither a space nor a group of spaces, here or on another machine."""
+    """Refuse what names neither a space nor a group of spaces, here or on another node."""
     here = {space["slug"] for space in spaces}
     slugs = {*here, *groups.get("spaces", ()), *report.get("closed", ())}
     of_spaces = {name for name, members in groups.items() if slugs.intersection(members)}

@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Filter reachable: what the spaces of a machine may reach in private networks."""
+"""Filter reachable: what the spaces of a node may reach in private networks."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: reachable
-short_description: What the spaces of a machine may reach in private networks
+short_description: What the spaces of a node may reach in private networks
 version_added: 0.1.0
 author:
   - The Archipel contributors
 description:
-  - Takes the addresses of the platform's machines and what the policy configures spaces to use, and
+  - Takes the addresses of the platform's nodes and what the policy configures spaces to use, and
     returns the services that they may reach although they are in a private network or on the
-    machine itself.
+    node itself.
 positional: own, relay, databases, https_port, others
 options:
   _input:
-    description: Part of the platform to addresses of its machines, C(archipel_part_addresses).
+    description: Part of the platform to addresses of its nodes, C(archipel_part_addresses).
     type: dict
     required: true
   own:
-    description: This machine's own addresses.
+    description: This node's own addresses.
     type: list
     elements: str
     required: true
@@ -30,7 +30,7 @@ options:
     type: dict
     required: true
   databases:
-    description: Database machine to the host that spaces know it by, C(spaces_database_hosts).
+    description: Database node to the host that spaces know it by, C(spaces_database_hosts).
     type: dict
     required: true
   https_port:

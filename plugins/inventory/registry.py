@@ -14,24 +14,24 @@ requirements:
   - jsonschema-rs (Python package on the controller)
 description:
   - Reads the registry, a folder with one file per association named C(<slug>.yml), validates every
-    file, places new spaces on the machines of the groups C(web) and C(db), and tells each machine
+    file, places new spaces on the nodes of the groups C(web) and C(db), and tells each node
     which spaces are its own.
-  - Each machine gets C(archipel_spaces), C(archipel_databases), C(archipel_skipped) and
+  - Each node gets C(archipel_spaces), C(archipel_databases), C(archipel_skipped) and
     C(archipel_domains), the host names of its spaces outside the base domain.
     C(archipel_report) and C(archipel_placement) can be read from anywhere.
   - Each approved or suspended space is a host as well, in the groups C(spaces), C(status_*),
-    C(ring_*), C(office_*) and C(on_<node>), with the connection variables of its machine and its
+    C(ring_*), C(office_*) and C(on_<node>), with the connection variables of its node and its
     own entry in the variable C(space).
   - What is written in the registry is untrusted text and is never templated.
   - The plugin writes nothing. New placements are recorded by M(archipel.spaces.placement).
 notes:
   - The policy, such as C(archipel_base_domain), is read from C(group_vars/all) beside the inventory
     and from extra variables. Variables beside a playbook are not seen.
-  - Machines must be known before. Their file, C(nodes.yml), sorts before C(spaces.yml).
+  - Nodes must be known before. Their file, C(nodes.yml), sorts before C(spaces.yml).
   - Ansible reads every file below an inventory as an inventory of its own, and runs those that are
     executable. The registry therefore lies elsewhere; the plugin ends the run where any C(-i), or
     any link, leads into it.
-  - A broken registry ends the run at once, before any machine is touched, whatever
+  - A broken registry ends the run at once, before any node is touched, whatever
     C(ansible.cfg) says.
 extends_documentation_fragment:
   - constructed
@@ -53,7 +53,7 @@ options:
     description:
       - What to do when a file is wrong.
       - V(fail) refuses the whole inventory before anything is touched.
-      - V(skip) goes on without it. A space that exists stays as it is on its machine, is listed in
+      - V(skip) goes on without it. A space that exists stays as it is on its node, is listed in
         C(archipel_skipped) there, and its problems are in C(archipel_report).
     type: str
     choices: [fail, skip]
@@ -86,24 +86,21 @@ keyed_groups:
     prefix: locale
 """
 
-import datetime
 import gc
 import sys
 import typing as t
 
-from ansible import context
+from ansible import context as command
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.template import trust_as_template
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _context,
     _distant,
     _entries,
     _environment,
-    _ledger,
-    _lock_file,
-    _machines,
-    _offices,
+    _nodes,
     _policy,
     _registry,
     _rules,
@@ -124,12 +121,14 @@ if t.TYPE_CHECKING:
     from ansible.inventory.host import Host
     from ansible.parsing.dataloader import DataLoader
 
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._space import SpaceEntry
+
 SUFFIXES = ("spaces.yml", "spaces.yaml")
 # What Ansible ends with where its options make no sense.
 EXIT_CODE = 4
 # Spaces that can be reached as hosts.
 HOST_STATUSES = ("approved", "suspended")
-OF_MACHINES = (
+OF_NODES = (
     "archipel_spaces",
     "archipel_databases",
     "archipel_skipped",
@@ -181,7 +180,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Read one environment.
 
         Raises:
-            AnsibleParserError: something of it is wrong; no machine keeps a list of spaces.
+            AnsibleParserError: something of it is wrong; no node keeps a list of spaces.
         """
         super().parse(inventory, loader, path, cache=cache)
         # What an earlier call froze may be garbage by now (meta: refresh_inventory).
@@ -189,16 +188,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._load_filters()
         self._check_options(self._read_config_data(path), path)
         try:
-            machines = _machines.Machines(inventory, loader, path, self._vars)
-            environment = _environment.Environment.of(machines.root, self.get_option("registry"))
-            self._refuse_what_ansible_reads(environment, machines.sources)
-            machines.check_alone()
-            machines.check_no_proxy()
-            result, policy = self._resolve(machines, environment, cache)
-            self._add_machines(machines, result, policy)
-            self._share(machines, result, str(environment.build(policy.environment)))
-            self._add_spaces(machines, result, policy)
-            # Each task of each machine is a fork of this process. Garbage collection there would
+            nodes = _nodes.Nodes(inventory, loader, path, self._vars)
+            environment = _environment.Environment.of(nodes.root, self.get_option("registry"))
+            self._refuse_what_ansible_reads(environment, nodes.sources)
+            nodes.check_alone()
+            nodes.check_no_proxy()
+            result, policy = self._resolve(nodes, environment, cache)
+            self._add_nodes(nodes, result, policy)
+            self._share(nodes, result, str(environment.build(policy.environment)))
+            self._add_spaces(nodes, result, policy)
+            # Each task of each node is a fork of this process. Garbage collection there would
             # look at all that is known of all spaces, and so copy it: a tenth of a run's
             # processor time.
             gc.freeze()
@@ -216,7 +215,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Let Ansible load its filters and tests here, once.
 
         It loads all of them at the first one that is used, and all of a collection's at the first
-        that is asked for, even one that does not exist. Each task of each machine is a process
+        that is asked for, even one that does not exist. Each task of each node is a process
         forked from this one: those that come without would each load them anew, which was a
         fifth of a run's processor time.
         """
@@ -235,30 +234,30 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self, environment: _environment.Environment, sources: list[str]
     ) -> None:
         """Whoever may propose a file of the registry must not be able to run commands here."""
-        given = context.CLIARGS.get("inventory") or ()
+        given = command.CLIARGS.get("inventory") or ()
         given = [given] if isinstance(given, str) else given
         folders = [str(source) for source in given if "," not in str(source)]
         if found := list(_environment.check(environment, [*sources, *folders])):
             raise RegistryError(found)
 
     def _resolve(
-        self, machines: _machines.Machines, environment: _environment.Environment, cache: bool
+        self, nodes: _nodes.Nodes, environment: _environment.Environment, cache: bool
     ) -> tuple[_entries.Result, _policy.Policy]:
-        use_cache, key = self.get_option("cache"), self.get_cache_key(machines.path)
+        use_cache, key = self.get_option("cache"), self.get_cache_key(nodes.path)
         stored = self._stored(key) if use_cache and cache else None
         options = _entries.Options(
             folder=environment.spaces,
             root=environment.registry,
-            nodes=machines.root / "nodes.yml",
+            nodes=nodes.root / "nodes.yml",
             skip_invalid=self.get_option("on_invalid") == "skip",
             allow_empty=self.get_option("allow_empty"),
             cache=_registry.Cache(_rules.SCHEMA.version, stored),
         )
-        world = self._world(machines, environment)
-        result = _entries.resolve(options, world)
+        context = _context.read(nodes, environment)
+        result = _entries.resolve(options, context)
         if use_cache:
             self._cache[key] = options.cache.dumps()
-        return result, world.policy
+        return result, context.policy
 
     def _stored(self, key: str) -> str | None:
         """What an earlier run remembered; nothing, where that was left half written."""
@@ -268,68 +267,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.warning(f"The cache is of no use and made anew: {escaped(str(error))}")
             return None
 
-    def _world(
-        self, machines: _machines.Machines, environment: _environment.Environment
-    ) -> _rules.World:
-        where = machines.root / "group_vars" / "all"
-        groups = {*self.inventory.groups, *_machines.GROUPS, "spaces"}
-        names = {**dict.fromkeys(self.inventory.hosts, "a machine")}
-        names |= {**dict.fromkeys(groups, "a group"), "localhost": "the controller"}
-        # The servers' host names are theirs alone.
-        values = self._checked(machines, str(where))
-        policy = _policy.Policy.from_vars(values)
-        offices = self._offices(machines, policy, values)
-        names |= {server.name: "an office server" for server in offices.servers}
-        return _rules.World(
-            policy=policy,
-            offices=offices,
-            lock=_lock_file.read_lock(environment.lock),
-            lock_path=str(environment.lock),
-            web=machines.nodes("web"),
-            db=machines.nodes("db"),
-            names=names,
-            today=datetime.datetime.now(tz=datetime.UTC).date(),
-            purged=_ledger.purged(_ledger.read(environment.ledger)),
-        )
+    # --- nodes --------------------------------------------------------------------
 
-    def _checked(self, machines: _machines.Machines, where: str) -> dict[str, t.Any]:
-        """What the inventory needs of the policy, once nothing is wrong with any of it."""
-        declared = machines.declared()
-        problems = _policy.check_declared(declared, machines.evaluate)
-        values = machines.policy(_policy.NAMES)
-        problems += _policy.check(values, where, declared)
-        if problems:
-            raise RegistryError(dict.fromkeys(problems))
-        return values
-
-    def _offices(
-        self, machines: _machines.Machines, policy: _policy.Policy, values: Mapping[str, t.Any]
-    ) -> _offices.Offices:
-        """Read the office servers of the machines."""
-        suites = values.get("archipel_office_suites", {})
-        declared, addresses = machines.shards(), machines.addresses("office", "web")
-        found = _offices.check(declared, suites, policy.offices, addresses)
-        problems = [Problem(machines.path, text, key=key) for key, text in found]
-        if problems:
-            raise RegistryError(problems)
-        return _offices.Offices(
-            servers=tuple(_offices.servers(declared, suites)),
-            suites=suites,
-            addresses=addresses,
-            rotations=values.get("archipel_office_rotations", {}),
-        )
-
-    # --- machines --------------------------------------------------------------------
-
-    def _add_machines(
-        self, machines: _machines.Machines, result: _entries.Result, policy: _policy.Policy
+    def _add_nodes(
+        self, nodes: _nodes.Nodes, result: _entries.Result, policy: _policy.Policy
     ) -> None:
-        """Tell each machine which spaces are its own.
+        """Tell each node which spaces are its own.
 
         Values go to the host objects directly: set_variable() of the inventory would walk
         through every text of every space to tag it. What has no tag is not trusted.
         """
-        for host in machines.hosts:
+        for host in nodes.hosts:
             web, skipped = result.on(host.name, "web"), result.skipped.get(host.name, [])
             left = [entry for entry in skipped if entry["web"] == host.name]
             domains = _entries.outside([*web, *left], policy.base_domain)
@@ -337,27 +285,27 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             servers, served = (part.get(host.name, []) for part in (result.servers, result.served))
             clients = result.clients.get(host.name, [])
             values = (web, databases, skipped, domains, servers, served, clients)
-            for name, value in zip(OF_MACHINES, values, strict=True):
+            for name, value in zip(OF_NODES, values, strict=True):
                 host.set_variable(name, value)
 
-    def _share(self, machines: _machines.Machines, result: _entries.Result, build: str) -> None:
-        """Tell everybody what is of no machine alone."""
-        nodes = self.inventory.groups["nodes"]
-        addresses = {part: machines.addresses_of(part) for part in _machines.GROUPS}
-        databases = _distant.addresses(result.clients, machines.addresses("web", "db"))
+    def _share(self, nodes: _nodes.Nodes, result: _entries.Result, build: str) -> None:
+        """Tell everybody what is of no node alone."""
+        group = self.inventory.groups["nodes"]
+        addresses = {part: nodes.addresses_of(part) for part in _nodes.GROUPS}
+        databases = _distant.addresses(result.clients, nodes.addresses("web", "db"))
         shared_values = (result.report, result.placement, addresses, databases, build)
         for name, shared in zip(SHARED, shared_values, strict=True):
-            nodes.set_variable(name, shared)
+            group.set_variable(name, shared)
             # From elsewhere, such as localhost, they are found here: a copy for every host
             # would be printed 10,000 times by `ansible-inventory --list`.
             there = f"{{{{ hostvars[groups['nodes'][0]]['{name}'] }}}}"
             self.inventory.set_variable("all", name, trust_as_template(there))
 
     def _forget(self) -> None:
-        """After an error no machine keeps a list of spaces: without it, roles refuse to run."""
+        """After an error no node keeps a list of spaces: without it, roles refuse to run."""
         groups = self.inventory.groups
         for host in self.inventory.hosts.values():
-            for name in OF_MACHINES:
+            for name in OF_NODES:
                 host.vars.pop(name, None)
         for group in [groups[name] for name in ("all", "nodes") if name in groups]:
             for name in SHARED:
@@ -366,9 +314,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     # --- spaces ----------------------------------------------------------------------
 
     def _add_spaces(
-        self, machines: _machines.Machines, result: _entries.Result, policy: _policy.Policy
+        self, nodes: _nodes.Nodes, result: _entries.Result, policy: _policy.Policy
     ) -> None:
-        """Each approved or suspended space is a host that leads to its machine."""
+        """Each approved or suspended space is a host that leads to its node."""
         self.inventory.add_group("spaces")
         for kind, values in (
             ("status", HOST_STATUSES),
@@ -377,7 +325,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         ):
             for value in values:
                 self._add_group(f"{kind}_{value}")
-        homes = self._add_homes(machines)
+        homes = self._add_homes(nodes)
         for entry in result.entries:
             if entry["status"] in HOST_STATUSES:
                 self._add_space(entry, *homes[entry["web"]])
@@ -386,24 +334,24 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.inventory.add_group(name)
         self.inventory.add_child("spaces", name)
 
-    def _add_homes(self, machines: _machines.Machines) -> dict[str, tuple[str, dict[str, t.Any]]]:
-        """A group per web machine: machine -> its group, and variables its spaces need."""
+    def _add_homes(self, nodes: _nodes.Nodes) -> dict[str, tuple[str, dict[str, t.Any]]]:
+        """A group per web node: node -> its group, and variables its spaces need."""
         homes: dict[str, tuple[str, dict[str, t.Any]]] = {}
         owners: dict[str, str] = {}
-        for host in machines.members("web"):
+        for host in nodes.members("web"):
             group = self._sanitize_group_name(f"on_{host.name}")
             owner = owners.setdefault(group, host.name)
             if owner != host.name:
-                text = f"the machines {owner} and {host.name} would share the group {group}"
-                raise RegistryError([Problem(machines.path, f"{text}; rename one of them")])
-            of_group, of_each = machines.connection(host)
+                text = f"the nodes {owner} and {host.name} would share the group {group}"
+                raise RegistryError([Problem(nodes.path, f"{text}; rename one of them")])
+            of_group, of_each = nodes.connection(host)
             self._add_group(group)
             for name, value in of_group.items():
                 self.inventory.set_variable(group, name, value)
             homes[host.name] = group, of_each
         return homes
 
-    def _add_space(self, entry: _entries.Entry, group: str, variables: Mapping[str, t.Any]) -> None:
+    def _add_space(self, entry: SpaceEntry, group: str, variables: Mapping[str, t.Any]) -> None:
         slug = entry["slug"]
         for kind in ("status", "ring", "office"):
             self.inventory.add_host(slug, f"{kind}_{entry[kind]}")
@@ -424,6 +372,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._add_host_to_composed_groups(groups, {}, host.name, strict=strict)
         self._add_host_to_keyed_groups(keyed, {}, host.name, strict=strict)
         found = {group.name for group in host.get_groups()}
-        if wrong := [name for name in (*_machines.GROUPS, "nodes") if name in found]:
-            text = f"puts the space {host.name} into {wrong[0]}, a group of machines"
+        if wrong := [name for name in (*_nodes.GROUPS, "nodes") if name in found]:
+            text = f"puts the space {host.name} into {wrong[0]}, a group of nodes"
             raise AnsibleParserError(f"keyed_groups {text}; give each key a prefix of its own")

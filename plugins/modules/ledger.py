@@ -41,7 +41,7 @@ options:
 attributes:
   action:
     support: full
-    description: Runs on the controller and needs no connection to a machine.
+    description: Runs on the controller and needs no connection to a node.
   check_mode:
     support: full
     description: Reports what a real run would record.

@@ -12,9 +12,9 @@ version_added: 0.1.0
 author:
   - The Archipel contributors
 description:
-  - The inventory plugin P(archipel.spaces.registry#inventory) decides on which machine a new space
+  - The inventory plugin P(archipel.spaces.registry#inventory) decides on which node a new space
     lives and which id it gets, but writes nothing. This action adds what it decided to the lock
-    file C(placement.yml) of the environment, on the controller, before any machine is touched.
+    file C(placement.yml) of the environment, on the controller, before any node is touched.
   - The file is replaced atomically, under a lock against a second operator.
   - It refuses to write when the file has changed meanwhile in a way that contradicts the decision.
     Running again then decides anew.
@@ -43,10 +43,10 @@ options:
 attributes:
   action:
     support: full
-    description: Runs on the controller and needs no connection to a machine.
+    description: Runs on the controller and needs no connection to a node.
   bypass_host_loop:
     support: full
-    description: Runs once, however many machines the play has.
+    description: Runs once, however many nodes the play has.
   check_mode:
     support: full
     description: Reports exactly what a real run would record.

@@ -69,7 +69,7 @@ def refuse_unplaced(spaces: Spaces, placement: t.Mapping[str, t.Any]) -> None:
     if lost:
         raise AnsibleActionFail(
             f"{', '.join(lost)}: not in {shown(path)}; what is made without a line there could "
-            "get another number and machine in the next run. Nothing was done; begin with "
+            "get another number and node in the next run. Nothing was done; begin with "
             "playbooks/prepare.yml, which records it, and leave out --start-at-task and --skip-tags"
         )
 

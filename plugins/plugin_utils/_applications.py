@@ -10,7 +10,7 @@ import re
 import typing as t
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _offices
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _connectors, _office_rules
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import did_you_mean, quoted
 
 Policy = t.Mapping[str, t.Any]
@@ -159,7 +159,9 @@ def check_suites(suites: t.Any, offices: t.Sequence[str], policy: Policy) -> lis
                 "remove it there, the choice of the suite decides about it"
             )
         else:
-            problems += [f"{where}.{suite}.{text}" for text in _offices.check_suite(suite, details)]
+            problems += [
+                f"{where}.{suite}.{text}" for text in _office_rules.check_suite(suite, details)
+            ]
     return problems
 
 
@@ -172,7 +174,7 @@ def required(policy: Policy, suites: Suites, offices: t.Sequence[str]) -> list[s
 def office(space: t.Mapping[str, t.Any], suites: Suites, offices: t.Sequence[str]) -> Policy:
     """Return what `occ archipel:apply` is told about a space's office suites."""
     return {
-        "suites": {one: _offices.told(space, one, suites[one]) for one in offices},
+        "suites": {one: _connectors.describe(space, one, suites[one]) for one in offices},
         "default": space["office"],
         "pinned": space["office_pinned"],
     }

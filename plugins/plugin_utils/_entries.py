@@ -26,16 +26,30 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Place
-    from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import Policy
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
         Record,
         Registry,
     )
-
-Entry = dict[str, t.Any]
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._rules import (
+        Held,
+        RuleContext,
+    )
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._space import (
+        Client,
+        Decision,
+        FilesReport,
+        NewSpace,
+        Pending,
+        Report,
+        ServedSpace,
+        ServerOfNode,
+        Skipped,
+        SpaceEntry,
+        Summary,
+    )
 
 
 @dataclass(slots=True)
@@ -45,7 +59,7 @@ class Options:
     folder: Path
     # The folder of the registry, which `file` of an entry is relative to.
     root: Path
-    # Where machines are named.
+    # Where nodes are named.
     nodes: Path
     skip_invalid: bool = False
     allow_empty: bool = False
@@ -57,86 +71,87 @@ class Result:
     """Everything the inventory plugin says about an environment."""
 
     # Approved, suspended and closed spaces, sorted by slug.
-    entries: list[Entry]
-    # Machine -> what is known of the spaces that are left as they are there: slug, id, web, db.
-    skipped: dict[str, list[Entry]]
-    report: dict[str, t.Any]
-    # Machine -> the office servers it has, and machine -> what they must know of spaces.
-    servers: dict[str, list[Entry]]
-    served: dict[str, list[Entry]]
+    entries: list[SpaceEntry]
+    # Node -> what is known of the spaces that are left as they are there: slug, id, web, db.
+    skipped: dict[str, list[Skipped]]
+    report: Report
+    # Node -> the office servers it has, and node -> what they must know of spaces.
+    servers: dict[str, list[ServerOfNode]]
+    served: dict[str, list[ServedSpace]]
     # archipel_placement: what the lock file lacks, for archipel.spaces.placement.
-    placement: dict[str, t.Any]
-    # Database machine → the machines that reach it over the network.
+    placement: Pending
+    # Database node → the nodes that reach it over the network.
     clients: dict[str, list[str]]
 
-    def on(self, node: str, role: str) -> list[Entry]:
+    def on(self, node: str, role: t.Literal["web", "db"]) -> list[SpaceEntry]:
         """The entries whose web or db node this is."""
         return [entry for entry in self.entries if entry[role] == node]
 
 
-def outside(entries: Iterable[Entry], base_domain: str) -> list[str]:
+def outside(entries: Iterable[SpaceEntry | Skipped], base_domain: str) -> list[str]:
     """Return the host names of spaces that the base domain's wildcard does not cover. Pure."""
     names = (name for entry in entries for name in entry["domains"])
     return sorted({name for name in names if not name.endswith(f".{base_domain}")})
 
 
-def resolve(options: Options, world: _rules.World) -> Result:
+def resolve(options: Options, context: RuleContext) -> Result:
     """Read, check, place, complete. Raises RegistryError with everything that is wrong."""
     registry = _registry.read(options.folder, options.cache, _rules.check_schema)
-    kept = _rules.held(registry.rejected, world)
-    problems = [*registry.problems, *_rules.check_all(registry.records, world, kept)]
+    kept = _rules.held(registry.rejected, context)
+    problems = [*registry.problems, *_rules.check_all(registry.records, context, kept)]
     fatal = [
-        *_rules.check_lock(registry.records, world),
-        *_check_inventory(registry, options, world),
+        *_rules.check_lock(registry.records, context),
+        *_check_inventory(registry, options, context),
     ]
     if fatal or (problems and not options.skip_invalid):
         raise RegistryError([*problems, *fatal])
     faulty = {problem.slug for problem in problems}
     records = [record for record in registry.records if record.slug not in faulty]
-    living = [record for record in records if _rules.exists(record, world)]
-    pending = _plan([record.slug for record in living], world)
-    places = {**world.lock.spaces, **pending}
-    entries = _entries(living, places, world, options)
-    offices, policy = world.offices, world.policy
+    living = [record for record in records if _rules.exists(record, context)]
+    pending = _plan([record.slug for record in living], context)
+    places = {**context.lock.spaces, **pending}
+    folder = _folder(options)
+    entries = [complete(record, places[record.slug], context, folder) for record in living]
+    offices, policy = context.offices, context.policy
     nodes = sorted({server.node for server in offices.servers})
-    kept |= _rules.held([r for r in registry.records if r.slug in faulty], world)
-    known = [*entries, *_skipped_entries(faulty, kept, world)]
+    kept |= _rules.held([r for r in registry.records if r.slug in faulty], context)
+    known = [*entries, *_skipped_entries(faulty, kept, context)]
     return Result(
         entries=entries,
-        skipped=_skipped(faulty, kept, world),
+        skipped=_skipped(faulty, kept, context),
         report={
-            **_report(registry, records, problems, world, options),
-            "new": _new(pending, world),
-            "offices": _offices.report(known, offices),
+            **_report(registry, records, problems, context, options),
+            "new": _new(pending, context),
+            "offices": _offices.count_load(known, offices),
         },
         clients=_distant.clients(
-            places.values(), *([node.name for node in part] for part in (world.web, world.db))
+            places.values(), *([node.name for node in part] for part in (context.web, context.db))
         ),
-        servers={node: _offices.of_node(node, offices, policy) for node in nodes},
-        served={node: _offices.spaces_of_node(node, known, offices) for node in nodes},
+        servers={node: _offices.list_servers(node, offices, policy) for node in nodes},
+        served={node: _offices.list_served(node, known, offices) for node in nodes},
         placement={
-            "path": world.lock_path,
-            "environment": world.policy.environment,
+            "path": context.lock_path,
+            "environment": context.policy.environment,
             "recorded": not pending,
             "pending": {slug: place._asdict() for slug, place in pending.items()},
         },
     )
 
 
-def _new(pending: dict[str, Place], world: _rules.World) -> list[Entry]:
+def _new(pending: dict[str, Place], context: RuleContext) -> list[NewSpace]:
     """Not in the lock file yet: made by the next run that makes spaces."""
     return [
         {"slug": slug, "id": place.id, "web": place.web, "db": place.db}
         for slug, place in pending.items()
-        if slug not in world.lock.spaces
+        if slug not in context.lock.spaces
     ]
 
 
-def _check_inventory(registry: Registry, options: Options, world: _rules.World) -> list[Problem]:
+def _check_inventory(registry: Registry, options: Options, context: RuleContext) -> list[Problem]:
     problems = []
-    for role, nodes in (("web", world.web), ("db", world.db)):
+    for role, nodes in (("web", context.web), ("db", context.db)):
         if not nodes:
-            text = f"no machine in the group {role}; name one there"
+            text = f"no node in the group {role}; name one there"
             problems.append(Problem(str(options.nodes), text, key=role))
     if not registry.files and not options.allow_empty:
         text = "no file in the registry; add <slug>.yml, or set `allow_empty: true` in spaces.yml"
@@ -144,35 +159,22 @@ def _check_inventory(registry: Registry, options: Options, world: _rules.World) 
     return problems
 
 
-def _plan(slugs: Iterable[str], world: _rules.World) -> dict[str, Place]:
+def _plan(slugs: Iterable[str], context: RuleContext) -> dict[str, Place]:
     try:
-        shards = world.offices.shards(world.policy.offices)
-        return _placement.plan(world.lock, slugs, world.web, world.db, shards)
+        shards = context.offices.shards(context.policy.offices)
+        return _placement.plan(context.lock, slugs, context.web, context.db, shards)
     except _placement.NoRoomError:
-        full = ", ".join(f"{node.name} ({node.capacity})" for node in world.web)
+        full = ", ".join(f"{node.name} ({node.capacity})" for node in context.web)
         text = f"no room for new spaces, every web node is at its archipel_capacity: {full}"
-        remedy = "add a machine or raise it"
-        raise RegistryError([Problem(world.lock_path, f"{text}; {remedy}")]) from None
+        remedy = "add a node or raise it"
+        raise RegistryError([Problem(context.lock_path, f"{text}; {remedy}")]) from None
     except _placement.NoIdError:
         ids = IDS
         text = f"no id is left for new spaces: each of {len(ids)} is given once, from {ids.start}"
         remedy = "make another environment for them"
         raise RegistryError(
-            [Problem(world.lock_path, f"{text}; {remedy}", key="next_id")]
+            [Problem(context.lock_path, f"{text}; {remedy}", key="next_id")]
         ) from None
-
-
-def _entries(
-    records: Iterable[Record], places: dict[str, Place], world: _rules.World, options: Options
-) -> list[Entry]:
-    folder, policy, offices = _folder(options), world.policy, world.offices
-    return [
-        {
-            **entry(record, places[record.slug], policy, folder),
-            "office_servers": offices.serving(record.slug, places[record.slug].office, policy),
-        }
-        for record in records
-    ]
 
 
 def _folder(options: Options) -> str:
@@ -180,9 +182,9 @@ def _folder(options: Options) -> str:
     return os.path.relpath(options.folder, options.root)
 
 
-def entry(record: Record, place: Place, policy: Policy, folder: str) -> Entry:
-    """One space, complete and ready to render. What people wrote stays untrusted text."""
-    data, slug = record.data, record.slug
+def complete(record: Record, place: Place, context: RuleContext, folder: str) -> SpaceEntry:
+    """Return one space, ready to render. What people wrote stays untrusted text."""
+    data, slug, policy = record.data, record.slug, context.policy
     limits, decision = data.get("limits", {}), data["decision"]
     theme, contact = data.get("theme", {}), data["contact"]
     ring = data.get("ring", DEFAULT_RING)
@@ -217,48 +219,52 @@ def entry(record: Record, place: Place, policy: Policy, folder: str) -> Entry:
         "web": place.web,
         "db": place.db,
         "file": f"{folder}/{slug}{_registry.SUFFIX}",
+        "office_servers": context.offices.serving(slug, place.office, policy),
     }
 
 
-def _decision(decision: dict[str, t.Any] | None) -> dict[str, t.Any] | None:
-    return decision and {**dict.fromkeys(("by", "on", "reason")), **decision}
+def _decision(decision: Mapping[str, t.Any]) -> Decision:
+    return {"by": decision.get("by"), "on": decision.get("on"), "reason": decision.get("reason")}
 
 
-def _skipped(
-    faulty: Iterable[str], kept: _rules.Held, world: _rules.World
-) -> dict[str, list[Entry]]:
-    """A space whose file is wrong is known on its machines, so that it is no drift.
+def _skipped(faulty: Iterable[str], kept: Held, context: RuleContext) -> dict[str, list[Skipped]]:
+    """A space whose file is wrong is known on its nodes, so that it is no drift.
 
-    The lock file says all that is certain of it: enough for what declares all users of a machine
+    The lock file says all that is certain of it: enough for what declares all users of a node
     in one file, too little for anything that follows the registry.
     """
-    skipped: dict[str, list[Entry]] = {}
+    skipped: dict[str, list[Skipped]] = {}
     for slug in sorted(faulty):
-        if place := world.lock.spaces.get(slug):
-            names = _names(slug, kept, world)
-            known = {"slug": slug, "id": place.id, "web": place.web, "db": place.db}
-            known["domains"] = names
+        if place := context.lock.spaces.get(slug):
+            names = _names(slug, kept, context)
+            known: Skipped = {
+                "slug": slug,
+                "id": place.id,
+                "web": place.web,
+                "db": place.db,
+                "domains": names,
+            }
             for node in {place.web, place.db}:
                 skipped.setdefault(node, []).append(known)
     return skipped
 
 
-def _names(slug: str, kept: _rules.Held, world: _rules.World) -> list[str]:
-    return [world.policy.host_name(slug), *sorted(kept.get(slug, ()))]
+def _names(slug: str, kept: Held, context: RuleContext) -> list[str]:
+    return [context.policy.host_name(slug), *sorted(kept.get(slug, ()))]
 
 
-def _skipped_entries(faulty: Iterable[str], kept: _rules.Held, world: _rules.World) -> list[Entry]:
+def _skipped_entries(faulty: Iterable[str], kept: Held, context: RuleContext) -> list[Client]:
     """What office servers keep knowing of such a space: people may be writing in it."""
-    policy = world.policy
+    policy = context.policy
     return [
         {
             "slug": slug,
             "status": "approved",
-            "domains": _names(slug, kept, world),
-            "office_servers": world.offices.serving(slug, place.office, policy),
+            "domains": _names(slug, kept, context),
+            "office_servers": context.offices.serving(slug, place.office, policy),
         }
         for slug in sorted(faulty)
-        if (place := world.lock.spaces.get(slug))
+        if (place := context.lock.spaces.get(slug))
     ]
 
 
@@ -266,9 +272,9 @@ def _report(
     registry: Registry,
     records: Sequence[Record],
     problems: Iterable[Problem],
-    world: _rules.World,
+    context: RuleContext,
     options: Options,
-) -> dict[str, t.Any]:
+) -> FilesReport:
     by_status: dict[str, list[Record]] = {status: [] for status in _rules.STATUSES}
     for record in records:
         by_status[record.data["status"]].append(record)
@@ -278,26 +284,27 @@ def _report(
     known = {*skipped, *(record.slug for record in registry.records)}
     folder = _folder(options)
     return {
-        "environment": world.policy.environment,
+        "environment": context.policy.environment,
         "files": registry.files,
         "counts": {status: len(group) for status, group in by_status.items()},
         "requested": [_summary(record, folder) for record in by_status["requested"]],
         "refused": [_summary(record, folder) for record in by_status["refused"]],
-        "closed": [r.slug for r in by_status["closed"] if _rules.exists(r, world)],
+        "closed": [r.slug for r in by_status["closed"] if _rules.exists(r, context)],
         # Gone for good; their files only remember them.
-        "purged": [r.slug for r in by_status["closed"] if not _rules.exists(r, world)],
+        "purged": [r.slug for r in by_status["closed"] if not _rules.exists(r, context)],
         "held": [record.slug for record in records if record.data.get("hold")],
         "skipped": skipped,
         # Placed, but their file is gone: nothing is deleted for that.
-        "without_file": sorted(set(world.lock.spaces) - known),
+        "without_file": sorted(set(context.lock.spaces) - known),
         "ignored": registry.ignored,
     }
 
 
-def _summary(record: Record, folder: str) -> dict[str, t.Any]:
+def _summary(record: Record, folder: str) -> Summary:
+    decision = record.data.get("decision")
     return {
         "slug": record.slug,
         "name": record.data["name"],
-        "decision": _decision(record.data.get("decision")),
+        "decision": _decision(decision) if decision else None,
         "file": f"{folder}/{record.slug}{_registry.SUFFIX}",
     }

@@ -54,12 +54,12 @@ def read_lock(path: Path) -> Lock:
 
     Raises:
         RegistryError: it is broken, or not there: without it every space would be placed anew,
-            under another number and on another machine.
+            under another number and on another node.
     """
     try:
         return parse_lock(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
-        text = "missing; it remembers the machine and the number of each space"
+        text = "missing; it remembers the node and the number of each space"
         again = f"take its last version from git, `git checkout -- {shown(path)}`"
         fresh = f"`printf 'next_id: {IDS.start}\\nspaces: {{}}\\n' > {shown(path)}`"
         problem = Problem(str(path), f"{text}; {again}. Only for a new environment: {fresh}")

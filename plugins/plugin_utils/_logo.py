@@ -7,10 +7,14 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import typing as t
 from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _bitmap, _drawing
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import quoted
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._space import Logo
 
 SUFFIXES = ("png", "jpg", "webp", "svg")
 LARGEST = 256 * 1024
@@ -47,7 +51,7 @@ def check(folder: Path, slug: str, name: str) -> str:
     return f"found {quoted(name)}, but {why}; allowed: {ALLOWED}" if why else ""
 
 
-def describe(folder: Path, name: str | None) -> dict[str, str] | None:
+def describe(folder: Path, name: str | None) -> Logo | None:
     """Return where a checked logo is, and what identifies it."""
     if not name:
         return None

@@ -1,9 +1,10 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Whether a host name's xn-- parts say something. Pure."""
+"""Whether a name is a host's, its xn-- parts say something, or it is an address. Pure."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import unicodedata
 
@@ -43,3 +44,11 @@ def _is_internationalised(label: str) -> bool:
         and not unicodedata.category(text[0]).startswith("M")
         and all(unicodedata.category(char)[0] in _CATEGORIES or char in _SIGNS for char in text)
     )
+
+
+def is_address(value: object) -> bool:
+    """Tell whether something is an IP address in a text."""
+    try:
+        return isinstance(value, str) and bool(ipaddress.ip_address(value))
+    except ValueError:
+        return False

@@ -41,7 +41,7 @@ class Shard(t.NamedTuple):
 
 
 class Node(t.NamedTuple):
-    """A machine that can take spaces; at most `capacity` of them, where that is set."""
+    """A node that can take spaces; at most `capacity` of them, where that is set."""
 
     name: str
     capacity: int | None = None

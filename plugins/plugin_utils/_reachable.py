@@ -1,6 +1,6 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the spaces of a machine may reach in private networks, from the policy and the inventory."""
+"""What the spaces of a node may reach in private networks, from the policy and the inventory."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def services(
     """Return every service, in an order of its own, each once.
 
     Args:
-        parts: part of the platform -> addresses of its machines.
-        own: this machine's own addresses; its database is reached by a socket.
+        parts: part of the platform -> addresses of its nodes.
+        own: this node's own addresses; its database is reached by a socket.
         relay: the mail relay; empty, where there is none.
-        databases: database machine -> the host that spaces know it by.
+        databases: database node -> the host that spaces know it by.
         https_port: the port that people use.
         others: what else the policy names.
 
@@ -55,7 +55,7 @@ def _service(host: str, ports: t.Iterable[int], protocol: str = "tcp") -> Servic
 
 
 def _is_loopback(host: str) -> bool:
-    """Tell whether the inventory calls a machine by its own loopback, which others cannot."""
+    """Tell whether the inventory calls a node by its own loopback, which others cannot."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

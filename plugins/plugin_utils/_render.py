@@ -20,8 +20,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ansible_collections.archipel.spaces.plugins.module_utils import _spaces
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _applications,
+    _connectors,
     _locales,
-    _offices,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._secrets import derive
 
@@ -274,7 +274,7 @@ def managed_config(space: Space, settings: Settings) -> dict[str, t.Any]:
 
 def office_wiring(space: Space, settings: Settings) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
     """Return the keys of config.php and the settings of applications for the office suites."""
-    return _offices.wiring(space, settings["office_suites"], settings["master_key"])
+    return _connectors.configure(space, settings["office_suites"], settings["master_key"])
 
 
 def skeleton(space: Space) -> Expression:

@@ -13,9 +13,10 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _locales,
     _logo,
     _names,
-    _offices,
+    _office_rules,
     _schema,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._offices import Offices
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
     did_you_mean,
@@ -54,17 +55,17 @@ def check_schema(record: Record) -> list[Problem]:
     return [record.problem(text, *place) for place, text in SCHEMA.faults(record.data, context)]
 
 
-def exists(record: Record, world: World) -> bool:
-    """Whether its space is, or shall be, on a machine: not if it was purged."""
+def exists(record: Record, context: RuleContext) -> bool:
+    """Whether its space is, or shall be, on a node: not if it was purged."""
     status = record.data["status"]
-    return status in LIVING and (status != "closed" or record.slug in world.lock.spaces)
+    return status in LIVING and (status != "closed" or record.slug in context.lock.spaces)
 
 
 # --- across files --------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class RuleContext:
     """What the rules compare the files with."""
 
     policy: Policy
@@ -75,7 +76,7 @@ class World:
     # Names of the inventory that no space may take, and what each is.
     names: Mapping[str, str]
     today: datetime.date
-    offices: _offices.Offices = field(default_factory=_offices.Offices)
+    offices: Offices = field(default_factory=Offices)
     # Slug → when it was purged, from the ledger.
     purged: Mapping[str, str] = field(default_factory=dict)
 
@@ -84,24 +85,24 @@ class World:
 Held = t.Mapping[str, t.Collection[str]]
 
 
-def held(rejected: Iterable[Record], world: World) -> dict[str, set[str]]:
+def held(rejected: Iterable[Record], context: RuleContext) -> dict[str, set[str]]:
     """The names that spaces with a wrong file keep: what it says, and said when it was right.
 
-    A space that exists stays as it is on its machine, and answers to these names. Where nothing
-    can be read any more, the machine knows them: no name is taken from a space that is there.
+    A space that exists stays as it is on its node, and answers to these names. Where nothing
+    can be read any more, the node knows them: no name is taken from a space that is there.
     """
     found: dict[str, set[str]] = {}
     for record in rejected:
-        if record.slug in world.lock.spaces:
-            found.setdefault(record.slug, set()).update(_claimed(record, world))
+        if record.slug in context.lock.spaces:
+            found.setdefault(record.slug, set()).update(_claimed(record, context))
     return found
 
 
-def _claimed(record: Record, world: World) -> set[str]:
+def _claimed(record: Record, context: RuleContext) -> set[str]:
     """What may be a claim in a file of which nothing is certain."""
     listed = record.data.get("domains") if isinstance(record.data, dict) else None
     names = listed if isinstance(listed, list) else [listed]
-    base = world.policy.base_domain
+    base = context.policy.base_domain
     return {
         name
         for name in names
@@ -113,25 +114,25 @@ def _claimed(record: Record, world: World) -> set[str]:
 
 
 def check_all(
-    records: Sequence[Record], world: World, kept: Held | None = None
+    records: Sequence[Record], context: RuleContext, kept: Held | None = None
 ) -> Iterator[Problem]:
     """Every problem that one file alone cannot show; `kept`: names of spaces with a wrong file."""
     for record in records:
-        yield from _check_name(record, world)
-        yield from _check_choices(record, world.policy)
-        yield from _check_limits(record, world.policy)
-        yield from _check_dates(record, world.today)
-        yield from _check_status(record, world)
+        yield from _check_name(record, context)
+        yield from _check_choices(record, context.policy)
+        yield from _check_limits(record, context.policy)
+        yield from _check_dates(record, context.today)
+        yield from _check_status(record, context)
         yield from _check_logo(record)
-    yield from _check_domains(records, world, kept or {})
+    yield from _check_domains(records, context, kept or {})
 
 
-def _check_name(record: Record, world: World) -> Iterator[Problem]:
+def _check_name(record: Record, context: RuleContext) -> Iterator[Problem]:
     slug = record.slug
-    if slug in world.policy.reserved_slugs:
+    if slug in context.policy.reserved_slugs:
         remedy = "rename the file; archipel_reserved_slugs in the policy lists the reserved ones"
         yield record.problem(f'the slug "{slug}" is reserved; {remedy}')
-    elif kind := world.names.get(slug):
+    elif kind := context.names.get(slug):
         text = f'the slug "{slug}" is the name of {kind} of this inventory already'
         yield record.problem(f"{text}; rename the file")
 
@@ -178,14 +179,16 @@ def _check_dates(record: Record, today: datetime.date) -> Iterator[Problem]:
         yield record.problem(text, "closed_on")
 
 
-def _check_status(record: Record, world: World) -> Iterator[Problem]:
-    status, place = record.data["status"], world.lock.spaces.get(record.slug)
+def _check_status(record: Record, context: RuleContext) -> Iterator[Problem]:
+    status, place = record.data["status"], context.lock.spaces.get(record.slug)
     if place is not None and status not in LIVING:
-        where = f"{shown(world.lock_path)}:{world.lock.lines.get(record.slug)}"
+        where = f"{shown(context.lock_path)}:{context.lock.lines.get(record.slug)}"
         text = f'found "{status}", but the space exists on {place.web} ({where})'
         yield record.problem(f"{text}; allowed: approved, suspended or closed", "status")
-    elif place is None and status == "closed" and record.slug not in world.purged:
-        text = f'found "closed", but {shown(world.lock_path)} knows no such space: nothing to close'
+    elif place is None and status == "closed" and record.slug not in context.purged:
+        text = (
+            f'found "closed", but {shown(context.lock_path)} knows no such space: nothing to close'
+        )
         remedy = "if that file was lost, take it from git"
         yield record.problem(f"{text}; allowed: requested, refused or approved; {remedy}", "status")
 
@@ -197,9 +200,11 @@ class _Claim(t.NamedTuple):
     number: int = 0
 
 
-def _check_domains(records: Iterable[Record], world: World, kept: Held) -> Iterator[Problem]:
+def _check_domains(
+    records: Iterable[Record], context: RuleContext, kept: Held
+) -> Iterator[Problem]:
     """Each host name belongs to one space."""
-    base, suffix = world.policy.base_domain, f".{world.policy.base_domain}"
+    base, suffix = context.policy.base_domain, f".{context.policy.base_domain}"
     claims: dict[str, list[_Claim]] = {}
     for slug, names in kept.items():
         for name in names:
@@ -212,16 +217,16 @@ def _check_domains(records: Iterable[Record], world: World, kept: Held) -> Itera
                 yield record.problem(f"{text}; {remedy}", "domains", number)
             elif fault := _names.domain_fault(domain):
                 yield record.problem(fault, "domains", number)
-            elif record.data["status"] == "requested" or exists(record, world):
+            elif record.data["status"] == "requested" or exists(record, context):
                 claims.setdefault(domain, []).append(_Claim(record.slug, record, number))
     for domain, claimants in claims.items():
         if len(claimants) > 1:
-            yield from _disputed(domain, claimants, world)
+            yield from _disputed(domain, claimants, context)
 
 
-def _disputed(domain: str, claimants: Sequence[_Claim], world: World) -> Iterator[Problem]:
+def _disputed(domain: str, claimants: Sequence[_Claim], context: RuleContext) -> Iterator[Problem]:
     """The newcomer is to blame: a placed space keeps its name when a new file claims it."""
-    placed = [claim for claim in claimants if claim.slug in world.lock.spaces]
+    placed = [claim for claim in claimants if claim.slug in context.lock.spaces]
     owner = placed[0] if len(placed) == 1 else None
     for claim in claimants:
         if claim is not owner and claim.record:
@@ -236,34 +241,34 @@ def _owner(claim: _Claim) -> str:
     return f"{claim.slug}, whose file is wrong and whose names stay as they are"
 
 
-def check_lock(records: Sequence[Record], world: World) -> Iterator[Problem]:
-    """The lock file against the environment and its machines."""
-    environment = world.lock.environment
-    if environment not in {None, world.policy.environment}:
-        text = f'found "{environment}", but archipel_environment is "{world.policy.environment}"'
+def check_lock(records: Sequence[Record], context: RuleContext) -> Iterator[Problem]:
+    """The lock file against the environment and its nodes."""
+    environment = context.lock.environment
+    if environment not in {None, context.policy.environment}:
+        text = f'found "{environment}", but archipel_environment is "{context.policy.environment}"'
         remedy = "two environments are mixed: take this one's placement.yml from git"
-        yield Problem(world.lock_path, f"{text}; {remedy}", key="environment")
-    yield from _check_offices(records, world)
-    yield from _check_homes(records, world)
+        yield Problem(context.lock_path, f"{text}; {remedy}", key="environment")
+    yield from _check_offices(records, context)
+    yield from _check_homes(records, context)
 
 
-def _check_offices(records: Sequence[Record], world: World) -> Iterator[Problem]:
+def _check_offices(records: Sequence[Record], context: RuleContext) -> Iterator[Problem]:
     """The office servers of the lock file, and secrets that were changed."""
     slugs = {record.slug for record in records}
-    alive = sorted(record.slug for record in records if exists(record, world))
-    for slug, text in _offices.check_lock(world.lock, alive, world.offices):
-        yield Problem(world.lock_path, text, world.lock.lines.get(slug), slug)
-    for slug in sorted(set(world.offices.rotations) - slugs):
+    alive = sorted(record.slug for record in records if exists(record, context))
+    for slug, text in _office_rules.check_lock(context.lock, alive, context.offices):
+        yield Problem(context.lock_path, text, context.lock.lines.get(slug), slug)
+    for slug in sorted(set(context.offices.rotations) - slugs):
         text = f"there is no file of a space {slug}.{did_you_mean(slug, slugs)}"
         yield Problem("group_vars/all", text, key="archipel_office_rotations")
 
 
-def _check_homes(records: Sequence[Record], world: World) -> Iterator[Problem]:
-    """Machines that are gone while spaces live on them: one sentence each, however many do."""
-    homes = {"web": {node.name for node in world.web}, "db": {node.name for node in world.db}}
+def _check_homes(records: Sequence[Record], context: RuleContext) -> Iterator[Problem]:
+    """Nodes that are gone while spaces live on them: one sentence each, however many do."""
+    homes = {"web": {node.name for node in context.web}, "db": {node.name for node in context.db}}
     gone: dict[str, dict[str, list[str]]] = {}
     for record in records:
-        place = world.lock.spaces.get(record.slug)
+        place = context.lock.spaces.get(record.slug)
         if place is not None and record.data["status"] in LIVING:
             for role, node in (("web", place.web), ("db", place.db)):
                 if node not in homes[role]:
@@ -275,12 +280,12 @@ def _check_homes(records: Sequence[Record], world: World) -> Iterator[Problem]:
             text += f", with {len(slugs)} spaces ({', '.join(slugs[:3])}, …)"
         there = (f"group {role} of the inventory has {_listed(homes[role])}" for role in roles)
         remedy = (
-            "bring the machine back into nodes.yml, or restore its spaces elsewhere and "
+            "bring the node back into nodes.yml, or restore its spaces elsewhere and "
             "change these lines to where they are now"
         )
         key = slugs[0] if len(slugs) == 1 else ""
-        line = world.lock.lines.get(slugs[0])
-        yield Problem(world.lock_path, f"{text}: {', '.join(there)}; {remedy}", line, key)
+        line = context.lock.lines.get(slugs[0])
+        yield Problem(context.lock_path, f"{text}: {', '.join(there)}; {remedy}", line, key)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Narrow a run to some spaces: by slug, or by ring, status, office or machine."""
+"""Narrow a run to some spaces: by slug, or by ring, status, office or node."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ GROUPED_BY = ("ring", "status", "office")
 
 def words_of(space: t.Mapping[str, t.Any]) -> set[str]:
     """Return the words that select a space: its slug and the names of its groups."""
-    machine = re.sub(r"\W", "_", f"on_{space['web']}")
-    return {space["slug"], machine, *(f"{key}_{space[key]}" for key in GROUPED_BY)}
+    node = re.sub(r"\W", "_", f"on_{space['web']}")
+    return {space["slug"], node, *(f"{key}_{space[key]}" for key in GROUPED_BY)}
 
 
 def select(spaces: Spaces, only: str) -> Spaces:

@@ -43,7 +43,7 @@ _Loader: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Unknown(Exception):  # noqa: N818 - no error: what nobody can know here
-    """A value that depends on a machine, or on a secret."""
+    """A value that depends on a node, or on a secret."""
 
 
 Evaluate = Callable[[str], t.Any]
@@ -57,7 +57,7 @@ class Variable:
     # As Ansible has read it: templates are text.
     raw: t.Any
     file: str
-    # For every machine: what the policy is.
+    # For every node: what the policy is.
     shared: bool
     # Where it stands, as YAML's own tree; nothing for what is no YAML.
     node: yaml.Node | None = field(default=None, repr=False)
@@ -83,7 +83,7 @@ class Value:
     """What a variable says, as plain values."""
 
     plain: t.Any
-    # Places of what is only known on a machine or with a password.
+    # Places of what is only known on a node or with a password.
     unknown: set[Place] = field(default_factory=set)
     # Numbers that are not written as whole numbers are: 50.0, 010.
     written: dict[Place, str] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Value:
 
 
 def value(variable: Variable, evaluate: Evaluate) -> Value:
-    """Read a variable; templates are evaluated where it is the same for every machine."""
+    """Read a variable; templates are evaluated where it is the same for every node."""
     found = Value(None)
     found.plain = _plain(variable.raw, variable.node, (), found, evaluate)
     return found
@@ -152,7 +152,7 @@ def read(loader: DataLoader, inventory: InventoryData, sources: Sequence[str]) -
 
     Args:
         loader: what Ansible reads files with; it remembers them.
-        inventory: the machines and their groups.
+        inventory: the nodes and their groups.
         sources: the files the inventory was read from.
 
     Raises:
@@ -228,7 +228,7 @@ def _in_inventory(inventory: InventoryData, files: Sequence[Path]) -> Iterator[V
 def _written(
     owner: str, name: str, trees: Sequence[tuple[str, yaml.Node | None]]
 ) -> tuple[str, int | None, yaml.Node | None]:
-    """Where an inventory gives a variable to a machine or a group."""
+    """Where an inventory gives a variable to a node or a group."""
     for file, tree in trees:
         for below in _named(owner, tree):
             for node in (below, _node(below, "vars")):

@@ -38,7 +38,7 @@ POLICY: dict[str, t.Any] = {
     "archipel_release": "33.0.9",
     "archipel_releases": {"33.0.9": {}, "34.0.1": {}},
 }
-ONE_MACHINE = "web: {hosts: {node1: {}}}\ndb: {hosts: {node1: {}}}\n"
+ONE_NODE = "web: {hosts: {node1: {}}}\ndb: {hosts: {node1: {}}}\n"
 
 
 class Environment:
@@ -50,7 +50,7 @@ class Environment:
         self.registry = self.home / "spaces"
         self.lock = self.home / "placement.yml"
         self.registry.mkdir(parents=True)
-        self.write("nodes.yml", ONE_MACHINE)
+        self.write("nodes.yml", ONE_NODE)
         self.options()
         self.policy()
         self.placement(next_id=70_000)

@@ -127,7 +127,7 @@ class TestWhatItRenders:
         assert code == 2
         assert f"only={only}: this playbook takes no selection" in said
 
-    def test_is_that_of_a_machine_with_a_limit(self, whole: Environment):
+    def test_is_that_of_a_node_with_a_limit(self, whole: Environment):
         code, said = check(whole, "--limit", "node1")
         assert code == 0
         assert "lab: 1 files" in said

@@ -10,12 +10,12 @@ from tests.policy.tree import load
 from tests.unit.environment import ROOT, Environment
 
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
-# They look at all machines together.
+# They look at all nodes together.
 WITHOUT_LIMIT = {"export", "invite", "purge", "restore", "rollback", "status", "upgrade"}
 # They make nothing for new spaces.
 WITHOUT_RECORD = {"check", "drift", "invite", "platform", "purge", "status"}
 # Nobody listens there: the connection is refused at once.
-MACHINES = """\
+NODES = """\
 web: {hosts: {node1: {ansible_host: 127.0.0.1, ansible_port: 1}, node2: {ansible_host: 127.0.0.1}}}
 db: {hosts: {node1: {}, node2: {}}}
 """
@@ -23,7 +23,7 @@ db: {hosts: {node1: {}, node2: {}}}
 
 @pytest.fixture
 def two(environment: Environment) -> Environment:
-    environment.write("nodes.yml", MACHINES)
+    environment.write("nodes.yml", NODES)
     environment.placement()
     return environment
 
@@ -91,17 +91,17 @@ def test_refuses_a_limit_that_leaves_some_spaces(two: Environment, limit: str):
 def refused(two: Environment, playbook: str, limit: str) -> None:
     code, said = run(two, playbook, "--limit", limit)
     assert code != 0
-    assert f"--limit {limit} names spaces, and takes machines" in said
+    assert f"--limit {limit} names spaces, and takes nodes" in said
     assert "-e only=" in said
     assert "spaces: {}" in two.lock.read_text()
 
 
 @pytest.mark.parametrize("playbook", sorted(WITHOUT_LIMIT))
-def test_refuses_any_limit_where_all_machines_are_looked_at(two: Environment, playbook: str):
+def test_refuses_any_limit_where_all_nodes_are_looked_at(two: Environment, playbook: str):
     code, said = run(two, playbook, "--limit", "node1")
     assert code != 0
     assert "this playbook takes no limit" in said
-    assert "-e only=on_<machine>" in said
+    assert "-e only=on_<node>" in said
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_refuses_any_limit_where_all_machines_are_looked_at(two: Environment, pl
 def test_places_are_written_down_whatever_is_left_out(
     two: Environment, playbook: str, options: list[str]
 ):
-    """Before a machine is asked anything: none of these answers."""
+    """Before a node is asked anything: none of these answers."""
     code, said = run(two, playbook, *options)
     assert "velo-ecole: {id: 70100, web: node1, db: node1}" in two.lock.read_text(), said
-    assert code != 0, "none of these machines answers"
+    assert code != 0, "none of these nodes answers"
 
 
 def test_a_limit_is_said_with_the_selection_that_was_meant(two: Environment):

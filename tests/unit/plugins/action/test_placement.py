@@ -79,8 +79,8 @@ def test_a_second_run_changes_nothing(many: Environment):
     assert many.tree() == before
 
 
-def test_it_runs_once_and_connects_to_no_machine(many: Environment):
-    """The addresses of these machines lead nowhere."""
+def test_it_runs_once_and_connects_to_no_node(many: Environment):
+    """The addresses of these nodes lead nowhere."""
     done = record(many, hosts="web")
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("changed: [") == 1

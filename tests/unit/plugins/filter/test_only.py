@@ -62,7 +62,7 @@ def pick(words: t.Any) -> list[str]:
         # a group that the inventory file composes
         ("large", ["velo"]),
         ("spaces", ["quai", "velo"]),
-        # of another machine, or nobody at the moment
+        # of another node, or nobody at the moment
         ("zoo", []),
         ("on_node2", []),
         ("ring_early", []),
@@ -96,7 +96,7 @@ def test_without_an_inventory_the_list_itself_is_asked():
 
 
 def test_in_a_play(environment: Environment):
-    """Of all machines, a word may name a space of one."""
+    """Of all nodes, a word may name a space of one."""
     environment.write("nodes.yml", "web: {hosts: {node1: {}, node2: {}}}\ndb: {children: {web: }}")
     environment.space("amap")
     expression = (

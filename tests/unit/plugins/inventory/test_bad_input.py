@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.environment import ONE_MACHINE, ROOT, Environment
+from tests.unit.environment import ONE_NODE, ROOT, Environment
 
 PLACED = "velo-ecole: {id: 70000, web: node1, db: node1}"
 Break = Callable[[Environment], object]
@@ -75,22 +75,22 @@ CASES: dict[str, tuple[Break, str, str]] = {
     "placement lost": (
         lambda e: e.lock.unlink(),
         "placement.yml: ",
-        "missing; it remembers the machine and the number of each space; take its last version",
+        "missing; it remembers the node and the number of each space; take its last version",
     ),
     "placement of another environment": (
         lambda e: e.placement(PLACED, environment="production"),
         "placement.yml: environment: ",
         "two environments are mixed: take this one's placement.yml from git",
     ),
-    "a machine missing": (
+    "a node missing": (
         lambda e: e.write("nodes.yml", "web: {hosts: {node1: {}}}\n"),
         "nodes.yml: db: ",
-        "no machine in the group db; name one there",
+        "no node in the group db; name one there",
     ),
-    "placement on a machine that is gone": (
+    "placement on a node that is gone": (
         lambda e: e.placement(PLACED.replace("web: node1", "web: node9")),
         "placement.yml:5: velo-ecole: ",
-        'the web node "node9" is gone: group web of the inventory has node1; bring the machine',
+        'the web node "node9" is gone: group web of the inventory has node1; bring the node',
     ),
     "placement with a merge conflict": (
         lambda e: e.placement("<<<<<<< HEAD", PLACED).write_text(
@@ -124,7 +124,7 @@ CASES: dict[str, tuple[Break, str, str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_refused(environment: Environment, case: str):
-    """The command that every run begins with: what is refused here reaches no machine."""
+    """The command that every run begins with: what is refused here reaches no node."""
     breaks, place, text = CASES[case]
     breaks(environment)
     before = environment.tree()
@@ -141,7 +141,7 @@ def test_refused(environment: Environment, case: str):
     assert environment.tree() == before
 
 
-def test_a_playbook_touches_no_machine(environment: Environment, tmp_path: Path):
+def test_a_playbook_touches_no_node(environment: Environment, tmp_path: Path):
     proof = tmp_path / "proof"
     environment.write(
         "nodes.yml", "web: {hosts: {node1: {ansible_connection: local}}}\ndb: {children: {web: }}\n"
@@ -172,7 +172,7 @@ class TestWithoutOurSettings:
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
 
-    def test_no_machine_has_a_list_of_spaces(self, environment: Environment):
+    def test_no_node_has_a_list_of_spaces(self, environment: Environment):
         """Ansible then goes on with what it has; the roles refuse to run without the list."""
         good = self.run(environment, environment.root / "spaces.yml", "--host", "node1")
         assert "archipel_spaces" in good.stdout
@@ -199,7 +199,7 @@ class TestTwoEnvironments:
         text = 'the environment "lab" is in this inventory already; give one environment at a time'
         assert text in capsys.readouterr().err
 
-    def test_spaces_of_one_on_machines_of_the_other(
+    def test_spaces_of_one_on_nodes_of_the_other(
         self, environment: Environment, other: Environment, capsys: pytest.CaptureFixture[str]
     ):
         (other.root / "spaces.yml").rename(other.root / "spaces.yaml")
@@ -207,15 +207,15 @@ class TestTwoEnvironments:
         (environment.root / "nodes.yml").symlink_to(other.root / "nodes.yml")
         with pytest.raises(SystemExit):
             environment.load(_only(other, "nodes.yml"))
-        text = 'the machine node1 belongs to the environment "production"; give one environment'
+        text = 'the node node1 belongs to the environment "production"; give one environment'
         assert text in capsys.readouterr().err
 
-    def test_machines_of_a_folder_without_spaces_are_fine(self, environment: Environment):
+    def test_nodes_of_a_folder_without_spaces_are_fine(self, environment: Environment):
         """Such as those that molecule makes."""
-        machines = environment.root.parent / "machines"
-        machines.mkdir()
-        (environment.root / "nodes.yml").rename(machines / "nodes.yml")
-        inventory = environment.load(_At(machines))
+        nodes = environment.root.parent / "nodes"
+        nodes.mkdir()
+        (environment.root / "nodes.yml").rename(nodes / "nodes.yml")
+        inventory = environment.load(_At(nodes))
         assert inventory.get_host("velo-ecole").vars["space"]["web"] == "node1"
 
     def test_nothing_of_the_first_stays(self, environment: Environment, other: Environment):
@@ -267,7 +267,7 @@ class TestOptions:
         environment.space("amap")
         (problem,) = environment.problems()
         assert "no room for new spaces" in problem
-        assert "node1 (1); add a machine or raise it" in problem
+        assert "node1 (1); add a node or raise it" in problem
 
     def test_ids_end(self, environment: Environment):
         environment.placement(PLACED, next_id=100_000)
@@ -284,29 +284,29 @@ class TestOptions:
             ),
             (
                 "archipel_capacity: 5",
-                "spaces.yml: archipel_capacity: set for some web machines but not for node2",
+                "spaces.yml: archipel_capacity: set for some web nodes but not for node2",
             ),
         ],
     )
     def test_capacities(self, environment: Environment, variables: str, expected: str):
-        environment.write("nodes.yml", ONE_MACHINE.replace("node1: {}", "node1: {}, node2: {}", 1))
+        environment.write("nodes.yml", ONE_NODE.replace("node1: {}", "node1: {}, node2: {}", 1))
         environment.write("host_vars/node1.yml", f"{variables}\n")
         (problem,) = environment.problems()
         assert problem.startswith(expected)
 
-    def test_machines_whose_groups_would_be_one(self, environment: Environment):
+    def test_nodes_whose_groups_would_be_one(self, environment: Environment):
         environment.write(
             "nodes.yml", "web: {hosts: {node-1: {}, node_1: {}}}\ndb: {hosts: {node-1: {}}}\n"
         )
         (problem,) = environment.problems()
-        assert "the machines node-1 and node_1 would share the group on_node_1" in problem
+        assert "the nodes node-1 and node_1 would share the group on_node_1" in problem
 
     def test_a_proxy_in_front_is_refused(self, environment: Environment):
         """Nothing would believe it who a request comes from."""
-        environment.write("nodes.yml", ONE_MACHINE + "edge: {hosts: {edge1: {}}}\n")
+        environment.write("nodes.yml", ONE_NODE + "edge: {hosts: {edge1: {}}}\n")
         (problem,) = environment.problems()
-        assert problem.startswith("spaces.yml: edge: found machines in the group edge; a proxy")
-        environment.write("nodes.yml", ONE_MACHINE + "edge: {}\n")
+        assert problem.startswith("spaces.yml: edge: found nodes in the group edge; a proxy")
+        environment.write("nodes.yml", ONE_NODE + "edge: {}\n")
         assert environment.problems() == []
 
 

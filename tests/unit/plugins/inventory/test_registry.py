@@ -22,7 +22,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import _registry
 from tests.unit.environment import ROOT, Environment
 
 DECIDED = {"by": "moderation", "on": "2024-05-30", "reason": "why"}
-TWO_MACHINES = """\
+TWO_NODES = """\
 web: {hosts: {node-1: {ansible_host: 192.0.2.1}, node-2: {ansible_host: 192.0.2.2}}}
 db: {hosts: {node-1: {}, db1: {}}}
 office: {hosts: {office1: {}}}
@@ -119,7 +119,7 @@ class TestDemo:
             assert set(entry["decision"]) == {"by", "on", "reason"}
             assert set(entry["theme"]) == set(example["theme"])
 
-    def test_a_space_leads_to_its_machine(self, demo: InventoryManager):
+    def test_a_space_leads_to_its_node(self, demo: InventoryManager):
         assert seen(demo, "velo-ecole", "ansible_host") == "127.0.0.1"
         for name in ("ansible_user", "ansible_port", "ansible_ssh_private_key_file"):
             assert seen(demo, "velo-ecole", name) == seen(demo, "node1", name)
@@ -161,7 +161,7 @@ def test_a_space_is_resolved_with_the_policy(environment: Environment):
     }
 
 
-def test_statuses_decide_what_a_machine_hears_of(environment: Environment):
+def test_statuses_decide_what_a_node_hears_of(environment: Environment):
     environment.space("amap", status="requested", decision=None)
     environment.space("cine", status="refused", decision=DECIDED)
     environment.space("quai", status="suspended", decision=DECIDED, hold=True)
@@ -177,11 +177,11 @@ def test_statuses_decide_what_a_machine_hears_of(environment: Environment):
     assert (report["closed"], report["held"], report["files"]) == (["zoo"], ["quai"], 5)
 
 
-class TestMachines:
+class TestNodes:
     @pytest.fixture
     @staticmethod
     def inventory(environment: Environment) -> InventoryManager:
-        environment.write("nodes.yml", TWO_MACHINES)
+        environment.write("nodes.yml", TWO_NODES)
         for slug in ("amap", "cine", "quai"):
             environment.space(slug)
         return environment.load()
@@ -205,7 +205,7 @@ class TestMachines:
         names = {host.name for host in inventory.get_hosts("nodes")}
         assert names == {"node-1", "node-2", "db1", "office1"}
 
-    def test_a_space_has_the_address_of_its_machine(self, inventory: InventoryManager):
+    def test_a_space_has_the_address_of_its_node(self, inventory: InventoryManager):
         assert seen(inventory, "cine", "ansible_host") == "192.0.2.2"
 
     def test_what_is_pending_can_be_read_from_anywhere(self, inventory: InventoryManager):
@@ -221,7 +221,7 @@ class TestMachines:
 
 
 class TestConnection:
-    def test_templates_are_evaluated_for_the_machine(self, environment: Environment):
+    def test_templates_are_evaluated_for_the_node(self, environment: Environment):
         environment.write(
             "nodes.yml",
             'web: {hosts: {node1: {ansible_host: "{{ inventory_hostname }}.example", '
@@ -244,7 +244,7 @@ class TestConnection:
             "node1",
         ]
 
-    def test_what_all_hosts_have_does_not_win_over_the_machine(self, environment: Environment):
+    def test_what_all_hosts_have_does_not_win_over_the_node(self, environment: Environment):
         environment.write("group_vars/all/ssh.yml", "ansible_user: everybody\nansible_port: 22\n")
         environment.write("nodes.yml", "web: {hosts: {node1: {ansible_user: root}}}\ndb: "
                                        "{hosts: {node1: {}}}\n")  # fmt: skip
@@ -254,7 +254,7 @@ class TestConnection:
 
 
 class TestPlacement:
-    def test_a_machine_that_is_gone_is_named_once(self, environment: Environment):
+    def test_a_node_that_is_gone_is_named_once(self, environment: Environment):
         """And not twice for each of its thousand spaces."""
         slugs = [f"amap-{number}" for number in range(9)]
         for slug in slugs:
@@ -269,7 +269,7 @@ class TestPlacement:
         )
 
     def test_is_sticky(self, environment: Environment):
-        environment.write("nodes.yml", TWO_MACHINES)
+        environment.write("nodes.yml", TWO_NODES)
         environment.placement("velo-ecole: {id: 70042, web: node-2, db: db1}")
         inventory = environment.load()
         entry = own(inventory, "velo-ecole", "space")
@@ -383,7 +383,7 @@ class TestPolicy:
         entry = own(environment.load(), "velo-ecole", "space")
         assert (entry["accounts"], entry["storage_gb"], entry["office"]) == (50, 40, "collabora")
 
-    def test_a_machine_knows_the_names_outside_the_base_domain(self, environment: Environment):
+    def test_a_node_knows_the_names_outside_the_base_domain(self, environment: Environment):
         environment.space("velo-ecole", domains=["velo.example"])
         environment.space("amap")
         assert own(environment.load(), "node1", "archipel_domains") == ["velo.example"]
@@ -519,11 +519,11 @@ class TestConstructed:
         assert own(inventory, "velo-ecole", "title") == HOSTILE
         assert not any("uid" in name for name in inventory.groups)
 
-    def test_a_name_cannot_make_a_space_a_machine(self, environment: Environment):
+    def test_a_name_cannot_make_a_space_a_node(self, environment: Environment):
         environment.options(keyed_groups=[{"key": "space.name", "separator": ""}])
         environment.space("velo-ecole", name="web")
         (problem,) = environment.problems()
-        assert "puts the space velo-ecole into web, a group of machines" in problem
+        assert "puts the space velo-ecole into web, a group of nodes" in problem
 
 
 class TestCache:
@@ -586,14 +586,14 @@ class TestCache:
 
 
 class TestCommands:
-    def test_machines_may_be_listed_in_the_old_way(self, environment: Environment):
+    def test_nodes_may_be_listed_in_the_old_way(self, environment: Environment):
         """As every other project of Ansible's has them."""
         (environment.root / "nodes.yml").unlink()
         environment.write("hosts.ini", "[web]\nnode1\n[db]\nnode1\n")
         done = environment.command("ansible-inventory", "--graph", "spaces")
         assert "velo-ecole" in done.stdout, done.stderr
 
-    def test_ping_reaches_a_space_through_its_machine(self, environment: Environment):
+    def test_ping_reaches_a_space_through_its_node(self, environment: Environment):
         environment.write(
             "nodes.yml",
             "web: {hosts: {node1: {ansible_connection: local, ansible_python_interpreter: "

@@ -62,7 +62,7 @@ class TestAPlaceThatNobodyWroteDown:
         line = "  amap: {id: 70006, web: node1, db: node1}"
         refuse_unplaced(SPACES, self.placement(tmp_path, line))
 
-    def test_of_another_machine_is_no_matter(self, tmp_path: Path):
+    def test_of_another_node_is_no_matter(self, tmp_path: Path):
         refuse_unplaced([{"slug": "velo"}], self.placement(tmp_path))
 
     def test_is_no_question_where_no_inventory_placed_them(self):

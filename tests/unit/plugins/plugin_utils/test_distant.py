@@ -1,6 +1,6 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Databases on other machines than the files."""
+"""Databases on other nodes than the files."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ office: {hosts: {office1: {ansible_host: 192.0.2.13}}}
         ([], ["n1"], ["n1"], {}),
         ([], ["n1", "n2"], ["n1", "n2"], {}),
         ([Place(1, "n1", "n1")], ["n1"], ["n1"], {}),
-        # A machine without a database of its own will need one elsewhere.
+        # A node without a database of its own will need one elsewhere.
         ([], ["w1", "w2"], ["d1"], {"d1": ["w1", "w2"]}),
         ([], ["n1", "w1"], ["n1"], {"n1": ["w1"]}),
         # A space that was moved halfway.
         ([Place(1, "n1", "n2")], ["n1", "n2"], ["n1", "n2"], {"n2": ["n1"]}),
-        # Both, and a machine that is gone.
+        # Both, and a node that is gone.
         ([Place(1, "w1", "old")], ["w1"], ["d1"], {"d1": ["w1"]}),
     ],
 )
@@ -38,12 +38,12 @@ def test_who_reaches_whom(places: list[Place], web: list[str], db: list[str], ex
     assert _distant.clients(places, web, db) == expected
 
 
-def test_an_address_of_the_machine_itself_is_none():
+def test_an_address_of_the_node_itself_is_none():
     addresses = {"a": ["127.0.0.1", "::1"], "b": ["fd00::2", "10.0.0.2"], "c": []}
     assert _distant.hosts(["a", "b", "c", "d"], addresses) == {"b": "10.0.0.2"}
 
 
-class TestThreeMachines:
+class TestThreeNodes:
     @pytest.fixture
     def three(self, environment: Environment) -> Environment:
         (environment.root / "group_vars/all/00-baseline").symlink_to(ROOT / "group_vars/all")
@@ -87,6 +87,6 @@ class TestThreeMachines:
                           ("web1", "spaces on it have databases on db1")):  # fmt: skip
             assert f"host_vars/{name}.yml: archipel_addresses: missing, and {why}; allowed" in said
 
-    def test_one_machine_needs_none(self, environment: Environment):
+    def test_one_node_needs_none(self, environment: Environment):
         inventory = environment.load()
         assert own(inventory, "node1", "archipel_database_clients") == []

@@ -1,6 +1,6 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Every locale that a file may name works, from the check to the files of a machine."""
+"""Every locale that a file may name works, from the check to the files of a node."""
 
 from __future__ import annotations
 

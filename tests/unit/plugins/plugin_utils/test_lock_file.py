@@ -59,7 +59,7 @@ class TestLockFile:
     def test_is_read_back(self, text: str):
         assert _lock_file.parse_lock(text, "placement.yml") == self.LOCK
 
-    def test_survives_machines_with_odd_names(self):
+    def test_survives_nodes_with_odd_names(self):
         odd = lock(("a", 70_000, "fe80::1", "no"), ("b", 70_001, "10.0.0.7", "été"))
         text = _lock_file.dump_lock(odd)
         assert _lock_file.parse_lock(text, "x") == odd
@@ -72,9 +72,7 @@ class TestLockFile:
     def test_a_lost_file_is_no_empty_lock(self, tmp_path: Path):
         with pytest.raises(RegistryError) as caught:
             _lock_file.read_lock(tmp_path / "placement.yml")
-        assert "placement.yml: missing; it remembers the machine and the number" in str(
-            caught.value
-        )
+        assert "placement.yml: missing; it remembers the node and the number" in str(caught.value)
         assert "git checkout -- " in str(caught.value)
 
     @pytest.mark.parametrize(

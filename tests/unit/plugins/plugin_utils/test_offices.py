@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Office suites as data: what is refused, and that a suite nobody has heard of just works."""
+"""Office suites as data: who is served by which, and a suite nobody has heard of just works."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import typing as t
 
 import pytest
 import yaml
-from ansible._internal._datatag._tags import Origin
 
 from ansible_collections.archipel.spaces.plugins.filter.office_problems import office_problems
 from ansible_collections.archipel.spaces.plugins.filter.office_refused import office_refused
 from ansible_collections.archipel.spaces.plugins.filter.office_tenants import office_tenants
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications, _offices
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _connectors,
+    _offices,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._offices import Offices, Server
 from tests.unit.environment import ROOT, Environment
 
@@ -49,7 +51,7 @@ office:
 
 @pytest.fixture
 def served(environment: Environment) -> Environment:
-    """An environment with an office machine and three spaces."""
+    """An environment with an office node and three spaces."""
     environment.write("nodes.yml", NODES)
     environment.policy(archipel_office_suites=SUITES)
     environment.space("amap", domains=["amap.example"])
@@ -58,10 +60,6 @@ def served(environment: Environment) -> Environment:
 
 
 DECIDED = {"by": "moderation", "on": "2024-05-30", "reason": "why"}
-
-
-def test_the_catalogue_is_right():
-    assert _applications.check({}, SUITES, list(SUITES)) == []
 
 
 class TestInventory:
@@ -82,7 +80,7 @@ class TestInventory:
             "velo-ecole.onlyoffice1.spaces.example.org",
         }
 
-    def test_a_machine_knows_its_servers_and_their_spaces(self, served: Environment):
+    def test_a_node_knows_its_servers_and_their_spaces(self, served: Environment):
         own = served.load().get_host("office1").vars
         assert own["archipel_office_servers"][1] == {
             "name": "onlyoffice1",
@@ -133,7 +131,7 @@ class TestInventory:
             "imaginary"
         )
         space = inventory.get_host("velo-ecole").vars["space"]
-        config, settings = _offices.wiring(space, SUITES, KEY)
+        config, settings = _connectors.configure(space, SUITES, KEY)
         url = "https://imaginary1.spaces.example.org"
         assert settings["imaginary"] == {
             "server": f"{url}/api",
@@ -214,84 +212,19 @@ class TestInventory:
         environment.policy(archipel_office_suites=SUITES)
         space = environment.load().get_host("velo-ecole").vars["space"]
         assert space["office_servers"] == {}
-        assert _offices.wiring(space, SUITES, KEY) == ({}, {})
-
-
-class TestWiring:
-    SPACE: t.ClassVar = {
-        "slug": "velo",
-        "url": "https://velo.example",
-        "domains": ["velo.example"],
-        "office_servers": {
-            "onlyoffice": {
-                "shard": "o1",
-                "host": "velo.o1.example",
-                "url": "https://velo.o1.example",
-                "addresses": ["192.0.2.1", "2001:db8::1"],
-                "rotation": 2,
-            }
-        },
-    }
-
-    def test_the_secret_is_the_servers_and_in_no_setting(self):
-        config, settings = _offices.wiring(self.SPACE, CATALOGUE, KEY)
-        known = {"slug": "velo", "suite": "onlyoffice", "host": "x", "shard": "o1"}
-        [tenant] = office_tenants([{**known, "rotation": 2}], "onlyoffice", KEY)
-        [before] = office_tenants([{**known, "rotation": 1}], "onlyoffice", KEY)
-        assert config["onlyoffice"]["jwt_secret"] == tenant["secret"] != before["secret"]
-        assert config["onlyoffice"]["DocumentServerUrl"] == "https://velo.o1.example/"
-        assert settings["onlyoffice"]["jwt_secret"] is None
-        assert tenant["secret"] not in str(settings)
-        told = _offices.told(self.SPACE, "onlyoffice", CATALOGUE["onlyoffice"])
-        assert told["open"]["url"] == "https://velo.o1.example/info/info.json"
-
-    def test_what_was_filled_in_is_not_read_again(self):
-        assert _offices.filled("{slug} {url}", {"slug": "{url}", "url": "x"}) == "{url} x"
-
-    def test_json_is_no_word(self):
-        assert _offices.unknown_words('{"a": {}}', ()) == []
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"settings": {"a": "{nothing}"}}, "settings: found {nothing}, which nothing fills in"),
-        ({"config": {"a": [{"b": "{now}"}]}}, "config: found {now}"),
-        ({"config": []}, 'config: found "[]"; allowed: key -> value'),
-        ({"host": "office.example"}, "allowed: a text with {shard} in it"),
-        ({"host": "{shard}.{url}"}, "host: found {url}"),
-        ({"connections": 0}, "connections: found"),
-        ({"role": 1}, "role: found"),
-        ({"open": {"url": "x"}}, "open: found"),
-        ({"rolle": "x"}, "allowed: name and application, and also role"),
-    ],
-)
-def test_a_wrong_suite_is_refused_with_the_reason(change: dict[str, t.Any], said: str):
-    suites = {"imaginary": {**DUMMY, **change}}
-    problems = _applications.check({}, suites, ["imaginary"])
-    assert any(said in problem for problem in problems), problems
-
-
-def test_numbers_as_ansible_reads_them_are_numbers():
-    """They know which file they come from, and are of a type of their own."""
-    tagged = Origin(path="/group_vars").tag(20)
-    assert type(tagged) is not int
-    suites = {"imaginary": {**DUMMY, "connections": tagged}}
-    assert _applications.check({}, suites, ["imaginary"]) == _applications.check(
-        {}, {"imaginary": DUMMY}, ["imaginary"]
-    )
+        assert _connectors.configure(space, SUITES, KEY) == ({}, {})
 
 
 def test_servers_take_the_suites_limit_unless_they_name_one():
     declared = {"n": [{"name": "o1", "suite": "onlyoffice"}, {"name": "c1", "suite": "collabora"}]}
-    assert _offices.servers(declared, CATALOGUE) == [
+    assert _offices.read_servers(declared, CATALOGUE) == [
         Server("o1", "onlyoffice", "n", None, 20),
         Server("c1", "collabora", "n", None, None),
     ]
     assert Offices().shards(["collabora"]) == []
 
 
-def test_machines_left_out_are_named():
+def test_nodes_left_out_are_named():
     servers = [
         {"name": "c1", "node": "a"},
         {"name": "o1", "node": "a"},
@@ -302,7 +235,7 @@ def test_machines_left_out_are_named():
         "a: its office servers (c1, o1) were not converged; everything else was. Install it: no."
     ]
     [silent] = office_problems(servers[2:], {"b": {"x": True}}, ["x", "y"])
-    assert silent.endswith("The machine does not answer.")
+    assert silent.endswith("The node does not answer.")
 
 
 def test_spaces_that_a_suite_held_back_are_named_whatever_the_suite():

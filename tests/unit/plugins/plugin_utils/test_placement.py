@@ -45,7 +45,7 @@ def lock(*places: tuple[str, int, str, str], next_id: int = 0, environment: str 
             ONE,
             ONE,
             {"a": (70_000, "node1", "node1"), "b": (70_001, "node1", "node1")},
-            id="one machine, in the order of the slugs",
+            id="one node, in the order of the slugs",
         ),
         pytest.param(
             Lock(),
@@ -65,7 +65,7 @@ def lock(*places: tuple[str, int, str, str], next_id: int = 0, environment: str 
             TWO,
             TWO,
             {"b": (70_001, "node2", "node2")},
-            id="what is placed stays, the emptier machine takes the new one",
+            id="what is placed stays, the emptier node takes the new one",
         ),
         pytest.param(
             lock(("a", 70_000, "node1", "node1"), ("b", 70_001, "node1", "node1")),
@@ -73,7 +73,7 @@ def lock(*places: tuple[str, int, str, str], next_id: int = 0, environment: str 
             [Node("new"), Node("node1")],
             [Node("new"), Node("node1")],
             {"c": (70_002, "new", "new"), "d": (70_003, "new", "new")},
-            id="a new machine moves nothing and fills up",
+            id="a new node moves nothing and fills up",
         ),
         pytest.param(
             Lock(),
@@ -81,7 +81,7 @@ def lock(*places: tuple[str, int, str, str], next_id: int = 0, environment: str 
             [Node("web1"), Node("web2")],
             [Node("db1")],
             {"a": (70_000, "web1", "db1"), "b": (70_001, "web2", "db1")},
-            id="databases on a machine of their own",
+            id="databases on a node of their own",
         ),
         pytest.param(
             Lock(),
@@ -123,7 +123,7 @@ def lock(*places: tuple[str, int, str, str], next_id: int = 0, environment: str 
             ONE,
             ONE,
             {"b": (70_001, "node1", "node1")},
-            id="a placement on a machine that is gone is no reason to move",
+            id="a placement on a node that is gone is no reason to move",
         ),
     ],
 )
@@ -138,14 +138,14 @@ def test_plan(
     assert {slug: place[:3] for slug, place in planned.items()} == expected
 
 
-def test_a_machine_that_is_to_take_none_keeps_what_it_has():
+def test_a_node_that_is_to_take_none_keeps_what_it_has():
     leaving = [Node("old", 0), Node("new", 9)]
     known = lock(("a", 70_000, "old", "old"))
     assert _placement.plan(known, ["a", "b"], leaving, ONE)["b"].web == "new"
     assert "a" not in _placement.plan(known, ["a", "b"], leaving, ONE)
 
 
-def test_a_full_machine_takes_nothing_more():
+def test_a_full_node_takes_nothing_more():
     full = [Node("node1", 1), Node("node2", 1)]
     known = lock(("a", 70_000, "node1", "node1"))
     assert _placement.plan(known, ["a", "b"], full, ONE)["b"].web == "node2"
@@ -163,18 +163,18 @@ def test_no_id_is_given_twice_not_even_the_last():
 
 @pytest.mark.parametrize("seed", range(25))
 def test_whatever_happens_nothing_moves_and_no_id_is_given_twice(seed: int):
-    """Spaces come and go in any order, machines are added; every step is recorded."""
+    """Spaces come and go in any order, nodes are added; every step is recorded."""
     dice = random.Random(seed)
-    known, machines, alive = Lock(), [Node("node0")], set[str]()
+    known, nodes, alive = Lock(), [Node("node0")], set[str]()
     owners: dict[int, str] = {}
     for step in range(30):
         if dice.random() < 0.2:
-            machines.append(Node(f"node{step}"))
+            nodes.append(Node(f"node{step}"))
         alive |= {f"s{step}-{n}" for n in range(dice.randrange(6))}
         alive -= set(dice.sample(sorted(alive), k=len(alive) // 10))
         before = dict(known.spaces)
-        pending = _placement.plan(known, alive, machines, machines)
-        assert pending == _placement.plan(known, sorted(alive), machines, machines)
+        pending = _placement.plan(known, alive, nodes, nodes)
+        assert pending == _placement.plan(known, sorted(alive), nodes, nodes)
         known = _lock_record.merge(known, "lab", pending)
         assert {slug: known.spaces[slug] for slug in before} == before
         for slug, place in pending.items():
@@ -187,8 +187,8 @@ def test_whatever_happens_nothing_moves_and_no_id_is_given_twice(seed: int):
 
 
 def test_new_spaces_are_spread_evenly():
-    machines = [Node(f"node{number}") for number in range(7)]
-    placed = _placement.plan(Lock(), [f"s{number}" for number in range(700)], machines, machines)
+    nodes = [Node(f"node{number}") for number in range(7)]
+    placed = _placement.plan(Lock(), [f"s{number}" for number in range(700)], nodes, nodes)
     assert set(Counter(place.web for place in placed.values()).values()) == {100}
     assert all(place.web == place.db for place in placed.values())
 

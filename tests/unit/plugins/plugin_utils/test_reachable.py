@@ -21,7 +21,7 @@ def services(parts=None, own=(), relay=None, databases=None, port=443, others=()
     return [(one["host"], one["ports"], one["protocol"]) for one in found]
 
 
-def test_a_machine_by_itself_has_nothing_private_to_reach():
+def test_a_node_by_itself_has_nothing_private_to_reach():
     alone = {part: ["127.0.0.1"] for part in PARTS}
     assert services(alone, own=["127.0.0.1"]) == []
 

@@ -206,7 +206,7 @@ class TestNames:
     @pytest.mark.parametrize(
         ("slug", "what"),
         [
-            ("node1", "a machine"),
+            ("node1", "a node"),
             ("web", "a group"),
             ("talk", "a group"),
             ("all", "a group"),
@@ -275,16 +275,16 @@ class TestPlaced:
         ]
 
     @pytest.mark.parametrize("status", ["approved", "suspended"])
-    def test_a_machine_that_is_gone(self, environment: Environment, status: str):
+    def test_a_node_that_is_gone(self, environment: Environment, status: str):
         environment.placement("velo-ecole: {id: 70000, web: old, db: node1}")
         environment.space("velo-ecole", status=status, decision=REFUSED)
         (problem,) = environment.problems()
         assert problem.startswith(
             'placement.yml:5: velo-ecole: the web node "old" is gone: group web of the inventory '
-            "has node1; bring the machine back into nodes.yml"
+            "has node1; bring the node back into nodes.yml"
         )
 
-    def test_a_space_without_a_file_does_not_need_its_machine(self, environment: Environment):
+    def test_a_space_without_a_file_does_not_need_its_node(self, environment: Environment):
         environment.placement("amap: {id: 70000, web: old, db: old}")
         assert environment.problems() == []
 

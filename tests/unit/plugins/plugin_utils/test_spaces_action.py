@@ -79,7 +79,7 @@ def test_all_but_those_on_hold(run: Any):
         ({"only": "on_node1"}, ["amap", "velo"]),
         ({"only": "cine"}, []),
         ({"exclude": ["amap"]}, ["velo"]),
-        ({"only": "of-another-machine"}, []),
+        ({"only": "of-another-node"}, []),
     ],
 )
 def test_who_is_chosen(run: Any, options: dict[str, Any], chosen: list[str]):

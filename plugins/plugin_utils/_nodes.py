@@ -1,6 +1,6 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The machines that an inventory knows before the spaces, and every variable they have."""
+"""The nodes that an inventory knows before the spaces, and every variable they have."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ansible.template import Templar, trust_as_template
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _offices, _variables
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _variables
+from ansible_collections.archipel.spaces.plugins.plugin_utils._names import is_address
 from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Node
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
     Problem,
@@ -33,15 +34,15 @@ if t.TYPE_CHECKING:
 
     Vars = dict[str, t.Any]
 
-# The groups a machine takes its parts from.
+# The groups a node takes its parts from.
 GROUPS = ("web", "db", "office", "talk")
 
 
-class Machines:
-    """The group nodes: members of the machines' groups, with the variables plays will see.
+class Nodes:
+    """The group nodes: members of the nodes' groups, with the variables plays will see.
 
     Ansible reads group_vars/ and host_vars/ after all inventory plugins have run. The policy
-    and the way to a machine are needed before: its own vars plugins are asked here.
+    and the way to a node are needed before: its own vars plugins are asked here.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Machines:
 
     @functools.cache  # noqa: B019 - lives as long as the reading of one inventory file
     def variables(self, host: Host) -> Vars:
-        """Variables of a machine, without extra variables."""
+        """Variables of a node, without extra variables."""
         groups = sort_groups(group for group in host.get_groups() if group.name != "all")
         layers = (
             self.shared,
@@ -109,7 +110,7 @@ class Machines:
         return [*found, *given]
 
     def evaluate(self, text: str) -> t.Any:
-        """A template of the group all. Raises Unknown where it needs a machine or a password."""
+        """A template of the group all. Raises Unknown where it needs a node or a password."""
         try:
             return self._templar.template(text)
         except AnsibleError as error:
@@ -120,32 +121,41 @@ class Machines:
         magic = {"inventory_dir": str(self.root), "inventory_file": self.path}
         return Templar(self._loader, variables={**self.shared, **self._extra_vars, **magic})
 
-    def nodes(self, role: str) -> list[Node]:
-        """The machines that take spaces in this part, with their capacity."""
+    def taken_names(self) -> dict[str, str]:
+        """Names of the inventory that no space may take, and what each is."""
+        groups = {*self._inventory.groups, *GROUPS, "spaces"}
+        return {
+            **dict.fromkeys(map(str, self._inventory.hosts), "a node"),
+            **dict.fromkeys(groups, "a group"),
+            "localhost": "the controller",
+        }
+
+    def homes(self, role: str) -> list[Node]:
+        """The nodes that take spaces in this part, with their capacity."""
         found = [Node(str(host.name), self._capacity(host)) for host in self.members(role)]
         without = [node.name for node in found if node.capacity is None]
         if role == "web" and without and len(without) < len(found):
-            text = f"set for some web machines but not for {', '.join(without)}"
+            text = f"set for some web nodes but not for {', '.join(without)}"
             remedy = "set it for all of them or for none"
             raise RegistryError([self._problem(f"{text}; {remedy}", "archipel_capacity")])
         return found
 
     def shards(self) -> Vars:
-        """What the machines of the group office say they serve: archipel_office_shards."""
+        """What the nodes of the group office say they serve: archipel_office_shards."""
         name = "archipel_office_shards"
         return {str(host.name): self._own(host, name) or [] for host in self.members("office")}
 
     def addresses(self, *roles: str) -> Vars:
-        """From where other machines see these come: archipel_addresses, else ansible_host."""
+        """From where other nodes see these come: archipel_addresses, else ansible_host."""
         found = {}
         for host in {host.name: host for role in roles for host in self.members(role)}.values():
             way = self.variables(host).get("ansible_host", host.name)
-            own = [way] if _offices.is_literal(way) else []
+            own = [way] if is_address(way) else []
             found[str(host.name)] = self._own(host, "archipel_addresses") or own
         return found
 
     def addresses_of(self, part: str) -> list[str]:
-        """The addresses of all machines of a part, for allow-lists."""
+        """The addresses of all nodes of a part, for allow-lists."""
         return sorted({one for found in self.addresses(part).values() for one in found})
 
     def _own(self, host: Host, name: str) -> t.Any:
@@ -163,10 +173,10 @@ class Machines:
         raise RegistryError([self._problem(text, name)])
 
     def connection(self, host: Host) -> tuple[Vars, Vars]:
-        """How to reach a machine: variables for the group of its spaces, and for each of them.
+        """How to reach a node: variables for the group of its spaces, and for each of them.
 
         group_vars/all outranks variables that a plugin gives a group. Where it says something
-        else than the machine, only variables of the spaces themselves are strong enough.
+        else than the node, only variables of the spaces themselves are strong enough.
         """
         of_group, of_each = {}, {}
         for name, value in {"ansible_host": host.name, **self.variables(host)}.items():
@@ -179,7 +189,7 @@ class Machines:
         return of_group, of_each
 
     def check_alone(self) -> None:
-        """Two environments in one run would put spaces on the wrong machines."""
+        """Two environments in one run would put spaces on the wrong nodes."""
         remedy = "give one environment at a time with -i"
         if earlier := self._inventory.groups["nodes"].vars.get("archipel_placement"):
             text = (
@@ -190,16 +200,16 @@ class Machines:
             home = Path(host.vars.get("inventory_dir") or self.root)
             own = [home / f"spaces{end}" for end in (".yml", ".yaml")]
             if not home.samefile(self.root) and any(map(Path.exists, own)):
-                text = f'the machine {host.name} belongs to the environment "{home.name}"'
+                text = f'the node {host.name} belongs to the environment "{home.name}"'
                 raise RegistryError([self._problem(f"{text}; {remedy}")])
 
     def check_no_proxy(self) -> None:
         """Nothing here believes a proxy who a request comes from."""
         if self.members("edge"):
             text = (
-                "found machines in the group edge; a proxy in front of the web machines is not "
+                "found nodes in the group edge; a proxy in front of the web nodes is not "
                 "supported: everybody would have its address, and one wrong password would slow "
-                "all down. Take the group out, and let each space's name lead to its web machine"
+                "all down. Take the group out, and let each space's name lead to its web node"
             )
             raise RegistryError([self._problem(text, "edge")])
 
@@ -221,8 +231,8 @@ class Machines:
 
 
 def _redirect(host: Host, name: str, value: t.Any) -> t.Any:
-    """A plain value as it is; what may be a template or a secret is left with the machine."""
+    """A plain value as it is; what may be a template or a secret is left with the node."""
     if value is None or isinstance(value, int) or (isinstance(value, str) and "{" not in value):
         return value
-    machine = json.dumps(host.name)
-    return trust_as_template(f"{{{{ hostvars[{machine}][{json.dumps(name)}] }}}}")
+    node = json.dumps(host.name)
+    return trust_as_template(f"{{{{ hostvars[{node}][{json.dumps(name)}] }}}}")

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""One space, as the inventory gives it to everything else: an entry of archipel_spaces.
+
+docs/architecture.md shows one. What people wrote in it stays untrusted text.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+Status = t.Literal["approved", "suspended", "closed"]
+
+
+class Contact(t.TypedDict):
+    """Who receives the invitation."""
+
+    name: str | None
+    email: str
+
+
+class Decision(t.TypedDict):
+    """Who decided on the status, when (YYYY-MM-DD) and why."""
+
+    by: str | None
+    on: str | None
+    reason: str | None
+
+
+class Logo(t.TypedDict):
+    """A picture on the controller; the digest, in hexadecimal digits, tells whether it changed."""
+
+    path: str
+    sha256: str
+
+
+class Theme(t.TypedDict):
+    """What the pages of a space look like; the colour is #rrggbb."""
+
+    color: str | None
+    slogan: str | None
+    logo: Logo | None
+
+
+class OfficeServer(t.TypedDict):
+    """Where one space finds the server of one suite."""
+
+    shard: str
+    # Host name, and address with https and the port.
+    host: str
+    url: str
+    # IP addresses that its requests come from.
+    addresses: list[str]
+    # How often the secret was changed.
+    rotation: int
+
+
+class Client(t.TypedDict):
+    """What office servers need of a space."""
+
+    slug: str
+    status: Status
+    # Host names without port, the canonical one first.
+    domains: list[str]
+    # Suite → its server; empty where there are no office servers.
+    office_servers: dict[str, OfficeServer]
+
+
+class SpaceEntry(Client):
+    """One space, resolved and ready to render."""
+
+    # uid, gid and quota project: the same on every node.
+    id: int
+    name: str
+    contact: Contact
+    decision: Decision
+    # Suite.
+    office: str
+    # Whether the administrators of the space may not switch it.
+    office_pinned: bool
+    ring: str
+    # What the policy gives a new space of its ring.
+    release: str
+    accounts: int
+    # GB of 1024^3 bytes.
+    storage_gb: int
+    # With https, and the port where it is not 443.
+    url: str
+    locale: str
+    # Country of telephone numbers without a country code, two letters; empty: they need one.
+    phone_region: str
+    # A name of the tz database.
+    timezone: str
+    theme: Theme
+    # Whether visitors may ask for an account.
+    registration: bool
+    # YYYY-MM-DD.
+    closed_on: str | None
+    # Whether every run leaves it as it is.
+    hold: bool
+    # Nodes, as the inventory names them.
+    web: str
+    db: str
+    # Relative to the registry.
+    file: str
+
+
+class Skipped(t.TypedDict):
+    """A space whose file is wrong: what the lock file is certain of, and the names it keeps."""
+
+    slug: str
+    id: int
+    web: str
+    db: str
+    domains: list[str]
+
+
+class NewSpace(t.TypedDict):
+    """A space that the lock file does not know yet."""
+
+    slug: str
+    id: int
+    web: str
+    db: str
+
+
+class Summary(t.TypedDict):
+    """A request, or one that was refused: there is no space."""
+
+    slug: str
+    name: str
+    decision: Decision | None
+    file: str
+
+
+class FilesReport(t.TypedDict):
+    """What the files of a registry say. Spaces are named by their slugs."""
+
+    environment: str
+    # Number of files, and of files of each status.
+    files: int
+    counts: dict[str, int]
+    requested: list[Summary]
+    refused: list[Summary]
+    closed: list[str]
+    # Gone for good; their files only remember them.
+    purged: list[str]
+    held: list[str]
+    # What is wrong with the file of a space that is left as it is, in sentences.
+    skipped: dict[str, list[str]]
+    # Placed, but their file is gone: nothing is deleted for that.
+    without_file: list[str]
+    # File names.
+    ignored: list[str]
+
+
+class Report(FilesReport):
+    """What the registry asks of people: archipel_report."""
+
+    # Made by the next run that makes spaces.
+    new: list[NewSpace]
+    offices: list[ServerLoad]
+
+
+class Pending(t.TypedDict):
+    """What the lock file lacks, for archipel.spaces.placement: archipel_placement."""
+
+    path: str
+    environment: str
+    recorded: bool
+    # Slug → id, web, db and office, as in the lock file.
+    pending: dict[str, dict[str, t.Any]]
+
+
+class ServerOfNode(t.TypedDict):
+    """An office server, complete for the node it runs on."""
+
+    name: str
+    suite: str
+    port: int | None
+    # People who may edit at the same time; None: the suite sets no limit.
+    connections: int | None
+    # Host name; with a name for each space, the part they have in common.
+    host: str
+    # For the certificate: the host, or a wildcard.
+    domain: str
+
+
+class ServedSpace(t.TypedDict):
+    """What an office server must know of a space."""
+
+    slug: str
+    # Host names of the space, the canonical one first.
+    hosts: list[str]
+    suite: str
+    shard: str
+    # Host name under which the server answers this space.
+    host: str
+    rotation: int
+
+
+class ServerLoad(t.TypedDict):
+    """An office server with its load: spaces that may use it, people who may edit at once."""
+
+    name: str
+    suite: str
+    node: str
+    spaces: int
+    connections: int | None
+
+
+class Tenant(t.TypedDict):
+    """A space of one suite, with the secret that it shares with its server."""
+
+    slug: str
+    host: str
+    shard: str
+    secret: str
