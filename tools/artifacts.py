@@ -24,7 +24,10 @@ from tools.lab import LabError
 
 collection.importable()
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _archive, _release
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _archive,
+    _release_code,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _code_signature
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source as source
 
@@ -53,7 +56,7 @@ def releases(folder: Path = FOLDER) -> list[str]:
     found = {
         match[1] for path in folder.glob("nextcloud-*") if (match := NEXTCLOUD.fullmatch(path.name))
     }
-    return sorted(found, key=_release.numbers)
+    return sorted(found, key=_release_code.numbers)
 
 
 def applications(wanted: set[str], folder: Path = FOLDER) -> list[Application]:
@@ -93,7 +96,7 @@ def read(path: Path, name: str, version: str) -> Application:
             f"{path}: it holds {' '.join(said) or 'nothing that has a name'}. "
             f"Call it {'-'.join(said)}.tar.gz, or remove it"
         )
-    limits = _release.limits(info.find("dependencies/nextcloud"))
+    limits = _release_code.limits(info.find("dependencies/nextcloud"))
     return Application(path, name, version, limits)
 
 
@@ -110,8 +113,8 @@ def described(version: str, like: Mapping[str, Any], folder: Path = FOLDER) -> d
     path = source.find_local(version, [str(folder)])
     trusted = functools.cache(lambda: _code_signature.authority_of(str(path)))
     here = applications(set(entries), folder)
-    for one in sorted(here, key=lambda one: _release.numbers(one.version)):
-        if _release.within(version, *one.runs_on):
+    for one in sorted(here, key=lambda one: _release_code.numbers(one.version)):
+        if _release_code.within(version, *one.runs_on):
             entries[one.id] = entry(one, trusted)
     # Whatever was pinned is another archive.
     return {**like, "version": version, "archive": {}, "applications": entries}

@@ -22,7 +22,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _database,
     _files,
     _journal,
-    _release,
+    _release_manifest,
     _status,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import quote
@@ -85,7 +85,7 @@ def read_target(releases: str, wanted: Mapping[str, t.Any]) -> Target:
         without=frozenset(wanted.get("without") or ()),
         mariadb=(str(limits.get("min", "")), str(limits.get("max", ""))),
     )
-    manifest = _release.read_manifest(releases, release)
+    manifest = _release_manifest.read_manifest(releases, release)
     if manifest is None:
         return described
     code = _files.read_text(f"{releases}/{release}/version.php")

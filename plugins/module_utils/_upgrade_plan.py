@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _release,
+    _release_code,
     _upgrade_facts,
     _upgrade_job,
 )
@@ -107,7 +107,7 @@ def factors_problem(asked: Asked, target: Target) -> str:
 def server_problem(asked: Asked, target: Target) -> str:
     """Return why the database server cannot run the target; empty if it can. Pure."""
     low, high = target.mariadb
-    if _release.within(asked.mariadb, low, high):
+    if _release_code.within(asked.mariadb, low, high):
         return ""
     return (
         f"MariaDB {asked.mariadb} is outside {low or '…'} to {high or '…'}, which release "

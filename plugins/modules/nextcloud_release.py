@@ -145,7 +145,10 @@ ansible_facts:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _release
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _release,
+    _release_manifest,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import (
     PAYLOAD_OPTION,
     distribution,
@@ -159,7 +162,7 @@ def main() -> None:
     order = unpack(module.params["payload"])
     try:
         result = _release.converge(**order, check=module.check_mode)
-    except (_release.ReleaseError, OSError) as error:
+    except (_release_manifest.ReleaseError, OSError) as error:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings"):
         module.warn(warning)

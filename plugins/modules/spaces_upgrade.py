@@ -136,7 +136,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _mariadb,
     _node,
     _occ,
-    _release,
+    _release_manifest,
     _upgrade_facts,
     _upgrade_job,
     _upgrade_lease,
@@ -272,7 +272,11 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("pymysql"), exception=MISSING)
     try:
         report = act(unpack(module.params["payload"]), check=module.check_mode)
-    except (_upgrade_job.UpgradeError, _journal.JournalError, _release.ReleaseError) as error:
+    except (
+        _upgrade_job.UpgradeError,
+        _journal.JournalError,
+        _release_manifest.ReleaseError,
+    ) as error:
         module.fail_json(msg=str(error))
     except pymysql.Error as error:
         module.fail_json(msg=f"MariaDB does not answer, no space was touched: {error}")

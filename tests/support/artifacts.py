@@ -27,7 +27,10 @@ import yaml
 
 # Makes the collection importable.
 import tests.conftest  # noqa: F401
-from ansible_collections.archipel.spaces.plugins.module_utils import _archive, _release
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _archive,
+    _release_code,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _code_signature,
     _release_source,
@@ -83,7 +86,7 @@ def read(path: Path) -> Release:
     try:
         with _archive.readable():
             for member, opened in _archive.members(str(path)):
-                name = _archive.check_name(member.name, _release.TOP)
+                name = _archive.check_name(member.name, _release_code.TOP)
                 if found := APPLICATION.fullmatch(name):
                     brings.add(found[1])
                 elif name in {VERSION, RUNS_ON, DATABASES}:
@@ -133,8 +136,8 @@ def fitting(release: Release, found: list[lying.Application]) -> dict[str, lying
     """Return of each application the newest that runs on a release. Pure."""
     return {
         one.id: one
-        for one in sorted(found, key=lambda one: _release.numbers(one.version))
-        if one.id not in release.brings and _release.within(release.version, *one.runs_on)
+        for one in sorted(found, key=lambda one: _release_code.numbers(one.version))
+        if one.id not in release.brings and _release_code.within(release.version, *one.runs_on)
     }
 
 
@@ -201,7 +204,7 @@ def describe(versions: list[str]) -> str:
 def versions(name: str) -> list[str]:
     """Return the ids of the releases that a scenario has, the older one first."""
     written = json.loads((scenario.environment(name) / OVERLAY).read_text(encoding="utf-8"))
-    return sorted(written["archipel_releases"], key=_release.numbers)
+    return sorted(written["archipel_releases"], key=_release_code.numbers)
 
 
 def write(name: str) -> Path:
