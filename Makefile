@@ -62,7 +62,7 @@ check: lint licences types $(UNIT) php syntax docs artefact ## Everything that n
 molecule: host venv ## Run scenarios on machines of their own: make molecule SCENARIO=bookworm
 	@$(if $(filter quota,$(SCENARIO)),tools/host-packages --virtual)
 	@rm -rf $(SCENARIO:%=build/molecule/%/nextcloud)
-	@scenarios=$$(python -m tests.support.artifacts scenarios $(SCENARIO)); \
+	@scenarios=$$(python -m tests.support.real scenarios $(SCENARIO)); \
 	for scenario in $$scenarios; do \
 		ANSIBLE_FORCE_COLOR=0 molecule test --no-command-borders --scenario-name "$$scenario" </dev/null; \
 	done; \

@@ -1,33 +1,25 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
-"""The real Nextcloud that lies in artifacts/, described as the catalogue describes releases.
-
-Of the catalogue it takes what holds for the whole major: versions of PHP and MariaDB, and the
-applications, each replaced by the newest one that lies there and runs on that major.
+"""The archives that lie in artifacts/, and what is read in them: the demo and the scenario real
+choose among them.
 """
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import yaml
-
-from tools import ROOT, collection, release
+from tools import ROOT, collection
 from tools.lab import LabError
 
 collection.importable()
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _archive,
-    _release_code,
-)
+from ansible_collections.archipel.spaces.plugins.module_utils import _archive, _release_code
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _code_signature
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source as source
 
@@ -35,9 +27,14 @@ FOLDER = ROOT / "artifacts"
 NEXTCLOUD = re.compile(r"nextcloud-(\d+\.\d+\.\d+)(\.tar\.bz2|\.tar\.gz|\.zip)")
 APPLICATION = re.compile(r"([a-z0-9_]+)-(.+)\.tar\.gz")
 INFO = "appinfo/info.xml"
+# Of an archive of Nextcloud, what says which it is, what runs it, and what it brings.
+VERSION = "version.php"
+RUNS_ON = "lib/versioncheck.php"
+DATABASES = "apps/settings/lib/SetupChecks/SupportedDatabase.php"
+BOUNDS = ("MIN", "MAX")
+SHIPPED = re.compile(r"apps/([^/]+)/appinfo/info\.xml")
 # More than any description has.
 LARGEST = 1 << 20
-Catalogue = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -51,12 +48,80 @@ class Application:
     runs_on: tuple[str, str]
 
 
+@dataclass(frozen=True)
+class Release:
+    """A Nextcloud that lies in artifacts/."""
+
+    path: Path
+    version: str
+    php: Mapping[str, str]
+    mariadb: Mapping[str, str]
+    # The names of the applications in its own archive.
+    brings: frozenset[str]
+
+    @property
+    def major(self) -> int:
+        """The number that upgrades go up by one of."""
+        return int(self.version.partition(".")[0])
+
+
 def releases(folder: Path = FOLDER) -> list[str]:
     """Return the versions of Nextcloud of which an archive lies there, the oldest first."""
     found = {
         match[1] for path in folder.glob("nextcloud-*") if (match := NEXTCLOUD.fullmatch(path.name))
     }
     return sorted(found, key=_release_code.numbers)
+
+
+def newest(folder: Path = FOLDER) -> list[Release]:
+    """Return the releases that lie there: of each major the newest, the oldest major first.
+
+    Raises:
+        LabError: an archive is broken, or is no Nextcloud.
+
+    """
+    of_major = {version.partition(".")[0]: version for version in releases(folder)}
+    paths = [source.find_local(version, [str(folder)]) for version in of_major.values()]
+    return [read_release(path) for path in paths if path is not None]
+
+
+def read_release(path: Path) -> Release:
+    """Return what an archive of Nextcloud is.
+
+    Raises:
+        LabError: it is broken, or lacks what every Nextcloud has.
+
+    """
+    brings, texts = set(), {}
+    try:
+        with _archive.readable():
+            for member, opened in _archive.members(str(path)):
+                name = _archive.check_name(member.name, _release_code.TOP)
+                if found := SHIPPED.fullmatch(name):
+                    brings.add(found[1])
+                elif name in {VERSION, RUNS_ON, DATABASES}:
+                    texts[name] = opened().read().decode("utf-8", "replace")
+    except _archive.ArchiveError as error:
+        raise LabError(f"{path}: {error}. Fetch it again, or remove it") from error
+
+    def said(name: str, pattern: str) -> tuple[str, ...]:
+        found = re.search(pattern, texts.get(name, ""))
+        if found is None:
+            raise LabError(f"{path}: its {name} does not say {pattern}: no Nextcloud; remove it")
+        return found.groups()
+
+    past = said(RUNS_ON, r"PHP_VERSION_ID >= (\d)0(\d)00")
+    (lowest,), (highest,) = (said(DATABASES, rf"{key}_MARIADB = '([\d.]+)'") for key in BOUNDS)
+    return Release(
+        path=path,
+        version=said(VERSION, r"OC_VersionString = '(\d+\.\d+\.\d+)")[0],
+        php={
+            "min": ".".join(said(RUNS_ON, r"PHP_VERSION_ID < (\d)0(\d)00")),
+            "max": f"{past[0]}.{int(past[1]) - 1}",
+        },
+        mariadb={"min": lowest, "max": highest},
+        brings=frozenset(brings),
+    )
 
 
 def applications(wanted: set[str], folder: Path = FOLDER) -> list[Application]:
@@ -70,11 +135,29 @@ def applications(wanted: set[str], folder: Path = FOLDER) -> list[Application]:
     for path in sorted(folder.glob("*.tar.gz")):
         match = APPLICATION.fullmatch(path.name)
         if match and match[1] in wanted:
-            found.append(read(path, match[1], match[2]))
+            found.append(read_application(path, match[1], match[2]))
     return found
 
 
-def read(path: Path, name: str, version: str) -> Application:
+def fitting(
+    version: str, found: list[Application], brings: Set[str] = frozenset()
+) -> dict[str, Application]:
+    """Return of each application the newest that runs on a release. Pure.
+
+    Args:
+        version: of Nextcloud.
+        found: applications of which archives lie there.
+        brings: names of those that the release has in its own archive.
+
+    """
+    return {
+        one.id: one
+        for one in sorted(found, key=lambda one: _release_code.numbers(one.version))
+        if one.id not in brings and _release_code.within(version, *one.runs_on)
+    }
+
+
+def read_application(path: Path, name: str, version: str) -> Application:
     """Return what an application's archive says of itself.
 
     Raises:
@@ -100,26 +183,6 @@ def read(path: Path, name: str, version: str) -> Application:
     return Application(path, name, version, limits)
 
 
-def described(version: str, like: Mapping[str, Any], folder: Path = FOLDER) -> dict[str, Any]:
-    """Return a release that lies there as an entry of the catalogue.
-
-    Args:
-        version: of Nextcloud.
-        like: an entry of the catalogue of the same major.
-        folder: where archives lie.
-
-    """
-    entries = dict(like.get("applications", {}))
-    path = source.find_local(version, [str(folder)])
-    trusted = functools.cache(lambda: _code_signature.authority_of(str(path)))
-    here = applications(set(entries), folder)
-    for one in sorted(here, key=lambda one: _release_code.numbers(one.version)):
-        if _release_code.within(version, *one.runs_on):
-            entries[one.id] = entry(one, trusted)
-    # Whatever was pinned is another archive.
-    return {**like, "version": version, "archive": {}, "applications": entries}
-
-
 def entry(one: Application, trusted: Callable[[], _code_signature.Authority]) -> dict[str, Any]:
     """Return an application as the catalogue pins it, and say where nobody vouches for it.
 
@@ -132,56 +195,3 @@ def entry(one: Application, trusted: Callable[[], _code_signature.Authority]) ->
         print(f"    {one.path.name}: {error}. It is used because it lies in {FOLDER.name}/")
         return {**pinned, "unsigned": True}
     return pinned
-
-
-def choose(found: list[str], known: Catalogue, default: str, wanted: str = "") -> tuple[str, str]:
-    """Return a release to run, and the entry of the catalogue that tells about it. Pure.
-
-    Args:
-        found: versions of which archives lie there, the oldest first.
-        known: the catalogue.
-        default: the release that it gives to new spaces.
-        wanted: the one that somebody asked for; empty: the newest that lies there.
-
-    Raises:
-        LabError: there is none of that name.
-
-    """
-    if wanted in known:
-        return wanted, wanted
-    like = {
-        version: next(
-            (id_ for id_ in known if _major(known[id_]["version"]) == _major(version)), ""
-        )
-        for version in found
-    }
-    able = [version for version in found if like[version]]
-    if wanted and wanted not in able:
-        raise LabError(
-            f"ARCHIPEL_DEMO_RELEASE: found {wanted}; allowed: {', '.join([*known, *able])} (of the "
-            f"catalogue, and of {FOLDER.name}/ where the catalogue has a release of that major)"
-        )
-    if not able:
-        return default, default
-    version = wanted or able[-1]
-    return version, version if version in known else like[version]
-
-
-def _major(version: str) -> str:
-    return version.partition(".")[0]
-
-
-def variables(wanted: str = "", folder: Path = FOLDER) -> dict[str, Any]:
-    """Return what makes an environment run what lies there; empty: the catalogue as it is.
-
-    Raises:
-        LabError: something there is broken, or nothing there is what was asked for.
-
-    """
-    shipped = yaml.safe_load(release.CATALOGUE.read_text(encoding="utf-8"))
-    known, default = shipped["archipel_releases"], shipped["archipel_release"]
-    chosen, like = choose(releases(folder), known, default, wanted)
-    if chosen in known:
-        return {} if chosen == default else {"archipel_release": chosen}
-    entry = described(chosen, known[like], folder)
-    return {"archipel_releases": {**known, chosen: entry}, "archipel_release": chosen}

@@ -55,10 +55,10 @@ def main() -> int:
 def up() -> None:
     """Make the machine, converge it, and show what is there."""
     # Only here: clean must work without the Python packages.
-    from tools import artifacts, release, table  # noqa: PLC0415
+    from tools import demo_release, release, table  # noqa: PLC0415
 
     began = time.monotonic()
-    at_hand = artifacts.variables(os.environ.get("ARCHIPEL_DEMO_RELEASE", ""))
+    at_hand = demo_release.variables(os.environ.get("ARCHIPEL_DEMO_RELEASE", ""))
     if release_id := at_hand.get("archipel_release"):
         print(
             f"Nextcloud {release_id} lies in artifacts/, or was asked for: it is used", flush=True

@@ -9,21 +9,21 @@ import pytest
 
 # Makes the collection importable.
 import tests.conftest  # noqa: F401
-from tests.support import artifacts, fixtures
+from tests.support import fixtures, real
 from tests.support.associations import Associations
 from tests.support.fixtures import SCENARIO, browser, node, scenario
 
 __all__ = ["browser", "node", "scenario"]
 
 # The older major first, if there are two.
-RELEASES = artifacts.versions(SCENARIO.name)
+RELEASES = real.versions(SCENARIO.name)
 # What needs two majors is left out where there is one, and the header says so.
 collect_ignore = ["test_4_upgrade.py"] if len(RELEASES) == 1 else []
 
 
 def pytest_report_header() -> list[str]:
     """Say which Nextcloud is under test, and which parts are left out for want of another."""
-    return [fixtures.pytest_report_header(), *artifacts.describe(RELEASES).splitlines()]
+    return [fixtures.pytest_report_header(), *real.describe(RELEASES).splitlines()]
 
 
 @pytest.fixture(scope="session")

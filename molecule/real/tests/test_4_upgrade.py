@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import artifacts
+from tests.support import real
 from tests.support.associations import Associations
 from tests.support.fixtures import SCENARIO
 from tests.support.scenario import Scenario
 
 SUMMARY = "Show the summary"
-OLD, NEW = artifacts.versions(SCENARIO.name)
+OLD, NEW = real.versions(SCENARIO.name)
 # What says that a space is closed, or on its way.
 CLOSED = "find /var/lib/archipel/closed /var/lib/archipel/life -type f 2>/dev/null"
 

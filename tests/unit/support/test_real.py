@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import artifacts
-from tools import ROOT, scenario
-from tools import artifacts as lying
+from tests.support import real
+from tools import ROOT, artifacts, scenario
 from tools.lab import LabError
 
 PHP = "if (PHP_VERSION_ID < 80{low}00) {{}}\nif (PHP_VERSION_ID >= 80{past}00) {{}}\n"
@@ -57,7 +56,7 @@ def pack_application(folder: Path, name: str, version: str, low: int, high: int)
 
 def test_a_release_is_read_in_its_archive(tmp_path: Path):
     path = pack_release(tmp_path, "33.0.3")
-    found = artifacts.read(path)
+    found = artifacts.read_release(path)
     assert (found.version, found.major) == ("33.0.3", 33)
     assert (found.php, found.mariadb) == (
         {"min": "8.2", "max": "8.5"},
@@ -84,7 +83,7 @@ def test_the_newest_two_majors_that_follow_each_other(
 ):
     for version in versions:
         pack_release(tmp_path, version)
-    found = artifacts.choose(artifacts.releases(tmp_path))
+    found = real.choose(artifacts.newest(tmp_path))
     assert [release.version for release in found] == chosen
 
 
@@ -98,7 +97,7 @@ def test_each_release_gets_the_newest_application_that_runs_on_it(tmp_path: Path
     # Nobody asked for it; and one that Nextcloud brings itself.
     pack_application(tmp_path, "whiteboard", "1.0.0", 32, 33)
     pack_application(tmp_path, "activity", "9.9.9", 32, 33)
-    settings = artifacts.settings(tmp_path)
+    settings = real.settings(tmp_path)
     catalogue = settings["archipel_releases"]
     assert catalogue["32.0.2"]["applications"].keys() == {"calendar"}
     assert catalogue["33.0.3"]["applications"].keys() == {"calendar", "deck"}
@@ -127,7 +126,7 @@ def test_each_release_gets_the_newest_application_that_runs_on_it(tmp_path: Path
 def test_what_is_no_whole_nextcloud_is_refused_by_name(tmp_path: Path, lacking: str):
     path = pack_release(tmp_path, "33.0.3", **{lacking: None})
     with pytest.raises(LabError, match=re.escape(lacking)) as refused:
-        artifacts.releases(tmp_path)
+        artifacts.newest(tmp_path)
     assert str(path) in str(refused.value)
 
 
@@ -137,14 +136,14 @@ def test_a_truncated_archive_is_refused_by_name(tmp_path: Path, part: float):
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * part)])
     with pytest.raises(LabError, match=re.escape(path.name)):
-        artifacts.releases(tmp_path)
+        artifacts.newest(tmp_path)
 
 
 def run(folder: Path, *names: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Call it as make does, with another folder of archives."""
-    program = "import sys; from pathlib import Path; from tests.support import artifacts;"
-    program += f"artifacts.lying.FOLDER = Path({str(folder)!r});"
-    program += "sys.exit(artifacts.main('scenarios', *sys.argv[1:]))"
+    program = "import sys; from pathlib import Path; from tests.support import real;"
+    program += f"real.artifacts.FOLDER = Path({str(folder)!r});"
+    program += "sys.exit(real.main('scenarios', *sys.argv[1:]))"
     return subprocess.run(
         [sys.executable, "-c", program, *names],
         cwd=ROOT,
@@ -159,7 +158,7 @@ class TestScenarios:
     def test_without_archives_it_is_left_out_and_said(self, tmp_path: Path):
         done = run(tmp_path, "default", "real", "quota")
         assert (done.returncode, done.stdout.split()) == (0, ["default", "quota"])
-        assert done.stderr.count("LEFT OUT") == len(artifacts.PARTS)
+        assert done.stderr.count("LEFT OUT") == len(real.PARTS)
 
     def test_with_one_release_it_runs_and_says_what_it_leaves_out(self, tmp_path: Path):
         pack_release(tmp_path, "33.0.3")
@@ -189,8 +188,8 @@ class TestScenarios:
 def test_what_is_written_is_read_by_the_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for version in ("9.0.9", "10.0.9"):
         pack_release(tmp_path, version)
-    monkeypatch.setattr(lying, "FOLDER", tmp_path)
+    monkeypatch.setattr(artifacts, "FOLDER", tmp_path)
     monkeypatch.setattr(scenario, "environment", lambda _: tmp_path / "env")
     (tmp_path / "env/group_vars/all").mkdir(parents=True)
-    artifacts.write("real")
-    assert artifacts.versions("real") == ["9.0.9", "10.0.9"]
+    real.write("real")
+    assert real.versions("real") == ["9.0.9", "10.0.9"]

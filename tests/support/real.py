@@ -3,11 +3,11 @@
 
 """Two majors of the real Nextcloud that lie in artifacts/, for the scenario that upgrades.
 
-Unlike the demo's (tools/artifacts.py), they need no release of their major in the catalogue:
+Unlike the demo's (tools/demo_release.py), they need no release of their major in the catalogue:
 what runs them and what they bring is read in their archives.
 
-    python -m tests.support.artifacts scenarios NAME…   those that can be run, of these
-    python -m tests.support.artifacts write NAME        a catalogue into a scenario's environment
+    python -m tests.support.real scenarios NAME…   those that can be run, of these
+    python -m tests.support.real write NAME        a catalogue into a scenario's environment
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ import functools
 import itertools
 import json
 import os
-import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,117 +25,33 @@ import yaml
 # Makes the collection importable.
 import tests.conftest  # noqa: F401
 from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _archive,
     _release_code,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _code_signature,
     _release_source,
 )
-from tools import ROOT, scenario
-from tools import artifacts as lying
-from tools.lab import LabError
+from tools import ROOT, artifacts, scenario
 
 POLICY = ROOT / "group_vars/all"
 # What needs how many consecutive majors.
 PARTS = {
     "content, conformance, backup and restore, export": 1,
-    "the upgrade across a major, and the way back from one that fails": 2,
+    "the upgrade across a major, and the rollback of one that fails": 2,
 }
 SCENARIO = "real"
 OVERLAY = "group_vars/all/zzz-real.yml"
-# Of an archive of Nextcloud, what says which it is, what runs it, and what it brings.
-VERSION = "version.php"
-RUNS_ON = "lib/versioncheck.php"
-DATABASES = "apps/settings/lib/SetupChecks/SupportedDatabase.php"
-BOUNDS = ("MIN", "MAX")
-APPLICATION = re.compile(r"apps/([^/]+)/appinfo/info\.xml")
-
-
-@dataclass(frozen=True)
-class Release:
-    """A Nextcloud that lies in artifacts/."""
-
-    path: Path
-    version: str
-    php: Mapping[str, str]
-    mariadb: Mapping[str, str]
-    # The names of the applications in its own archive.
-    brings: frozenset[str]
-
-    @property
-    def major(self) -> int:
-        """The number that upgrades go up by one of."""
-        return int(self.version.partition(".")[0])
-
-
-# --- reading -------------------------------------------------------------------------------
-
-
-def read(path: Path) -> Release:
-    """Return what an archive of Nextcloud is.
-
-    Raises:
-        LabError: it is broken, or lacks what every Nextcloud has.
-
-    """
-    brings, texts = set(), {}
-    try:
-        with _archive.readable():
-            for member, opened in _archive.members(str(path)):
-                name = _archive.check_name(member.name, _release_code.TOP)
-                if found := APPLICATION.fullmatch(name):
-                    brings.add(found[1])
-                elif name in {VERSION, RUNS_ON, DATABASES}:
-                    texts[name] = opened().read().decode("utf-8", "replace")
-    except _archive.ArchiveError as error:
-        raise LabError(f"{path}: {error}. Fetch it again, or remove it") from error
-
-    def said(name: str, pattern: str) -> tuple[str, ...]:
-        found = re.search(pattern, texts.get(name, ""))
-        if found is None:
-            raise LabError(f"{path}: its {name} does not say {pattern}: no Nextcloud; remove it")
-        return found.groups()
-
-    past = said(RUNS_ON, r"PHP_VERSION_ID >= (\d)0(\d)00")
-    (lowest,), (highest,) = (said(DATABASES, rf"{key}_MARIADB = '([\d.]+)'") for key in BOUNDS)
-    return Release(
-        path=path,
-        version=said(VERSION, r"OC_VersionString = '(\d+\.\d+\.\d+)")[0],
-        php={
-            "min": ".".join(said(RUNS_ON, r"PHP_VERSION_ID < (\d)0(\d)00")),
-            "max": f"{past[0]}.{int(past[1]) - 1}",
-        },
-        mariadb={"min": lowest, "max": highest},
-        brings=frozenset(brings),
-    )
 
 
 # --- choosing ------------------------------------------------------------------------------
 
 
-def releases(folder: Path) -> list[Release]:
-    """Return the releases of a folder: of each major the newest, the oldest major first."""
-    newest = {version.partition(".")[0]: version for version in lying.releases(folder)}
-    paths = [_release_source.find_local(version, [str(folder)]) for version in newest.values()]
-    return [read(path) for path in paths if path is not None]
-
-
-def choose(found: list[Release]) -> list[Release]:
+def choose(found: list[artifacts.Release]) -> list[artifacts.Release]:
     """Return the newest two consecutive majors, else the newest alone, else nothing. Pure."""
     for old, new in reversed(list(itertools.pairwise(found))):
         if new.major == old.major + 1:
             return [old, new]
     return found[-1:]
-
-
-def fitting(release: Release, found: list[lying.Application]) -> dict[str, lying.Application]:
-    """Return of each application the newest that runs on a release. Pure."""
-    return {
-        one.id: one
-        for one in sorted(found, key=lambda one: _release_code.numbers(one.version))
-        if one.id not in release.brings and _release_code.within(release.version, *one.runs_on)
-    }
 
 
 def left_out(majors: int) -> list[str]:
@@ -153,34 +66,36 @@ def _policy(file: str) -> dict[str, Any]:
     return dict(yaml.safe_load((POLICY / file).read_text(encoding="utf-8")))
 
 
-def catalogue(chosen: list[Release], folder: Path) -> dict[str, Any]:
+def catalogue(chosen: list[artifacts.Release], folder: Path) -> dict[str, Any]:
     """Return the releases as the catalogue describes them, without what does not lie there."""
     policy = yaml.safe_load((POLICY / "applications.yml").read_text(encoding="utf-8"))
     suites = [one["application"] for one in policy["archipel_office_suites"].values()]
     needed = {*policy["archipel_applications"]["enabled"], *suites}
-    found = lying.applications({*needed, policy["archipel_registration"]["application"]}, folder)
+    found = artifacts.applications(
+        {*needed, policy["archipel_registration"]["application"]}, folder
+    )
     entries = {}
     for release in chosen:
         trusted = functools.cache(functools.partial(_authority, release))
-        here = fitting(release, found)
+        here = artifacts.fitting(release.version, found, release.brings)
         entries[release.version] = {
             "version": release.version,
             "php": dict(release.php),
             "mariadb": dict(release.mariadb),
             "archive": {"sha256": _release_source.sha256_of(release.path)},
-            "applications": {name: lying.entry(one, trusted) for name, one in here.items()},
+            "applications": {name: artifacts.entry(one, trusted) for name, one in here.items()},
             "without": sorted(needed - release.brings - set(here)),
         }
     return entries
 
 
-def _authority(release: Release) -> _code_signature.Authority:
+def _authority(release: artifacts.Release) -> _code_signature.Authority:
     return _code_signature.authority_of(str(release.path))
 
 
 def settings(folder: Path) -> dict[str, Any]:
-    """Return what an environment is told: the older release for all, the newer for one ring."""
-    chosen = choose(releases(folder))
+    """Return what an environment is given: the older release for all, the newer for one ring."""
+    chosen = choose(artifacts.newest(folder))
     return {
         "archipel_releases": catalogue(chosen, folder),
         "archipel_release": chosen[0].version,
@@ -193,7 +108,7 @@ def settings(folder: Path) -> dict[str, Any]:
 def describe(versions: list[str]) -> str:
     """Say which releases there are, and what is left out for want of others. Pure."""
     here = ", ".join(versions) or "none"
-    lines = [f"real releases in {lying.FOLDER.name}/ that this scenario runs: {here}"]
+    lines = [f"real releases in {artifacts.FOLDER.name}/ that this scenario runs: {here}"]
     lines += [
         f"LEFT OUT for want of archives (CONTRIBUTING.md): {part}"
         for part in left_out(len(versions))
@@ -210,7 +125,7 @@ def versions(name: str) -> list[str]:
 def write(name: str) -> Path:
     """Write the catalogue into the environment of a scenario."""
     path = scenario.environment(name) / OVERLAY
-    path.write_text(json.dumps(settings(lying.FOLDER), indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(settings(artifacts.FOLDER), indent=2) + "\n", encoding="utf-8")
     return path
 
 
@@ -218,7 +133,7 @@ def runnable(names: list[str]) -> tuple[list[str], str]:
     """Return the scenarios of these that can be run, and what there is to say about that."""
     if SCENARIO not in names:
         return names, ""
-    found = [release.version for release in choose(releases(lying.FOLDER))]
+    found = [release.version for release in choose(artifacts.newest(artifacts.FOLDER))]
     kept = [name for name in names if found or name != SCENARIO]
     return kept, f"scenario {SCENARIO}: {describe(found)}"
 
