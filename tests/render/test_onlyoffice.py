@@ -156,21 +156,22 @@ def refused(site: str, path: str) -> bool:
     return any(re.search(pattern, path) for pattern in patterns)
 
 
-class TestWall:
+class TestFirewall:
     def test_each_port_is_behind_it(self):
-        text = render("etc/archipel/onlyoffice/wall.nft.j2")
+        text = render("etc/archipel/onlyoffice/firewall.nft.j2")
         assert "elements = { 8101, 8102 }" in text
         assert 'iifname != "lo" tcp dport @shards drop' in text
 
-    def test_without_shards_there_is_nothing_to_wall(self):
-        text = render("etc/archipel/onlyoffice/wall.nft.j2", onlyoffice_shards=[])
+    def test_without_shards_there_is_nothing_to_close(self):
+        text = render("etc/archipel/onlyoffice/firewall.nft.j2", onlyoffice_shards=[])
         assert re.findall(r"chain (\w+)", text) == re.findall(r"state_\w+", text)
 
     def test_other_rules_have_another_mark(self):
         """By which a run sees what the kernel has; the order of shards makes no rule."""
         lists: tuple[list[dict[str, t.Any]], ...] = (SHARDS, SHARDS[::-1], SHARDS[:1], [])
         texts = [
-            render("etc/archipel/onlyoffice/wall.nft.j2", onlyoffice_shards=one) for one in lists
+            render("etc/archipel/onlyoffice/firewall.nft.j2", onlyoffice_shards=one)
+            for one in lists
         ]
         marks = [re.findall(r"chain (state_[0-9a-f]{16}) ", text) for text in texts]
         assert all(len(mark) == 1 for mark in marks)
@@ -182,7 +183,7 @@ class TestWall:
         """Its start, reload and stop each empty the whole firewall first."""
         lines = render("etc/systemd/system/nftables.conf.j2").splitlines()
         # None of them may fail unnoticed.
-        assert f"{moment}=/usr/sbin/nft -f /etc/archipel/onlyoffice/wall.nft" in lines
+        assert f"{moment}=/usr/sbin/nft -f /etc/archipel/onlyoffice/firewall.nft" in lines
 
 
 class TestRepository:

@@ -80,7 +80,7 @@ def test_the_front_stops_a_key_that_leads_elsewhere(
 def test_the_server_itself_follows_such_a_key_and_the_other_shard_is_out_of_its_reach(
     office: Office, scenario: Scenario, kept: dict[str, str]
 ):
-    """Why the front reads commands, and why a shard is the wall."""
+    """Why the front reads commands, and why it is shards that isolate."""
     velo = office.tenants["velo-ecole"]
     past_nginx(
         office,

@@ -35,7 +35,7 @@ def test_a_second_run_changes_nothing_and_a_check_agrees(office: Office):
 
 
 def test_other_rules_are_put_up_without_the_shards(office: Office):
-    """They need the wall, and would all start anew with it."""
+    """They need the firewall, and would all start anew with it."""
     before, machine = office.processes(), office.scenario.machine
     table = ("table", "inet", "archipel_onlyoffice")
     wanted = machine.execute("nft", "--stateless", "list", *table)

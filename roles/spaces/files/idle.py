@@ -40,7 +40,7 @@ def running_services() -> dict[str, int]:
     return services
 
 
-def spent(pid: int | str, which: slice) -> int:
+def processor_time(pid: int | str, which: slice) -> int:
     """Return the processor time of a process, in clock ticks."""
     # The second field, the command's name, may hold spaces and brackets.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -51,7 +51,9 @@ def activity(pid: int) -> str | None:
     """Return a mark that stays the same while nothing is served; None if the service is gone."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        served = spent(pid, CHILDREN_TIME) + sum(spent(child, OWN_TIME) for child in children)
+        served = processor_time(pid, CHILDREN_TIME) + sum(
+            processor_time(child, OWN_TIME) for child in children
+        )
     except OSError:
         return None
     return f"{pid}:{served}"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Repair the spaces that an upgrade took to a new major, those of which it is the turn.
+"""Repair the spaces that an upgrade took to a new major, those that are due.
 
 Their upgrade left a note. A space is taken while it sleeps; one that people use without a pause,
 after the patience. A few at a time, and no further one once this look has lasted its seconds.
@@ -19,7 +19,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import _journal, _
 
 
 def main() -> int:
-    """Look once; a space that could not be repaired fails the unit, which is told."""
+    """Look once; a space that could not be repaired fails the unit, which alerts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", required=True, help="folder of the spaces")
     parser.add_argument("--php", required=True, help="the PHP interpreter")

@@ -23,14 +23,14 @@ CAME: dict[str, t.Any] = {
 
 def run(folder: Path, came: dict[str, t.Any], *options: str) -> tuple[int, str]:
     """Run what the role does after the module, as on a machine where that came of it."""
-    told = yaml.safe_load((ROLE / "vars/main.yml").read_text())["__spaces_invited_told"]
+    report = yaml.safe_load((ROLE / "vars/main.yml").read_text())["__spaces_invited_report"]
     module, *tasks = yaml.safe_load((ROLE / "tasks/invite.yml").read_text())
     assert module["register"] == "spaces_invited"
     play = {
         "hosts": "localhost",
         "connection": "local",
         "gather_facts": False,
-        "vars": {"__spaces_invited_told": told, "spaces_invited": came},
+        "vars": {"__spaces_invited_report": report, "spaces_invited": came},
         "tasks": tasks,
     }
     path = folder / "play.yml"

@@ -16,10 +16,10 @@ def jobs(load) -> ModuleType:
 
 
 def units(
-    clock: str = "active", state: str = "inactive", ended: int = 0
+    timer: str = "active", state: str = "inactive", ended: int = 0
 ) -> dict[str, dict[str, str]]:
     return {
-        "space-cron@amap.timer": {"ActiveState": clock},
+        "space-cron@amap.timer": {"ActiveState": timer},
         "space-cron@amap.service": {
             "ActiveState": state,
             "InactiveEnterTimestampMonotonic": str(ended * 1_000_000),
@@ -35,8 +35,8 @@ def units(
         (units(ended=71), False),
         (units(state="failed", ended=10), True),
         (units(state="activating"), False),
-        # A suspended space has no clock.
-        (units(clock="inactive"), False),
+        # A suspended space has no timer.
+        (units(timer="inactive"), False),
         ({}, False),
     ],
 )
@@ -59,39 +59,39 @@ def look(jobs, tmp_path, monkeypatch):
     return look
 
 
-def test_a_wish_is_granted_once(look, tmp_path):
-    wish = tmp_path / "amap/tmp/jobs-wanted"
-    wish.parent.mkdir(parents=True)
-    wish.touch()
+def test_a_request_is_granted_once(look, tmp_path):
+    request = tmp_path / "amap/tmp/jobs-wanted"
+    request.parent.mkdir(parents=True)
+    request.touch()
     (tmp_path / "chorale/tmp").mkdir(parents=True)
     assert look(units()) == [["systemctl", "start", "--no-block", "space-cron@amap.service"]]
-    assert not wish.exists()
+    assert not request.exists()
     assert look(units()) == []
 
 
-def test_a_wish_waits_while_the_jobs_run(look, tmp_path):
-    wish = tmp_path / "amap/tmp/jobs-wanted"
-    wish.parent.mkdir(parents=True)
-    wish.touch()
+def test_a_request_waits_while_the_jobs_run(look, tmp_path):
+    request = tmp_path / "amap/tmp/jobs-wanted"
+    request.parent.mkdir(parents=True)
+    request.touch()
     assert look(units(state="activating")) == []
-    assert wish.exists()
+    assert request.exists()
 
 
-def test_a_link_left_for_a_wish_leads_nowhere(look, tmp_path):
+def test_a_link_left_for_a_request_leads_nowhere(look, tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("x")
-    wish = tmp_path / "amap/tmp/jobs-wanted"
-    wish.parent.mkdir(parents=True)
-    wish.symlink_to(precious)
+    request = tmp_path / "amap/tmp/jobs-wanted"
+    request.parent.mkdir(parents=True)
+    request.symlink_to(precious)
     look(units())
     assert precious.read_text() == "x"
-    assert not wish.is_symlink()
+    assert not request.is_symlink()
 
 
-def test_a_folder_left_for_a_wish_keeps_nobody_waiting(look, tmp_path):
+def test_a_folder_left_for_a_request_keeps_nobody_waiting(look, tmp_path):
     (tmp_path / "aaa/tmp/jobs-wanted").mkdir(parents=True)
-    wish = tmp_path / "amap/tmp/jobs-wanted"
-    wish.parent.mkdir(parents=True)
-    wish.touch()
+    request = tmp_path / "amap/tmp/jobs-wanted"
+    request.parent.mkdir(parents=True)
+    request.touch()
     assert look(units()) == [["systemctl", "start", "--no-block", "space-cron@amap.service"]]
     assert (tmp_path / "aaa/tmp/jobs-wanted").is_dir()

@@ -114,7 +114,7 @@ class TestInside:
         assert "Read-only file system" in done.stderr or "Permission denied" in done.stderr
 
     def test_data_can_be_written(self, node: Host, inside: str, slug: str):
-        """The walls stand around the space, not in it."""
+        """The sandbox stands around the space, not in it."""
         path = f"/srv/spaces/{slug}/data/probe"
         assert node.run(f"{inside} touch {path}").rc == 0
         node.check_output(f"rm {path}")

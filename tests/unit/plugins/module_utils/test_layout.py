@@ -71,7 +71,7 @@ def test_places_are_those_of_the_role():
     assert places.invitations == VARIABLES["__spaces_spool"]
     assert places.maintenance == VARIABLES["__spaces_closed"]
     assert places.standstill == VARIABLES["__spaces_still"]
-    assert places.php_sockets == VARIABLES["__spaces_doors"]
+    assert places.php_sockets == VARIABLES["__spaces_sockets"]
     assert places.hosts == f"{VARIABLES['__spaces_network_state']}/hosts"
 
 

@@ -17,7 +17,7 @@ SHARDS = ("first", "second")
 
 
 def test_nothing_but_nginx_and_ssh_listens_to_the_network(scenario: Scenario, office: Office):
-    """A Document Server binds every address; the wall closes its port."""
+    """A Document Server binds every address; the firewall closes its port."""
     lines = scenario.machine.execute("ss", "-Hltn").splitlines()
     local = {line.split()[3] for line in lines}
     outside = {a.rsplit(":", 1)[1] for a in local if not a.startswith(("127.", "[::1]"))}
@@ -44,39 +44,40 @@ def test_the_port_is_closed_to_other_machines(scenario: Scenario, office: Office
     rules = json.loads(scenario.machine.execute("nft", "-j", "list", "table", "inet", TABLE))
     text = json.dumps(rules)
     assert all(str(port) in text for port in office.ports.values())
-    unit = scenario.show(WALL, "ActiveState", "UnitFileState")
+    unit = scenario.show(FIREWALL, "ActiveState", "UnitFileState")
     assert unit == {"ActiveState": "active", "UnitFileState": "enabled"}
     for shard in SHARDS:
         assert (
-            WALL in scenario.show(f"onlyoffice-docservice@{shard}.service", "Requires")["Requires"]
+            FIREWALL
+            in scenario.show(f"onlyoffice-docservice@{shard}.service", "Requires")["Requires"]
         )
 
 
 TABLE = "archipel_onlyoffice"
-WALL = "archipel-onlyoffice-wall.service"
+FIREWALL = "archipel-onlyoffice-firewall.service"
 
 
 @pytest.fixture
 def debian_s_firewall(scenario: Scenario) -> Iterator[None]:
     """It is off here, as Debian leaves it."""
     yield
-    scenario.machine.execute("systemctl", "stop", FIREWALL)
+    scenario.machine.execute("systemctl", "stop", DEBIAN_FIREWALL)
 
 
-FIREWALL = "nftables.service"
+DEBIAN_FIREWALL = "nftables.service"
 
 
 @pytest.mark.parametrize("verb", ["start", "reload", "restart", "stop"])
-def test_the_wall_outlives_debian_s_firewall(
+def test_the_rules_outlive_debian_s_firewall(
     scenario: Scenario, office: Office, debian_s_firewall: None, verb: str
 ):
     """Each of them empties the whole firewall; the shards go on working meanwhile."""
     before = office.processes()
     if verb != "start":
-        scenario.machine.execute("systemctl", "start", FIREWALL)
-    # So that the wall there afterwards is a new one, and the flush is known to have happened.
+        scenario.machine.execute("systemctl", "start", DEBIAN_FIREWALL)
+    # So that the rules there afterwards are new ones, and the flush is known to have happened.
     scenario.machine.execute("nft", "add", "table", "inet", "witness")
-    scenario.machine.execute("systemctl", verb, FIREWALL)
+    scenario.machine.execute("systemctl", verb, DEBIAN_FIREWALL)
     tables = scenario.machine.execute("nft", "list", "tables").splitlines()
     assert f"table inet {TABLE}" in tables
     assert "table inet witness" not in tables
