@@ -9,6 +9,7 @@ namespace OCA\Archipel\Tests;
 
 use OCA\Archipel\Command\Apply;
 use OCA\Archipel\Command\Check;
+use OCA\Archipel\Command\Invite;
 use OCA\Archipel\Command\Status;
 use Symfony\Component\Console\Application as Console;
 use Symfony\Component\Console\Command\Command;
@@ -68,6 +69,27 @@ final class CommandTest extends Nextcloud
         [$status, $said] = $this->called(new Apply($this->space), ['--input' => $this->document('[]')]);
         self::assertSame(2, $status);
         self::assertStringContainsString('nothing was changed', $said);
+    }
+
+    public function testWhatCannotBeReadEndsWithTwo(): void
+    {
+        foreach ([Apply::class => 'nothing was changed', Invite::class => 'nothing was sent', Check::class => 'nothing was read'] as $command => $said) {
+            [$status, $output] = $this->called(new $command($this->space), ['--input' => '/nowhere']);
+            self::assertSame(2, $status);
+            self::assertStringContainsString("/nowhere cannot be read; $said", $output);
+        }
+        foreach ([Apply::class, Invite::class] as $command) {
+            // No file is no document; only a check needs none.
+            self::assertSame(2, $this->called(new $command($this->space), ['--input' => ''])[0]);
+        }
+    }
+
+    public function testInviteReportsWhoIsNotThere(): void
+    {
+        $file = $this->document('{"admin": {"uid": "nobody", "email": "a@b.example"}}');
+        [$status, $said] = $this->called(new Invite($this->space), ['--input' => $file, '--dry-run' => true]);
+        self::assertSame(1, $status);
+        self::assertStringContainsString('there is no account nobody here', $said);
     }
 
     public function testCheckAndStatus(): void

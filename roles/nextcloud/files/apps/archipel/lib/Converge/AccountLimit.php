@@ -16,7 +16,7 @@ final class AccountLimit
         return $limit !== null && $used > $limit;
     }
 
-    /** What whoever tried is told. */
+    /** What whoever tried reads. */
     public static function refusal(Space $space): string
     {
         return $space->translate(

@@ -41,7 +41,7 @@ final class Check
         return $problems;
     }
 
-    /** @return array<string, list<string>> imposed setting => as what it can be read; values are not told */
+    /** @return array<string, list<string>> imposed setting => as what it can be read; values are not named */
     public function imposed(): array
     {
         $imposed = [];

@@ -15,10 +15,7 @@ namespace OCA\Archipel\Converge;
  */
 final class Converger
 {
-    /** @var list<string> */
-    private array $changes = [];
-    /** @var list<string> */
-    private array $errors = [];
+    private readonly Steps $steps;
     /** @var list<string> */
     private array $skipped = [];
     private ?Invitation $invitation = null;
@@ -27,6 +24,7 @@ final class Converger
         private readonly Space $space,
         private readonly bool $dryRun,
     ) {
+        $this->steps = new Steps($dryRun);
     }
 
     /**
@@ -42,7 +40,7 @@ final class Converger
         $this->defaults($desired);
         if ($desired->logo?->isNews($this->space)) {
             $what = $desired->logo->digest === '' ? 'take back the logo' : 'give the logo';
-            $this->step($what, fn () => $desired->logo->give($this->space));
+            $this->steps->do($what, fn () => $desired->logo->give($this->space));
         }
         $this->office($desired);
         $this->groups($desired);
@@ -55,11 +53,11 @@ final class Converger
             $this->invite($desired->admin, $desired);
         }
         return [
-            'changed' => $this->changes !== [],
+            'changed' => $this->steps->changes() !== [],
             'dry_run' => $this->dryRun,
-            'changes' => $this->changes,
+            'changes' => $this->steps->changes(),
             'skipped' => $this->skipped,
-            'errors' => $this->errors,
+            'errors' => $this->steps->errors(),
             'invitation' => $this->invitation,
         ];
     }
@@ -90,12 +88,12 @@ final class Converger
         // Off first: two office suites must never be on at the same time.
         foreach ($desired->disable as $app) {
             if ($this->space->isEnabled($app)) {
-                $this->step("disable application $app", fn () => $this->space->disable($app));
+                $this->steps->do("disable application $app", fn () => $this->space->disable($app));
             }
         }
         foreach ($desired->enable as $app) {
             if (!$this->space->isEnabled($app)) {
-                $this->step("enable application $app", fn () => $this->space->enable($app));
+                $this->steps->do("enable application $app", fn () => $this->space->enable($app));
             }
         }
     }
@@ -107,7 +105,7 @@ final class Converger
                 if ($this->space->setting($app, $key) !== self::stored($value) || $this->space->isTyped($app, $key)) {
                     // The value may be a secret: only its name is reported.
                     $what = $value === null ? 'remove' : 'set';
-                    $this->step("$what $app/$key", fn () => $this->space->saveSetting($app, $key, $value));
+                    $this->steps->do("$what $app/$key", fn () => $this->space->saveSetting($app, $key, $value));
                 }
             }
         }
@@ -119,9 +117,9 @@ final class Converger
         $defaults = new Defaults($this->space);
         foreach ($defaults->due($desired->appDefaults) as [$app, $key, $value]) {
             $what = $value === null ? 'take back' : 'give';
-            $this->step("$what $app/$key", fn () => $this->space->saveSetting($app, $key, $value));
+            $this->steps->do("$what $app/$key", fn () => $this->space->saveSetting($app, $key, $value));
         }
-        if (!$this->dryRun && $desired->appDefaults !== [] && $this->errors === []) {
+        if (!$this->dryRun && $desired->appDefaults !== [] && $this->steps->errors() === []) {
             $defaults->remember($desired->appDefaults);
         }
     }
@@ -134,7 +132,7 @@ final class Converger
         }
         $policy = json_decode(json_encode($office, JSON_THROW_ON_ERROR), true, 32, JSON_THROW_ON_ERROR);
         if ($this->space->setting('archipel', Office::POLICY) !== self::stored($policy)) {
-            $this->step('set the office suites', fn () => $this->space->saveSetting('archipel', Office::POLICY, $policy));
+            $this->steps->do('set the office suites', fn () => $this->space->saveSetting('archipel', Office::POLICY, $policy));
         }
         if ($office->chosen($this->space) === null) {
             $this->skipped[] = "office: this release holds no connector of the suite {$office->default}";
@@ -145,10 +143,10 @@ final class Converger
         }
         $plan = $office->plan($this->space);
         foreach ($plan['disable'] as $app) {
-            $this->step("disable application $app", fn () => $this->space->disable($app));
+            $this->steps->do("disable application $app", fn () => $this->space->disable($app));
         }
         foreach ($plan['enable'] as $app) {
-            $this->step("enable application $app", fn () => $this->space->enable($app));
+            $this->steps->do("enable application $app", fn () => $this->space->enable($app));
         }
         if (!$this->dryRun && $this->space->setting('archipel', Office::SINCE) !== null) {
             $this->space->saveSetting('archipel', Office::SINCE, null);
@@ -173,7 +171,7 @@ final class Converger
     {
         foreach ($desired->groups as $group) {
             if (!$this->space->hasGroup($group)) {
-                $this->step("create group $group", fn () => $this->space->addGroup($group));
+                $this->steps->do("create group $group", fn () => $this->space->addGroup($group));
             }
         }
     }
@@ -189,11 +187,11 @@ final class Converger
             return;
         }
         if (!$this->space->hasAccount($admin->uid)) {
-            $this->step("create account {$admin->uid}", fn () => $this->space->addAccount($admin));
+            $this->steps->do("create account {$admin->uid}", fn () => $this->space->addAccount($admin));
         }
         foreach ($admin->subadminOf as $group) {
             if (!$this->space->isSubadmin($admin->uid, $group)) {
-                $this->step(
+                $this->steps->do(
                     "let {$admin->uid} administer $group",
                     fn () => $this->space->addSubadmin($admin->uid, $group),
                 );
@@ -202,7 +200,7 @@ final class Converger
         // Joining the administrators would do the above by itself, unreported.
         foreach ($admin->groups as $group) {
             if (!$this->space->isMember($admin->uid, $group)) {
-                $this->step("add {$admin->uid} to $group", fn () => $this->space->addMember($admin->uid, $group));
+                $this->steps->do("add {$admin->uid} to $group", fn () => $this->space->addMember($admin->uid, $group));
             }
         }
     }
@@ -216,10 +214,10 @@ final class Converger
             }
             $current = $this->space->delegates($class);
             foreach (array_diff($groups, $current) as $group) {
-                $this->step("delegate $class to $group", fn () => $this->space->delegate($class, $group));
+                $this->steps->do("delegate $class to $group", fn () => $this->space->delegate($class, $group));
             }
             foreach (array_diff($current, $groups) as $group) {
-                $this->step("revoke $class from $group", fn () => $this->space->revoke($class, $group));
+                $this->steps->do("revoke $class from $group", fn () => $this->space->revoke($class, $group));
             }
         }
     }
@@ -228,7 +226,7 @@ final class Converger
     {
         foreach ($desired->removeUsers as $uid) {
             if ($this->space->hasAccount($uid)) {
-                $this->step("remove account $uid", fn () => $this->space->removeAccount($uid));
+                $this->steps->do("remove account $uid", fn () => $this->space->removeAccount($uid));
             }
         }
     }
@@ -241,10 +239,10 @@ final class Converger
             default => false,
         };
         // Nobody is invited into a space that did not come up whole, nor who is no longer to administer it.
-        if (!$due || $this->errors !== [] || Former::stays($this->space, $admin->uid)) {
+        if (!$due || $this->steps->errors() !== [] || Former::stays($this->space, $admin->uid)) {
             return;
         }
-        $this->step("invite {$admin->uid}", function () use ($admin, $desired): void {
+        $this->steps->do("invite {$admin->uid}", function () use ($admin, $desired): void {
             $invitation = Invitation::to($admin, $this->space);
             if ($desired->inviteByMail) {
                 $this->space->mail($invitation);
@@ -253,18 +251,6 @@ final class Converger
             }
             $this->space->markInvited($admin->uid);
         });
-    }
-
-    private function step(string $change, callable $do): void
-    {
-        try {
-            if (!$this->dryRun) {
-                $do();
-            }
-            $this->changes[] = $change;
-        } catch (\Throwable $error) {
-            $this->errors[] = "$change: " . $error->getMessage();
-        }
     }
 
     /** How Nextcloud writes a value of each type into its database. */

@@ -10,16 +10,14 @@ namespace OCA\Archipel\Converge;
 /** Sends a space's first administrator a new invitation, where that takes nobody's account away. */
 final class Inviter
 {
-    /** @var list<string> */
-    private array $changes = [];
-    /** @var list<string> */
-    private array $errors = [];
+    private readonly Steps $steps;
     private ?Invitation $invitation = null;
 
     public function __construct(
         private readonly Space $space,
-        private readonly bool $dryRun,
+        bool $dryRun,
     ) {
+        $this->steps = new Steps($dryRun);
     }
 
     /**
@@ -34,7 +32,7 @@ final class Inviter
         $left = $seen !== 0 && !$order->again;
         $obstacle = $this->obstacle($admin, $there, $seen);
         if ($obstacle !== '' && !$left) {
-            $this->errors[] = $obstacle;
+            $this->steps->refuse($obstacle);
         }
         if ($obstacle === '' && !$left) {
             $this->correct($admin);
@@ -44,8 +42,8 @@ final class Inviter
             'to' => $admin->email,
             'last_login' => $seen,
             'left' => $left,
-            'changes' => $this->changes,
-            'errors' => $this->errors,
+            'changes' => $this->steps->changes(),
+            'errors' => $this->steps->errors(),
             'invitation' => $this->invitation,
         ];
     }
@@ -74,7 +72,7 @@ final class Inviter
         if ($address === $admin->email || $this->space->lastLogin($admin->uid) !== 0) {
             return;
         }
-        $this->step(
+        $this->steps->do(
             "give {$admin->uid} the address {$admin->email} instead of " . ($address === '' ? 'none' : $address),
             fn () => $this->space->rename($admin),
         );
@@ -82,10 +80,10 @@ final class Inviter
 
     private function send(InvitationOrder $order): void
     {
-        if ($this->errors !== []) {
+        if ($this->steps->errors() !== []) {
             return;
         }
-        $this->step("invite {$order->admin->uid}", function () use ($order): void {
+        $this->steps->do("invite {$order->admin->uid}", function () use ($order): void {
             $present = $this->space->presentLink($order->admin->uid);
             $invitation = Invitation::to($order->admin, $this->space);
             if ($order->byMail) {
@@ -106,18 +104,6 @@ final class Inviter
                 $this->space->restoreLink($invitation->uid, $present);
             }
             throw $error;
-        }
-    }
-
-    private function step(string $change, callable $do): void
-    {
-        try {
-            if (!$this->dryRun) {
-                $do();
-            }
-            $this->changes[] = $change;
-        } catch (\Throwable $error) {
-            $this->errors[] = "$change: " . $error->getMessage();
         }
     }
 }

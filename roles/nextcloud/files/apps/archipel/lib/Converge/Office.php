@@ -35,7 +35,7 @@ final class Office implements \JsonSerializable
     ) {
     }
 
-    /** What an earlier run was told; no suites at all before the first. */
+    /** What an earlier run applied; no suites at all before the first. */
     public static function of(Space $space): self
     {
         $policy = json_decode($space->setting('archipel', self::POLICY) ?? '{}', true) ?: [];
@@ -65,7 +65,7 @@ final class Office implements \JsonSerializable
         return null;
     }
 
-    /** Whether people can edit with a suite here. What an earlier run was told says nothing of servers. */
+    /** Whether people can edit with a suite here. What an earlier run applied says nothing of servers. */
     public function isServed(string $suite): bool
     {
         return $this->suites[$suite]['served'] ?? true;

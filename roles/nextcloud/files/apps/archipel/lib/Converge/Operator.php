@@ -7,7 +7,7 @@ declare(strict_types=1);
 
 namespace OCA\Archipel\Converge;
 
-/** Who runs the space, as its operator told it. */
+/** Who runs the space, as its operator describes it. */
 final class Operator
 {
     /** @return array{name: string, url: string, email: string, help_url: string} */

@@ -27,39 +27,24 @@ final class Report
      */
     public static function apply(Space $space, string $file, bool $dryRun, ?\Closure $run = null, array $commands = []): self
     {
-        $json = @file_get_contents($file === '-' ? 'php://stdin' : $file);
-        if ($json === false) {
-            return new self(self::INVALID, '', "archipel:apply: $file cannot be read; nothing was changed");
-        }
-        try {
+        return self::onDocument('archipel:apply', $file, 'nothing was changed', function (string $json) use ($space, $dryRun, $run, $commands): array {
             $around = $run === null || $dryRun ? null : new Commands($run, $commands);
             $wanted = DesiredState::fromJson($json);
             $around?->run('before');
             $result = (new Converger($space, $dryRun))->converge($wanted);
             $around?->run('after');
-            $result += $around === null ? [] : ['commands' => $around->said()];
-        } catch (CommandFailed $failed) {
-            return new self(self::FAILED, '', 'archipel:apply: ' . $failed->getMessage());
-        } catch (InvalidState $invalid) {
-            $problems = implode("\n", array_map(fn ($problem) => "archipel:apply: $problem", $invalid->problems));
-            return new self(self::INVALID, '', $problems . "\narchipel:apply: nothing was changed");
-        }
-        return new self($result['errors'] === [] ? self::DONE : self::FAILED, self::json($result), implode("\n", $result['errors']));
+            return $result + ($around === null ? [] : ['commands' => $around->said()]);
+        });
     }
 
     public static function invite(Space $space, string $file, bool $dryRun): self
     {
-        $json = @file_get_contents($file === '-' ? 'php://stdin' : $file);
-        if ($json === false) {
-            return new self(self::INVALID, '', "archipel:invite: $file cannot be read; nothing was sent");
-        }
-        try {
-            $result = (new Inviter($space, $dryRun))->invite(InvitationOrder::fromJson($json));
-        } catch (InvalidState $invalid) {
-            $problems = implode("\n", array_map(fn ($problem) => "archipel:invite: $problem", $invalid->problems));
-            return new self(self::INVALID, '', $problems . "\narchipel:invite: nothing was sent");
-        }
-        return new self($result['errors'] === [] ? self::DONE : self::FAILED, self::json($result), implode("\n", $result['errors']));
+        return self::onDocument(
+            'archipel:invite',
+            $file,
+            'nothing was sent',
+            fn (string $json): array => (new Inviter($space, $dryRun))->invite(InvitationOrder::fromJson($json)),
+        );
     }
 
     public static function status(Space $space): self
@@ -80,18 +65,37 @@ final class Report
     /** Whether what is set in a space can be read: all of it, and what a document imposes as it imposes it. */
     public static function check(Space $space, string $file): self
     {
-        $json = $file === '' ? '{}' : @file_get_contents($file === '-' ? 'php://stdin' : $file);
+        return self::onDocument('archipel:check', $file, 'nothing was read', function (string $json) use ($space): array {
+            $check = new Check($space, DesiredState::fromJson($json));
+            return ['problems' => $check->problems(), 'imposed' => (object)$check->imposed()];
+        }, '{}');
+    }
+
+    /**
+     * Reads a document, and reports what comes of it.
+     *
+     * @param string $file its name; "-": standard input
+     * @param string $otherwise what is said where it cannot be read, or is not valid
+     * @param \Closure(string): array<string, mixed> $do from the document to a result, with its `errors` or `problems`
+     * @param string|null $unnamed what stands for the document where no file is named
+     */
+    private static function onDocument(string $command, string $file, string $otherwise, \Closure $do, ?string $unnamed = null): self
+    {
+        $json = $file === '' ? $unnamed ?? false : @file_get_contents($file === '-' ? 'php://stdin' : $file);
         if ($json === false) {
-            return new self(self::INVALID, '', "archipel:check: $file cannot be read");
+            $named = $file === '' ? 'a file without a name' : $file;
+            return new self(self::INVALID, '', "$command: $named cannot be read; $otherwise");
         }
         try {
-            $check = new Check($space, DesiredState::fromJson($json));
+            $result = $do($json);
+        } catch (CommandFailed $failed) {
+            return new self(self::FAILED, '', "$command: " . $failed->getMessage());
         } catch (InvalidState $invalid) {
-            return new self(self::INVALID, '', implode("\n", array_map(fn ($problem) => "archipel:check: $problem", $invalid->problems)));
+            $lines = array_map(fn (string $problem): string => "$command: $problem", [...$invalid->problems, $otherwise]);
+            return new self(self::INVALID, '', implode("\n", $lines));
         }
-        $problems = $check->problems();
-        $answer = ['problems' => $problems, 'imposed' => (object)$check->imposed()];
-        return new self($problems === [] ? self::DONE : self::FAILED, self::json($answer), implode("\n", $problems));
+        $wrong = $result['errors'] ?? $result['problems'];
+        return new self($wrong === [] ? self::DONE : self::FAILED, self::json($result), implode("\n", $wrong));
     }
 
     private static function json(mixed $value): string
