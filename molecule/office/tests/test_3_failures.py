@@ -41,7 +41,7 @@ def test_an_office_machine_that_does_not_answer(scenario: Scenario, away: None):
     path.write_text(path.read_text().replace("en selle", "en route"))
     said = scenario.refusal("spaces.yml")
     assert "office9: its office servers (collabora9) were not converged" in said
-    assert "everything else was. The machine does not answer." in said
+    assert "everything else was. The node does not answer." in said
     # The spaces were converged all the same.
     assert "en route" in scenario.occ("velo-ecole", "config:list theming --output=json")
 

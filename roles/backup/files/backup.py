@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Backups of this machine's spaces, for its timers and for whoever is logged in to it.
+"""Backups of this node's spaces, for its timers and for whoever is logged in to it.
 
 backup run [SLUG…]      back up these spaces, or all that are due
 backup verify [SLUG…]    verify these backups, or that of the space that is next

@@ -4,7 +4,7 @@
 """Tell that a unit failed: to the journal, and to every program in /etc/archipel/alert.d.
 
 Each of them gets the unit's name as its argument and the last lines of its journal as input.
-What breaks on a machine may break every space that wakes: of the same kind of unit the programs
+What breaks on a node may break every space that wakes: of the same kind of unit the programs
 hear a few times an hour, and the last time that there may be more. The journal has them all.
 """
 

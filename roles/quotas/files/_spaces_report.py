@@ -21,7 +21,7 @@ SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,25}")
 
 
 def projects(root: Path) -> dict[str, int]:
-    """Return slug → project of the spaces that are on this machine."""
+    """Return slug → project of the spaces that are on this node."""
     users = {user.pw_name: user.pw_uid for user in pwd.getpwall()}
     slugs = [entry.name for entry in root.iterdir()] if root.is_dir() else []
     return {
@@ -56,7 +56,7 @@ def report(
         spaces: slug → what was found, a dataclass with the property `percent`.
         percents: from which on a space is reported as above.
         now: seconds since 1970.
-        more: what there is to say of the machine.
+        more: what there is to say of the node.
 
     """
     return {

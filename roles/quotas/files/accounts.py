@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Report how many accounts each space of this machine has of those it may have.
+"""Report how many accounts each space of this node has of those it may have.
 
 The number is the one that Nextcloud holds against the limit: all accounts but the disabled
-ones. It is read from the databases, so that no space is woken: those of this machine in one
-connection, those of another machine with each space's own account.
+ones. It is read from the databases, so that no space is woken: those of this node in one
+connection, those of another node with each space's own account.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Space:
     slug: str
     limit: int
     database: str
-    # Account on a server on another machine; none for this machine's.
+    # Account on a server on another node; none for this node's.
     distant: t.Mapping[str, str]
 
 
@@ -62,7 +62,7 @@ def space(slug: str, managed: str, state: str) -> Space | None:
 
 
 def installed(root: Path) -> list[Space]:
-    """Return the spaces of this machine that have accounts."""
+    """Return the spaces of this node that have accounts."""
     found = []
     for slug in projects(root):
         try:
@@ -95,7 +95,7 @@ def ask(command: t.Sequence[str], stdin: str) -> dict[str, int]:
             command, input=stdin, capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except FileNotFoundError:
-        print(f"<4>{command[0]}: no such program on this machine", file=sys.stderr)
+        print(f"<4>{command[0]}: no such program on this node", file=sys.stderr)
         return {}
     except subprocess.TimeoutExpired:
         print(f"<4>a database server has not answered for {SECONDS} seconds", file=sys.stderr)

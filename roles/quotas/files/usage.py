@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Report what each space of this machine uses of its storage, for people and for Prometheus.
+"""Report what each space of this node uses of its storage, for people and for Prometheus.
 
 The kernel knows both use and limit: nothing is searched, whatever the spaces hold. A
 space is a folder of the spaces' root with a unix user of its name; its project has the

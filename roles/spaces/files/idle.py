@@ -6,7 +6,7 @@
 php-fpm has no idle exit. Its sockets stay open, so the next request starts the
 service again. A service counts as used when its children, those that run and those
 that have ended, used processor time since the last look. It is read from /proc, so
-the answer does not depend on the machine's control groups.
+the answer does not depend on the node's control groups.
 """
 
 from __future__ import annotations

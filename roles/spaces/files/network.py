@@ -1,15 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Make what the spaces of this machine may reach come true, and follow its changes.
+"""Make what the spaces of this node may reach come true, and follow its changes.
 
-A space reaches itself, what its machine is configured to use (name servers, mail relay,
-database, and what else the policy names), and the open internet. Of this machine and of
+A space reaches itself, what its node is configured to use (name servers, mail relay,
+database, and what else the policy names), and the open internet. Of this node and of
 private networks it reaches nothing else. Two filters of the kernel hold this: nftables, by
 unix user, with ports; and systemd's filters round the slices of the spaces, which know
 addresses only and hold where somebody empties the firewall.
 
-The role runs this, a timer does, and whatever changes the machine's resolv.conf. Debian's
+The role runs this, a timer does, and whatever changes the node's resolv.conf. Debian's
 nftables.service, which empties everybody's firewall, does so for the firewall alone (--firewall).
 Nothing here is looked up per space by the kernel: each user's own address follows from its number.
 """
@@ -111,7 +111,7 @@ def rulesets(config: Config, services: t.Iterable[Port], names: t.Iterable[str])
         ITSELF.format(first=first, last=last, **config),
         redirection(config, own, names),
     )
-    # Other spaces and the office servers of this machine, as the internet reaches them.
+    # Other spaces and the office servers of this node, as the internet reaches them.
     web = ", ".join(str(port) for port in sorted({80, 443, config["port"], config["public_port"]}))
     others = (
         addresses_of(config, services),
@@ -184,7 +184,7 @@ def a_set(name: str, kind: str, elements: t.Iterable[str], more: str = "") -> st
 def redirection(config: Config, own: t.Iterable[tuple[int, str]], names: t.Iterable[str]) -> str:
     """Return what leads a space to itself where its public port is not nginx's, or curl errs.
 
-    In front of most machines nothing translates ports, and no name ends with .localhost: the
+    In front of most nodes nothing translates ports, and no name ends with .localhost: the
     kernel then need not remember connections for it.
     """
     loopback = loopback_names(names)
@@ -217,11 +217,11 @@ def flat(own: t.Mapping[str, t.Mapping[str, t.Sequence[str]]]) -> list[str]:
     return [name for addresses in own.values() for names in addresses.values() for name in names]
 
 
-def hosts(own: t.Mapping[str, t.Sequence[str]], machine: str) -> str:
-    """Return a space's file of hosts: itself, and what the machine's own file knows."""
+def hosts(own: t.Mapping[str, t.Sequence[str]], node: str) -> str:
+    """Return a space's file of hosts: itself, and what the node's own file knows."""
     mine = {name for names in own.values() for name in names}
     lines = [f"{address} {' '.join(names)}" for address, names in sorted(own.items())]
-    for line in machine.splitlines():
+    for line in node.splitlines():
         words = line.split("#")[0].split()
         kept = [word for word in words[1:] if word not in mine]
         if kept:
@@ -229,7 +229,7 @@ def hosts(own: t.Mapping[str, t.Sequence[str]], machine: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-# --- The machine --------------------------------------------------------------------
+# --- The node --------------------------------------------------------------------
 
 
 def run(*command: str, stdin: str = "") -> str:
@@ -238,7 +238,7 @@ def run(*command: str, stdin: str = "") -> str:
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise SystemExit(
-            f"{command[0]} is not installed on this machine: run playbooks/platform.yml, which "
+            f"{command[0]} is not installed on this node: run playbooks/platform.yml, which "
             "installs what spaces need"
         ) from error
     if done.returncode:
@@ -305,8 +305,8 @@ def remember(config: Config) -> dict[str, list[str]]:
 
 def differing_files(config: Config, resolv_conf: str, names: t.Mapping[str, t.Any]) -> Resolved:
     """Return the files of the sandboxes that are not as wanted: path → lines; none: too many."""
-    folder, machine = Path(config["state"]) / "hosts", read(Path("/etc/hosts"))
-    wanted = {folder / slug: hosts(own, machine) for slug, own in names.items()}
+    folder, node = Path(config["state"]) / "hosts", read(Path("/etc/hosts"))
+    wanted = {folder / slug: hosts(own, node) for slug, own in names.items()}
     wanted[Path(config["state"]) / "resolv.conf"] = resolv_conf
     present = set(folder.iterdir()) if folder.is_dir() else set()
     changes = {str(path): [text] for path, text in wanted.items() if read(path) != text}

@@ -269,7 +269,5 @@ def test_before_a_first_look_it_lets_through_what_is_known(network, machine):
 
 
 def test_a_program_that_is_not_installed_is_said(network):
-    with pytest.raises(
-        SystemExit, match=r"^no-nft is not installed on this machine: run playbooks"
-    ):
+    with pytest.raises(SystemExit, match=r"^no-nft is not installed on this node: run playbooks"):
         network.run("no-nft", "list", "chains", "inet")

@@ -57,7 +57,7 @@ def test_debian_12_is_told_that_it_cannot_run_35_and_what_to_do(
 ):
     code, said = preflight(tmp_path, "8.2", {"35.0.1": catalogue["35.0.1"]})
     assert code == 2
-    assert "(Nextcloud 35.0.1) runs on PHP 8.3 to 8.5, and this machine has PHP 8.2" in said
+    assert "(Nextcloud 35.0.1) runs on PHP 8.3 to 8.5, and this node has PHP 8.2" in said
     assert "archipel_ring_releases" in said
     assert "another Debian" in said
 
