@@ -10,7 +10,7 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _build, _render
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _build, _render_files
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import COLLECTION, named
 
 SHOWN = 100
@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
         spaces, databases = (
             named(options[key], task_vars or {}, self._templar) for key in ("spaces", "databases")
         )
-        environment = _render.templates(_render.template_directory(COLLECTION))
+        environment = _render_files.templates(_render_files.template_directory(COLLECTION))
         try:
             wanted = _build.documents(spaces, databases, options["settings"], environment)
             changes = _build.write(Path(options["directory"]), wanted, check=self._task.check_mode)

@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _render_common,
+    _render_database,
+    _render_services,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
 
 
@@ -19,9 +23,9 @@ class ActionModule(SpacesAction):
         self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
     ) -> dict[str, t.Any]:
         """Return the databases the node must have."""
-        present = [space for space in spaces if space["status"] in _render.PRESENT]
+        present = [space for space in spaces if space["status"] in _render_common.PRESENT]
         return {
-            "databases": [_render.database(space, settings) for space in present],
+            "databases": [_render_database.database(space, settings) for space in present],
             "socket": settings["database_socket"],
-            "known": {space["slug"]: _render.state_of(space) for space in known},
+            "known": {space["slug"]: _render_services.state_of(space) for space in known},
         }

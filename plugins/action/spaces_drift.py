@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _render_common,
+    _render_database,
+    _render_services,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
 
 
@@ -20,10 +24,10 @@ class ActionModule(SpacesAction):
         self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
     ) -> dict[str, t.Any]:
         """Return the state of each space of the node."""
-        present = [space for space in spaces if space["status"] in _render.PRESENT]
+        present = [space for space in spaces if space["status"] in _render_common.PRESENT]
         return {
-            **_render.expected(known, settings),
-            "accounts": [_render.database_account(space, settings) for space in present],
+            **_render_services.expected(known, settings),
+            "accounts": [_render_database.database_account(space, settings) for space in present],
             "of": self._task.args.get("of", "web"),
             "socket": settings["database_socket"],
         }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ansible.utils.display import Display
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_nextcloud
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
 from ansible_collections.archipel.spaces.plugins.plugin_utils._progress import merged, sentence
 
@@ -37,7 +37,7 @@ class ActionModule(SpacesAction):
     ) -> dict[str, t.Any]:
         """Return the installations the node must have."""
         return {
-            "installations": _render.installations(spaces, settings),
+            "installations": _render_nextcloud.installations(spaces, settings),
             "parallel": settings["install_parallel"],
             "node": settings["installer"],
             "seconds": TURN,

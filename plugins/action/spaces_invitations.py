@@ -8,7 +8,7 @@ import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_nextcloud
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
 
 
@@ -26,7 +26,7 @@ class ActionModule(SpacesAction):
         approved = [space for space in named if space["status"] == "approved"]
         again = boolean(self._task.args.get("again", False))
         return {
-            "invitations": _render.invitations(approved, settings, again=again),
+            "invitations": _render_nextcloud.invitations(approved, settings, again=again),
             "parallel": settings["install_parallel"],
             "node": settings["installer"],
         }

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_files
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
 
 
@@ -19,4 +19,4 @@ class ActionModule(SpacesAction):
         self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
     ) -> dict[str, t.Any]:
         """Return the limits the node must keep."""
-        return _render.limits(spaces, settings, known)
+        return _render_files.limits(spaces, settings, known)

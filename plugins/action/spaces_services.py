@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_services
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
 
 
@@ -20,8 +20,8 @@ class ActionModule(SpacesAction):
     ) -> dict[str, t.Any]:
         """Return the services the node must have."""
         return {
-            "units": _render.units(spaces),
+            "units": _render_services.units(spaces),
             "php": settings["services"],
             "nginx": settings["nginx"],
-            "drift": _render.expected(known, settings),
+            "drift": _render_services.expected(known, settings),
         }

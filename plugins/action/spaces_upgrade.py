@@ -13,7 +13,12 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.utils.display import Display
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _progress, _render, _upgrades
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _progress,
+    _render_database,
+    _render_nextcloud,
+    _upgrades,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
 
 STAGES = ("plan", "run", "undo", "end")
@@ -44,7 +49,7 @@ class ActionModule(SpacesAction):
             "stage": stage,
             "items": [
                 {**item, "host": hosts[item["space"]]}
-                for item in _render.installations(moving, settings)
+                for item in _render_nextcloud.installations(moving, settings)
             ]
             if stage in {"run", "undo"}
             else [brief(space, settings) for space in moving],
@@ -123,8 +128,8 @@ class ActionModule(SpacesAction):
 
 def brief(space: dict[str, t.Any], settings: dict[str, t.Any]) -> dict[str, t.Any]:
     """Return what looking at a space needs. Pure."""
-    account = _render.database(space, settings)
-    address = _render.database_host(space, settings)
+    account = _render_database.database(space, settings)
+    address = _render_database.database_host(space, settings)
     return {"space": space["slug"], "database": {**account, "address": address}}
 
 

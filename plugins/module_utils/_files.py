@@ -5,16 +5,11 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 import tempfile
 import typing as t
 from dataclasses import dataclass
 
-# Values of these keys never show in a difference.
-SECRET = re.compile(
-    r"^(\s*'(?:[a-z_.]*(?:password|secret|key|salt|token)[a-z_.]*)' => ).*$", re.MULTILINE
-)
 LARGEST = 1 << 20
 # Whose the directories of a node are: user id 0.
 ROOT = 0
@@ -43,11 +38,6 @@ def access_lists(path: str | int, names: t.Sequence[str] = ACCESS_LISTS) -> list
             continue
         found.append(name)
     return found
-
-
-def masked(text: str) -> str:
-    """Return a text with the values of secret keys left out."""
-    return SECRET.sub(r"\1'(hidden)',", text)
 
 
 def read_file(path: str) -> State | None:

@@ -29,8 +29,12 @@ PHP_SOCKET = re.compile(r"space-php@.+\.socket")
 UNIT_FILE = re.compile(r"(space-[a-z]+@)(.*)\.(?:service|socket|timer|target)(\.d)?")
 # Beside the units of all spaces: who they are, and what they run.
 OWN_DROPINS = frozenset({"10-sandbox.conf", "20-opcache.conf"})
+# nginx's server of the spaces' own domains.
+OWN_DOMAINS = "/etc/nginx/conf.d/archipel-domains.conf"
+# Where the role puts the authority of the mail relay; a space sees it.
+MAIL_CA = "/etc/ssl/archipel-mail-relay.pem"
 # Files that name all the spaces of a node.
-SYSUSERS, TMPFILES = "archipel-spaces.conf", "archipel-spaces.conf"
+DECLARATIONS = "archipel-spaces.conf"
 CONF, SOCKET, LETTER = ".conf", ".sock", ".eml"
 
 

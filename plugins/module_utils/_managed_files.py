@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _files, _nginx
+from ansible_collections.archipel.spaces.plugins.module_utils._masking import mask_secrets
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 
@@ -32,7 +33,7 @@ def show(report: Report, wanted: t.Mapping[str, t.Any], state: _files.State | No
     before = (
         "" if state is None or state.content is None else state.content.decode("utf-8", "replace")
     )
-    report.diff(wanted["path"], _files.masked(before), _files.masked(wanted["content"]))
+    report.diff(wanted["path"], mask_secrets(before), mask_secrets(wanted["content"]))
 
 
 def compare(item: t.Mapping[str, t.Any], report: Report) -> Change | None:

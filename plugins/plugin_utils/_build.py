@@ -9,10 +9,14 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from ansible_collections.archipel.spaces.plugins.module_utils._files import masked
 from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import State, Statement
 from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import plan as plan_database
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render
+from ansible_collections.archipel.spaces.plugins.module_utils._masking import mask_secrets
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _render_common,
+    _render_database,
+    _render_files,
+)
 
 # A folder without this mark is not ours to clean.
 MARK = ".archipel-build"
@@ -36,29 +40,31 @@ def quota_line(wanted: t.Mapping[str, t.Any]) -> str:
 
 
 def documents(
-    spaces: t.Sequence[_render.Space],
-    databases: t.Sequence[_render.Space],
-    settings: _render.Settings,
+    spaces: t.Sequence[_render_common.Space],
+    databases: t.Sequence[_render_common.Space],
+    settings: _render_common.Settings,
     environment: Environment,
 ) -> dict[str, str]:
     """Return every file of the build of one node, by path below its folder. Pure."""
     found: dict[str, str] = {}
-    for file in _render.files(spaces, settings, environment):
-        text = masked(file.content) if file.kind == "config" else file.content
+    for file in _render_files.files(spaces, settings, environment):
+        text = mask_secrets(file.content) if file.kind == "config" else file.content
         found[f"{file.kind}/{file.space}.{'php' if file.kind == 'config' else 'conf'}"] = text
     empty = State({}, {})
     for space in databases:
-        if space["status"] in _render.PRESENT:
-            steps = plan_database(_render.database(space, settings), empty)
+        if space["status"] in _render_common.PRESENT:
+            steps = plan_database(_render_database.database(space, settings), empty)
             found[f"database/{space['slug']}.sql"] = "".join(
                 sql_text(statement) for _, statement in steps
             )
-    present = [s for s in spaces if s["status"] in _render.PRESENT]
+    present = _render_common.present(spaces)
     if present:
-        found["quota.txt"] = "".join(map(quota_line, _render.quotas(present, settings)))
-        found["tmpfiles.conf"] = _render.tmpfiles_conf(_render.directories(present, settings))
+        found["quota.txt"] = "".join(map(quota_line, _render_files.quotas(present, settings)))
+        found["tmpfiles.conf"] = _render_files.tmpfiles_conf(
+            _render_files.directories(present, settings)
+        )
         found["sysusers.conf"] = (
-            "\n".join(_render.sysusers_lines(present, settings).values()) + "\n"
+            "\n".join(_render_files.sysusers_lines(present, settings).values()) + "\n"
         )
     return found
 

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _locales, _render
+from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+    _locales,
+    _render_common,
+    _render_config,
+    _render_files,
+    _render_nextcloud,
+)
 from tests.unit.environment import ROOT, Environment
 
 LOCALES = sorted(_locales.locales())
@@ -43,10 +49,12 @@ def test_each_is_accepted():
 
 @pytest.mark.parametrize("status", ["approved", "suspended", "closed"])
 def test_each_is_understood_by_the_map_of_nginx(status: str):
-    template = _render.templates(_render.template_directory(ROOT)).get_template("vhost.conf.j2")
+    template = _render_files.templates(_render_files.template_directory(ROOT)).get_template(
+        "vhost.conf.j2"
+    )
     for locale in LOCALES:
         space = {"slug": "velo", "status": status, "locale": locale, "domains": ["a.example"]}
-        values = {"space": space, "managed": _render.MANAGED, "own_address": "127.112.0.3"}
+        values = {"space": space, "managed": _render_common.MANAGED, "own_address": "127.112.0.3"}
         *_, line = template.render(values).splitlines()
         entry = line.removesuffix(";").partition(" ")[2]
         for variable, group, value in (
@@ -64,7 +72,7 @@ def test_no_language_gets_past_what_nginx_takes(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(_locales, "language", lambda locale: locale)
     for wrong in ("es_419", "sr@latin", "fr;", "", "fr\n"):
         with pytest.raises(ValueError, match="no language that nginx's map takes"):
-            _render.nginx_language(wrong)
+            _render_files.nginx_language(wrong)
 
 
 def test_an_environment_with_all_of_them_is_right(environment: Environment):
@@ -94,9 +102,9 @@ def test_languages_and_formats_are_two_things(locale: str, language: str, format
     space = {"locale": locale, "phone_region": "", "domains": [], "url": "", "accounts": 1}
     space = {**space, "timezone": "UTC", "contact": {"name": "", "email": ""}}
     retention = {"retention": {"trash_days": 1, "versions_days": 1}, "administrator": "admin"}
-    config = _render.people_config(space, retention)
+    config = _render_config.people_config(space, retention)
     assert (config["default_language"], config["default_locale"]) == (language, formats)
-    account = _render.administrator(space, retention)
+    account = _render_nextcloud.administrator(space, retention)
     assert (account["language"], account["locale"]) == (language, formats)
 
 

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What only Nextcloud itself can be given."""
+
+from __future__ import annotations
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_nextcloud
+from tests.render.samples import HOSTILE, SETTINGS, SPACE
+
+
+def test_what_nextcloud_is_told_carries_the_name_and_never_a_password():
+    told = _render_nextcloud.applied_state(SPACE, SETTINGS)
+    assert told["app_defaults"]["theming"]["name"] == HOSTILE
+    assert told["app_config"]["core"] == {
+        "backgroundjobs_mode": "cron",
+        "shareapi_allow_links": "yes",
+    }
+    assert "admin" not in told["admin"]["groups"]
+    assert "password" not in str(told)
+
+
+def test_every_space_is_told_the_same_applications_and_its_own_suite():
+    told = _render_nextcloud.applied_state(SPACE, SETTINGS)
+    assert told["apps"] == {"enable": ["calendar"], "disable": ["survey_client", "registration"]}
+    assert list(told["office"]["suites"]) == ["collabora", "onlyoffice"]
+    assert (told["office"]["default"], told["office"]["pinned"]) == ("collabora", False)
+    assert told["app_config"]["archipel"]["storage"] == 40 * 1024**3
+
+
+def test_visitors_may_ask_for_an_account_where_the_file_says_so():
+    told = _render_nextcloud.applied_state({**SPACE, "registration": True}, SETTINGS)
+    assert told["apps"]["enable"] == ["calendar", "registration"]
+    assert told["app_config"]["registration"] == {"approval": True}
+    told = _render_nextcloud.applied_state(SPACE, {**SETTINGS, "registration": {}})
+    assert told["apps"]["disable"] == ["survey_client"]
+
+
+def test_a_space_s_own_wishes_are_not_in_the_template_of_its_release():
+    """Each space would otherwise make the template of the one before it useless."""
+    rows = _render_nextcloud.installations([SPACE, {**SPACE, "registration": True}], SETTINGS)
+    plain, wishing = (row["template"] for row in rows)
+    assert plain == wishing == {"apps": _render_nextcloud.application_set(SETTINGS)}
+    assert rows[0]["applied"]["apps"] != rows[1]["applied"]["apps"]
