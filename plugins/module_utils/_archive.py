@@ -9,6 +9,7 @@ write permission of others are never taken from the archive.
 from __future__ import annotations
 
 import contextlib
+import lzma
 import os
 import shutil
 import stat
@@ -24,6 +25,12 @@ FOLDER, FILE, LINK = "folder", "file", "link"
 # More than ten times the size of any Nextcloud: an archive bomb.
 MAX_BYTES = 8 * 1024**3
 MAX_MEMBERS = 500_000
+# What the libraries raise for an archive that is none; RuntimeError: encrypted, or packed in a way
+# that they do not know.
+DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, ValueError, RuntimeError),
+)
 
 
 class ArchiveError(Exception):
@@ -79,7 +86,7 @@ def readable() -> t.Iterator[None]:
     """
     try:
         yield
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, zlib.error) as error:
+    except DAMAGE as error:
         # What each kind of compression said is of no use to people.
         said = str(error).partition("\n")[0].rstrip(": ")
         raise ArchiveError(f"the archive cannot be read: {said}") from error

@@ -98,7 +98,12 @@ def obstacle(item: Item, node: _node.Node) -> str:
 
 
 def invite(item: Item, node: _node.Node, *, check: bool) -> Outcome:
-    """Invite the first administrator of one space; in check mode say what would be done."""
+    """Invite the first administrator of one space; in check mode say what would be done.
+
+    Raises:
+        _node.InstallationError: occ failed, or answered what nobody understands.
+
+    """
     if why := obstacle(item, node):
         return Outcome(failed=why)
     words = (*INVITE, "--dry-run") if check else INVITE
@@ -109,8 +114,13 @@ def invite(item: Item, node: _node.Node, *, check: bool) -> Outcome:
         if not said.strip():
             raise
     answer = _node.read_answer(said)
-    found = outcome(item, answer, node.spool)
-    if not check and (letter := answer["invitation"]):
+    try:
+        found, letter = outcome(item, answer, node.spool), answer["invitation"]
+    except (LookupError, TypeError, ValueError) as error:
+        raise _node.InstallationError(
+            f"occ {INVITE[0]} answered something else than expected: {said[-300:]!r}"
+        ) from error
+    if letter and not check:
         keep(item, letter, node)
     return found
 

@@ -106,7 +106,7 @@ def read_answer(printed: str) -> dict[str, t.Any]:
         return dict(json.loads((printed.strip().splitlines() or [""])[-1]))
     except (TypeError, ValueError) as error:
         raise InstallationError(
-            f"occ archipel:apply printed no JSON: {printed[-300:]!r}"
+            f"the application archipel printed no JSON: {printed[-300:]!r}"
         ) from error
 
 

@@ -41,6 +41,10 @@ class UnreachableError(SourceError):
     """The place an archive comes from does not answer."""
 
 
+class UncheckedError(SourceError):
+    """Whether something may be trusted could not be asked; of the thing itself that says nothing."""
+
+
 class BrokenOffError(UnreachableError):
     """Somebody answered, and it went wrong on the way: the next try may go better."""
 

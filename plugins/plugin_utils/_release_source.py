@@ -20,6 +20,7 @@ from pathlib import Path
 from ansible_collections.archipel.spaces.plugins.plugin_utils._download import (
     Say,
     SourceError,
+    UncheckedError,
     UnreachableError,
     fetch,
     nothing,
@@ -32,6 +33,7 @@ __all__ = ["Say", "SourceError", "UnreachableError", "fetch", "nothing", "sha256
 VENDOR = "https://download.nextcloud.com/server/releases"
 SUFFIXES = (".tar.bz2", ".tar.gz", ".zip")
 SIGNATURE = ".asc"
+FETCHED_KEY = "vendor-key.asc"
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def accept_local(path: Path, entry: dict[str, t.Any], sources: Sources) -> Archi
         )
     signature = path.with_name(path.name + SIGNATURE)
     if signature.is_file():
-        verify(path, signature, keyring(sources), sources.key_fingerprint)
+        check_signature(path, signature, sources)
         return Archive(path, digest, "local file", signed=True)
     if pinned:
         return Archive(path, digest, "local file", signed=False)
@@ -161,8 +163,8 @@ def download(
             signature.write_bytes(read_url(where["signature"]))
             fetch(where["archive"], path, str(expected).lower(), say)
         try:
-            verify(path, signature, keyring(sources), sources.key_fingerprint)
-        except UnreachableError:
+            check_signature(path, signature, sources)
+        except (UnreachableError, UncheckedError):
             raise
         except SourceError:
             # What does not verify is not kept: the next run fetches it anew.
@@ -217,13 +219,34 @@ def keyring(sources: Sources) -> Path:
     if sources.keyring:
         path = Path(sources.keyring).expanduser()
         if not path.is_file():
-            raise SourceError(f"nextcloud_keyring: there is no file {path}")
+            raise UncheckedError(f"nextcloud_keyring: there is no file {path}")
         return path
-    path = cache_folder(sources) / "vendor-key.asc"
+    path = cache_folder(sources) / FETCHED_KEY
     with locked(path):
         if not path.is_file():
             path.write_bytes(read_url(sources.key_url))
     return path
+
+
+def check_signature(path: Path, signature: Path, sources: Sources) -> None:
+    """Accept a file only with a valid signature of the pinned key, as `verify` does.
+
+    A key that was fetched and does not vouch for it is fetched anew by the next run: it may be cut
+    off, or what a network on the way answered in its place.
+
+    Raises:
+        SourceError: the signature is not valid, or is somebody else's.
+        UncheckedError: it could not be asked.
+
+    """
+    try:
+        verify(path, signature, keyring(sources), sources.key_fingerprint)
+    except UncheckedError:
+        raise
+    except SourceError:
+        if not sources.keyring:
+            (cache_folder(sources) / FETCHED_KEY).unlink(missing_ok=True)
+        raise
 
 
 def verify(path: Path, signature: Path, key: Path, fingerprint: str) -> None:
@@ -231,6 +254,7 @@ def verify(path: Path, signature: Path, key: Path, fingerprint: str) -> None:
 
     Raises:
         SourceError: the signature is not valid, or is somebody else's.
+        UncheckedError: gpgv is not there, or does not end.
 
     """
     binary = key.with_name(key.name + ".binary")
@@ -241,9 +265,11 @@ def verify(path: Path, signature: Path, key: Path, fingerprint: str) -> None:
             asked = [*command, str(signature), str(path)]
             done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=300)
         except FileNotFoundError:
-            raise SourceError(
+            raise UncheckedError(
                 "gpgv is needed on the controller to check signatures; install the package gpgv"
             ) from None
+        except subprocess.TimeoutExpired:
+            raise UncheckedError(f"{path}: gpgv did not end in 300 seconds; run again") from None
         finally:
             binary.unlink()
     signers = valid_signers(done.stdout)

@@ -179,3 +179,16 @@ class TestZip:
             archive.writestr(info, "/etc/passwd")
         with pytest.raises(_archive.ArchiveError):
             _archive.unpack(str(path), TOP, str(tmp_path / "out"))
+
+
+def test_an_encrypted_zip_is_refused_in_a_sentence(tmp_path: Path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{TOP}/a", b"content")
+    data = bytearray(path.read_bytes())
+    # The flag "encrypted" of the entry, in its own header and in the directory of the archive.
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + offset] |= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(_archive.ArchiveError, match=r"cannot be read.*encrypted"):
+        _archive.unpack(str(path), TOP, str(tmp_path / "out"))

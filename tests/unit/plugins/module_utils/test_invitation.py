@@ -178,3 +178,21 @@ def test_a_space_that_is_being_restored_is_left_alone(node, monkeypatch):
     occ = Occ(SENT)
     assert "restore" in run(monkeypatch, node, occ)["failed_spaces"]["amap"]
     assert occ.calls == []
+
+
+@pytest.mark.parametrize(
+    "answer", [{"message": "x"}, {**SENT, "changes": []}, {**SENT, "invitation": {"to": "x"}}]
+)
+def test_an_answer_that_nobody_understands_keeps_no_other_from_theirs(node, monkeypatch, answer):
+    """Letters that were sent meanwhile are reported all the same."""
+    base = Path(node.root)
+    (base / "velo").symlink_to(base / "amap")
+    answers = {"amap": answer, "velo": SENT}
+
+    def run(slug: str, *_arguments: t.Any, **_options: t.Any) -> _occ.Outcome:
+        return _occ.Outcome(0, json.dumps(answers[slug]), "")
+
+    monkeypatch.setattr(_occ, "run", run)
+    report = _invitation.invite_all([ITEM, {**ITEM, "space": "velo"}], node, 2, check=False)
+    assert list(report.changes) == ["velo"]
+    assert "answered something else" in report.failures["amap"]

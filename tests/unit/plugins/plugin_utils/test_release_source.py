@@ -204,6 +204,31 @@ class TestDownload:
             source.obtain("1.2.3", self.entry(site), replace(sources, standin_folder=str(standin)))
         assert not (Path(sources.cache_folder) / ARCHIVE).exists()
 
+    def test_what_could_not_be_checked_is_not_thrown_away(
+        self, site: Site, sources: source.Sources, monkeypatch: pytest.MonkeyPatch
+    ):
+        """A wrong name of the key, or a missing program, says nothing of 200 MB."""
+        path = Path(sources.cache_folder) / ARCHIVE
+        with pytest.raises(source.SourceError, match="there is no file"):
+            source.obtain("1.2.3", self.entry(site), replace(sources, keyring="/none"))
+        assert path.is_file()
+        with monkeypatch.context() as poor:
+            poor.setenv("PATH", "/nowhere")
+            with pytest.raises(source.SourceError, match="install the package gpgv"):
+                source.obtain("1.2.3", self.entry(site), sources)
+        assert path.is_file()
+        assert source.obtain("1.2.3", self.entry(site), sources).signed
+
+    def test_a_fetched_key_that_is_none_is_fetched_anew(self, site: Site, sources: source.Sources):
+        fetched = replace(sources, keyring="", key_url=f"{site[0]}/key.asc")
+        key = site[1] / "key.asc"
+        right = key.read_bytes()
+        key.write_bytes(b"<html>Sign in to this network</html>")
+        with pytest.raises(source.SourceError, match="is not one of the key"):
+            source.obtain("1.2.3", self.entry(site), fetched)
+        key.write_bytes(right)
+        assert source.obtain("1.2.3", self.entry(site), fetched).signed
+
     def test_damaged_cache_is_noticed(self, site: Site, sources: source.Sources):
         source.obtain("1.2.3", self.entry(site), sources)
         (Path(sources.cache_folder) / ARCHIVE).write_bytes(b"rotten")
