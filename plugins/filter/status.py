@@ -81,8 +81,8 @@ def _remarks(row: dict[str, t.Any]) -> list[str]:
     if row.get("hold"):
         said.append("on hold")
     said += [str(row[key]) for key in ("pending", "repair") if row.get(key)]
-    if row.get("kept"):
-        said.append("a state from before a restore is kept")
+    if row.get("previous"):
+        said.append("its state from before a restore is kept")
     if row.get("failed"):
         said.append(f"failed: {', '.join(row['failed'])}; journalctl -u says why")
     if row.get("maintenance"):

@@ -22,6 +22,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _database,
     _files,
     _journal,
+    _layout,
     _restic,
 )
 
@@ -56,6 +57,11 @@ class Machine:
     work: str
     socket: str
     database_ca: str
+
+    def layout(self, slug: str) -> _layout.Layout:
+        """Return the names and places of a space here."""
+        places = _layout.Places(root=self.root, vhosts=self.vhosts, backup=self.work)
+        return _layout.Layout(slug, places)
 
 
 @dataclass(frozen=True)
@@ -125,27 +131,25 @@ def now() -> str:
 
 def read_space(settings: Machine, slug: str) -> Space:
     """Return a space as it is on this machine, whole or in part."""
-    home = f"{settings.root}/{slug}"
-    vhost = f"{settings.vhosts}/{slug}.conf"
-    found = STATUS.search(_files.read_text(vhost))
-    account = _config.database(_files.read_text(f"{home}/config/managed.config.php"))
+    layout = settings.layout(slug)
+    found = STATUS.search(_files.read_text(layout.vhost))
+    account = _config.database(_files.read_text(layout.managed_config))
     server = _database.local(settings.socket)
     if account.get("password"):
-        client = f"{settings.work}/clients/{slug}.cnf"
-        server = _database.distant(client, account, settings.database_ca)
+        server = _database.distant(layout.backup_client, account, settings.database_ca)
     return Space(
         slug,
-        home,
+        layout.home,
         found[1] if found else "unknown",
-        account.get("name") or f"space_{slug}",
+        account.get("name") or layout.database,
         server,
-        os.stat(vhost).st_mtime if found and found[1] == "closed" else 0.0,
+        os.stat(layout.vhost).st_mtime if found and found[1] == "closed" else 0.0,
     )
 
 
 def is_space(settings: Machine, name: str) -> bool:
     """Tell whether a folder holds a Nextcloud that was installed."""
-    config = f"{settings.root}/{name}/config/config.php"
+    config = settings.layout(name).config_file
     return bool(SLUG.fullmatch(name) and _config.is_installed(_files.read_text(config)))
 
 
@@ -200,7 +204,7 @@ def _record_lock(settings: Settings) -> t.ContextManager[None]:
 
 def staging(settings: Settings, slug: str) -> str:
     """Return the private folder where a space's dump is put for the time of its backup."""
-    return f"{settings.work}/staging/{slug}"
+    return settings.layout(slug).backup_staging
 
 
 def back_up(settings: Settings, slug: str) -> Report:

@@ -113,11 +113,11 @@ def under_way(slug: str, folder: str = FOLDER) -> str:
             f"-e only={slug} finishes it"
         )
     playbook = "purge" if verb == "purge" else "restore"
-    # What is done to a state that a restore has kept is asked for by these words.
-    kept = {"putback": "back", "discard": "discard"}.get(verb)
-    options = f" -e kept={kept} -e confirm={slug}" if kept else ""
+    # What is done to the state from before a restore is asked for by these words.
+    previous = {"putback": "restore", "discard": "discard"}.get(verb)
+    options = f" -e previous={previous} -e confirm={slug}" if previous else ""
     undone = (
-        f", or have the state from before again with -e kept=back -e confirm={slug}"
+        f", or have the state from before again with -e previous=restore -e confirm={slug}"
         if verb == "restore"
         else ""
     )

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, fields
 
 # Names of unix users and database accounts, and of databases.
 USER, DATABASE = "space-", "space_"
-# Its state from before a restore, and a backup that is loaded to verify it.
-PREVIOUS_DATABASE, VERIFICATION_DATABASE = "archipel_kept_", "archipel_verification_"
+# Its state from before a restore, and a backup that is loaded to verify it; as they were called.
+PREVIOUS_DATABASE, VERIFICATION_DATABASE = "archipel_previous_", "archipel_verification_"
+FORMER_PREVIOUS_DATABASE, FORMER_VERIFICATION_DATABASE = "archipel_kept_", "archipel_proof_"
 # Where systemd reads the units that roles write.
 UNIT_FILES = "/etc/systemd/system"
 # Units of spaces and of nodes begin so.
@@ -161,6 +162,11 @@ class Layout:
         return PREVIOUS_DATABASE + self.slug
 
     @property
+    def former_previous_database(self) -> str:
+        """The same, as it was called."""
+        return FORMER_PREVIOUS_DATABASE + self.slug
+
+    @property
     def verification_database(self) -> str:
         """Where one of its backups is loaded, to verify it."""
         return VERIFICATION_DATABASE + self.slug
@@ -232,6 +238,11 @@ class Layout:
     @property
     def previous(self) -> str:
         """Its files from before a restore."""
+        return f"{self.places.root}/.previous-{self.slug}"
+
+    @property
+    def former_previous(self) -> str:
+        """The same, as it was called."""
         return f"{self.places.root}/.kept-{self.slug}"
 
     @property
@@ -386,6 +397,7 @@ class Layout:
             *self.exports,
             self.restoring,
             self.previous,
+            self.former_previous,
             self.home,
         )
 

@@ -8,6 +8,7 @@ there, so that an interrupted purge is finished by the next one.
 
 from __future__ import annotations
 
+import glob
 import os
 import pwd
 import re
@@ -20,7 +21,6 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _accounts,
     _backup,
     _database,
-    _export,
     _files,
     _journal,
     _layout,
@@ -30,12 +30,14 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _standstill,
     _systemd,
     _units,
-    _upgrade_job,
 )
 
 VERB = "purge"
-# Which names lead each space to itself: archipel-network.service would remove it at its next look.
-HOSTS = "/var/lib/archipel/network/hosts"
+# Where the users and folders of all spaces are declared.
+DECLARATIONS = (
+    f"/etc/sysusers.d/{_layout.SYSUSERS}",
+    f"/etc/tmpfiles.d/{_layout.TMPFILES}",
+)
 # They write reports that name spaces.
 REPORTS = ("archipel-usage.service", "archipel-accounts.service")
 # What these remove, nothing of the space may be using.
@@ -51,16 +53,14 @@ class Job:
     """A space to delete."""
 
     settings: _backup.Settings
-    slug: str
+    layout: _layout.Layout
     id: int
     closed_on: str
-    php: str
-    spool: str
 
     @property
-    def home(self) -> str:
-        """The space's folder."""
-        return f"{self.settings.root}/{self.slug}"
+    def slug(self) -> str:
+        """Which space."""
+        return self.layout.slug
 
     @property
     def server(self) -> _database.Server:
@@ -72,51 +72,36 @@ class Job:
 
 
 def paths(job: Job) -> list[str]:
-    """Return every file and folder of a space, data last."""
-    slug = job.slug
-    return [
-        f"{job.settings.vhosts}/{slug}.conf",
-        f"{job.php}/{slug}.conf",
-        f"{job.spool}/{slug}.eml",
-        f"{HOSTS}/{slug}",
-        f"/run/archipel/redis/{slug}",
-        f"/run/archipel/php/{slug}.sock",
-        f"/run/archipel/reloaded/space-php@{slug}.service",
-        f"{job.settings.work}/clients/{slug}.cnf",
-        _backup.staging(job.settings, slug),
-        f"{_upgrade_job.WORK}/{slug}",
-        f"{_upgrade_job.WORK}/clients/{slug}.cnf",
-        f"{_upgrade_job.CLOSED}/{slug}",
-        f"{_upgrade_job.LOGS}/{slug}.log",
-        *_export.paths(_export.SPOOL, slug),
-        f"{job.settings.root}/.restore-{slug}",
-        _restore_job.kept_folder(job.settings, slug),
-        job.home,
-    ]
+    """Return every file and folder that a space may have, and no other has; data last."""
+    found: list[str] = []
+    for pattern in job.layout.owned:
+        found += sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]
+    return found
 
 
 def units(job: Job, observed: _units.Observed) -> list[str]:
     """Return the units of a space that run, or will after a reboot."""
-    names = _layout.Units(job.slug).stopped
+    names = job.layout.units.stopped
     return [name for name in names if name in observed.enabled or _units.is_up(observed, name)]
 
 
 def databases(job: Job) -> list[str]:
     """Return the databases of a space."""
-    names = (f"space_{job.slug}", _restore_job.KEPT_DATABASE + job.slug)
+    layout = job.layout
+    names = (layout.database, layout.previous_database, layout.former_previous_database)
     return [name for name in names if _database.exists(job.server, name)]
 
 
 def accounts(job: Job) -> list[str]:
     """Return the hosts that the space's database account may come from."""
-    user = _database.text(f"space-{job.slug}")
+    user = _database.text(job.layout.user)
     rows = _database.run(job.server, f"SELECT Host FROM mysql.global_priv WHERE User = {user}")
     return [row[0] for row in rows]
 
 
 def user(job: Job) -> str:
     """Return the unix user of a space, if it has one; it must have the space's own number."""
-    name = f"space-{job.slug}"
+    name = job.layout.user
     try:
         found = pwd.getpwnam(name)
     except KeyError:
@@ -148,7 +133,7 @@ def inventory(job: Job) -> list[str]:
     for name in databases(job):
         rows = sum(_database.counts(job.server, name).values())
         found.append(f"database {name} ({rows} rows)")
-    found += [f"database account space-{job.slug}@{host}" for host in accounts(job)]
+    found += [f"database account {job.layout.user}@{host}" for host in accounts(job)]
     if name := user(job):
         found.append(f"user and group {name} ({job.id})")
     return found
@@ -192,7 +177,7 @@ def last_backup(job: Job) -> str:
 def changed_since(job: Job, moment: float) -> bool:
     """Tell whether a file was made, changed or removed since; folders change with entries."""
     for folder in ("config", "data"):
-        for path, _folders, files in os.walk(f"{job.home}/{folder}"):
+        for path, _folders, files in os.walk(f"{job.layout.home}/{folder}"):
             for name in [".", *files]:
                 if name != _restore_job.MANAGED and os.lstat(f"{path}/{name}").st_mtime > moment:
                     return True
@@ -204,13 +189,13 @@ def changed_since(job: Job, moment: float) -> bool:
 
 def stop(job: Job) -> None:
     """Stop and forget the units."""
-    _systemd.demand(_layout.Units(job.slug).enabled, *_systemd.LINKS, "disable")
+    _systemd.demand(job.layout.units.enabled, *_systemd.LINKS, "disable")
     _standstill.bring(job.slug, job.id)
 
 
 def close_door(job: Job) -> None:
     """Take the name out of nginx."""
-    _restore_job.remove(paths(job)[0])
+    _restore_job.remove(job.layout.vhost)
     _systemd.systemctl("reload", "nginx.service")
 
 
@@ -219,7 +204,7 @@ def drop(job: Job) -> None:
     for name in databases(job):
         _database.drop(job.server, name)
     for host in accounts(job):
-        account = f"{_database.text(f'space-{job.slug}')}@{_database.text(host)}"
+        account = f"{_database.text(job.layout.user)}@{_database.text(host)}"
         _database.run(job.server, f"DROP USER {account}")
 
 
@@ -241,26 +226,20 @@ def unlimit(job: Job) -> None:
 
 def dismiss(job: Job) -> None:
     """Remove the user and its declaration."""
-    for path in ("/etc/sysusers.d/archipel-spaces.conf", "/etc/tmpfiles.d/archipel-spaces.conf"):
-        undeclare(path, job.settings.root, job.slug)
+    for path in DECLARATIONS:
+        undeclare(path, job.layout.declarations)
     if name := user(job):
         code, said = _accounts.run(["userdel", name])
         if code:
             raise PurgeError(f"userdel {name} ({code}): {said}")
 
 
-def undeclare(path: str, root: str, slug: str) -> None:
-    """Take a space's lines out of a file of declarations, and nobody else's.
-
-    A slug may be the name of a folder that every space has: the whole path counts.
-    """
+def undeclare(path: str, own: re.Pattern[str]) -> None:
+    """Take a space's lines out of a file of declarations, and nobody else's."""
     text = _files.read_text(path)
-    own = re.compile(
-        rf"^(?:u space-|d {re.escape(root)}/|d /run/archipel/redis/){re.escape(slug)}(?=[ /])"
-    )
-    kept = "".join(line for line in text.splitlines(keepends=True) if not own.search(line))
-    if kept != text:
-        _accounts.declare(path, kept, check=False)
+    others = "".join(line for line in text.splitlines(keepends=True) if not own.search(line))
+    if others != text:
+        _accounts.declare(path, others, check=False)
 
 
 def settle(job: Job) -> None:

@@ -26,7 +26,7 @@ def begin(settings: _backup.Settings, source: str, target: str, at: str) -> dict
     """Return the journal of a restore: the one that was interrupted, or a new one.
 
     Raises:
-        RestoreError: something else is under way, or a kept state is in the way.
+        RestoreError: something else is under way, or a previous state is in the way.
 
     """
     journal = _journal.read(target)
@@ -39,11 +39,11 @@ def begin(settings: _backup.Settings, source: str, target: str, at: str) -> dict
                 f"{journal['step']!r}: finish that one first"
             )
         return journal
-    if _restore_job.has_kept(settings, target):
+    if _restore_job.has_previous(settings, target):
         raise RestoreError(
             f"its state from before an earlier restore is still kept. Is the restored "
-            f"space right? playbooks/restore.yml -e only={target} -e kept=discard "
-            f"-e confirm={target}. If not: kept=back puts it back"
+            f"space right? playbooks/restore.yml -e only={target} -e previous=discard "
+            f"-e confirm={target}. If not: previous=restore puts it back"
         )
     found = _restic.snapshots(settings.repository, source)
     chosen = _restic.choose(found, source, at)
@@ -67,6 +67,7 @@ def run(settings: _backup.Settings, source: str, target: str, at: str) -> list[s
     with _journal.exclusive(f"life-{target}"):
         _restic.check_reachable(settings.repository)
         journal = begin(settings, source, target, at)
+        _restore_job.rename_former(settings, target)
         job = Job(settings, source, target, journal["snapshot"])
         names = list(_restore_steps.STEPS)
         for step in names[names.index(journal["step"]) :]:

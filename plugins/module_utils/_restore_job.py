@@ -13,11 +13,11 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
     _database,
     _journal,
+    _layout,
     _projects,
 )
 
 VERB = "restore"
-KEPT_DATABASE = "archipel_kept_"
 # What a restored configuration must not bring with it: it is written anew.
 MANAGED = "managed.config.php"
 
@@ -38,14 +38,19 @@ class Job:
     snapshot: str
 
     @property
+    def layout(self) -> _layout.Layout:
+        """Names and places of the space that it becomes."""
+        return self.settings.layout(self.target)
+
+    @property
     def home(self) -> str:
         """The space's folder."""
-        return f"{self.settings.root}/{self.target}"
+        return self.layout.home
 
     @property
     def stage(self) -> str:
         """Where the backup is unpacked: on the same file system, so that it can be renamed."""
-        return stage_folder(self.settings, self.target)
+        return self.layout.restoring
 
     @property
     def unpacked(self) -> str:
@@ -58,9 +63,9 @@ class Job:
         return f"{self.stage}{_backup.staging(self.settings, self.source)}"
 
     @property
-    def kept(self) -> str:
+    def previous(self) -> str:
         """Where the present state is kept aside."""
-        return kept_folder(self.settings, self.target)
+        return self.layout.previous
 
     @property
     def server(self) -> _database.Server:
@@ -70,29 +75,30 @@ class Job:
     @property
     def database(self) -> str:
         """The space's database."""
-        return f"space_{self.target}"
+        return self.layout.database
 
 
-def stage_folder(settings: _backup.Settings, slug: str) -> str:
-    """Return where a space's backup is unpacked."""
-    return f"{settings.root}/.restore-{slug}"
+def has_previous(settings: _backup.Settings, slug: str) -> bool:
+    """Tell whether a state from before a restore is kept, by its present or its former name."""
+    layout, server = settings.layout(slug), _database.local(settings.socket)
+    if os.path.isdir(layout.previous) or os.path.isdir(layout.former_previous):
+        return True
+    names = (layout.previous_database, layout.former_previous_database)
+    return any(_database.exists(server, name) for name in names)
 
 
-def kept_folder(settings: _backup.Settings, slug: str) -> str:
-    """Return where a space's state from before a restore is kept."""
-    return f"{settings.root}/{kept_name(slug)}"
+def rename_former(settings: _backup.Settings, slug: str) -> None:
+    """Give the state from before a restore its present names. Can be repeated.
 
-
-def kept_name(slug: str) -> str:
-    """Return the name of that folder. Pure."""
-    return f".kept-{slug}"
-
-
-def has_kept(settings: _backup.Settings, slug: str) -> bool:
-    """Tell whether a state from before a restore is kept."""
-    server = _database.local(settings.socket)
-    folder = os.path.isdir(kept_folder(settings, slug))
-    return folder or _database.exists(server, KEPT_DATABASE + slug)
+    A restore that was cut short may have left a part of it by its former name, and begins no new
+    one: what has the present name already stays.
+    """
+    layout, server = settings.layout(slug), _database.local(settings.socket)
+    if os.path.isdir(layout.former_previous) and not os.path.lexists(layout.previous):
+        os.rename(layout.former_previous, layout.previous)
+    if _database.exists(server, layout.former_previous_database):
+        _database.move(server, layout.former_previous_database, layout.previous_database)
+        _database.drop(server, layout.former_previous_database)
 
 
 def number_of(slug: str) -> int:
@@ -134,10 +140,13 @@ AT_STANDSTILL = ("aside", "load", "place", "finish", "clear", "return")
 
 def abandon(settings: _backup.Settings, slug: str) -> None:
     """Give a restore up that has not touched the space yet."""
-    remove(stage_folder(settings, slug))
+    remove(settings.layout(slug).restoring)
     _journal.remove(slug)
 
 
 def give_up(slug: str) -> str:
     """Return how a restore that cannot be finished is undone. Pure."""
-    return f"if it cannot be finished, -e kept=back -e confirm={slug} returns what was there before"
+    return (
+        f"if it cannot be finished, -e previous=restore -e confirm={slug} returns what was there "
+        "before"
+    )

@@ -29,17 +29,19 @@ def discard(settings: _backup.Settings, slug: str) -> list[str]:
         journal = _journal.read(slug)
         if journal and journal["verb"] != "discard":
             raise RestoreError(_journal.under_way(slug))
-        if not journal and not _restore_job.has_kept(settings, slug):
+        if not journal and not _restore_job.has_previous(settings, slug):
             return []
         _journal.write(slug, {"verb": "discard", "step": "remove"})
-        _restore_job.remove(_restore_job.kept_folder(settings, slug))
-        _database.drop(_database.local(settings.socket), _restore_job.KEPT_DATABASE + slug)
+        _restore_job.rename_former(settings, slug)
+        layout = settings.layout(slug)
+        _restore_job.remove(layout.previous)
+        _database.drop(_database.local(settings.socket), layout.previous_database)
         _journal.remove(slug)
     return ["the state from before the restore was removed"]
 
 
 def put_back(settings: _backup.Settings, slug: str) -> list[str]:
-    """Undo a restore, also one that was cut short: the kept state takes its place again.
+    """Undo a restore, also one that was cut short: the previous state takes its place again.
 
     Can be repeated.
     """
@@ -52,8 +54,10 @@ def put_back(settings: _backup.Settings, slug: str) -> list[str]:
         ):
             _restore_job.abandon(settings, slug)
             return ["the interrupted restore was given up: it had not touched the space yet"]
+        begin = first_back(settings, slug, journal)
+        _restore_job.rename_former(settings, slug)
         names = list(BACK)
-        for one in names[names.index(first_back(settings, slug, journal)) :]:
+        for one in names[names.index(begin) :]:
             _journal.write(slug, {"verb": "putback", "step": one})
             if one in _restore_job.AT_STANDSTILL:
                 _standstill.bring(slug)
@@ -75,7 +79,7 @@ def first_back(settings: _backup.Settings, slug: str, journal: t.Mapping[str, t.
         return "return" if journal["step"] in UNTIL_ASIDE else "stop"
     if journal and journal["verb"] != "putback":
         raise RestoreError(_journal.under_way(slug))
-    if not journal and not _restore_job.has_kept(settings, slug):
+    if not journal and not _restore_job.has_previous(settings, slug):
         raise RestoreError("no earlier state of it is kept")
     return str(journal["step"]) if journal else "stop"
 
@@ -85,32 +89,31 @@ def clear(settings: _backup.Settings, slug: str) -> None:
 
     What the space did not have before the restore goes too.
     """
-    if os.path.isdir(_restore_job.kept_folder(settings, slug)):
+    layout, server = settings.layout(slug), _database.local(settings.socket)
+    if os.path.isdir(layout.previous):
         for part in _backup.PARTS:
-            _restore_job.remove(f"{settings.root}/{slug}/{part}")
-    server = _database.local(settings.socket)
-    if _database.tables(server, _restore_job.KEPT_DATABASE + slug):
-        _database.drop(server, f"space_{slug}")
+            _restore_job.remove(f"{layout.home}/{part}")
+    if _database.tables(server, layout.previous_database):
+        _database.drop(server, layout.database)
 
 
-def return_kept(settings: _backup.Settings, slug: str) -> None:
-    """Give the kept state its names back; what an interrupted restore unpacked goes."""
-    kept, home = _restore_job.kept_folder(settings, slug), f"{settings.root}/{slug}"
+def return_previous(settings: _backup.Settings, slug: str) -> None:
+    """Give the previous state its names back; what an interrupted restore unpacked goes."""
+    layout, server = settings.layout(slug), _database.local(settings.socket)
     for part in _backup.PARTS:
-        if os.path.lexists(f"{kept}/{part}"):
-            _restore_job.remove(f"{home}/{part}")
-            os.rename(f"{kept}/{part}", f"{home}/{part}")
-    if os.path.isdir(f"{home}/data"):
-        _restore_job.limit(f"{home}/data", _restore_job.number_of(slug))
-    server = _database.local(settings.socket)
-    _database.move(server, _restore_job.KEPT_DATABASE + slug, f"space_{slug}")
-    _database.drop(server, _restore_job.KEPT_DATABASE + slug)
-    _restore_job.remove(kept)
-    _restore_job.remove(_restore_job.stage_folder(settings, slug))
+        if os.path.lexists(f"{layout.previous}/{part}"):
+            _restore_job.remove(f"{layout.home}/{part}")
+            os.rename(f"{layout.previous}/{part}", f"{layout.home}/{part}")
+    if os.path.isdir(layout.data):
+        _restore_job.limit(layout.data, _restore_job.number_of(slug))
+    _database.move(server, layout.previous_database, layout.database)
+    _database.drop(server, layout.previous_database)
+    _restore_job.remove(layout.previous)
+    _restore_job.remove(layout.restoring)
 
 
 BACK: dict[str, t.Callable[[_backup.Settings, str], None]] = {
     "stop": lambda _settings, slug: _standstill.bring(slug),
     "clear": clear,
-    "return": return_kept,
+    "return": return_previous,
 }

@@ -86,12 +86,12 @@ def stop(job: Job) -> None:
 
 def aside(job: Job) -> None:
     """Keep the present state: folders and tables get other names. Can be repeated."""
-    os.makedirs(job.kept, mode=0o700, exist_ok=True)
+    os.makedirs(job.previous, mode=0o700, exist_ok=True)
     for part in _backup.PARTS:
-        if os.path.lexists(f"{job.home}/{part}") and not os.path.lexists(f"{job.kept}/{part}"):
-            os.rename(f"{job.home}/{part}", f"{job.kept}/{part}")
-    _restore_job.limit(f"{job.kept}/data", 0)
-    _database.move(job.server, job.database, _restore_job.KEPT_DATABASE + job.target)
+        if os.path.lexists(f"{job.home}/{part}") and not os.path.lexists(f"{job.previous}/{part}"):
+            os.rename(f"{job.home}/{part}", f"{job.previous}/{part}")
+    _restore_job.limit(f"{job.previous}/data", 0)
+    _database.move(job.server, job.database, job.layout.previous_database)
 
 
 def load(job: Job) -> None:

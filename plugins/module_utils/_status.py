@@ -14,7 +14,6 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _journal,
     _layout,
     _repair,
-    _restore_job,
     _units,
 )
 
@@ -43,7 +42,8 @@ def own_units(slug: str) -> list[str]:
 
 def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
     """Return what one space is like, without what others know of it."""
-    home = f"{root}/{slug}"
+    layout = _layout.Layout(slug, _layout.Places(root=root))
+    home = layout.home
     config, problem = read_config(home)
     version = VERSION.search(config)
     release = os.path.realpath(f"{home}/release")
@@ -59,7 +59,7 @@ def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
         "jobs": active.get(f"space-cron@{slug}.timer") == "active",
         "repair": _repair.words(read_json(_repair.path_of(slug))) or None,
         "pending": _journal.under_way(slug) or problem or None,
-        "kept": os.path.isdir(f"{root}/{_restore_job.kept_name(slug)}"),
+        "previous": any(map(os.path.isdir, (layout.previous, layout.former_previous))),
     }
 
 

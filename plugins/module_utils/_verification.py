@@ -24,14 +24,14 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
     _database,
     _journal,
+    _layout,
     _restic,
     _restore_contents,
 )
 
-# A folder of MariaDB that no space can have.
-PREFIX = "archipel_verification_"
-# As it was called: what a verification which was cut short has left goes by that name too.
-FORMER_PREFIX = "archipel_proof_"
+# Folders of MariaDB that no space can have. What a verification which was cut short has left may
+# go by the former name.
+PREFIXES = (_layout.VERIFICATION_DATABASE, _layout.FORMER_VERIFICATION_DATABASE)
 CHUNK = 1 << 20
 
 
@@ -186,7 +186,8 @@ def verify(settings: _backup.Settings, slug: str) -> _backup.Report:
     files = known.get("files") if known.get("snapshot") == snapshot.id else None
     server = _backup.read_space(settings, slug).server
     brought_up = None if server.distant else server
-    into = Target(brought_up, PREFIX + slug, _backup.staging(settings, slug), slug)
+    layout = settings.layout(slug)
+    into = Target(brought_up, layout.verification_database, layout.backup_staging, slug)
     try:
         seen = read(settings, snapshot.id, into)
         _journal.die_here("verification:loaded")
@@ -234,7 +235,7 @@ def sweep(settings: _backup.Settings) -> None:
     server = _database.local(settings.socket)
     names = (row[0] for row in _database.run(server, "SHOW DATABASES"))
     for name in names:
-        if name.startswith((PREFIX, FORMER_PREFIX)):
+        if name.startswith(PREFIXES):
             _database.drop(server, name)
 
 

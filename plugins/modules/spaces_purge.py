@@ -100,6 +100,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
     _database,
     _journal,
+    _layout,
     _purge,
     _restic,
     _systemd,
@@ -123,13 +124,25 @@ ERRORS = (
 Result = dict[str, dict[str, t.Any]]
 
 
+def layout_of(settings: _backup.Settings, options: dict[str, t.Any], slug: str) -> _layout.Layout:
+    """Return where everything of a space is on this node."""
+    places = _layout.Places(
+        root=settings.root,
+        vhosts=settings.vhosts,
+        backup=settings.work,
+        php=options["php_directory"],
+        invitations=options["spool"],
+    )
+    return _layout.Layout(slug, places)
+
+
 def purge(settings: _backup.Settings, options: dict[str, t.Any], *, check: bool) -> Result:
     """Purge the spaces; one that may not go does not keep the others."""
     result: Result = {"spaces": {}, "failed_spaces": {}, "backups": {}}
     for space in options["spaces"]:
         slug = space["slug"]
-        places = {"php": options["php_directory"], "spool": options["spool"]}
-        job = _purge.Job(settings, slug, space["id"], space["closed_on"], **places)
+        layout = layout_of(settings, options, slug)
+        job = _purge.Job(settings, layout, space["id"], space["closed_on"])
         try:
             done = _purge.run(job, check=check)
         except ERRORS as error:

@@ -13,7 +13,8 @@ description:
   - Unpacks a backup beside the live space, then closes the space's doors, keeps its present state
     aside, and puts the restored one in its place. A run of the role C(archipel.spaces.spaces)
     afterwards opens it again.
-  - What is kept aside stays until O(kept=discard), and takes its place again with O(kept=back).
+  - The previous state stays aside until O(previous=discard), and takes its place again with
+    O(previous=restore).
   - An interrupted restore goes on where it was.
 options:
   space:
@@ -36,11 +37,11 @@ options:
         nothing that is kept is removed.
     type: str
     default: ""
-  kept:
+  previous:
     description:
-      - What to do with the state that an earlier restore has kept aside, instead of restoring.
+      - What to do with the state from before an earlier restore, instead of restoring a backup.
     type: str
-    choices: ["", discard, back]
+    choices: ["", discard, restore]
     default: ""
 attributes:
   check_mode:
@@ -75,8 +76,8 @@ spaces:
   returned: always
   type: dict
   sample: {"velo-ecole": ["restored from backup 1a2b3c4d of 2026-05-30T01:12"]}
-kept:
-  description: Whether a state from before the restore is kept aside.
+previous:
+  description: Whether the state from before a restore is kept aside.
   returned: always
   type: bool
 """
@@ -102,7 +103,7 @@ SPEC = {
     "source": {"type": "str", "default": ""},
     "at": {"type": "str", "default": "latest"},
     "confirm": {"type": "str", "default": ""},
-    "kept": {"type": "str", "choices": ["", "discard", "back"], "default": ""},
+    "previous": {"type": "str", "choices": ["", "discard", "restore"], "default": ""},
 }
 ERRORS = (
     *(_backup.BackupError, _restore_job.RestoreError, _restic.ResticError, _systemd.SystemdError),
@@ -117,11 +118,12 @@ def refusal(settings: _backup.Settings, options: dict[str, t.Any]) -> str:
         return f"found the space {slug!r}; allowed: a slug"
     if options["confirm"] == slug:
         return ""
-    if options["kept"]:
-        what = (
-            "removes" if options["kept"] == "discard" else "removes the restored space, and returns"
-        )
-        return f"kept={options['kept']} {what} a state of {slug}: say it with -e confirm={slug}"
+    if options["previous"]:
+        what = {
+            "discard": "removes the state from before its restore",
+            "restore": "removes the restored space, and returns the state from before",
+        }[options["previous"]]
+        return f"{slug}: previous={options['previous']} {what}. Say it with -e confirm={slug}"
     if _journal.read(slug) or not _backup.is_space(settings, slug):
         return ""
     return (
@@ -141,12 +143,12 @@ def preview(settings: _backup.Settings, slug: str, source: str, at: str) -> list
 def act(settings: _backup.Settings, options: dict[str, t.Any], *, check: bool) -> list[str]:
     """Do what is asked; return it in words."""
     slug, source = options["space"], options["source"] or options["space"]
-    if options["kept"]:
+    if options["previous"]:
         if check:
-            return [f"the state from before the restore: {options['kept']}"]
+            return [f"the state from before the restore: {options['previous']}"]
         verb = (
             _restore_previous.discard
-            if options["kept"] == "discard"
+            if options["previous"] == "discard"
             else _restore_previous.put_back
         )
         return verb(settings, slug)
@@ -164,10 +166,10 @@ def main() -> None:
         if why := refusal(settings, module.params):
             module.fail_json(msg=why)
         done = act(settings, module.params, check=module.check_mode)
-        kept = _restore_job.has_kept(settings, slug)
+        previous = _restore_job.has_previous(settings, slug)
     except ERRORS as error:
         module.fail_json(msg=f"{slug}: {error}")
-    module.exit_json(changed=bool(done), spaces={slug: done} if done else {}, kept=kept)
+    module.exit_json(changed=bool(done), spaces={slug: done} if done else {}, previous=previous)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ states:
       failed: []
       jobs: true
       pending: null
-      kept: false
+      previous: false
       usage: null
       accounts: {used: 12, limit: 50, percent: 24.0, above: []}
       backup: {at: "2026-05-30T01:12:00+00:00", snapshot: 1a2b3c4d}

@@ -150,14 +150,14 @@ class TestRestore:
     def test_what_was_there_is_kept_until_confirmed(
         self, scenario: Scenario, node: Host, velo: Association, before: Before
     ):
-        kept = node.check_output("ls /srv/spaces/.kept-velo-ecole/data/camille/files").split()
+        kept = node.check_output("ls /srv/spaces/.previous-velo-ecole/data/camille/files").split()
         assert len(kept) == 19
         said = scenario.module(RESTORE, space="velo-ecole", confirm="velo-ecole")["msg"]
         assert "from before an earlier restore is still kept" in said
-        scenario.converge("restore.yml", *ONLY, *CONFIRM, "-e", "kept=back")
+        scenario.converge("restore.yml", *ONLY, *CONFIRM, "-e", "previous=restore")
         assert "f1.bin" not in node.check_output("ls /srv/spaces/velo-ecole/data/camille/files")
         scenario.converge("restore.yml", *ONLY, *CONFIRM)
-        scenario.converge("restore.yml", *ONLY, *CONFIRM, "-e", "kept=discard")
+        scenario.converge("restore.yml", *ONLY, *CONFIRM, "-e", "previous=discard")
         assert node.check_output("ls -A /srv/spaces").split() == ["amap-du-val", "velo-ecole"]
         assert (velo.files(), velo.stored()) == (before.files, before.stored)
 
@@ -181,7 +181,7 @@ class TestRestore:
             node.check_output("systemctl stop test-shell.service")
         scenario.converge("restore.yml", *ONLY)
         assert (velo.files(), velo.stored()) == (before.files, before.stored)
-        scenario.converge("restore.yml", *ONLY, *CONFIRM, "-e", "kept=discard")
+        scenario.converge("restore.yml", *ONLY, *CONFIRM, "-e", "previous=discard")
         assert node.run("ls /var/lib/archipel/still/velo-ecole").rc != 0
 
     def test_killed_at_every_step(
@@ -203,7 +203,7 @@ class TestRestore:
     def test_the_database_dies_while_it_is_loaded(
         self, scenario: Scenario, node: Host, velo: Association, before: Before
     ):
-        scenario.converge("restore.yml", *ONLY, *CONFIRM, "-e", "kept=discard")
+        scenario.converge("restore.yml", *ONLY, *CONFIRM, "-e", "previous=discard")
         waits = f'until grep -qs \'"step": "load"\' {JOURNAL}; do sleep 0.02; done'
         kill = f"timeout 60 sh -c {shlex.quote(waits)} && kill -9 $(pgrep -x mariadbd)"
         node.check_output(f"systemd-run --quiet --unit=test-kill sh -c {shlex.quote(kill)}")
@@ -217,7 +217,7 @@ class TestRestore:
     def test_a_half_removed_space(
         self, scenario: Scenario, node: Host, velo: Association, before: Before
     ):
-        scenario.converge("restore.yml", *ONLY, *CONFIRM, "-e", "kept=discard")
+        scenario.converge("restore.yml", *ONLY, *CONFIRM, "-e", "previous=discard")
         node.check_output("systemctl stop space-php@velo-ecole.socket space-php@velo-ecole.service")
         node.check_output("rm -r /srv/spaces/velo-ecole")
         node.check_output("mariadb -e 'DROP DATABASE `space_velo-ecole`'")

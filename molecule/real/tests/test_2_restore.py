@@ -37,5 +37,5 @@ def test_what_was_lost_comes_back_from_the_backup(
     assert associations.changed([full]) == {}
     pages = associations.pages(full)
     assert pages == dict.fromkeys(pages, 200)
-    scenario.converge("restore.yml", *only, *confirm, "-e", "kept=discard")
+    scenario.converge("restore.yml", *only, *confirm, "-e", "previous=discard")
     assert scenario.converge("spaces.yml", *only) == []

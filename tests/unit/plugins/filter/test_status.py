@@ -54,7 +54,7 @@ def test_what_needs_somebody_is_remarked():
     assert "not installed" in lines(installed=False)
     assert "release 33.0.9 is wanted" in lines(release="32.0.1")
     assert "a restore of it was" in lines(pending="a restore of it was interrupted")
-    assert "from before a restore is kept" in lines(kept=True)
+    assert "from before a restore is kept" in lines(previous=True)
     assert "backup: full" in lines(backup_failed={"at": "x", "why": "full"})
     assert "repair after the upgrade to 34 waits" in lines(
         repair="its repair after the upgrade to 34 waits"

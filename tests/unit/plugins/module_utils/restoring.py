@@ -77,8 +77,8 @@ class World:
         return Path(self.settings.root, "amap")
 
     @property
-    def kept(self) -> Path:
-        return Path(self.settings.root, ".kept-amap")
+    def previous(self) -> Path:
+        return Path(self.settings.root, ".previous-amap")
 
     def fill(self, folder: Path, mark: str) -> None:
         (folder / "config").mkdir(parents=True)
@@ -111,7 +111,7 @@ class World:
     def nothing_lost(self) -> None:
         """All parts of the old state are somewhere, whole."""
         for part in ("config/config.php", "data/camille/old.txt", ".applied"):
-            there = [base / part for base in (self.home, self.kept)]
+            there = [base / part for base in (self.home, self.previous)]
             assert [p for p in there if p.exists() and "old" in p.read_text()], part
         rows = [one.get("oc_old") for one in self.databases.values()]
         assert 3 in rows
@@ -225,9 +225,9 @@ def restored(world: World) -> None:
     assert world.databases["space_amap"] == {"oc_new": 5}
 
 
-def kept(world: World) -> None:
-    assert world.state(world.kept) == "old"
-    assert world.databases["archipel_kept_amap"] == {"oc_old": 3}
+def has_previous(world: World) -> None:
+    assert world.state(world.previous) == "old"
+    assert world.databases["archipel_previous_amap"] == {"oc_old": 3}
 
 
 def settled(world: World) -> None:
@@ -242,7 +242,7 @@ def untouched(world: World) -> None:
     settled(world)
     assert world.state(world.home) == "old"
     assert world.machine.running() == set(UNITS)
-    assert not world.kept.exists()
+    assert not world.previous.exists()
     assert world.databases == {"space_amap": {"oc_old": 3}}
 
 
@@ -251,7 +251,7 @@ def came_back(world: World) -> None:
     settled(world)
     assert world.state(world.home) == "old"
     assert world.machine.running() == set()
-    assert not world.kept.exists()
+    assert not world.previous.exists()
     assert world.databases == {"space_amap": {"oc_old": 3}}
 
 

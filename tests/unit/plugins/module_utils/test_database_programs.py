@@ -89,17 +89,17 @@ def test_a_database_without_tables_has_no_counts(lab: Path):
 
 def test_tables_change_their_names_in_one_statement(lab: Path):
     answer(lab, "oc_a", "1")
-    _database.move(SERVER, "space_amap", "archipel_kept_amap")
-    assert told(lab)[-1] == "RENAME TABLE `space_amap`.`oc_a` TO `archipel_kept_amap`.`oc_a`"
+    _database.move(SERVER, "space_amap", "archipel_previous_amap")
+    assert told(lab)[-1] == "RENAME TABLE `space_amap`.`oc_a` TO `archipel_previous_amap`.`oc_a`"
     assert not [line for line in told(lab) if line.startswith("CREATE")]
 
 
 def test_where_they_go_is_made_first_and_nothing_is_moved_twice(lab: Path):
     answer(lab, "oc_a")
-    _database.move(SERVER, "space_amap", "archipel_kept_amap")
+    _database.move(SERVER, "space_amap", "archipel_previous_amap")
     assert [line.split(" ")[0] for line in told(lab)] == ["SELECT", "SELECT", "CREATE", "RENAME"]
     (lab / "told").write_text("")
-    _database.move(SERVER, "space_amap", "archipel_kept_amap")
+    _database.move(SERVER, "space_amap", "archipel_previous_amap")
     assert [line.split(" ")[0] for line in told(lab)] == ["SELECT"]
 
 

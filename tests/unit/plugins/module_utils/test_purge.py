@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _accounts,
@@ -19,7 +18,6 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _purge,
     _systemd,
 )
-from tests.unit.environment import ROOT
 from tests.unit.plugins.module_utils.machine import Machine, machine, own_journals
 
 __all__ = ["machine"]
@@ -46,7 +44,7 @@ def test_only_a_space_s_own_declarations_go(tmp_path, monkeypatch, slug):
     path.write_text(DECLARED)
     written = []
     monkeypatch.setattr(_accounts, "declare", lambda _path, text, check: written.append(text))
-    _purge.undeclare(str(path), "/srv/spaces", slug)
+    _purge.undeclare(str(path), _layout.Layout(slug).declarations)
     own = (f"u space-{slug} ", f"/srv/spaces/{slug} ", f"/srv/spaces/{slug}/", f"/redis/{slug} ")
     kept = [line for line in DECLARED.splitlines(keepends=True) if not any(o in line for o in own)]
     assert written == ["".join(kept)]
@@ -65,11 +63,6 @@ def test_reports_forget_what_is_gone(tmp_path, monkeypatch, there):
         (tmp_path / name).touch()
     _purge.report_again()
     assert called == ([("restart", *there)] if there else [])
-
-
-def test_its_file_of_hosts_goes_too_from_where_the_role_has_it():
-    variables = yaml.safe_load((ROOT / "roles/spaces/vars/main.yml").read_text(encoding="utf-8"))
-    assert f"{variables['__spaces_network_state']}/hosts" == _purge.HOSTS
 
 
 class Steps:
@@ -104,7 +97,7 @@ def steps(tmp_path, monkeypatch, machine: Machine) -> Steps:
 
 def job() -> _purge.Job:
     settings: Any = SimpleNamespace(root="/srv/spaces", socket="/s")
-    return _purge.Job(settings, "amap", 70002, "2026-03-03", "/p", "/s")
+    return _purge.Job(settings, _layout.Layout("amap"), 70002, "2026-03-03")
 
 
 def purge(*, check: bool = False) -> dict[str, Any]:
@@ -194,9 +187,8 @@ def test_what_held_it_down_is_lifted_at_the_end(tmp_path, monkeypatch, machine: 
     assert not Path(tmp_path, "still/amap").exists()
 
 
-def test_archives_that_wait_on_the_machine_go_too():
-    settings: Any = SimpleNamespace(root="/srv/spaces", vhosts="/v", work="/w")
-    found = _purge.paths(_purge.Job(settings, "amap", 70002, "2026-03-03", "/p", "/s"))
+def test_archives_that_wait_on_the_node_go_too():
+    found = _purge.paths(job())
     assert "/var/lib/archipel/export/amap.tar.gz" in found
     assert "/var/lib/archipel/export/amap.tar.gz.part" in found
     # The space's own folder is the last: what is left of an interrupted purge is known by it.

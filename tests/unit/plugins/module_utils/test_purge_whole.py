@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,15 +18,14 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _accounts,
     _backup,
     _database,
-    _export,
     _journal,
+    _layout,
     _purge,
     _quotactl,
     _restic,
     _standstill,
     _systemd,
     _units,
-    _upgrade_job,
 )
 from tests.unit.plugins.module_utils.machine import own_journals
 
@@ -38,20 +38,29 @@ class Node:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.databases = {"space_amap": 3, "space_amap-du-val": 1, "archipel_kept_amap": 2}
+        self.databases = {"space_amap": 3, "space_amap-du-val": 1, "archipel_previous_amap": 2}
         self.hosts = ["localhost", "10.0.0.7"]
         self.said: list[str] = []
         self.users = {"space-amap": 70002}
-        settings: Any = SimpleNamespace(
+        settings = _backup.Settings(
+            environment="lab",
+            node="node1",
             root=str(root / "spaces"),
             vhosts=str(root / "vhosts"),
             work=str(root / "work"),
             socket="/s",
-            repository=None,
+            database_ca="/ca",
+            parallel=1,
+            retention={},
+            gone_days=1,
+            check_percent=1,
+            metrics="",
+            repository=_restic.Repository("/r", "/p", "/c"),
         )
-        self.job = _purge.Job(
-            settings, "amap", 70002, "2026-05-01", str(root / "php"), str(root / "spool")
-        )
+        names = [one.name for one in fields(_layout.Places)]
+        self.places = _layout.Places(**{name: str(root / name) for name in names})
+        self.places = replace(self.places, root=settings.root, backup=settings.work)
+        self.job = _purge.Job(settings, _layout.Layout("amap", self.places), 70002, "2026-05-01")
         config = Path(settings.root, "amap/config/config.php")
         config.parent.mkdir(parents=True)
         config.write_text("<?php\n$CONFIG = array(\n'installed' => true,\n);")
@@ -65,8 +74,8 @@ class Node:
     def fill(self, slug: str) -> list[Path]:
         """Make all that a space can have on a machine."""
         made = []
-        job = _purge.Job(self.job.settings, slug, 1, "", self.job.php, self.job.spool)
-        for path in map(Path, self.inside(_purge.paths(job))):
+        layout = _layout.Layout(slug, self.places)
+        for path in (Path(pattern.replace("*", "0f3a")) for pattern in layout.owned):
             made.append(path)
             if path.exists():
                 continue
@@ -78,23 +87,12 @@ class Node:
                 (path / "inner").write_text("x")
         return made
 
-    def inside(self, paths: list[str]) -> list[str]:
-        return [path for path in paths if path.startswith(str(self.root))]
-
 
 @pytest.fixture
 def node(tmp_path, monkeypatch) -> Node:
     found = Node(tmp_path)
     own_journals(tmp_path, monkeypatch)
-    for module, name in (
-        (_purge, "HOSTS"),
-        (_upgrade_job, "WORK"),
-        (_upgrade_job, "CLOSED"),
-        (_upgrade_job, "LOGS"),
-        (_export, "SPOOL"),
-        (_standstill, "FOLDER"),
-    ):
-        monkeypatch.setattr(module, name, str(tmp_path / name.lower()))
+    monkeypatch.setattr(_standstill, "FOLDER", str(tmp_path / "still"))
     pretend_database(found, monkeypatch)
     observed = _units.Observed(
         enabled={"space-cron@amap.timer"}, active={"space-php@amap.socket": "active"}
@@ -126,12 +124,12 @@ def pretend_database(node: Node, monkeypatch) -> None:
 def test_all_of_it_is_said_and_all_that_is_said_goes_and_nothing_else(node: Node):
     others = node.fill("amap-du-val")
     made = node.fill("amap")
-    assert len(made) > 12
+    assert len(made) > 20
     said = _purge.inventory(node.job)
     for path in made:
         assert [line for line in said if f" {path}" in line], path
     assert "database space_amap (3 rows)" in said
-    assert "database archipel_kept_amap (2 rows)" in said
+    assert "database archipel_previous_amap (2 rows)" in said
     assert "database account space-amap@10.0.0.7" in said
     assert "user and group space-amap (70002)" in said
     assert {"unit space-cron@amap.timer", "unit space-php@amap.socket"} <= set(said)
@@ -146,7 +144,7 @@ def test_all_of_it_is_said_and_all_that_is_said_goes_and_nothing_else(node: Node
 def test_a_link_goes_and_not_what_it_leads_to(node: Node, tmp_path: Path):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs/file").write_text("theirs")
-    kept = Path(node.job.settings.root, ".kept-amap")
+    kept = Path(node.job.settings.root, ".previous-amap")
     kept.symlink_to(tmp_path / "theirs")
     assert f"file {kept}" in _purge.inventory(node.job)
     _purge.delete(node.job)
@@ -209,11 +207,11 @@ def test_a_backup_that_is_in_no_repository_any_more(node: Node, monkeypatch):
 @pytest.mark.parametrize("how", ["changed", "made", "removed", "linked"])
 def test_what_people_did_since_the_backup_is_not_thrown_away(node: Node, how: str):
     record(node)
-    data = Path(node.job.home, "data/camille")
+    data = Path(node.job.layout.home, "data/camille")
     data.mkdir(parents=True)
     (data / "a.txt").write_text("a")
     (data / "b.txt").write_text("b")
-    node.age(Path(node.job.home))
+    node.age(Path(node.job.layout.home))
     assert not _purge.changed_since(node.job, TAKEN.timestamp())
     acts: dict[str, Callable[[], object]] = {
         "changed": lambda: (data / "a.txt").write_text("another"),
@@ -227,7 +225,7 @@ def test_what_people_did_since_the_backup_is_not_thrown_away(node: Node, how: st
 
 
 def test_what_the_role_writes_is_no_change_of_people_s(node: Node):
-    managed = Path(node.job.home, "config/managed.config.php")
+    managed = Path(node.job.layout.home, "config/managed.config.php")
     managed.write_text("<?php")
     stamp = TAKEN.timestamp() - 60
     os.utime(managed.parent, (stamp, stamp))
@@ -235,7 +233,7 @@ def test_what_the_role_writes_is_no_change_of_people_s(node: Node):
 
 
 def test_a_space_that_was_never_installed_needs_no_backup(node: Node):
-    Path(node.job.home, "config/config.php").unlink()
+    Path(node.job.layout.home, "config/config.php").unlink()
     node.databases.clear()
     assert _purge.last_backup(node.job) == ""
 
@@ -254,7 +252,7 @@ def test_a_user_of_another_number_is_somebody_else(node: Node):
 def test_the_user_goes_with_its_declarations(node: Node, monkeypatch):
     called: list[list[str]] = []
     undone: list[str] = []
-    monkeypatch.setattr(_purge, "undeclare", lambda path, *_: undone.append(path))
+    monkeypatch.setattr(_purge, "undeclare", lambda path, _own: undone.append(path))
 
     def userdel(command: list[str]) -> tuple[int, str]:
         called.append(command)
@@ -281,7 +279,7 @@ def test_its_limit_goes_where_there_are_limits(node: Node, monkeypatch):
 
 def test_no_limit_where_there_are_no_spaces_at_all(tmp_path):
     settings: Any = SimpleNamespace(root=str(tmp_path / "nothing"), socket="/s")
-    _purge.unlimit(_purge.Job(settings, "amap", 70002, "", "/p", "/s"))
+    _purge.unlimit(_purge.Job(settings, _layout.Layout("amap"), 70002, ""))
 
 
 def test_nginx_forgets_the_name_first(node: Node, monkeypatch):

@@ -24,7 +24,7 @@ from tests.unit.plugins.module_utils.restoring import (
     again,
     cut_short,
     failing,
-    kept,
+    has_previous,
     restore,
     restored,
     settled,
@@ -39,11 +39,11 @@ def test_a_restore_replaces_the_space_and_keeps_what_was_there(world: World):
     (done,) = restore(world)
     assert "fetch, stop, aside, load, place, finish" in done
     restored(world)
-    kept(world)
+    has_previous(world)
     settled(world)
     assert world.machine.running() == set()
     # What is kept counts for nobody, what is restored for the space.
-    assert world.moved == [(f"{world.kept}/data", 0), (f"{world.home}/data", 70001)]
+    assert world.moved == [(f"{world.previous}/data", 0), (f"{world.home}/data", 70001)]
 
 
 @pytest.mark.parametrize("role", [True, False])
@@ -63,7 +63,7 @@ def test_killed_at_each_change_it_goes_on(world: World, role: bool):
             restore(world)
         world.left = -1
         restored(world)
-        kept(world)
+        has_previous(world)
         settled(world)
         assert world.machine.running() == set()
     # The matrix is as large as the work.
@@ -85,10 +85,10 @@ def test_each_step_fails_once(world: World, monkeypatch, step: str):
         assert (journal["verb"], journal["step"]) == ("restore", step)
         said = _journal.under_way("amap")
         assert "playbooks/restore.yml -e only=amap" in said
-        assert "-e kept=back -e confirm=amap" in said
+        assert "-e previous=restore -e confirm=amap" in said
     restore(world)
     restored(world)
-    kept(world)
+    has_previous(world)
     settled(world)
 
 
@@ -108,7 +108,7 @@ def test_a_space_that_runs_again_is_not_worked_on(world: World, monkeypatch, ste
     world.machine.obey()
     restore(world)
     restored(world)
-    kept(world)
+    has_previous(world)
 
 
 @pytest.mark.parametrize("fault", ["refuse", "lie", "process"])
@@ -121,7 +121,7 @@ def test_what_does_not_stop_is_not_moved(world: World, fault: str):
         restore(world)
     assert (PHP if fault != "process" else "run-u3.service") in str(caught.value)
     assert world.state(world.home) == "old"
-    assert not world.kept.exists()
+    assert not world.previous.exists()
     assert world.databases == {"space_amap": {"oc_old": 3}}
     world.machine.obey()
     shutil.rmtree(world.machine.lab / "proc/4711", ignore_errors=True)
@@ -131,10 +131,10 @@ def test_what_does_not_stop_is_not_moved(world: World, fault: str):
 
 def test_no_second_restore_over_what_is_kept(world: World):
     restore(world)
-    with pytest.raises(_restore_job.RestoreError, match="kept=discard"):
+    with pytest.raises(_restore_job.RestoreError, match="previous=discard"):
         restore(world)
     restored(world)
-    kept(world)
+    has_previous(world)
 
 
 def test_an_interrupted_restore_is_finished_before_another_begins(world: World, monkeypatch):

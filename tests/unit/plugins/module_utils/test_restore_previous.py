@@ -28,7 +28,7 @@ from tests.unit.plugins.module_utils.restoring import (
     came_back,
     cut_short,
     failing,
-    kept,
+    has_previous,
     restore,
     restored,
     settled,
@@ -39,7 +39,7 @@ from tests.unit.plugins.module_utils.restoring import (
 __all__ = ["machine", "world"]
 
 
-def test_the_kept_state_goes_when_that_is_confirmed(world: World):
+def test_the_previous_state_goes_when_that_is_confirmed(world: World):
     number, ended = 0, False
     while not ended:
         again(world)
@@ -52,20 +52,21 @@ def test_the_kept_state_goes_when_that_is_confirmed(world: World):
             world.left = -1
             number += 1
             # Of what is half removed nothing can be put back.
-            with pytest.raises(_restore_job.RestoreError, match="-e kept=discard -e confirm=amap"):
+            said = "-e previous=discard -e confirm=amap"
+            with pytest.raises(_restore_job.RestoreError, match=said):
                 _restore_previous.put_back(world.settings, "amap")
             _restore_previous.discard(world.settings, "amap")
         world.left = -1
         restored(world)
         settled(world)
-        assert not _restore_job.has_kept(world.settings, "amap")
+        assert not _restore_job.has_previous(world.settings, "amap")
         assert _restore_previous.discard(world.settings, "amap") == []
     assert number >= 2
     restore(world)
     restored(world)
 
 
-def test_the_kept_state_comes_back(world: World):
+def test_the_previous_state_comes_back(world: World):
     number, ended = 0, False
     while not ended:
         again(world)
@@ -78,13 +79,14 @@ def test_the_kept_state_comes_back(world: World):
         except Killed:
             cut_short(world)
             number += 1
-            with pytest.raises(_restore_job.RestoreError, match="-e kept=back -e confirm=amap"):
+            said = "-e previous=restore -e confirm=amap"
+            with pytest.raises(_restore_job.RestoreError, match=said):
                 restore(world)
             _restore_previous.put_back(world.settings, "amap")
         world.left = -1
         assert world.state(world.home) == "old"
         assert world.databases == {"space_amap": {"oc_old": 3}}
-        assert not world.kept.exists()
+        assert not world.previous.exists()
         settled(world)
         assert world.machine.running() == set()
     assert number > 8
@@ -104,7 +106,7 @@ def test_nothing_is_put_back_under_a_running_space(world: World):
     with pytest.raises(_systemd.SystemdError, match=PHP):
         _restore_previous.put_back(world.settings, "amap")
     restored(world)
-    kept(world)
+    has_previous(world)
 
 
 @pytest.mark.parametrize("role", [True, False])
@@ -174,3 +176,32 @@ def test_a_space_that_was_gone_altogether_and_does_not_load(world: World, monkey
     assert not world.home.exists()
     restore(world)
     restored(world)
+
+
+@pytest.mark.parametrize("verb", ["discard", "restore", "resume"])
+def test_what_a_node_keeps_by_its_former_name_is_found(world: World, monkeypatch, verb: str):
+    if verb == "resume":
+        # Cut short in the middle, by the code of before.
+        monkeypatch.setitem(_restore_steps.STEPS, "load", failing(_restore_steps.load))
+        with pytest.raises(OSError, match="the disk is gone"):
+            restore(world)
+    else:
+        restore(world)
+    world.previous.rename(Path(world.settings.root, ".kept-amap"))
+    world.databases["archipel_kept_amap"] = world.databases.pop("archipel_previous_amap")
+    assert _restore_job.has_previous(world.settings, "amap")
+    if verb == "resume":
+        restore(world)
+        restored(world)
+        has_previous(world)
+    elif verb == "restore":
+        _restore_previous.put_back(world.settings, "amap")
+        came_back(world)
+    else:
+        with pytest.raises(_restore_job.RestoreError, match="previous=discard"):
+            restore(world)
+        _restore_previous.discard(world.settings, "amap")
+        assert not _restore_job.has_previous(world.settings, "amap")
+        restored(world)
+    assert not Path(world.settings.root, ".kept-amap").exists()
+    assert "archipel_kept_amap" not in world.databases

@@ -24,7 +24,7 @@ from tests.unit.plugins.module_utils.machine import machine
 from tests.unit.plugins.module_utils.restoring import (
     ID,
     World,
-    kept,
+    has_previous,
     restore,
     restored,
     untouched,
@@ -102,7 +102,7 @@ def test_a_folder_in_place_of_the_managed_configuration_goes(world: World):
     (managed / "deep").mkdir(parents=True)
     restore(world)
     restored(world)
-    kept(world)
+    has_previous(world)
 
 
 def test_a_machine_without_the_space_s_user_says_so(world: World, monkeypatch):
@@ -132,7 +132,7 @@ def test_rows_that_did_not_arrive_are_noticed(world: World):
     world.dump = json.dumps({"oc_new": 4}).encode()
     with pytest.raises(_restore_job.RestoreError, match="other rows in: oc_new") as caught:
         restore(world)
-    assert "-e kept=back -e confirm=amap" in str(caught.value)
+    assert "-e previous=restore -e confirm=amap" in str(caught.value)
     world.nothing_lost()
     assert world.machine.running() == set()
 

@@ -50,7 +50,7 @@ def test_a_space_that_is_open(node: Path):
     (found,) = read(node, "amap").values()
     assert found["installed"] is found["open"] is found["awake"] is found["jobs"] is True
     assert (found["version"], found["release"]) == ("33.0.3.1", "33.0.3")
-    assert (found["maintenance"], found["pending"], found["kept"]) == (False, None, False)
+    assert (found["maintenance"], found["pending"], found["previous"]) == (False, None, False)
     assert (found["usage"], found["backup"], found["backup_failed"]) == (None, None, None)
 
 
@@ -62,10 +62,10 @@ def test_one_that_is_not_there_is_nothing(node: Path):
 
 def test_what_is_under_way_and_what_is_kept(node: Path):
     (node / "amap/config/config.php").write_text(CONFIG.format("  'maintenance' => true,"))
-    (node / ".kept-amap").mkdir()
+    (node / ".previous-amap").mkdir()
     _journal.write("amap", {"verb": "restore", "step": "load"})
     (found,) = read(node, "amap").values()
-    assert found["maintenance"] is found["kept"] is True
+    assert found["maintenance"] is found["previous"] is True
     assert "playbooks/restore.yml -e only=amap" in str(found["pending"])
 
 

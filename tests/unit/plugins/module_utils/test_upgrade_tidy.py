@@ -60,7 +60,7 @@ def test_what_is_under_way_keeps_both_its_releases_and_its_point(settings, tmp_p
 
 def test_a_space_that_is_in_no_file_keeps_its_release(settings, tmp_path):
     point_space_at(tmp_path, "34.0.4")
-    stranger = tmp_path / "spaces/.kept-amap"
+    stranger = tmp_path / "spaces/.previous-amap"
     stranger.mkdir()
     (stranger / "release").symlink_to("../../releases/33.0.9")
     assert tidied(settings)[0] == []

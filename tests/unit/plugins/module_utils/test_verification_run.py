@@ -43,12 +43,19 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.databases: dict[str, dict[str, int]] = {}
-        self.settings: Any = SimpleNamespace(
+        self.settings = _backup.Settings(
+            environment="lab",
+            node="node1",
             root=str(folder / "spaces"),
             work=str(folder / "work"),
             vhosts=str(folder / "vhosts"),
             socket=str(folder / "mysqld.sock"),
             database_ca="/ca",
+            parallel=1,
+            retention={},
+            gone_days=1,
+            check_percent=1,
+            metrics="",
             repository=_restic.Repository("/r", "/p", "/c"),
         )
         Path(self.settings.socket).touch()
@@ -162,10 +169,10 @@ def test_a_verification_after_a_failure_takes_the_reason_away(lab: Lab):
 
 
 def test_what_an_interrupted_verification_left_goes_and_nothing_else(lab: Lab):
-    others = {"space_velo": {}, "archipel_kept_velo": {}}
+    others: dict[str, dict[str, int]] = {"space_velo": {}, "archipel_previous_velo": {}}
     lab.databases |= {"archipel_verification_velo": {}, "archipel_verification_cine": {}, **others}
     _verification.run(lab.settings, [])
-    assert set(lab.databases) == {"space_velo", "archipel_kept_velo"}
+    assert set(lab.databases) == {"space_velo", "archipel_previous_velo"}
 
 
 def test_a_machine_without_databases_is_asked_for_none(lab: Lab, monkeypatch):

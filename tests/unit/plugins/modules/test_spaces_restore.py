@@ -34,7 +34,7 @@ def run(tmp_path, monkeypatch, capsys) -> Run:
     monkeypatch.setattr(_backup, "read_settings", lambda: settings)
     monkeypatch.setattr(_backup, "is_space", lambda _settings, slug: slug == "amap")
     monkeypatch.setattr(_journal, "read", lambda _slug: None)
-    monkeypatch.setattr(_restore_job, "has_kept", lambda *_: False)
+    monkeypatch.setattr(_restore_job, "has_previous", lambda *_: False)
     monkeypatch.setattr(_restic, "check_reachable", lambda _repository: None)
 
     def once(check: bool = False, **options: Any) -> dict[str, Any]:
@@ -52,8 +52,11 @@ def run(tmp_path, monkeypatch, capsys) -> Run:
         ({"space": "../amap"}, "found the space '../amap'; allowed: a slug"),
         ({"space": "amap"}, "If that is meant: -e confirm=amap"),
         ({"space": "amap", "confirm": "velo"}, "If that is meant: -e confirm=amap"),
-        ({"space": "amap", "kept": "back"}, "say it with -e confirm=amap"),
-        ({"space": "amap", "kept": "discard"}, "removes a state of amap"),
+        (
+            {"space": "amap", "previous": "restore"},
+            "returns the state from before. Say it with -e confirm=amap",
+        ),
+        ({"space": "amap", "previous": "discard"}, "removes the state from before its restore"),
     ],
 )
 def test_nothing_is_replaced_that_was_not_named(run: Run, options: dict[str, str], said: str):
@@ -89,17 +92,17 @@ def test_a_check_run_says_which_backup_and_does_nothing(run: Run, monkeypatch):
     monkeypatch.setattr(_restore, "begin", lambda *_: journal)
     done = run(check=True, space="amap", confirm="amap")
     assert "backup 1a2b3c4d of 2026-05-30T01:12, from the step 'fetch'" in done["spaces"]["amap"][0]
-    done = run(check=True, space="amap", confirm="amap", kept="back")
-    assert done["spaces"]["amap"] == ["the state from before the restore: back"]
+    done = run(check=True, space="amap", confirm="amap", previous="restore")
+    assert done["spaces"]["amap"] == ["the state from before the restore: restore"]
 
 
-@pytest.mark.parametrize(("kept", "verb"), [("discard", "discard"), ("back", "put_back")])
-def test_what_is_kept_is_removed_or_put_back(run: Run, monkeypatch, kept: str, verb: str):
-    monkeypatch.setattr(_restore_previous, verb, lambda *_: [f"done: {kept}"])
-    done = run(space="amap", confirm="amap", kept=kept)
-    assert done["spaces"] == {"amap": [f"done: {kept}"]}
+@pytest.mark.parametrize(("previous", "verb"), [("discard", "discard"), ("restore", "put_back")])
+def test_the_previous_state_is_removed_or_put_back(run: Run, monkeypatch, previous: str, verb: str):
+    monkeypatch.setattr(_restore_previous, verb, lambda *_: [f"done: {previous}"])
+    done = run(space="amap", confirm="amap", previous=previous)
+    assert done["spaces"] == {"amap": [f"done: {previous}"]}
     monkeypatch.setattr(_restore_previous, verb, lambda *_: [])
-    assert not run(space="amap", confirm="amap", kept=kept)["changed"]
+    assert not run(space="amap", confirm="amap", previous=previous)["changed"]
 
 
 @pytest.mark.parametrize(
