@@ -94,6 +94,15 @@ def test_architecture_names_paths():
     assert len(paths_in(ROOT / "docs/architecture.md")) > 10
 
 
+def test_architecture_names_every_variable():
+    """Those that people set, that the inventory gives and that a node may have."""
+    section = text_of(ROOT / "docs/architecture.md").partition("\n## Variables\n")[2]
+    named = set(re.findall(r"`(archipel_\w+)`", section.partition("\n## ")[0]))
+    known = set(json.loads(text_of(ROOT / "schema/policy.schema.json"))["properties"])
+    assert known - named == set()
+    assert named - known == set()
+
+
 def test_hooks_call_targets_that_exist():
     targets = set(re.findall(r"^([a-z][a-z-]*):", text_of(ROOT / "Makefile"), re.MULTILINE))
     hooks = load(ROOT / ".pre-commit-config.yaml")["repos"]
