@@ -42,7 +42,7 @@ class UnreachableError(SourceError):
 
 
 class UncheckedError(SourceError):
-    """Whether something may be trusted could not be asked; of the thing itself that says nothing."""
+    """Whether something may be trusted could not be asked, which says nothing of the thing."""
 
 
 class BrokenOffError(UnreachableError):
