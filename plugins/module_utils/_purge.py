@@ -34,9 +34,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 
 VERB = "purge"
 # Where the users and folders of all spaces are declared.
-DECLARATIONS = (
-    f"/etc/sysusers.d/{_layout.SYSUSERS}",
-    f"/etc/tmpfiles.d/{_layout.TMPFILES}",
+DECLARATIONS = tuple(
+    f"/etc/{folder}/{_layout.DECLARATIONS}" for folder in ("sysusers.d", "tmpfiles.d")
 )
 # They write reports that name spaces.
 REPORTS = ("archipel-usage.service", "archipel-accounts.service")
