@@ -72,6 +72,6 @@ class ActionModule(ActionBase):
         if options["placed"]:
             if _lock_record.forget(lock, slug, number, write=write):
                 found.append(f"taken out of {shown(lock)}")
-        elif not write or _ledger.append(path, key, entry):
+        elif _ledger.append(path, key, entry, write=write):
             found.append(f"written into {shown(path)}")
         return found

@@ -170,9 +170,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             self.read(inventory, loader, path, cache=cache)
         except AnsibleError as error:
-            text = f"{error.message}\n{error._help_text or ''}"
-            self.display.error(text.rstrip(), wrap_text=False)
-            sys.exit(EXIT_CODE)
+            self._end(f"{error.message}\n{error._help_text or ''}")
+        except OSError as error:
+            self._end(f"{shown(path)}: {escaped(str(error))}; nothing has been changed.")
+
+    def _end(self, text: str) -> t.NoReturn:
+        self.display.error(text.rstrip(), wrap_text=False)
+        sys.exit(EXIT_CODE)
 
     def read(
         self, inventory: InventoryData, loader: DataLoader, path: str, *, cache: bool = True

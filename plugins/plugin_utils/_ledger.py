@@ -27,6 +27,8 @@ if t.TYPE_CHECKING:
 NAME = "ledger.txt"
 PURPOSE = "ledger"
 MARK = " hmac-sha256:"
+# Hexadecimal digits.
+SIGNATURE_LENGTH = 64
 
 Entry = dict[str, t.Any]
 
@@ -43,11 +45,14 @@ class Line(t.NamedTuple):
 def parse(text: str, path: str) -> list[Line]:
     """Return the lines of a ledger; their signatures are not looked at.
 
+    A last line without its end is what a run left that was cut short while it wrote: the space is
+    recorded anew. One that merely lost its line break is a line like the others.
+
     Raises:
         RegistryError: a line is none of ours.
     """
     lines = []
-    for number, row in enumerate(text.splitlines(), start=1):
+    for number, row in enumerate(_without_rest(text).splitlines(), start=1):
         body, mark, signature = row.rpartition(MARK)
         try:
             entry = json.loads(body)
@@ -59,6 +64,14 @@ def parse(text: str, path: str) -> list[Line]:
             raise RegistryError([Problem(path, f"not a line of the ledger; {remedy}", number)])
         lines.append(Line(number, entry, body, signature))
     return lines
+
+
+def _without_rest(text: str) -> str:
+    """Take off the beginning of a line that ends before its signature does."""
+    before, end, last = text.rpartition("\n")
+    _body, mark, signature = last.rpartition(MARK)
+    whole = bool(mark) and len(signature) >= SIGNATURE_LENGTH
+    return text if whole or not last.startswith("{") else before + end
 
 
 def read(path: Path) -> list[Line]:
@@ -94,33 +107,40 @@ def problems(lines: Iterable[Line], key: str, path: str) -> list[Problem]:
     return found
 
 
-def append(path: Path, key: str, entry: Mapping[str, t.Any]) -> bool:
-    """Add a line, once for each slug and id; tell whether it was added.
+def append(path: Path, key: str, entry: Mapping[str, t.Any], *, write: bool = True) -> bool:
+    """Add a line, once for each slug and id; tell whether it was added, or would be.
 
     Raises:
         RegistryError: somebody changed the ledger.
         OSError: it cannot be written.
     """
-    with path.open("a+", encoding="utf-8") as file:
+    if not write:
+        return not _has(_checked(read(path), key, path), entry)
+    with path.open("a+", encoding="utf-8", newline="") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        text = file.read()
-        if text and not text.endswith("\n"):
-            # The end of a run that was cut short, in the middle of its line.
-            kept = text.rpartition("\n")[0]
-            text = f"{kept}\n" if kept else ""
-            file.truncate(len(text.encode()))
-        lines = parse(text, str(path))
-        if wrong := problems(lines, key, str(path)):
-            raise RegistryError(wrong)
-        if any(_same(line.entry, entry) for line in lines):
+        text = _without_rest(file.read())
+        lines = _checked(parse(text, str(path)), key, path)
+        if _has(lines, entry):
             return False
         body = json.dumps(entry, ensure_ascii=False, sort_keys=True)
         before = lines[-1].signature if lines else ""
-        file.write(f"{body}{MARK}{sign(key, before, body)}\n")
+        file.truncate(len(text.encode()))
+        break_ = "" if not text or text.endswith("\n") else "\n"
+        file.write(f"{break_}{body}{MARK}{sign(key, before, body)}\n")
         file.flush()
         os.fsync(file.fileno())
     return True
+
+
+def _checked(lines: list[Line], key: str, path: Path) -> list[Line]:
+    if wrong := problems(lines, key, str(path)):
+        raise RegistryError(wrong)
+    return lines
+
+
+def _has(lines: Iterable[Line], entry: Mapping[str, t.Any]) -> bool:
+    return any(_same(line.entry, entry) for line in lines)
 
 
 def _same(one: Mapping[str, t.Any], other: Mapping[str, t.Any]) -> bool:

@@ -111,7 +111,10 @@ def _read_head_line(content: str, head: dict[str, t.Any]) -> bool:
         return True
     if match := _HEAD_LINE.fullmatch(content):
         environment, next_id = match.groups()
-        head.update({"environment": environment} if environment else {"next_id": int(next_id)})
+        key = "environment" if environment else "next_id"
+        if key in head:
+            return False  # twice, as a merge without a conflict may leave it: YAML refuses that
+        head[key] = environment or int(next_id)
         return True
     return content in {"spaces:", "spaces: {}"}
 

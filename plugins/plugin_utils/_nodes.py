@@ -145,14 +145,26 @@ class Nodes:
         name = "archipel_office_shards"
         return {str(host.name): self._own(host, name) or [] for host in self.members("office")}
 
-    def addresses(self, *roles: str) -> Vars:
+    def addresses(self, *roles: str) -> dict[str, list[str]]:
         """From where other nodes see these come: archipel_addresses, else ansible_host."""
         found = {}
         for host in {host.name: host for role in roles for host in self.members(role)}.values():
             way = self.variables(host).get("ansible_host", host.name)
             own = [way] if is_address(way) else []
-            found[str(host.name)] = self._own(host, "archipel_addresses") or own
+            found[str(host.name)] = self._listed(host) or own
         return found
+
+    def _listed(self, host: Host) -> list[str]:
+        """What a node says of its addresses: allow-lists are made of them."""
+        name = "archipel_addresses"
+        value = self._own(host, name)
+        if not value:
+            return []
+        if isinstance(value, list) and all(map(is_address, value)):
+            return value
+        text = f"found {quoted(value)} for {host.name}"
+        allowed = "allowed: a list of IP addresses, as other nodes see this one"
+        raise RegistryError([self._problem(f"{text}; {allowed}", name)])
 
     def addresses_of(self, part: str) -> list[str]:
         """The addresses of all nodes of a part, for allow-lists."""

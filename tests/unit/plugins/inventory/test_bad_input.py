@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils import _environment
 from tests.unit.environment import ONE_NODE, ROOT, Environment
 
 PLACED = "velo-ecole: {id: 70000, web: node1, db: node1}"
@@ -156,6 +158,21 @@ def test_a_playbook_touches_no_node(environment: Environment, tmp_path: Path):
     environment.space("velo-ecole", status="aproved")
     assert environment.command("ansible-playbook", str(play)).returncode != 0
     assert not proof.exists()
+
+
+def test_a_folder_that_cannot_be_read_ends_the_run_too(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Ansible would go on to the next plugin, and to a run without spaces."""
+
+    def denied(*_arguments: object) -> t.NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", "group_vars/all")
+
+    monkeypatch.setattr(_environment, "check", denied)
+    with pytest.raises(SystemExit) as end:
+        environment.load()
+    assert end.value.code == 4
+    assert "Permission denied: 'group_vars/all'; nothing has been" in capsys.readouterr().err
 
 
 class TestWithoutOurSettings:

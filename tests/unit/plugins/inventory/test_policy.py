@@ -124,6 +124,14 @@ def test_secrets_and_templates_are_left_alone(environment: Environment, text: st
     assert environment.problems() == []
 
 
+@pytest.mark.parametrize("value", ["[node1.example]", "[10.0.0.300]", '["{{ 1 + 1 }}"]'])
+def test_an_address_is_one(environment: Environment, value: str):
+    """Also where there is no office server, and where a template makes it."""
+    environment.write("host_vars/node1.yml", f"archipel_addresses: {value}\n")
+    problems = environment.problems()
+    assert any("archipel_addresses" in one and "allowed: a" in one for one in problems), problems
+
+
 def test_everything_comes_at_once_from_wherever_it_stands(environment: Environment):
     environment.write(EXTRA, "archipel_grace_days: x\n")
     environment.write("group_vars/web.yml", "\narchipel_capacty: 5\n")

@@ -70,6 +70,35 @@ def test_half_a_line_of_an_interrupted_run_is_written_anew(ledger: Path):
     assert wrong(ledger) == []
 
 
+@pytest.mark.parametrize("left", ['{"slug": "qu', '{"slug": "quai", "id": 1} hmac-sha256:0a1b'])
+def test_half_a_line_does_not_stop_the_next_run(ledger: Path, left: str):
+    ledger.write_text(ledger.read_text() + left)
+    assert [line.entry for line in _ledger.read(ledger)] == [CINE, AMAP]
+
+
+def test_a_line_whose_break_was_lost_is_kept(ledger: Path):
+    """As an editor leaves it: the purge is recorded all the same."""
+    ledger.write_text(ledger.read_text().removesuffix("\n"))
+    assert _ledger.append(ledger, KEY, {**AMAP, "slug": "quai", "id": 70003})
+    assert [line.entry["slug"] for line in _ledger.read(ledger)] == ["cine", "amap", "quai"]
+    assert wrong(ledger) == []
+
+
+def test_a_changed_last_line_without_its_break_is_noticed(ledger: Path):
+    ledger.write_text(ledger.read_text().replace("70002", "70009").removesuffix("\n"))
+    with pytest.raises(RegistryError, match=r"ledger.txt:2: the signature is wrong"):
+        _ledger.append(ledger, KEY, {**CINE, "id": 70010})
+
+
+def test_check_mode_says_what_would_be_written(ledger: Path):
+    before = ledger.read_text()
+    assert not _ledger.append(ledger, KEY, CINE, write=False)
+    assert _ledger.append(ledger, KEY, {**CINE, "id": 70010}, write=False)
+    assert _ledger.append(ledger.with_name("new.txt"), KEY, CINE, write=False)
+    assert ledger.read_text() == before
+    assert not ledger.with_name("new.txt").exists()
+
+
 def test_what_is_no_line_is_refused(tmp_path: Path):
     path = tmp_path / _ledger.NAME
     path.write_text(json.dumps({"slug": "cine"}) + "\n")

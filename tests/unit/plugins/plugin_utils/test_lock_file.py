@@ -102,6 +102,13 @@ class TestLockFile:
             _lock_file.parse_lock(self.TEXT.replace(old, new), "placement.yml")
         assert expected in str(caught.value)
 
+    def test_a_head_that_is_there_twice_is_refused(self):
+        """The lower of two marks would give an id of a purged space again."""
+        text = self.TEXT.replace("next_id: 70002\n", "next_id: 70009\nnext_id: 70002\n")
+        assert text != self.TEXT
+        with pytest.raises(RegistryError, match=r'the key "next_id" is here twice'):
+            _lock_file.parse_lock(text, "placement.yml")
+
     def test_a_file_that_is_not_text_is_refused(self, tmp_path: Path):
         path = tmp_path / "placement.yml"
         path.write_bytes(b"\xff\xfe")

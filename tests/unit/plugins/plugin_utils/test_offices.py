@@ -182,7 +182,7 @@ class TestInventory:
             (
                 "ansible_host: 198.51.100.21",
                 "archipel_addresses: [office1.example]",
-                "allowed: a list of IP addresses",
+                "allowed: an IP address of the node",
             ),
         ],
     )
