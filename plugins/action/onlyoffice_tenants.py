@@ -43,8 +43,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("onlyoffice_tenants: " + "; ".join(wrong[:SHOWN] + more))
         managed = str(variables.get("ansible_managed", "Ansible managed"))
         wanted = _onlyoffice.desired(shards, tenants, managed)
-        told = ("directory", "nginx_directory", "ports", "rotate_while_open")
-        places = {key: options[key] for key in told}
+        given = ("directory", "nginx_directory", "ports", "rotate_while_open")
+        places = {key: options[key] for key in given}
         result: dict[str, t.Any] = self._execute_module(
             module_name="archipel.spaces.onlyoffice_tenants",
             module_args={"payload": pack({**wanted, **places, "groups": shards})},

@@ -11,9 +11,9 @@ version_added: 0.1.0
 author:
   - The Archipel contributors
 description:
-  - The role of a suite may hold back what it was told of a space, such as a new secret while
+  - The role of a suite may hold back a change to a space, such as a new secret while
     people edit. It then says so in a fact named after itself, C(<role>_refused). The space must not
-    be told either, or the two would not know each other any more.
+    be changed either, or the two would not know each other any more.
 positional: suites, nodes
 options:
   _input:

@@ -31,7 +31,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Tell the Document Server its tenants
+- name: Configure the tenants of the Document Server
   ansible.builtin.include_role:
     name: archipel.spaces.onlyoffice
     tasks_from: spaces

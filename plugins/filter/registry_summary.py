@@ -52,8 +52,8 @@ def registry_summary(report: Report) -> list[str]:
 
 def _counted(report: Report) -> Iterator[str]:
     counts = {status: number for status, number in report["counts"].items() if number}
-    told = ", ".join(f"{number} {status}" for status, number in counts.items()) or "none"
-    yield f"{report['environment']}: {report['files']} files, {told}."
+    listed = ", ".join(f"{number} {status}" for status, number in counts.items()) or "none"
+    yield f"{report['environment']}: {report['files']} files, {listed}."
     requests = [f"{_plain(one['slug'])} ({_plain(one['name'])})" for one in report["requested"]]
     yield from _list("Waiting for a decision", requests)
 

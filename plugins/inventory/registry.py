@@ -14,8 +14,8 @@ requirements:
   - jsonschema-rs (Python package on the controller)
 description:
   - Reads the registry, a folder with one file per association named C(<slug>.yml), validates every
-    file, places new spaces on the nodes of the groups C(web) and C(db), and tells each node
-    which spaces are its own.
+    file, places new spaces on the nodes of the groups C(web) and C(db), and gives each node
+    the list of its spaces.
   - Each node gets C(archipel_spaces), C(archipel_databases), C(archipel_skipped) and
     C(archipel_domains), the host names of its spaces outside the base domain.
     C(archipel_report) and C(archipel_placement) can be read from anywhere.
@@ -276,7 +276,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _add_nodes(
         self, nodes: _nodes.Nodes, result: _entries.Result, policy: _policy.Policy
     ) -> None:
-        """Tell each node which spaces are its own.
+        """Give each node the list of its spaces.
 
         Values go to the host objects directly: set_variable() of the inventory would walk
         through every text of every space to tag it. What has no tag is not trusted.
@@ -293,7 +293,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 host.set_variable(name, value)
 
     def _share(self, nodes: _nodes.Nodes, result: _entries.Result, build: str) -> None:
-        """Tell everybody what is of no node alone."""
+        """Give all nodes what is of none alone."""
         group = self.inventory.groups["nodes"]
         addresses = {part: nodes.addresses_of(part) for part in _nodes.GROUPS}
         databases = _distant.addresses(result.clients, nodes.addresses("web", "db"))

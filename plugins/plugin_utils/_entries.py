@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
         Registry,
     )
     from ansible_collections.archipel.spaces.plugins.plugin_utils._rules import (
-        Held,
+        ReservedNames,
         RuleContext,
     )
     from ansible_collections.archipel.spaces.plugins.plugin_utils._space import (
@@ -97,8 +97,8 @@ def outside(entries: Iterable[SpaceEntry | Skipped], base_domain: str) -> list[s
 def resolve(options: Options, context: RuleContext) -> Result:
     """Read, check, place, complete. Raises RegistryError with everything that is wrong."""
     registry = _registry.read(options.folder, options.cache, _rules.check_schema)
-    kept = _rules.held(registry.rejected, context)
-    problems = [*registry.problems, *_rules.check_all(registry.records, context, kept)]
+    reserved = _rules.reserve_names(registry.rejected, context)
+    problems = [*registry.problems, *_rules.check_all(registry.records, context, reserved)]
     fatal = [
         *_rules.check_lock(registry.records, context),
         *_check_inventory(registry, options, context),
@@ -114,11 +114,11 @@ def resolve(options: Options, context: RuleContext) -> Result:
     entries = [complete(record, places[record.slug], context, folder) for record in living]
     offices, policy = context.offices, context.policy
     nodes = sorted({server.node for server in offices.servers})
-    kept |= _rules.held([r for r in registry.records if r.slug in faulty], context)
-    known = [*entries, *_skipped_entries(faulty, kept, context)]
+    reserved |= _rules.reserve_names([r for r in registry.records if r.slug in faulty], context)
+    known = [*entries, *_skipped_entries(faulty, reserved, context)]
     return Result(
         entries=entries,
-        skipped=_skipped(faulty, kept, context),
+        skipped=_skipped(faulty, reserved, context),
         report={
             **_report(registry, records, problems, context, options),
             "new": _new(pending, context),
@@ -227,7 +227,9 @@ def _decision(decision: Mapping[str, t.Any]) -> Decision:
     return {"by": decision.get("by"), "on": decision.get("on"), "reason": decision.get("reason")}
 
 
-def _skipped(faulty: Iterable[str], kept: Held, context: RuleContext) -> dict[str, list[Skipped]]:
+def _skipped(
+    faulty: Iterable[str], reserved: ReservedNames, context: RuleContext
+) -> dict[str, list[Skipped]]:
     """A space whose file is wrong is known on its nodes, so that it is no drift.
 
     The lock file says all that is certain of it: enough for what declares all users of a node
@@ -236,7 +238,7 @@ def _skipped(faulty: Iterable[str], kept: Held, context: RuleContext) -> dict[st
     skipped: dict[str, list[Skipped]] = {}
     for slug in sorted(faulty):
         if place := context.lock.spaces.get(slug):
-            names = _names(slug, kept, context)
+            names = _names(slug, reserved, context)
             known: Skipped = {
                 "slug": slug,
                 "id": place.id,
@@ -249,18 +251,20 @@ def _skipped(faulty: Iterable[str], kept: Held, context: RuleContext) -> dict[st
     return skipped
 
 
-def _names(slug: str, kept: Held, context: RuleContext) -> list[str]:
-    return [context.policy.host_name(slug), *sorted(kept.get(slug, ()))]
+def _names(slug: str, reserved: ReservedNames, context: RuleContext) -> list[str]:
+    return [context.policy.host_name(slug), *sorted(reserved.get(slug, ()))]
 
 
-def _skipped_entries(faulty: Iterable[str], kept: Held, context: RuleContext) -> list[Client]:
+def _skipped_entries(
+    faulty: Iterable[str], reserved: ReservedNames, context: RuleContext
+) -> list[Client]:
     """What office servers keep knowing of such a space: people may be writing in it."""
     policy = context.policy
     return [
         {
             "slug": slug,
             "status": "approved",
-            "domains": _names(slug, kept, context),
+            "domains": _names(slug, reserved, context),
             "office_servers": context.offices.serving(slug, place.office, policy),
         }
         for slug in sorted(faulty)

@@ -108,7 +108,7 @@ def problems(lines: Iterable[Line], key: str, path: str) -> list[Problem]:
 
 
 def append(path: Path, key: str, entry: Mapping[str, t.Any], *, write: bool = True) -> bool:
-    """Add a line, once for each slug and id; tell whether it was added, or would be.
+    """Add a line, once for each slug and id; return whether it was added, or would be.
 
     Raises:
         RegistryError: somebody changed the ledger.

@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
 _HEADER = """\
 ---
 # Where each space lives. Written by Archipel, kept with the registry: commit it.
-# Edit a line only to move a space, as docs/upgrades.md tells. An id is never given twice.
+# Edit a line only to move a space, as docs/upgrades.md says. An id is never given twice.
 """
 _PAIR = f"{SUITE.pattern}: {SHARD.pattern}"
 _SPACE_LINE = re.compile(

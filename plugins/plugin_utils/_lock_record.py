@@ -86,7 +86,7 @@ def record(path: Path, environment: str, pending: Mapping[str, Place], *, write:
 
 
 def forget(path: Path, slug: str, number: int, *, write: bool) -> bool:
-    """Take a purged space out of the lock file; tell whether it was in it. Its id stays taken."""
+    """Take a purged space out of the lock file; return whether it was in it. Its id stays taken."""
     path = path.resolve()
     with _one_operator(path.parent):
         lock = read_lock(path)

@@ -47,7 +47,7 @@ def _is_internationalised(label: str) -> bool:
 
 
 def is_address(value: object) -> bool:
-    """Tell whether something is an IP address in a text."""
+    """Return whether something is an IP address in a text."""
     try:
         return isinstance(value, str) and bool(ipaddress.ip_address(value))
     except ValueError:

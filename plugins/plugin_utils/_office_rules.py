@@ -110,7 +110,7 @@ def check_lock(lock: Lock, slugs: t.Iterable[str], offices: Offices) -> Found:
 
 
 def is_number(value: object, largest: int | None = None) -> bool:
-    """Tell whether something is a whole number from 1, also of the type that Ansible reads."""
+    """Return whether something is a whole number from 1, also of the type that Ansible reads."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         return False
     return largest is None or value <= largest

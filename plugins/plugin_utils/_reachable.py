@@ -55,7 +55,7 @@ def _service(host: str, ports: t.Iterable[int], protocol: str = "tcp") -> Servic
 
 
 def _is_loopback(host: str) -> bool:
-    """Tell whether the inventory calls a node by its own loopback, which others cannot."""
+    """Return whether the inventory calls a node by its own loopback, which others cannot."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -80,7 +80,7 @@ class Registry:
     records: list[Record] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
-    # What can still be told of wrong files: their content, or that of an earlier run's cache.
+    # What is still known of wrong files: their content, or that of an earlier run's cache.
     rejected: list[Record] = field(default_factory=list)
     # Passed over, and for people to know: notes, leftovers, pictures that no file names.
     ignored: list[str] = field(default_factory=list)
@@ -317,5 +317,5 @@ def _read_lines(path: str) -> _strict_yaml.Lines:
     try:
         _strict_yaml.load(_bytes(path), lines)
     except (_UnreadableError, _strict_yaml.StrictYamlError):
-        return {}  # it changed under our feet: the problem is told without a line
+        return {}  # it changed under our feet: the problem is reported without a line
     return lines

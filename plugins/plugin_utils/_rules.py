@@ -82,10 +82,10 @@ class RuleContext:
 
 
 # Slug → host names outside the base domain, of spaces whose file is wrong.
-Held = t.Mapping[str, t.Collection[str]]
+ReservedNames = t.Mapping[str, t.Collection[str]]
 
 
-def held(rejected: Iterable[Record], context: RuleContext) -> dict[str, set[str]]:
+def reserve_names(rejected: Iterable[Record], context: RuleContext) -> dict[str, set[str]]:
     """The names that spaces with a wrong file keep: what it says, and said when it was right.
 
     A space that exists stays as it is on its node, and answers to these names. Where nothing
@@ -114,9 +114,12 @@ def _claimed(record: Record, context: RuleContext) -> set[str]:
 
 
 def check_all(
-    records: Sequence[Record], context: RuleContext, kept: Held | None = None
+    records: Sequence[Record], context: RuleContext, reserved: ReservedNames | None = None
 ) -> Iterator[Problem]:
-    """Every problem that one file alone cannot show; `kept`: names of spaces with a wrong file."""
+    """Yield every problem that one file alone cannot show.
+
+    `reserved` are the names of spaces whose file is wrong.
+    """
     for record in records:
         yield from _check_name(record, context)
         yield from _check_choices(record, context.policy)
@@ -124,7 +127,7 @@ def check_all(
         yield from _check_dates(record, context.today)
         yield from _check_status(record, context)
         yield from _check_logo(record)
-    yield from _check_domains(records, context, kept or {})
+    yield from _check_domains(records, context, reserved or {})
 
 
 def _check_name(record: Record, context: RuleContext) -> Iterator[Problem]:
@@ -195,18 +198,18 @@ def _check_status(record: Record, context: RuleContext) -> Iterator[Problem]:
 
 class _Claim(t.NamedTuple):
     slug: str
-    # Nothing: its file is wrong, and has been told so.
+    # Nothing: its file is wrong, which is reported.
     record: Record | None
     number: int = 0
 
 
 def _check_domains(
-    records: Iterable[Record], context: RuleContext, kept: Held
+    records: Iterable[Record], context: RuleContext, reserved: ReservedNames
 ) -> Iterator[Problem]:
     """Each host name belongs to one space."""
     base, suffix = context.policy.base_domain, f".{context.policy.base_domain}"
     claims: dict[str, list[_Claim]] = {}
-    for slug, names in kept.items():
+    for slug, names in reserved.items():
         for name in names:
             claims.setdefault(name, []).append(_Claim(slug, None))
     for record in records:

@@ -71,8 +71,8 @@ class TestCollabora:
         assert (reply.status, "unauthorized" in reply.body) == (403, True)
 
     def test_wopi_is_for_the_office_servers(self, inside: Inside, scenario: Scenario):
-        told = inside.app(COLLABORA, "richdocuments/open").json
-        path = f"richdocuments/wopi/files/{told['fileid']}?access_token={told['access_token']}"
+        opened = inside.app(COLLABORA, "richdocuments/open").json
+        path = f"richdocuments/wopi/files/{opened['fileid']}?access_token={opened['access_token']}"
         assert inside.app(COLLABORA, path).status == 200
         url = f"https://{COLLABORA}.{DOMAIN}/index.php/apps/{path}"
         address = f"{COLLABORA}.{DOMAIN}:443:127.0.0.1"
@@ -85,8 +85,8 @@ class TestCollabora:
         assert inside.ask(url, "--data", "x").status == 403
         local = "X-Forwarded-For: 127.0.0.1"
         assert inside.ask(url, "--data", "x", "--header", local).status == 403
-        told = inside.ask(f"https://{host}/hosting/capabilities").json
-        assert told["convert-to"]["available"] is False
+        offered = inside.ask(f"https://{host}/hosting/capabilities").json
+        assert offered["convert-to"]["available"] is False
         # Within the machine the real one has this hole: nothing but nginx may get there.
         listening = inside.scenario.node.check_output("ss --listening --tcp --numeric --no-header")
         assert [row.split()[3] for row in listening.splitlines() if ":9980" in row] == [

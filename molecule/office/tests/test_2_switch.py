@@ -64,9 +64,9 @@ def test_a_hundred_switches_leave_a_healthy_space(scenario: Scenario, inside: In
     policy = json.loads(scenario.occ(SLUG, "config:app:get archipel office_policy"))
     both = [json.dumps({"office": {**policy, "default": to}}) for to in ("onlyoffice", "collabora")]
     answers = scenario.machine.execute("sh", "-c", HUNDRED, "sh", *both).splitlines()
-    told = "set the office suites"
-    there = [told, "disable application richdocuments", "enable application onlyoffice"]
-    back = [told, "disable application onlyoffice", "enable application richdocuments"]
+    first = "set the office suites"
+    there = [first, "disable application richdocuments", "enable application onlyoffice"]
+    back = [first, "disable application onlyoffice", "enable application richdocuments"]
     assert [json.loads(answer)["changes"] for answer in answers] == [there, back] * 50
     # As the registry has it, and nothing is left to do.
     assert scenario.converge("spaces.yml", "-e", f"only={SLUG}") == []

@@ -21,12 +21,12 @@ SLUG, OTHER = "velo-ecole", "amap-du-val"
 def cache_seconds(scenario: Scenario) -> int:
     """How long a shard remembers a secret."""
     settings = scenario.environment / "group_vars/all/zzz-office.yml"
-    told = yaml.safe_load(settings.read_text(encoding="utf-8"))
-    return int(told["onlyoffice_secret_cache_seconds"])
+    role = yaml.safe_load(settings.read_text(encoding="utf-8"))
+    return int(role["onlyoffice_secret_cache_seconds"])
 
 
-def told(scenario: Scenario) -> str:
-    """A digest of what the space is told of its office servers."""
+def configured(scenario: Scenario) -> str:
+    """A digest of what the space is configured with for its office servers."""
     path = f"/srv/spaces/{SLUG}/config/managed.config.php"
     return hashlib.sha256(scenario.node.file(path).content).hexdigest()
 
@@ -34,7 +34,7 @@ def told(scenario: Scenario) -> str:
 def test_a_new_secret_waits_until_nobody_edits(scenario: Scenario, inside: Inside):
     rotations = scenario.environment / "group_vars/all/zzzz-rotations.yml"
     rotations.write_text(json.dumps({"archipel_office_rotations": {SLUG: 1}}), encoding="utf-8")
-    before = told(scenario)
+    before = configured(scenario)
     path = scenario.registry(OTHER)
     path.write_text(path.read_text().replace("Du champ au", "Du val au"))
     with left_open(scenario.machine, inside.server(SLUG, "onlyoffice")["url"]):
@@ -43,11 +43,11 @@ def test_a_new_secret_waits_until_nobody_edits(scenario: Scenario, inside: Insid
         assert "1 of 2 spaces could not be converged" in said
         assert "Du val au" in scenario.occ(OTHER, "config:list theming --output=json")
         # Neither side has the new one, and they still know each other.
-        assert told(scenario) == before
+        assert configured(scenario) == before
         time.sleep(cache_seconds(scenario) + 1)
         assert inside.accepts(SLUG)
     scenario.converge("spaces.yml")
-    assert told(scenario) != before
+    assert configured(scenario) != before
     time.sleep(cache_seconds(scenario) + 1)
     assert inside.accepts(SLUG)
     assert scenario.converge("spaces.yml") == []

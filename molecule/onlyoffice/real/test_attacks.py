@@ -4,7 +4,7 @@
 """Attacks between tenants on the vendor's own server: what it lets through, and who stops it.
 
 Run by hand on a machine of the scenario that has the vendor's package or one of its open source:
-``pytest molecule/onlyoffice/real``. docs/security.md tells what these show. Where one of them fails
+``pytest molecule/onlyoffice/real``. docs/security.md says what these show. Where one of them fails
 because the server has become better, that page wants a correction.
 """
 

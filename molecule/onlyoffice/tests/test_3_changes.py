@@ -127,7 +127,7 @@ def test_a_tenant_that_does_not_do_is_refused_and_changes_nothing(
 @pytest.mark.parametrize(
     ("shards", "said"),
     [
-        ([{"name": "first", "port": 8000}], "upgrades of the package tell"),
+        ([{"name": "first", "port": 8000}], "upgrades of the package ask"),
         ([{"name": "first", "port": None}], 'has the port "None"'),
         ([{"name": "a", "port": 8101}, {"name": "b2", "port": 8101}], 'found the name "a"'),
         (
