@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
         self, wanted: dict[str, t.Any], sources: source.Sources
     ) -> tuple[source.Archive, application_source.Gathered]:
         """Return the verified archives of a release, and say what is not as it should be."""
-        say, told = Display().display, Display().warning
+        say, warn = Display().display, Display().warning
         try:
             entry = self._task.args["release"].get("archive") or {}
             archive = source.obtain(wanted["version"], entry, sources, say)
@@ -68,7 +68,7 @@ class ActionModule(ActionBase):
         for warning in filter(
             None, [archive.warning, *(one.warning for one in gathered.found.values())]
         ):
-            told(warning)
+            warn(warning)
         return archive, gathered
 
     def _leave_out(self, wanted: dict[str, t.Any], gathered: application_source.Gathered) -> None:
@@ -84,7 +84,7 @@ class ActionModule(ActionBase):
             Display().warning(f"release {wanted['id']} is built WITHOUT {', '.join(names)}: {why}")
 
     def _order(self) -> dict[str, t.Any]:
-        """Return what the module is told, but for the archives."""
+        """Return what the module is to do, but for the archives."""
         arguments = self._task.args
         wrong = set(arguments) - ALLOWED
         missing = {"id", "release", "sources"} - set(arguments)
@@ -149,7 +149,7 @@ class ActionModule(ActionBase):
             )
 
     def _ask(self, order: dict[str, t.Any], task_vars: Vars) -> dict[str, t.Any]:
-        """Run the module in check mode: it tells whether there is something to do."""
+        """Run the module in check mode: it says whether there is something to do."""
         checking, self._task.check_mode = self._task.check_mode, True
         try:
             return self._module(order, task_vars)

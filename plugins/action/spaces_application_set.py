@@ -32,8 +32,8 @@ class ActionModule(SpacesAction):
             "needed": needed,
             "named": _applications.named(policy, suites, settings["registration"]),
             "spaces": {space["slug"]: space["release"] for space in spaces},
-            "wishes": {
-                space["slug"]: _applications.wishes(space, settings["registration"])
+            "asked": {
+                space["slug"]: _applications.list_asked(space, settings["registration"])
                 for space in spaces
                 if space["registration"]
             },

@@ -16,7 +16,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spa
 from ansible_collections.archipel.spaces.plugins.plugin_utils._progress import merged, sentence
 
 # Seconds between two lines about how far it is.
-TURN = 30
+BATCH_SECONDS = 30
 
 
 def logos(items: list[dict[str, t.Any]]) -> dict[str, str]:
@@ -40,7 +40,7 @@ class ActionModule(SpacesAction):
             "installations": _render_nextcloud.installations(spaces, settings),
             "parallel": settings["install_parallel"],
             "node": settings["installer"],
-            "seconds": TURN,
+            "seconds": BATCH_SECONDS,
             "logos": {},
         }
 
@@ -49,15 +49,15 @@ class ActionModule(SpacesAction):
         start = time.monotonic()
         result = super().converge(desired, task_vars)
         lacking = set(result.pop("wanted_logos", ()))
-        # A turn that began nothing would be followed by others like it.
+        # A batch that began nothing would be followed by others like it.
         while result.get("remaining") and result.get("begun") and not result.get("failed"):
             left = set(result["remaining"])
             self._say(task_vars, result, time.monotonic() - start)
             rest = [item for item in desired["installations"] if item["space"] in left]
-            turn = super().converge({**desired, "installations": rest}, task_vars)
-            if not turn.get("begun"):
-                return merged(result, turn)
-            result = merged(result, turn)
+            batch = super().converge({**desired, "installations": rest}, task_vars)
+            if not batch.get("begun"):
+                return merged(result, batch)
+            result = merged(result, batch)
         if not lacking or result.get("failed"):
             return result
         rest = [item for item in desired["installations"] if item["space"] in lacking]

@@ -16,7 +16,7 @@ description:
 positional: report, only
 options:
   _input:
-    description: The spaces of all machines.
+    description: The spaces of all nodes.
     type: list
     elements: dict
     required: true

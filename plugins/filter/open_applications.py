@@ -13,8 +13,8 @@ author:
 description:
   - Compares the release catalogue with the application set. What is in neither of its lists follows
     Nextcloud's own defaults, which differ by release.
-  - Knows what the archives of Nextcloud 32 and 33 bring. Of others the machines that have built
-    them tell, in each run.
+  - Knows what the archives of Nextcloud 32 and 33 bring. Of others the nodes that have built
+    them say so, in each run.
 positional: policy, suites, registration
 options:
   _input:

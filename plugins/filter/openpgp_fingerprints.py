@@ -12,7 +12,7 @@ author:
   - The Archipel contributors
 description:
   - Reads a key file as a vendor hands it out, binary or with armour, and returns the fingerprint of
-    each primary key in it (version 4). A machine can so refuse a key before apt trusts it, and
+    each primary key in it (version 4). A node can so refuse a key before apt trusts it, and
     needs no GnuPG for it.
 options:
   _input:

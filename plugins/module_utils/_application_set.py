@@ -22,7 +22,7 @@ GROUP = "group/"
 TYPED = "typed/"
 # How Nextcloud numbers the types of settings (lib/public/IAppConfig.php); 0 is from before 29.
 SENSITIVE, MIXED, UNKNOWN = 1, 2, 0
-# What the operator tells, and what the space's own administrators chose.
+# What the space's own administrators chose, beside the operator's policy.
 CHOICE = (OWN, "office")
 # Nextcloud encrypts some values itself; only Nextcloud can compare those.
 ENCRYPTED = "$AppConfigEncryption$"
@@ -87,7 +87,7 @@ def left_open(manifest: Mapping[str, t.Any], named: Iterable[str]) -> list[str]:
 
 
 def for_release(applied: Mapping[str, t.Any], without: Sequence[str]) -> dict[str, t.Any]:
-    """Return what a space is told, less what its release goes without. Pure."""
+    """Return a desired state, less what the release goes without. Pure."""
     result = dict(applied)
     if apps := applied.get("apps"):
         enable = [one for one in apps["enable"] if one not in without]
@@ -100,12 +100,12 @@ def for_release(applied: Mapping[str, t.Any], without: Sequence[str]) -> dict[st
         }
         result["office"] = {**office, "suites": suites}
     if config := applied.get("app_config"):
-        result["app_config"] = {app: told for app, told in config.items() if app not in without}
+        result["app_config"] = {app: keys for app, keys in config.items() if app not in without}
     return result
 
 
 def understood(applied: Mapping[str, t.Any], version: str) -> dict[str, t.Any]:
-    """Return what a space is told, less what the application in its release cannot know. Pure."""
+    """Return a desired state, less what the application in the release cannot know. Pure."""
     numbers = numbers_of(version)
     known = {key: value for key, value in applied.items() if SINCE.get(key, numbers) <= numbers}
     unknown = {key for key, since in OF_SUITES_SINCE.items() if numbers < since}
@@ -157,7 +157,7 @@ def connectors(office: Mapping[str, t.Any], chosen: str | None) -> dict[str, boo
 
 
 def drift(applied: Mapping[str, t.Any], rows: Rows) -> list[str]:
-    """Return what is no longer as the space was told. Pure."""
+    """Return what of its desired state a space no longer has. Pure."""
     found = []
     apps = applied.get("apps", {"enable": (), "disable": ()})
     wanted = dict.fromkeys(apps["enable"], True) | dict.fromkeys(apps["disable"], False)
@@ -216,7 +216,7 @@ def loosening(database: str, keys: Iterable[tuple[str, str]]) -> tuple[str, list
 
 
 def keys_of(applied: Mapping[str, t.Any]) -> set[tuple[str, str]]:
-    """Return the settings that a space was told. Pure."""
+    """Return the settings that a desired state imposes. Pure."""
     config = applied.get("app_config", {})
     return {(application, key) for application, settings in config.items() for key in settings}
 
@@ -263,7 +263,7 @@ def check(
     spaces: Mapping[str, str],
     needed: Sequence[str],
     without: Mapping[str, Sequence[str]],
-    wishes: Mapping[str, Sequence[str]],
+    asked: Mapping[str, Sequence[str]],
     named: Sequence[str],
 ) -> tuple[list[str], dict[str, list[str]], dict[str, list[str]]]:
     """Return what is wrong with the releases in use, what each goes without, and what is open.
@@ -289,7 +289,7 @@ def check(
         if lacking:
             problems.append(sentence(release, lacking))
         found[release] = sorted(given_up & set(needed))
-        problems += unfulfilled(release, manifest, root, spaces, wishes)
+        problems += unfulfilled(release, manifest, root, spaces, asked)
     return problems, found, open_ones
 
 
@@ -298,14 +298,14 @@ def unfulfilled(
     manifest: Mapping[str, t.Any],
     root: str,
     spaces: Mapping[str, str],
-    wishes: Mapping[str, Sequence[str]],
+    asked: Mapping[str, Sequence[str]],
 ) -> list[str]:
     """Return what spaces ask for in their own files and their release does not hold."""
     return [
         f"{slug}: its file asks for registration, and release {release} holds no application "
         f"{', '.join(lacking)}. Add it to a release under archipel_releases, or take "
         "`registration: true` out of the file"
-        for slug, wanted in sorted(wishes.items())
+        for slug, wanted in sorted(asked.items())
         if release_of(f"{root}/{slug}", spaces[slug]) == release
         and (lacking := sorted(set(wanted) - holds(manifest) - left_out(manifest)))
     ]

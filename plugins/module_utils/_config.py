@@ -29,7 +29,7 @@ def is_installed(text: str) -> bool:
 def database(text: str) -> dict[str, str]:
     """Return where a managed.config.php has its database: name, host, port, user, password.
 
-    Without a password it is on this machine, and the unix user is the account. A database elsewhere
+    Without a password it is on this node, and the unix user is the account. A database elsewhere
     has all five.
     """
     found = {key: re.sub(r"\\(.)", r"\1", value) for key, value in DATABASE.findall(text)}
@@ -39,7 +39,7 @@ def database(text: str) -> dict[str, str]:
 
 
 def client_options(account: t.Mapping[str, t.Any], authorities: str) -> str:
-    """Return a MariaDB client's file of options for a server on another machine.
+    """Return a MariaDB client's file of options for a server on another node.
 
     Args:
         account: host, port, user and password.

@@ -73,8 +73,8 @@ def outcome(item: Item, answer: t.Mapping[str, t.Any], spool: str) -> Outcome:
     return Outcome(done=(*before, f"invitation to {answer['to']} {way}{until}"))
 
 
-def order(item: Item) -> str:
-    """Return what the application is told. Pure."""
+def make_request(item: Item) -> str:
+    """Return the document that the application reads. Pure."""
     return json.dumps({key: item[key] for key in ("admin", "by_mail", "again")})
 
 
@@ -108,7 +108,7 @@ def invite(item: Item, node: _node.Node, *, check: bool) -> Outcome:
         return Outcome(failed=why)
     words = (*INVITE, "--dry-run") if check else INVITE
     try:
-        said = _node.occ(item, node, words, stdin=order(item))
+        said = _node.occ(item, node, words, stdin=make_request(item))
     except _node.OccError as error:
         said = error.said
         if not said.strip():

@@ -27,7 +27,7 @@ def digest_of(item: _node.Item) -> str:
 
 
 def put(item: _node.Item, node: _node.Node) -> None:
-    """Put a space's logo where its Nextcloud is told to find it, or take it away."""
+    """Put a space's logo where its Nextcloud looks for it, or take it away."""
     path = Path(f"{node.root}/{item['space']}/{LOGO}")
     if not item["logo"]:
         path.unlink()

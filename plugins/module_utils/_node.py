@@ -47,7 +47,7 @@ class Node:
     # Folder of the releases' seed images; empty: every space is installed on its own.
     seed_images: str
     database_socket: str
-    # Authorities that the certificate of a database on another machine must come from.
+    # Authorities that the certificate of a database on another node must come from.
     database_ca: str
     # From the wanted database to a connection that may make and drop it.
     connect: t.Callable[[t.Mapping[str, t.Any]], t.Any]

@@ -132,17 +132,17 @@ def awake(slug: str) -> t.Iterator[None]:
         first = HELD[slug] == 1
     try:
         if first:
-            tell_systemd("start", target)
+            run_systemctl("start", target)
         yield
     finally:
         with GUARD:
             HELD[slug] -= 1
             last = HELD[slug] == 0
         if last:
-            tell_systemd("stop", "--no-block", target)
+            run_systemctl("stop", "--no-block", target)
 
 
-def tell_systemd(*words: str) -> None:
+def run_systemctl(*words: str) -> None:
     """Run systemctl.
 
     Raises:
@@ -265,7 +265,7 @@ def sandboxed(
 
 
 class Ready:
-    """A runner that has started in its sandbox and waits to be told what to run.
+    """A runner that has started in its sandbox and waits for what to run.
 
     Starting it takes as long as a short command: whoever knows that one will be needed begins
     in time. The space's Redis must be awake meanwhile.

@@ -19,7 +19,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._release_manifest 
 )
 
 TOP = "nextcloud"
-# Code of Nextcloud that tells what a release can do.
+# Code of Nextcloud that shows what a release can do.
 INSTALLER = "core/Command/Maintenance/Install.php"
 CONFIGURATION = "lib/private/Config.php"
 
@@ -58,7 +58,7 @@ def php_version(binary: str) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, subprocess.SubprocessError) as error:
-        raise ReleaseError(f"{binary} does not tell its version: {error}") from error
+        raise ReleaseError(f"{binary} does not say its version: {error}") from error
     return done.stdout.strip()
 
 

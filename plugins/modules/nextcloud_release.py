@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Builds O(folder)/O(id) from a verified archive, owned by root, readable by all, writable by
     nobody. It is unpacked beside its place, checked, and renamed, so that it is whole or absent.
-  - A manifest O(folder)/O(id).json tells what it was built from and what it can do.
+  - A manifest O(folder)/O(id).json says what it was built from and what it can do.
   - A release that is there is never modified. When the catalogue asks for another archive or
     version under the same id, the module refuses and says so.
   - The archive is looked for and verified on the controller, once for all nodes, and copied only

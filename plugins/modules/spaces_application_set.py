@@ -14,7 +14,7 @@ description:
     run or are to run holds all of it. An application that a release is to go without must be named
     in the catalogue.
   - Everything that is wrong is said at once, and the run ends before any space was touched.
-  - Tells the release of the machine's distribution, which the version of PHP follows from. Asking
+  - Returns the release of the node's distribution, which the version of PHP follows from. Asking
     M(ansible.builtin.setup) for it costs as much as converging a thousand spaces.
   - Changes nothing.
 extends_documentation_fragment:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: spaces_installations
-short_description: Install Nextcloud in new spaces and apply what only Nextcloud can be told
+short_description: Install Nextcloud in new spaces and apply what only Nextcloud can set
 version_added: 0.1.0
 description:
   - Spaces that have no Nextcloud yet get one, a bounded number at a time; what is left of an

@@ -11,7 +11,7 @@ short_description: Send the first administrators of spaces a new invitation
 version_added: 0.1.0
 description:
   - Makes a new link to choose a password, and sends it to the contact of the space's file, by the
-    space's own mailer; without a mail relay the letter is kept on the machine. The earlier link
+    space's own mailer; without a mail relay the letter is kept on the node. The earlier link
     ends with it.
   - Somebody who has logged in already is left alone, unless O(again=true). An account that is in
     use and has another mail address than the file is never handed over.

@@ -170,7 +170,7 @@ def authority_of(release: str, archive: source.Archive) -> _code_signature.Autho
     except (_code_signature.SignatureError, _archive.ArchiveError) as error:
         raise UnusableError(
             f"{archive.path}: {error}. Fetch it again, or put the right one there; "
-            f"archipel_releases['{release}'].archive tells which it is"
+            f"archipel_releases['{release}'].archive says which it is"
         ) from error
 
 

@@ -57,7 +57,7 @@ def left_open(
 ) -> dict[str, list[str]]:
     """Return what releases bring and the policy neither turns on nor off, as far as it is known.
 
-    What a major version brings that this collection does not know yet is named by the machines
+    What a major version brings that this collection does not know yet is named by the nodes
     that have built it.
     """
     known, said = _shipped(), set(named(policy, suites, registration))
@@ -172,7 +172,7 @@ def required(policy: Policy, suites: Suites, offices: t.Sequence[str]) -> list[s
 
 
 def office(space: t.Mapping[str, t.Any], suites: Suites, offices: t.Sequence[str]) -> Policy:
-    """Return what `occ archipel:apply` is told about a space's office suites."""
+    """Return what `occ archipel:apply` is given about a space's office suites."""
     return {
         "suites": {one: _connectors.describe(space, one, suites[one]) for one in offices},
         "default": space["office"],
@@ -194,7 +194,7 @@ def registration(space: t.Mapping[str, t.Any], policy: Policy) -> dict[str, t.An
     }
 
 
-def wishes(space: t.Mapping[str, t.Any], policy: Policy) -> list[str]:
+def list_asked(space: t.Mapping[str, t.Any], policy: Policy) -> list[str]:
     """Return the applications that a space's own file asks for, beside the set."""
     return list(registration(space, policy)["enable"])
 

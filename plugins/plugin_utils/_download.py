@@ -25,7 +25,7 @@ TRIES, TRIES_UNANSWERED = 4, 2
 # Seconds before the second try; each further pause is twice as long.
 PAUSE = 1.0
 # Seconds between two sentences about one file.
-TELL_EVERY = 10.0
+SAY_EVERY = 10.0
 BLOCK = 256 * 1024
 SMALL = 1024 * 1024
 GONE = (404, 410)
@@ -98,7 +98,7 @@ def retried(attempt: t.Callable[[], t.Any]) -> t.Any:
 
 
 def open_address(url: str, began: int = 0) -> t.Any:
-    """Open an address, from a byte on, telling the unreachable from the wrong.
+    """Open an address, from a byte on, which says whether it is unreachable or wrong.
 
     Raises:
         UnreachableError: nobody answers, or somebody on the way does not let us through.
@@ -157,13 +157,13 @@ def _receive(url: str, part: Path, began: int, say: Say) -> int:
             began = 0
         length = answer.headers.get("Content-Length")
         total = began + int(length) if length and length.isdecimal() else 0
-        done, told = began, time.monotonic()
+        done, said = began, time.monotonic()
         with part.open("ab" if began else "wb", buffering=0) as file:
             while block := _block(url, answer, BLOCK):
                 _write(file, block, part)
                 done += len(block)
-                if time.monotonic() - told >= TELL_EVERY:
-                    told = time.monotonic()
+                if time.monotonic() - said >= SAY_EVERY:
+                    said = time.monotonic()
                     say(f"{part.stem}: {_megabytes(done)} of {_megabytes(total)} MB")
     if done < total:
         raise BrokenOffError(f"{url} broke off after {done} of {total} bytes")

@@ -21,7 +21,7 @@ def invitable(
     """The slugs that are named, and everything that speaks against inviting there.
 
     Args:
-        spaces: the spaces of all machines.
+        spaces: the spaces of all nodes.
         report: archipel_report.
         only: comma-separated slugs.
 

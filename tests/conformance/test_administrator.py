@@ -343,8 +343,8 @@ class TestFormerAdministrators:
         successor = Person(replace(anonymous, account=president, password=PASSWORD))
         done = successor.ocs("DELETE", f"{self.API}/bureau", confirm="bureau")
         assert code(done) == 200, done.text
-        told = occ("archipel:apply", stdin=json.dumps(DESIRED)).json
-        assert any("bureau no longer administers" in one for one in told["skipped"])
+        said = occ("archipel:apply", stdin=json.dumps(DESIRED)).json
+        assert any("bureau no longer administers" in one for one in said["skipped"])
         assert "bureau" not in occ("archipel:status").json["admins"]
         assert code(administrator.ocs("GET", self.API)) == 403
 
@@ -531,12 +531,12 @@ class TestSwitch:
     def test_waits_while_documents_are_open_and_says_so(
         self, occ: Occ, administrator: Person, cron: Callable[[], Outcome]
     ):
-        def told(query: str) -> None:
+        def counted_by(query: str) -> None:
             suites = {**SUITES, "first": {**SUITES["first"], "open": {"query": query}}}
             desired = {**DESIRED, "office": {**DESIRED["office"], "suites": suites}}
             assert occ("archipel:apply", stdin=json.dumps(desired)).code == 0
 
-        told("SELECT 2")
+        counted_by("SELECT 2")
         chosen = administrator.ocs("PUT", OFFICE.removeprefix("/ocs/v2.php"), suite="second")
         state = chosen.json["ocs"]["data"]
         assert (state["waits"], state["open"], state["enabled"]) == (True, 2, "first")
@@ -545,7 +545,7 @@ class TestSwitch:
         assert "Documents en cours de modification dans la suite en service\u00a0: 2." in page
         state = administrator.client.get(OFFICE, OCS_APIRequest="true").json["ocs"]["data"]
         assert state["enabled"] == "first"
-        told("SELECT 0")
+        counted_by("SELECT 0")
         # What occ has set, the web side may read from its memory for some seconds.
         until = time.monotonic() + 30
         while state["enabled"] != "second" and time.monotonic() < until:

@@ -95,13 +95,13 @@ class TestCommandsAround:
 
 class TestApply:
     def test_describes_then_does_then_rests(self, occ: Occ, apply: Apply, clean: None):
-        foretold = apply(DESIRED, "--dry-run").json
-        assert foretold["dry_run"] is True
-        assert foretold["changed"] is True
+        planned = apply(DESIRED, "--dry-run").json
+        assert planned["dry_run"] is True
+        assert planned["changed"] is True
         assert "bureau" not in occ("user:list", "--output=json").json
         done = apply(DESIRED)
         assert done.code == 0, done
-        assert done.json["changes"] == foretold["changes"]
+        assert done.json["changes"] == planned["changes"]
         assert done.json["errors"] == done.json["skipped"] == []
         again = apply(DESIRED)
         assert (again.code, again.json["changed"], again.json["invitation"]) == (0, False, None)
@@ -285,7 +285,7 @@ class TestOffice:
         assert "first" in answer.json["skipped"][0]
 
     def office(self, **how: str) -> dict[str, object]:
-        """The suites, the first of which tells whether documents are open in it."""
+        """The suites, the first of which says whether documents are open in it."""
         suites = {**SUITES, "first": {**SUITES["first"], "open": how}}
         return {"office": {**OFFICE["office"], "suites": suites}}
 
@@ -390,8 +390,8 @@ class TestInvitation:
 
     def test_it_is_from_the_operator(self, occ: Occ, apply: Apply, clean: None):
         operator = {"name": "Ops & <Co>", "url": "https://ops.example", "email": "a@ops.example"}
-        told = {**DESIRED, "app_config": {"archipel": {"operator": operator}}}
-        letter = apply(told).json["invitation"]
+        wanted = {**DESIRED, "app_config": {"archipel": {"operator": operator}}}
+        letter = apply(wanted).json["invitation"]
         occ("config:app:delete", "archipel", "operator")
         assert (letter["from_name"], letter["reply_to"]) == ("Ops & <Co>", "a@ops.example")
         assert letter["body"].endswith("\n\nOps & <Co>\nhttps://ops.example\na@ops.example\n")
@@ -463,10 +463,10 @@ class TestInvitationAgain:
         self, apply: Apply, invite: Apply, anonymous: Client, clean: None
     ):
         link = urlsplit(apply(DESIRED).json["invitation"]["link"])
-        foretold = invite(self.ORDER, "--dry-run").json
-        assert (foretold["to"], foretold["left"], foretold["errors"]) == (ADMIN["email"], False, [])
-        assert foretold["changes"] == ["invite bureau"]
-        assert foretold["invitation"] is None
+        planned = invite(self.ORDER, "--dry-run").json
+        assert (planned["to"], planned["left"], planned["errors"]) == (ADMIN["email"], False, [])
+        assert planned["changes"] == ["invite bureau"]
+        assert planned["invitation"] is None
         assert set_password(anonymous, link.path)["status"] == "success"
 
     def test_the_new_link_works_and_the_old_one_no_longer(
@@ -580,7 +580,7 @@ REFUSED = {
     "suite without application": {"office": {"suites": {"a": {"name": "A"}}, "default": "a"}},
     "unknown key of office": {"office": {"suites": {}, "default": "first", "pin": True}},
     "connector in the set too": {**OFFICE, "apps": {"enable": ["federation"]}},
-    "open documents told twice": {
+    "open documents counted twice": {
         "office": {
             "suites": {"a": {"name": "A", "application": "b", "open": {"query": "x", "url": "y"}}},
             "default": "a",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""The pages that an upgrade's check opens, and the words of occ that its way back relies on."""
+"""The pages that an upgrade's check opens, and the words of occ that its rollback relies on."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_pages_open_with_an_application_password_alone(shared_account: Client, m
 
 @pytest.mark.parametrize("page", PAGES)
 def test_who_is_nobody_is_led_to_the_login(anonymous: Client, page: str):
-    # Without this word a program is told in JSON that it is nobody.
+    # Without this word a program reads in JSON that it is nobody.
     answer = anonymous.get(page, Accept="text/html")
     assert answer.status in {302, 303}
     assert "/login" in answer.headers["Location"]

@@ -33,14 +33,17 @@ def policy() -> dict[str, Any]:
 
 
 def imposed() -> Settings:
-    """Every setting that a space may be told: of all suites, and with registration."""
-    told = policy()
+    """Every setting that may be imposed on a space: of all suites, and with registration."""
+    given = policy()
     settings: Settings = {}
     groups = [
-        told["archipel_applications"]["settings"],
-        told["spaces_applied_state"]["app_config"],
-        {told["archipel_registration"]["application"]: told["archipel_registration"]["settings"]},
-        *({one["application"]: one["settings"]} for one in told["archipel_office_suites"].values()),
+        given["archipel_applications"]["settings"],
+        given["spaces_applied_state"]["app_config"],
+        {given["archipel_registration"]["application"]: given["archipel_registration"]["settings"]},
+        *(
+            {one["application"]: one["settings"]}
+            for one in given["archipel_office_suites"].values()
+        ),
     ]
     for group in groups:
         for application, values in group.items():
@@ -69,16 +72,16 @@ def read_back(occ: Occ, settings: Settings) -> Outcome:
 def test_any_reader_gets_every_imposed_setting(occ: Occ, policy_applied: Settings):
     done = read_back(occ, policy_applied)
     assert (done.code, done.json["problems"]) == (0, []), done
-    told = {
+    imposed = {
         f"{application}/{key}"
         for application, values in policy_applied.items()
         for key, value in values.items()
         if value is not None
     }
-    assert told
+    assert imposed
     assert {
-        name: readers for name, readers in done.json["imposed"].items() if name in told
-    } == dict.fromkeys(told, READERS)
+        name: readers for name, readers in done.json["imposed"].items() if name in imposed
+    } == dict.fromkeys(imposed, READERS)
 
 
 def test_everything_that_is_set_can_be_read(occ: Occ, policy_applied: Settings):

@@ -183,7 +183,7 @@ def test_a_release_that_lacks_something_is_named_once_with_the_remedy(tmp_path):
         releases=str(tmp_path),
         spaces={"amap": "33", "chorale": "33", "club": "34"},
         needed=["calendar", "deck"],
-        wishes={},
+        asked={},
         named=["calendar", "files"],
     )
     problems, _, _ = check(without={})
@@ -205,7 +205,7 @@ def test_what_a_release_brings_and_nobody_names_is_told_before_anybody_uses_it(t
         needed=[],
         # The catalogue: one is not built.
         without={"33": [], "34": [], "35": []},
-        wishes={},
+        asked={},
         named=["calendar", "files"],
     )
     assert problems == []
@@ -221,7 +221,7 @@ def test_a_wish_of_one_space_that_its_release_cannot_fulfil_is_named(tmp_path):
         needed=["calendar"],
         # Going without it is no answer to who asks for it.
         without={"33": ["registration"]},
-        wishes={"amap": ["registration"], "chorale": ["calendar"]},
+        asked={"amap": ["registration"], "chorale": ["calendar"]},
         named=[],
     )
     assert len(problems) == 1
@@ -265,7 +265,7 @@ class TestWhatCouldNotBeHad:
             "without": {"34.0.4": []},
             "named": ["files", "calendar"],
             "spaces": {"amap": "34.0.4"},
-            "wishes": {"amap": ["registration"]},
+            "asked": {"amap": ["registration"]},
         }
         problems, without, _ = _application_set.check(**told, needed=["calendar", "deck"])
         assert (problems, without) == ([], {"34.0.4": ["deck"]})

@@ -231,8 +231,8 @@ class TestAllOfARelease:
         path = signing.pack(local / "office-1.2.3.tar.gz", "office", FILES)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         wanted = {"deck": entry, "office": {**entry, "sha256": digest, "unsigned": True}}
-        told = replace(sources, leave_out_unavailable=lenient)
-        gathered = applications.gather("x", wanted, STANDIN, told)
+        given = replace(sources, leave_out_unavailable=lenient)
+        gathered = applications.gather("x", wanted, STANDIN, given)
         assert set(gathered.found) == {"office"}
         assert gathered.left_out == {"deck": applications.ON_STANDIN}
         assert not Path(sources.cache_folder).exists()
@@ -275,8 +275,8 @@ class TestAllOfARelease:
             files = {**FILES, code.SIGNATURE: author.sign(FILES)}
             wanted = pinned(entry, signing.pack(site[1], "deck", files))
         if lenient:
-            told = replace(sources, leave_out_unavailable=True)
-            gathered = applications.gather("34.0.4", {"deck": wanted}, archive, told)
+            given = replace(sources, leave_out_unavailable=True)
+            gathered = applications.gather("34.0.4", {"deck": wanted}, archive, given)
             assert gathered.found == {}
             assert said in gathered.left_out["deck"]
         else:
@@ -300,11 +300,11 @@ class TestAllOfARelease:
             signing.pack(archive.path, "", {"nextcloud/version.php": b"<?php"})
         else:
             archive.path.write_bytes(data)
-        told = replace(sources, leave_out_unavailable=lenient)
+        given = replace(sources, leave_out_unavailable=lenient)
         with pytest.raises(source.SourceError) as refusal:
-            applications.gather("34.0.4", {"deck": entry, "x": entry}, archive, told)
+            applications.gather("34.0.4", {"deck": entry, "x": entry}, archive, given)
         assert str(refusal.value).startswith(f"{archive.path}: ")
-        assert "archipel_releases['34.0.4'].archive tells" in str(refusal.value)
+        assert "archipel_releases['34.0.4'].archive says" in str(refusal.value)
         assert "applications" not in str(refusal.value).removeprefix(str(archive.path)).replace(
             "no application can be checked", ""
         )

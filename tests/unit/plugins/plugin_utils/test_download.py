@@ -210,8 +210,8 @@ def test_a_full_disk_is_called_so_and_not_tried_again(
     assert (len(store.began), pauses) == (1, [])
 
 
-def test_progress_is_told(store: Store, place: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(download, "TELL_EVERY", 0.0)
+def test_progress_is_shown(store: Store, place: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(download, "SAY_EVERY", 0.0)
     monkeypatch.setattr(download, "BLOCK", 4096)
     told: list[str] = []
     download.fetch(store.url, place, DIGEST, told.append)
