@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _onlyoffice
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import named
+from ansible_collections.archipel.spaces.plugins.plugin_utils._action import find_spaces
 
 SHOWN = 20
 SPEC: dict[str, t.Any] = {
@@ -35,14 +35,14 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         _, options = self.validate_argument_spec(argument_spec=SPEC)
         variables = task_vars or {}
-        tenants = [dict(t) for t in named(options["tenants"], variables, self._templar)]
+        tenants = [dict(t) for t in find_spaces(options["tenants"], variables, self._templar)]
         shards: dict[str, str] = options["shards"]
-        wrong = _onlyoffice.problems(shards, tenants)
+        wrong = _onlyoffice.check(shards, tenants)
         if wrong:
             more = [f"and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
             raise AnsibleActionFail("onlyoffice_tenants: " + "; ".join(wrong[:SHOWN] + more))
         managed = str(variables.get("ansible_managed", "Ansible managed"))
-        wanted = _onlyoffice.desired(shards, tenants, managed)
+        wanted = _onlyoffice.plan(shards, tenants, managed)
         given = ("directory", "nginx_directory", "ports", "rotate_while_open")
         places = {key: options[key] for key in given}
         result: dict[str, t.Any] = self._execute_module(

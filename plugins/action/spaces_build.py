@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _build, _render_files
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import COLLECTION, named
+from ansible_collections.archipel.spaces.plugins.plugin_utils._action import COLLECTION, find_spaces
 
 SHOWN = 100
 
@@ -35,7 +35,8 @@ class ActionModule(ActionBase):
             }
         )
         spaces, databases = (
-            named(options[key], task_vars or {}, self._templar) for key in ("spaces", "databases")
+            find_spaces(options[key], task_vars or {}, self._templar)
+            for key in ("spaces", "databases")
         )
         environment = _render_files.templates(_render_files.template_directory(COLLECTION))
         try:

@@ -69,7 +69,7 @@ def only(context: Context, spaces: Spaces, words: str | Iterable[str] = "") -> S
     members = {slug for word in wanted for slug in groups.get(word, ())}
     chosen, found = [], set()
     for space in spaces:
-        named = wanted & _selection.words_of(space)
+        named = wanted & _selection.list_words(space)
         found |= named
         if named or space["slug"] in members:
             chosen.append(space)

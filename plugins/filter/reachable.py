@@ -79,7 +79,7 @@ def reachable(
 ) -> list[dict[str, t.Any]]:
     """Return the services."""
     try:
-        return _reachable.services(parts, own, relay, databases, int(https_port), others)
+        return _reachable.list_services(parts, own, relay, databases, int(https_port), others)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         text = (
             f"reachable: {type(error).__name__}: {error}; archipel_mail_relay takes host and port, "

@@ -284,7 +284,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for host in nodes.hosts:
             web, skipped = result.on(host.name, "web"), result.skipped.get(host.name, [])
             left = [entry for entry in skipped if entry["web"] == host.name]
-            domains = _entries.outside([*web, *left], policy.base_domain)
+            domains = _entries.list_outside([*web, *left], policy.base_domain)
             databases = result.on(host.name, "db")
             servers, served = (part.get(host.name, []) for part in (result.servers, result.served))
             clients = result.clients.get(host.name, [])
@@ -296,7 +296,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Give all nodes what is of none alone."""
         group = self.inventory.groups["nodes"]
         addresses = {part: nodes.addresses_of(part) for part in _nodes.GROUPS}
-        databases = _distant.addresses(result.clients, nodes.addresses("web", "db"))
+        databases = _distant.find_addresses(result.clients, nodes.addresses("web", "db"))
         shared_values = (result.report, result.placement, addresses, databases, build)
         for name, shared in zip(SHARED, shared_values, strict=True):
             group.set_variable(name, shared)

@@ -21,7 +21,7 @@ Spaces = list[dict[str, t.Any]]
 COLLECTION = Path(__file__).resolve().parents[2]
 
 
-def named(value: t.Any, variables: t.Mapping[str, t.Any], templar: Templar) -> Spaces:
+def find_spaces(value: t.Any, variables: t.Mapping[str, t.Any], templar: Templar) -> Spaces:
     """Return the spaces of an option: a list, or the name of the variable that holds them.
 
     A variable named is read as it is. Walking through thousands of values in search of
@@ -107,7 +107,7 @@ class SpacesAction(ActionBase):
         for name in ("spaces", "settings"):
             if name not in arguments:
                 raise AnsibleActionFail(f"archipel.spaces.{self.module} needs the option {name}")
-        known = named(arguments["spaces"], task_vars or {}, self._templar)
+        known = find_spaces(arguments["spaces"], task_vars or {}, self._templar)
         if self.needs_place and not self._task.check_mode:
             refuse_unplaced(known, self.variables.get("archipel_placement") or {})
         left_out = set(arguments.get("exclude", ()))

@@ -30,7 +30,7 @@ class _Broken(Exception):  # noqa: N818 - a reason, caught below
     """Why it is no picture."""
 
 
-def fault(data: bytes, kind: str) -> str:
+def check(data: bytes, kind: str) -> str:
     """Return why some bytes are no picture of a kind (png, jpg, webp); empty if they are one."""
     reader = {"png": _png, "jpg": _jpeg, "webp": _webp}[kind]
     try:

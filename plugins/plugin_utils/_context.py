@@ -49,7 +49,7 @@ def read(nodes: _nodes.Nodes, environment: Environment) -> _rules.RuleContext:
         # The servers' host names are theirs alone.
         names={**nodes.taken_names(), **servers},
         today=datetime.datetime.now(tz=datetime.UTC).date(),
-        purged=_ledger.purged(_ledger.read(environment.ledger)),
+        purged=_ledger.list_purged(_ledger.read(environment.ledger)),
     )
 
 

@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 Clients = dict[str, list[str]]
 
 
-def clients(places: Iterable[Place], web: Iterable[str], db: Iterable[str]) -> Clients:
+def list_clients(places: Iterable[Place], web: Iterable[str], db: Iterable[str]) -> Clients:
     """Return who reaches each database node from elsewhere.
 
     Whoever has a space with its database there, and web nodes without a database of their own:
@@ -32,7 +32,7 @@ def clients(places: Iterable[Place], web: Iterable[str], db: Iterable[str]) -> C
     return found
 
 
-def hosts(names: Iterable[str], addresses: Mapping[str, list[str]]) -> dict[str, str]:
+def find_hosts(names: Iterable[str], addresses: Mapping[str, list[str]]) -> dict[str, str]:
     """Return the address of each node that has one; IPv4 first, which needs no brackets."""
     usable = {name: _usable(addresses.get(name, ())) for name in names}
     return {name: found[0] for name, found in sorted(usable.items()) if found}
@@ -44,12 +44,12 @@ def _usable(addresses: Iterable[str]) -> list[str]:
     return sorted(found, key=lambda one: ipaddress.ip_address(one).version)
 
 
-def addresses(found: Clients, known: Mapping[str, list[str]]) -> dict[str, t.Any]:
+def find_addresses(found: Clients, known: Mapping[str, list[str]]) -> dict[str, t.Any]:
     """Return where databases are found, from where they are reached, and what nobody knows."""
     comers = {name for names in found.values() for name in names}
     return {
-        "servers": hosts(found, known),
-        "clients": hosts(comers, known),
+        "servers": find_hosts(found, known),
+        "clients": find_hosts(comers, known),
         "problems": list(_problems(found, known)),
     }
 
@@ -60,6 +60,6 @@ def _problems(found: Clients, known: Mapping[str, list[str]]) -> Iterator[str]:
         name: f"spaces on it have databases on {one}" for one in found for name in found[one]
     }
     reasons |= {one: f"it has databases of spaces on {', '.join(found[one])}" for one in found}
-    for name in sorted(reasons.keys() - hosts(reasons, known).keys()):
+    for name in sorted(reasons.keys() - find_hosts(reasons, known).keys()):
         allowed = "allowed: its IP addresses as other nodes see them, such as [10.0.0.2]"
         yield f"host_vars/{name}.yml: archipel_addresses: missing, and {reasons[name]}; {allowed}"

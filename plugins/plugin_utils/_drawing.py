@@ -45,7 +45,7 @@ class _Refused(Exception):  # noqa: N818 - a reason, caught below
     """Why it is no harmless drawing."""
 
 
-def fault(data: bytes) -> str:
+def check(data: bytes) -> str:
     """Return why some bytes are no harmless SVG; empty if they are one."""
     data = data.removeprefix(codecs.BOM_UTF8)
     try:

@@ -88,7 +88,7 @@ class Result:
         return [entry for entry in self.entries if entry[role] == node]
 
 
-def outside(entries: Iterable[SpaceEntry | Skipped], base_domain: str) -> list[str]:
+def list_outside(entries: Iterable[SpaceEntry | Skipped], base_domain: str) -> list[str]:
     """Return the host names of spaces that the base domain's wildcard does not cover. Pure."""
     names = (name for entry in entries for name in entry["domains"])
     return sorted({name for name in names if not name.endswith(f".{base_domain}")})
@@ -124,7 +124,7 @@ def resolve(options: Options, context: RuleContext) -> Result:
             "new": _new(pending, context),
             "offices": _offices.count_load(known, offices),
         },
-        clients=_distant.clients(
+        clients=_distant.list_clients(
             places.values(), *([node.name for node in part] for part in (context.web, context.db))
         ),
         servers={node: _offices.list_servers(node, offices, policy) for node in nodes},
@@ -204,7 +204,7 @@ def complete(record: Record, place: Place, context: RuleContext, folder: str) ->
         "domains": [policy.host_name(slug), *data.get("domains", ())],
         "url": policy.url(slug),
         "locale": data.get("locale", policy.locale),
-        "phone_region": _locales.phone_region(
+        "phone_region": _locales.find_phone_region(
             data.get("locale", policy.locale), policy.locale, policy.phone_region
         ),
         "timezone": data.get("timezone", policy.timezone),

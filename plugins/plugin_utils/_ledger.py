@@ -85,7 +85,7 @@ def read(path: Path) -> list[Line]:
         raise RegistryError([Problem(str(path), text)]) from error
 
 
-def purged(lines: Iterable[Line]) -> dict[str, str]:
+def list_purged(lines: Iterable[Line]) -> dict[str, str]:
     """Slug → when it was purged; the last time counts."""
     return {line.entry["slug"]: str(line.entry.get("at", "")) for line in lines}
 
@@ -95,7 +95,7 @@ def sign(key: str, before: str, text: str) -> str:
     return hmac.new(key.encode(), f"{before}\n{text}".encode(), hashlib.sha256).hexdigest()
 
 
-def problems(lines: Iterable[Line], key: str, path: str) -> list[Problem]:
+def check_signatures(lines: Iterable[Line], key: str, path: str) -> list[Problem]:
     """Every line whose signature is not what it must be."""
     found, before = [], ""
     for line in lines:
@@ -134,7 +134,7 @@ def append(path: Path, key: str, entry: Mapping[str, t.Any], *, write: bool = Tr
 
 
 def _checked(lines: list[Line], key: str, path: Path) -> list[Line]:
-    if wrong := problems(lines, key, str(path)):
+    if wrong := check_signatures(lines, key, str(path)):
         raise RegistryError(wrong)
     return lines
 

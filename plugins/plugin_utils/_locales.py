@@ -47,28 +47,28 @@ def _data() -> _Data:
 
 
 @functools.cache
-def timezones() -> frozenset[str]:
+def list_timezones() -> frozenset[str]:
     """The names of time zones that the PHP of every node knows."""
     lines = (_HERE / "timezones.txt").read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if not line.startswith("#"))
 
 
-def locales() -> frozenset[str]:
+def list_locales() -> frozenset[str]:
     """Everything that `locale` may be."""
     return frozenset(_data().locales)
 
 
-def language(locale: str) -> str:
+def find_language(locale: str) -> str:
     """The language that a locale is shown in: pt_BR in pt_BR, fr_CA in fr."""
     return _data().locales[locale]
 
 
-def formats(locale: str) -> str:
+def find_formats(locale: str) -> str:
     """The locale as Nextcloud knows it, for dates and numbers."""
     return _data().formats.get(locale, locale)
 
 
-def phone_region(locale: str, default_locale: str, default_region: str) -> str:
+def find_phone_region(locale: str, default_locale: str, default_region: str) -> str:
     """The country of telephone numbers without a country code; empty: they need one.
 
     Args:
@@ -78,18 +78,18 @@ def phone_region(locale: str, default_locale: str, default_region: str) -> str:
         default_region: archipel_default_phone_region.
 
     """
-    data, end = _data(), formats(locale).rpartition("_")[2]
+    data, end = _data(), find_formats(locale).rpartition("_")[2]
     if end.isdigit():
         return ""  # a part of the world, such as es_419
     if len(end) == len("FR") and end.isupper():
         return data.countries.get(end, end)
-    spoken = language(locale)
-    if spoken == language(default_locale):
+    spoken = find_language(locale)
+    if spoken == find_language(default_locale):
         return default_region
     return data.languages[spoken] or default_region
 
 
-def locale_fault(found: str) -> str:
+def check_locale(found: str) -> str:
     """What is wrong with a locale, in words; empty if nothing is."""
     data = _data()
     if found in data.locales:
@@ -114,9 +114,11 @@ def _locale_meant(found: str) -> str:
     return did_you_mean(found, data.locales)
 
 
-def timezone_fault(found: str) -> str:
+def check_timezone(found: str) -> str:
     """What is wrong with a time zone, in words; empty if nothing is."""
-    if found in timezones():
+    if found in list_timezones():
         return ""
     allowed = "UTC or a place of the tz database such as Europe/Paris"
-    return f"found {quoted(found)}; allowed: {allowed}.{did_you_mean(found, sorted(timezones()))}"
+    return (
+        f"found {quoted(found)}; allowed: {allowed}.{did_you_mean(found, sorted(list_timezones()))}"
+    )

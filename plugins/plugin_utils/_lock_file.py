@@ -71,7 +71,7 @@ def read_lock(path: Path) -> Lock:
 
 def parse_lock(text: str, path: str) -> Lock:
     """Text to lock: our own format line by line, any other YAML through the parser."""
-    if line := _strict_yaml.conflict(text):
+    if line := _strict_yaml.find_conflict(text):
         remedy = "keep the lines of both sides, each id once, and set next_id above all of them"
         raise RegistryError([Problem(path, f"found a merge conflict; {remedy}", line)])
     head, rows = _read_own_format(text) or _read_any_yaml(text, path)

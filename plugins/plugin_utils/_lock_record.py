@@ -32,7 +32,7 @@ def merge(lock: Lock, environment: str, pending: Mapping[str, Place]) -> Lock:
     if lock.environment not in {None, environment}:
         theirs = f'it belongs to the environment "{lock.environment}"'
         raise ConflictError(f'{theirs}, this run to "{environment}"')
-    new = unrecorded(lock, pending)
+    new = find_unrecorded(lock, pending)
     taken = {place.id: slug for slug, place in lock.spaces.items()}
     for slug, place in new.items():
         plan_ = f"id {place.id}, planned for {slug},"
@@ -57,7 +57,7 @@ def _check_addition(slug: str, known: Place, place: Place) -> None:
             raise ConflictError(f"{slug} is now served by {name}")
 
 
-def unrecorded(lock: Lock, pending: Mapping[str, Place]) -> dict[str, Place]:
+def find_unrecorded(lock: Lock, pending: Mapping[str, Place]) -> dict[str, Place]:
     """The part of a plan that the lock does not say yet."""
     return {
         slug: place for slug, place in sorted(pending.items()) if lock.spaces.get(slug) != place
@@ -78,7 +78,7 @@ def record(path: Path, environment: str, pending: Mapping[str, Place], *, write:
     with _one_operator(path.parent):
         lock = read_lock(path)
         before = path.read_text(encoding="utf-8")
-        new = unrecorded(lock, pending)
+        new = find_unrecorded(lock, pending)
         after = dump_lock(merge(lock, environment, pending)) if new else before
         if write and new:
             _replace(path, after)

@@ -35,12 +35,12 @@ def read(path: Path) -> tuple[bytes, str]:
         data = path.read_bytes()
     except OSError as error:
         return b"", error.strerror or "it cannot be read"
-    return data, fault(data, path.suffix[1:])
+    return data, check_content(data, path.suffix[1:])
 
 
-def fault(data: bytes, suffix: str) -> str:
+def check_content(data: bytes, suffix: str) -> str:
     """Return why some bytes are no picture of that kind; empty if they are one. Pure."""
-    return _drawing.fault(data) if suffix == "svg" else _bitmap.fault(data, suffix)
+    return _drawing.check(data) if suffix == "svg" else _bitmap.check(data, suffix)
 
 
 def check(folder: Path, slug: str, name: str) -> str:

@@ -19,7 +19,7 @@ _CATEGORIES = frozenset("LMN")
 _SIGNS = frozenset("-·׳״・\u200c\u200d")
 
 
-def domain_fault(domain: str) -> str:
+def check_domain(domain: str) -> str:
     """Return what is wrong with the xn-- parts of a host name; empty if nothing is."""
     for label in domain.split("."):
         if label.startswith(_PREFIX) and not _is_internationalised(label):

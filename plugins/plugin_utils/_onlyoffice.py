@@ -28,7 +28,7 @@ ALLOWED: dict[str, tuple[re.Pattern[str], str]] = {
 }
 
 
-def problems(shards: t.Iterable[str], tenants: t.Sequence[Tenant]) -> list[str]:
+def check(shards: t.Iterable[str], tenants: t.Sequence[Tenant]) -> list[str]:
     """Return in sentences what is wrong with the tenants; nothing if all is well. Pure."""
     names = list(shards)
     found = [problem for tenant in tenants for problem in _wrong(tenant, names)]
@@ -63,7 +63,7 @@ def _wrong(tenant: Tenant, shards: list[str]) -> list[str]:
     return found
 
 
-def desired(shards: t.Iterable[str], tenants: t.Sequence[Tenant], managed: str) -> dict[str, t.Any]:
+def plan(shards: t.Iterable[str], tenants: t.Sequence[Tenant], managed: str) -> dict[str, t.Any]:
     """Return the secrets by shard and host, and the two files that nginx reads. Pure."""
     secrets: dict[str, dict[str, str]] = {name: {} for name in shards}
     for tenant in tenants:

@@ -133,7 +133,7 @@ def _check_variable(
         return  # a secret is not even looked at, and a command says everything in text
     for place in _twice(variable.node, ()):
         yield variable.problem("comes twice; remove one of the two", *place)
-    value = _variables.value(variable, evaluate if variable.shared else _nobody_knows)
+    value = _variables.read_value(variable, evaluate if variable.shared else _nobody_knows)
     faults = [
         *_EACH.faults({variable.name: value.plain}, _CONTEXT),
         *_check_numbers(variable.name, value),
@@ -176,8 +176,8 @@ def _check_numbers(name: str, value: _variables.Value) -> Iterator[_schema.Fault
 def _own(name: str, value: t.Any) -> list[str]:
     """What no schema says of one variable."""
     rules: dict[str, Callable[[t.Any], t.Any]] = {
-        "archipel_default_locale": _locales.locale_fault,
-        "archipel_default_timezone": _locales.timezone_fault,
+        "archipel_default_locale": _locales.check_locale,
+        "archipel_default_timezone": _locales.check_timezone,
         "archipel_releases": _support.problems,
         "archipel_upgrade_rings": ring_problems,
         "archipel_upgrade_budget": budget_problems,

@@ -15,7 +15,7 @@ DATABASE_PORT = 3306
 Service = dict[str, t.Any]
 
 
-def services(
+def list_services(
     parts: t.Mapping[str, t.Sequence[str]],
     own: t.Iterable[str],
     relay: t.Mapping[str, t.Any],

@@ -46,7 +46,7 @@ def managed_config(space: Space, settings: Settings) -> dict[str, t.Any]:
 
 def skeleton(space: Space) -> Expression:
     """Return where the first files of new accounts are, in the space's language."""
-    language = _locales.language(space["locale"]).partition("_")[0]
+    language = _locales.find_language(space["locale"]).partition("_")[0]
     folder = language if language in SKELETONS else SKELETONS[0]
     return Expression(f"OC::$SERVERROOT . '/apps-extra/archipel/skeleton/{folder}'")
 
@@ -77,8 +77,8 @@ def people_config(space: Space, settings: Settings) -> dict[str, t.Any]:
         "trusted_domains": list(space["domains"]),
         "overwriteprotocol": "https",
         "overwrite.cli.url": space["url"],
-        "default_language": _locales.language(space["locale"]),
-        "default_locale": _locales.formats(space["locale"]),
+        "default_language": _locales.find_language(space["locale"]),
+        "default_locale": _locales.find_formats(space["locale"]),
         "default_phone_region": space["phone_region"],
         "default_timezone": space["timezone"],
         "one-click-instance": True,

@@ -81,7 +81,7 @@ def nginx_language(locale: str) -> str:
         ValueError: the language has other characters; no language of Nextcloud has.
 
     """
-    language = _locales.language(locale)
+    language = _locales.find_language(locale)
     if not LANGUAGE.fullmatch(language):
         raise ValueError(f"{language!r} is no language that nginx's map takes")
     return language

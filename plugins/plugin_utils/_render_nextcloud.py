@@ -105,8 +105,8 @@ def administrator(space: Space, settings: Settings) -> dict[str, t.Any]:
         "uid": settings["administrator"],
         "display_name": space["contact"]["name"],
         "email": space["contact"]["email"],
-        "language": _locales.language(space["locale"]),
-        "locale": _locales.formats(space["locale"]),
+        "language": _locales.find_language(space["locale"]),
+        "locale": _locales.find_formats(space["locale"]),
         "groups": ["members", "space-admins"],
         "subadmin_of": ["members"],
     }

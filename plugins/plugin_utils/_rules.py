@@ -146,7 +146,7 @@ def _check_choices(record: Record, policy: Policy) -> Iterator[Problem]:
         allowed = f"allowed, from archipel_offices in the policy: {', '.join(policy.offices)}"
         hint = did_you_mean(office, policy.offices)
         yield record.problem(f'found "{office}"; {allowed}.{hint}', "office")
-    for key, fault in (("locale", _locales.locale_fault), ("timezone", _locales.timezone_fault)):
+    for key, fault in (("locale", _locales.check_locale), ("timezone", _locales.check_timezone)):
         value = record.data.get(key)
         if value is not None and (text := fault(value)):
             yield record.problem(text, key)
@@ -218,7 +218,7 @@ def _check_domains(
                 text = f'found "{domain}"; allowed: names outside {base}'
                 remedy = "inside it the name of a file is the name of its space"
                 yield record.problem(f"{text}; {remedy}", "domains", number)
-            elif fault := _names.domain_fault(domain):
+            elif fault := _names.check_domain(domain):
                 yield record.problem(fault, "domains", number)
             elif record.data["status"] == "requested" or exists(record, context):
                 claims.setdefault(domain, []).append(_Claim(record.slug, record, number))

@@ -11,7 +11,7 @@ Spaces = list[dict[str, t.Any]]
 GROUPED_BY = ("ring", "status", "office")
 
 
-def words_of(space: t.Mapping[str, t.Any]) -> set[str]:
+def list_words(space: t.Mapping[str, t.Any]) -> set[str]:
     """Return the words that select a space: its slug and the names of its groups."""
     node = re.sub(r"\W", "_", f"on_{space['web']}")
     return {space["slug"], node, *(f"{key}_{space[key]}" for key in GROUPED_BY)}
@@ -24,4 +24,4 @@ def select(spaces: Spaces, only: str) -> Spaces:
     names anything at all is asked once, of the whole inventory, before any node is touched.
     """
     wanted = {word for word in only.replace(" ", "").split(",") if word}
-    return [space for space in spaces if wanted & words_of(space)] if wanted else spaces
+    return [space for space in spaces if wanted & list_words(space)] if wanted else spaces

@@ -53,7 +53,7 @@ class StrictYamlError(ValueError):
 def load(data: bytes, lines: Lines | None = None, max_bytes: int = MAX_BYTES) -> t.Any:
     """Return the one document in `data`; fill `lines` with the line of each key and item."""
     text = _check_text(data, max_bytes)
-    if line := conflict(text):
+    if line := find_conflict(text):
         raise StrictYamlError("found a merge conflict; keep the lines that are right", line)
     try:
         return _Document(data, {} if lines is None else lines).read()
@@ -61,7 +61,7 @@ def load(data: bytes, lines: Lines | None = None, max_bytes: int = MAX_BYTES) ->
         raise _explain(error, data) from error
 
 
-def conflict(text: str) -> int | None:
+def find_conflict(text: str) -> int | None:
     """The line where a merge was left undone; None if there is none."""
     found = _CONFLICT.search(text)
     return text.count("\n", 0, found.start()) + 1 if found else None

@@ -95,7 +95,7 @@ class Value:
         )
 
 
-def value(variable: Variable, evaluate: Evaluate) -> Value:
+def read_value(variable: Variable, evaluate: Evaluate) -> Value:
     """Read a variable; templates are evaluated where it is the same for every node."""
     found = Value(None)
     found.plain = _plain(variable.raw, variable.node, (), found, evaluate)

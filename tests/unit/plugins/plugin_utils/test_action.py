@@ -11,13 +11,16 @@ from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import named, refuse_unplaced
+from ansible_collections.archipel.spaces.plugins.plugin_utils._action import (
+    find_spaces,
+    refuse_unplaced,
+)
 
 SPACES = [{"slug": "amap", "name": "{{ lookup('pipe', 'id') }}"}]
 
 
 def resolved(value, **variables):
-    return named(value, variables, Templar(DataLoader(), variables))
+    return find_spaces(value, variables, Templar(DataLoader(), variables))
 
 
 def test_a_list_is_taken_as_it_is():

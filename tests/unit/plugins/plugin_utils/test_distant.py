@@ -35,12 +35,12 @@ office: {hosts: {office1: {ansible_host: 192.0.2.13}}}
     ],
 )
 def test_who_reaches_whom(places: list[Place], web: list[str], db: list[str], expected: object):
-    assert _distant.clients(places, web, db) == expected
+    assert _distant.list_clients(places, web, db) == expected
 
 
 def test_an_address_of_the_node_itself_is_none():
     addresses = {"a": ["127.0.0.1", "::1"], "b": ["fd00::2", "10.0.0.2"], "c": []}
-    assert _distant.hosts(["a", "b", "c", "d"], addresses) == {"b": "10.0.0.2"}
+    assert _distant.find_hosts(["a", "b", "c", "d"], addresses) == {"b": "10.0.0.2"}
 
 
 class TestThreeNodes:

@@ -27,13 +27,15 @@ def ledger(tmp_path: Path) -> Path:
 
 
 def wrong(path: Path, key: str = KEY) -> list[int | None]:
-    return [problem.line for problem in _ledger.problems(_ledger.read(path), key, str(path))]
+    return [
+        problem.line for problem in _ledger.check_signatures(_ledger.read(path), key, str(path))
+    ]
 
 
 def test_what_is_written_is_read(ledger: Path):
     assert [line.entry for line in _ledger.read(ledger)] == [CINE, AMAP]
     assert wrong(ledger) == []
-    assert _ledger.purged(_ledger.read(ledger)) == {"cine": CINE["at"], "amap": AMAP["at"]}
+    assert _ledger.list_purged(_ledger.read(ledger)) == {"cine": CINE["at"], "amap": AMAP["at"]}
 
 
 def test_a_space_is_written_once(ledger: Path):

@@ -20,8 +20,8 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import (
 )
 from tests.unit.environment import ROOT, Environment
 
-LOCALES = sorted(_locales.locales())
-LANGUAGES = sorted({_locales.language(locale) for locale in LOCALES})
+LOCALES = sorted(_locales.list_locales())
+LANGUAGES = sorted({_locales.find_language(locale) for locale in LOCALES})
 # What the map of the spaces takes apart, as it stands in nginx's configuration.
 CONFIGURATION = (
     ROOT / "roles/spaces/templates/etc/nginx/conf.d/archipel-spaces.conf.j2"
@@ -42,9 +42,11 @@ def test_there_are_as_many_as_nextcloud_has():
 
 def test_each_is_accepted():
     for locale in LOCALES:
-        assert _locales.locale_fault(locale) == ""
-        assert _locales.language(_locales.language(locale)) == _locales.language(locale)
-        assert _locales.formats(_locales.formats(locale)) == _locales.formats(locale)
+        assert _locales.check_locale(locale) == ""
+        assert _locales.find_language(_locales.find_language(locale)) == _locales.find_language(
+            locale
+        )
+        assert _locales.find_formats(_locales.find_formats(locale)) == _locales.find_formats(locale)
 
 
 @pytest.mark.parametrize("status", ["approved", "suspended", "closed"])
@@ -132,7 +134,7 @@ def test_languages_and_formats_are_two_things(locale: str, language: str, format
     ],
 )
 def test_telephone_numbers_are_those_of_the_country(locale: str, region: str):
-    assert _locales.phone_region(locale, "fr", "BE") == region
+    assert _locales.find_phone_region(locale, "fr", "BE") == region
 
 
 def test_the_country_reaches_the_space(environment: Environment):
@@ -148,12 +150,12 @@ def test_the_country_reaches_the_space(environment: Environment):
 
 
 def test_each_country_is_one():
-    regions = {_locales.phone_region(locale, "eo", "") for locale in LOCALES}
+    regions = {_locales.find_phone_region(locale, "eo", "") for locale in LOCALES}
     assert all(re.fullmatch(r"[A-Z]{2}|", region) for region in regions)
 
 
 def test_time_zones_are_places_and_utc():
-    zones = _locales.timezones()
+    zones = _locales.list_timezones()
     assert {"UTC", "Europe/Paris", "Indian/Reunion", "America/Argentina/Ushuaia"} <= zones
     areas = {name.partition("/")[0] for name in zones}
     assert areas == {

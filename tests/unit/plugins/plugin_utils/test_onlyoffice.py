@@ -19,7 +19,7 @@ def tenant(slug: str = "velo", **changes: t.Any) -> dict[str, t.Any]:
 
 
 def test_good_tenants_have_no_problems():
-    assert _onlyoffice.problems(["first"], [tenant(), tenant("amap-du-val")]) == []
+    assert _onlyoffice.check(["first"], [tenant(), tenant("amap-du-val")]) == []
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_good_tenants_have_no_problems():
     ],
 )
 def test_a_value_that_does_not_do_is_named(key: str, value: str):
-    problems = _onlyoffice.problems(["first", "second"], [{**tenant(), key: value}])
+    problems = _onlyoffice.check(["first", "second"], [{**tenant(), key: value}])
     assert len(problems) == 1
     assert key in problems[0]
 
 
 def test_a_bad_secret_is_not_quoted():
-    (problem,) = _onlyoffice.problems(["first"], [tenant(secret="hunter2")])
+    (problem,) = _onlyoffice.check(["first"], [tenant(secret="hunter2")])
     assert "hunter2" not in problem
 
 
@@ -65,25 +65,25 @@ def test_a_bad_secret_is_not_quoted():
 def test_a_missing_key_is_named(key: str):
     entry = tenant()
     del entry[key]
-    assert _onlyoffice.problems(["first"], [entry]) == [
+    assert _onlyoffice.check(["first"], [entry]) == [
         f"velo: {key} missing; a tenant has slug, host, shard, secret"
     ]
 
 
 def test_no_two_tenants_share_a_name():
-    problems = _onlyoffice.problems(["first"], [tenant(), tenant(host="other.example")])
+    problems = _onlyoffice.check(["first"], [tenant(), tenant(host="other.example")])
     assert [p.split(" stands")[0] for p in problems] == ["slug 'velo'"]
-    problems = _onlyoffice.problems(["first"], [tenant(), tenant("amap", host=tenant()["host"])])
+    problems = _onlyoffice.check(["first"], [tenant(), tenant("amap", host=tenant()["host"])])
     assert [p.split(" stands")[0] for p in problems] == ["host 'velo.office.example'"]
 
 
 def test_an_unknown_shard_is_named_with_those_there_are():
-    (problem,) = _onlyoffice.problems([], [tenant()])
+    (problem,) = _onlyoffice.check([], [tenant()])
     assert "onlyoffice_shards (which is empty)" in problem
 
 
 def test_what_tenants_become():
-    wanted = _onlyoffice.desired(
+    wanted = _onlyoffice.plan(
         ["first", "second"], [tenant("velo"), tenant("amap", shard="second")], "managed"
     )
     assert wanted["secrets"] == {
@@ -106,10 +106,10 @@ def test_what_tenants_become():
 
 
 def test_without_tenants_nginx_still_has_a_name_that_nobody_has():
-    assert "onlyoffice.invalid;" in _onlyoffice.desired(["first"], [], "managed")["names"]
+    assert "onlyoffice.invalid;" in _onlyoffice.plan(["first"], [], "managed")["names"]
 
 
 def test_ten_thousand_tenants_take_a_moment():
     many = [tenant(f"space-{n}") for n in range(10_000)]
-    assert _onlyoffice.problems(["first"], many) == []
-    assert len(_onlyoffice.desired(["first"], many, "managed")["map"]) < 1 << 20
+    assert _onlyoffice.check(["first"], many) == []
+    assert len(_onlyoffice.plan(["first"], many, "managed")["map"]) < 1 << 20

@@ -17,7 +17,7 @@ PARTS = {
 
 
 def services(parts=None, own=(), relay=None, databases=None, port=443, others=()):
-    found = _reachable.services(parts or {}, own, relay or {}, databases or {}, port, others)
+    found = _reachable.list_services(parts or {}, own, relay or {}, databases or {}, port, others)
     return [(one["host"], one["ports"], one["protocol"]) for one in found]
 
 
