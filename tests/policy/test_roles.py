@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.policy.tree import ROOT, load, matching, roles, shown, under
 
@@ -84,6 +85,29 @@ class TestRole:
             if f"`{name}`" not in readme
         ]
         assert silent == []
+
+    def test_readme_and_specification_say_the_same(self, role: Path):
+        """Of the options of its table; those of other entry points may be in sentences."""
+        rows, options = table(role), described(role)
+        assert {name: plain(rows[name][1]) for name in rows} == {n: options[n] for n in rows}
+        assert entry_points(role)["main"].keys() - rows.keys() == set()
+
+    def test_readme_names_the_defaults(self, role: Path):
+        """Long ones are looked up."""
+        wrong = {
+            name: shown_default
+            for name, (shown_default, _) in table(role).items()
+            if name in defaults(role)
+            and shown_default != "see `defaults/main.yml`"
+            and not same_value(shown_default.strip("`"), defaults(role)[name])
+        }
+        assert wrong == {}
+
+    def test_every_option_has_a_description_of_its_own(self, role: Path):
+        """One sentence for two of them says of neither what it is, nor its unit."""
+        names = described(role)
+        shared = [n for n in names if list(names.values()).count(names[n]) > 1]
+        assert shared == []
 
     def test_required_options_have_no_default(self, role: Path):
         wrong = [
@@ -190,6 +214,37 @@ def with_includes(path: Path) -> str:
 def entry_points(role: Path) -> dict[str, dict[str, dict[str, object]]]:
     specs = load(role / "meta/argument_specs.yml")["argument_specs"]
     return {point: spec.get("options", {}) for point, spec in specs.items()}
+
+
+def described(role: Path) -> dict[str, str]:
+    """Return option → its description, without markup."""
+    found: dict[str, str] = {}
+    for options in entry_points(role).values():
+        for name, option in options.items():
+            text = option["description"]
+            found.setdefault(name, plain(" ".join(text) if isinstance(text, list) else str(text)))
+    return found
+
+
+def table(role: Path) -> dict[str, tuple[str, str]]:
+    """Return option → default and description, as the README has them."""
+    text = (role / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| ([^|]*) \|$", text, re.MULTILINE)
+    options = described(role)
+    return {name: (default, meaning) for name, default, meaning in rows if name in options}
+
+
+def plain(text: str) -> str:
+    text = re.sub(r"\b[CIVO]\(([^)]*)\)", r"\1", text).replace("`", "").replace('"', "'")
+    return " ".join(text.split())
+
+
+def same_value(shown_default: str, value: object) -> bool:
+    """Tell whether a text is a value as YAML writes it, or the value itself."""
+    try:
+        return bool(yaml.safe_load(shown_default) == value) or shown_default == str(value)
+    except yaml.YAMLError:
+        return shown_default == str(value)
 
 
 def defaults(role: Path) -> dict[str, object]:
