@@ -71,7 +71,7 @@ def test_each_is_understood_by_the_map_of_nginx(status: str):
 
 
 def test_no_language_gets_past_what_nginx_takes(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(_locales, "language", lambda locale: locale)
+    monkeypatch.setattr(_locales, "find_language", lambda locale: locale)
     for wrong in ("es_419", "sr@latin", "fr;", "", "fr\n"):
         with pytest.raises(ValueError, match="no language that nginx's map takes"):
             _render_files.nginx_language(wrong)
