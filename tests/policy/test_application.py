@@ -43,10 +43,19 @@ def test_what_is_decided_knows_no_nextcloud(path: Path):
 
 @pytest.mark.parametrize("path", CLASSES, ids=shown)
 def test_one_class_alone_uses_what_is_not_public(path: Path):
-    if path.name != "NextcloudSpace.php":
-        assert foreign(named(path)) == set()
-    else:
+    if path.name == "NextcloudSpace.php":
         assert foreign(named(path)) != set()
+    elif path.parent.name != "Nextcloud":
+        assert foreign(named(path)) == set()
+
+
+@pytest.mark.parametrize("path", sorted((LIB / "Nextcloud").rglob("*.php")), ids=shown)
+def test_parts_of_that_class_are_nobody_elses(path: Path):
+    text = path.read_text(encoding="utf-8")
+    assert re.search(rf"^trait {path.stem}$", text, re.MULTILINE)
+    uses = re.compile(rf"^use OCA\\Archipel\\Nextcloud\\{path.stem};$", re.MULTILINE)
+    others = [one for one in CLASSES if uses.search(one.read_text(encoding="utf-8"))]
+    assert [one.name for one in others] == ["NextcloudSpace.php"]
 
 
 @pytest.mark.parametrize("path", CLASSES, ids=shown)

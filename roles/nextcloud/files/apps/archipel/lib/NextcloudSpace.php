@@ -7,14 +7,13 @@ declare(strict_types=1);
 
 namespace OCA\Archipel;
 
-use OC\AppConfig;
 use OC\Installer;
 use OCA\Archipel\BackgroundJob\SwitchOffice;
-use OCA\Archipel\Converge\Administrator;
-use OCA\Archipel\Converge\Converger;
 use OCA\Archipel\Converge\Invitation;
 use OCA\Archipel\Converge\Office;
 use OCA\Archipel\Converge\Space;
+use OCA\Archipel\Nextcloud\People;
+use OCA\Archipel\Nextcloud\StoredSettings;
 use OCA\Settings\Service\AuthorizedGroupService;
 use OCA\Theming\ImageManager;
 use OCA\Theming\ThemingDefaults;
@@ -23,18 +22,13 @@ use OCP\BackgroundJob\IJobList;
 use OCP\DB\QueryBuilder\IQueryBuilder;
 use OCP\Defaults;
 use OCP\EventDispatcher\IEventDispatcher;
-use OCP\Exceptions\AppConfigTypeConflictException;
-use OCP\Exceptions\AppConfigUnknownKeyException;
 use OCP\Files\NotFoundException;
 use OCP\Group\ISubAdmin;
 use OCP\Http\Client\IClientService;
-use OCP\IAppConfig;
 use OCP\IConfig;
 use OCP\IDBConnection;
-use OCP\IGroup;
 use OCP\IGroupManager;
 use OCP\IURLGenerator;
-use OCP\IUser;
 use OCP\IUserManager;
 use OCP\L10N\IFactory;
 use OCP\Log\BeforeMessageLoggedEvent;
@@ -49,11 +43,15 @@ use OCP\Util;
 /**
  * A space as Nextcloud 29 to 35 know it.
  *
- * The only class that uses what is the server's own (OC) or another application's: what else in
- * here speaks to Nextcloud uses its public interfaces (OCP), which do not change between releases.
+ * The only class that uses what is the server's own (OC) or another application's, here or in its
+ * parts (Nextcloud/): what else speaks to Nextcloud uses its public interfaces (OCP), which do not
+ * change between releases.
  */
 final class NextcloudSpace implements Space
 {
+    use People;
+    use StoredSettings;
+
     public function __construct(
         private IAppManager $apps,
         private IConfig $config,
@@ -123,112 +121,6 @@ final class NextcloudSpace implements Space
         return $applications;
     }
 
-    public function setting(string $app, string $key): ?string
-    {
-        $value = $this->row($app, $key)['configvalue'] ?? null;
-        // Nextcloud encrypts what it holds for a secret.
-        return $value !== null && str_starts_with($value, '$AppConfigEncryption$')
-            ? Server::get(IAppConfig::class)->getValueString($app, $key, '', Server::get(IAppConfig::class)->isLazy($app, $key))
-            : $value;
-    }
-
-    public function isTyped(string $app, string $key): bool
-    {
-        $type = (int)($this->row($app, $key)['type'] ?? 0) & ~IAppConfig::VALUE_SENSITIVE;
-        return !in_array($type, [0, IAppConfig::VALUE_MIXED], true);
-    }
-
-    /**
-     * As mixed: releases and applications read the same key as a text, a number or a flag, each
-     * at its time, and a value that is stored under one type is refused to every other reader.
-     */
-    public function saveSetting(string $app, string $key, string|int|float|bool|array|null $value): void
-    {
-        $settings = Server::get(AppConfig::class);
-        // Another process may have changed it meanwhile; a value that is still the same in a
-        // stale cache would not be written.
-        $settings->clearCache();
-        if ($value === null) {
-            $settings->deleteKey($app, $key);
-            return;
-        }
-        $there = $this->row($app, $key) !== null;
-        $lazy = $there && $settings->isLazy($app, $key);
-        if ($there) {
-            // A type of its own refuses the writer too.
-            $settings->updateType($app, $key, IAppConfig::VALUE_MIXED);
-        }
-        $settings->setValueMixed($app, $key, (string)Converger::stored($value), $lazy);
-        // Nextcloud gives a key the type that its application declares, whatever was asked.
-        $settings->updateType($app, $key, IAppConfig::VALUE_MIXED);
-    }
-
-    public function unreadable(): array
-    {
-        $settings = Server::get(AppConfig::class);
-        $settings->clearCache();
-        $unreadable = [];
-        foreach (array_keys($this->applications()) as $app) {
-            foreach ($settings->getKeys($app) as $key) {
-                try {
-                    $readers = $this->readers($settings, $app, $key);
-                } catch (AppConfigUnknownKeyException) {
-                    // The row of a key that goes by another name now: nobody reads it any more.
-                    continue;
-                }
-                if ($readers === []) {
-                    $unreadable[] = "$app/$key";
-                }
-            }
-        }
-        return $unreadable;
-    }
-
-    public function readableAs(string $app, string $key): array
-    {
-        $settings = Server::get(AppConfig::class);
-        $settings->clearCache();
-        return $this->readers($settings, $app, $key);
-    }
-
-    /** @return list<string> */
-    private function readers(AppConfig $settings, string $app, string $key): array
-    {
-        $lazy = $settings->isLazy($app, $key);
-        $getters = [
-            'string' => fn () => $settings->getValueString($app, $key, '', $lazy),
-            'int' => fn () => $settings->getValueInt($app, $key, 0, $lazy),
-            'float' => fn () => $settings->getValueFloat($app, $key, 0, $lazy),
-            'bool' => fn () => $settings->getValueBool($app, $key, false, $lazy),
-            'array' => fn () => $settings->getValueArray($app, $key, [], $lazy),
-        ];
-        $readers = [];
-        foreach ($getters as $type => $get) {
-            try {
-                $get();
-                $readers[] = $type;
-            } catch (AppConfigTypeConflictException) {
-                // This is what is asked for: who may read it, and who may not.
-            }
-        }
-        return $readers;
-    }
-
-    /**
-     * Read past the typed interface: a key may be stored under any type, lazily or not.
-     *
-     * @return array{configvalue: string, type: int|string}|null
-     */
-    private function row(string $app, string $key): ?array
-    {
-        $query = $this->database->getQueryBuilder();
-        $query->select('configvalue', 'type')->from('appconfig')
-            ->where($query->expr()->eq('appid', $query->createNamedParameter($app)))
-            ->andWhere($query->expr()->eq('configkey', $query->createNamedParameter($key)));
-        $row = $query->executeQuery()->fetch();
-        return $row === false ? null : ['configvalue' => (string)$row['configvalue'], 'type' => $row['type']];
-    }
-
     public function logo(): ?string
     {
         try {
@@ -249,70 +141,6 @@ final class NextcloudSpace implements Space
     {
         Server::get(ThemingDefaults::class)->undo('logo');
         Server::get(ThemingDefaults::class)->undo('logoMime');
-    }
-
-    public function hasGroup(string $group): bool
-    {
-        return $this->groups->groupExists($group);
-    }
-
-    public function addGroup(string $group): void
-    {
-        if ($this->groups->createGroup($group) === null) {
-            throw new \RuntimeException('Nextcloud refused to create the group');
-        }
-    }
-
-    public function hasAccount(string $uid): bool
-    {
-        return $this->users->userExists($uid);
-    }
-
-    public function addAccount(Administrator $admin): void
-    {
-        $password = $this->random->generate(64, ISecureRandom::CHAR_ALPHANUMERIC . ISecureRandom::CHAR_SYMBOLS);
-        $user = $this->users->createUser($admin->uid, $password);
-        if (!$user instanceof IUser) {
-            throw new \RuntimeException('Nextcloud refused to create the account');
-        }
-        $user->setSystemEMailAddress($admin->email);
-        if ($admin->accountName() !== '') {
-            $user->setDisplayName($admin->accountName());
-        }
-        foreach (['lang' => $admin->language, 'locale' => $admin->locale] as $key => $value) {
-            if ($value !== '') {
-                $this->config->setUserValue($admin->uid, 'core', $key, $value);
-            }
-        }
-    }
-
-    public function removeAccount(string $uid): void
-    {
-        if (!$this->user($uid)->delete()) {
-            throw new \RuntimeException('Nextcloud refused to remove the account');
-        }
-    }
-
-    public function isMember(string $uid, string $group): bool
-    {
-        return $this->groups->isInGroup($uid, $group);
-    }
-
-    public function addMember(string $uid, string $group): void
-    {
-        $this->group($group)->addUser($this->user($uid));
-    }
-
-    public function isSubadmin(string $uid, string $group): bool
-    {
-        $user = $this->users->get($uid);
-        $of = $this->groups->get($group);
-        return $user !== null && $of !== null && $this->subadmins->isSubAdminOfGroup($user, $of);
-    }
-
-    public function addSubadmin(string $uid, string $group): void
-    {
-        $this->subadmins->createSubAdmin($this->user($uid), $this->group($group));
     }
 
     public function isDelegable(string $class): bool
@@ -376,31 +204,6 @@ final class NextcloudSpace implements Space
     {
         $seconds = (new \ReflectionClass($this->tokens))->getConstant('TOKEN_LIFETIME');
         return is_int($seconds) ? $seconds : throw new \RuntimeException('this release does not say how long its links work');
-    }
-
-    public function lastLogin(string $uid): int
-    {
-        return max(0, $this->user($uid)->getLastLogin());
-    }
-
-    public function mayLogIn(string $uid): bool
-    {
-        return $this->user($uid)->isEnabled();
-    }
-
-    public function mailAddress(string $uid): string
-    {
-        return (string)$this->user($uid)->getEMailAddress();
-    }
-
-    public function rename(Administrator $admin): void
-    {
-        $user = $this->user($admin->uid);
-        $user->setSystemEMailAddress($admin->email);
-        $name = $admin->accountName();
-        if ($name !== '' && $name !== $user->getDisplayName()) {
-            $user->setDisplayName($name);
-        }
     }
 
     public function name(): string
@@ -475,28 +278,6 @@ final class NextcloudSpace implements Space
         return trim((string)preg_replace('/\s+/', ' ', $why));
     }
 
-    public function accounts(): array
-    {
-        $disabled = count($this->config->getUsersForUserValue('core', 'enabled', 'false'));
-        $limit = $this->config->getSystemValueBool('one-click-instance', false)
-            ? $this->config->getSystemValueInt('one-click-instance.user-limit', 50)
-            : null;
-        return ['used' => array_sum($this->users->countUsers()) - $disabled, 'limit' => $limit];
-    }
-
-    public function subadmins(): array
-    {
-        $uids = [];
-        foreach ($this->groups->search('') as $group) {
-            foreach ($this->subadmins->getGroupsSubAdmins($group) as $user) {
-                $uids[$user->getUID()] = true;
-            }
-        }
-        $uids = array_map('strval', array_keys($uids));
-        sort($uids);
-        return $uids;
-    }
-
     public function lastCron(): int
     {
         return (int)$this->setting('core', 'lastcron');
@@ -561,15 +342,5 @@ final class NextcloudSpace implements Space
         if ($folder !== '') {
             @touch("$folder/jobs-wanted");
         }
-    }
-
-    private function user(string $uid): IUser
-    {
-        return $this->users->get($uid) ?? throw new \RuntimeException("account $uid does not exist");
-    }
-
-    private function group(string $group): IGroup
-    {
-        return $this->groups->get($group) ?? throw new \RuntimeException("group $group does not exist");
     }
 }
