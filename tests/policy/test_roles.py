@@ -259,3 +259,26 @@ def test_a_role_that_needs_the_distribution_learns_it_first():
     assert uses
     assert learns < min(uses)
     assert tasks[learns]["when"] == "'distribution_release' not in ansible_facts"
+
+
+@pytest.mark.parametrize("role", ["collabora", "onlyoffice"])
+def test_a_repository_is_read_until_its_package_is_there(role: str):
+    """A run may end between the two; a source that apt refuses is taken out."""
+    tasks = load(ROOT / f"roles/{role}/tasks/install.yml")
+    (read,) = [task for task in tasks if "rescue" in task]
+    assert any("['stat']['exists']" in condition for condition in read["when"])
+    assert "ansible.builtin.file" in read["rescue"][0]
+    assert read["rescue"][0]["ansible.builtin.file"]["state"] == "absent"
+    assert "ansible.builtin.fail" in read["rescue"][-1]
+
+
+@pytest.mark.parametrize("path", matching("roles/*/tasks/*.yml"), ids=shown)
+def test_programs_of_packages_are_compared_by_when_they_came(path: Path):
+    """Their own time is that of their making: an upgrade would not be newer than what runs."""
+    role = path.parents[1]
+    for task in load(path) or ():
+        command = str(task.get("ansible.builtin.command", ""))
+        watched = [name for name in re.findall(r"__\w+", command) if name.endswith("_watched")]
+        defined = load(role / "vars/main.yml") if watched else {}
+        if any("/usr/" in str(defined.get(name, "")) for name in watched):
+            assert "-newerct" in command

@@ -70,3 +70,13 @@ def test_another_key_is_refused_before_anything_is_trusted(scenario: Scenario):
     assert "Nothing was trusted or installed" in said
     assert suites.signer("wrong").fingerprint() in said
     assert scenario.node.file(keyring).sha256sum == before
+
+
+def test_a_repository_that_cannot_be_used_stands_in_nobodys_way(scenario: Scenario):
+    source = "/etc/apt/sources.list.d/archipel-collabora.sources"
+    nowhere = {"collabora_repository_url": "http://127.0.0.1:9/"}
+    said = scenario.refusal("platform.yml", "--tags", "office", "-e", json.dumps(nowhere))
+    assert "apt cannot use the repository of Collabora Online, http://127.0.0.1:9/" in said
+    assert not scenario.node.file(source).exists
+    scenario.converge("platform.yml", "--tags", "office")
+    assert scenario.node.file(source).exists
