@@ -127,8 +127,8 @@ def answer_of(program: str, text: str, said: str) -> tuple[int, int]:
     """
     found = ANSWER.fullmatch(text.strip())
     if not found:
-        why = (said or text).strip()[-500:]
-        raise CompilationError(f"{program} could not compile into its file cache: {why}")
+        reason = (said or text).strip()[-500:]
+        raise CompilationError(f"{program} could not compile into its file cache: {reason}")
     return int(found[1]), int(found[2])
 
 

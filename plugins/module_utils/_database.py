@@ -3,7 +3,7 @@
 """One space's database as a whole: written to a file, loaded, moved aside, removed.
 
 MariaDB's own programs do the work: as root through the socket, without any password, or with a
-space's own account on another machine.
+space's own account on another node.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class DatabaseError(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """How to get in: root through the socket, or a space's own account on another machine."""
+    """How to get in: root through the socket, or a space's own account on another node."""
 
     options: tuple[str, ...]
     distant: bool = False
@@ -77,12 +77,12 @@ class Counted:
 
 
 def local(socket: str) -> Server:
-    """Return the server of this machine."""
+    """Return the server of this node."""
     return Server(("--no-defaults", f"--socket={socket}", "--user=root"))
 
 
 def distant(path: str, values: t.Mapping[str, t.Any], authorities: str) -> Server:
-    """Return the server of another machine, reached with a space's own account.
+    """Return the server of another node, reached with a space's own account.
 
     Args:
         path: of the private file that keeps the password off the command line.

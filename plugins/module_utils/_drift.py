@@ -30,13 +30,13 @@ MUST = {
     "approved": EVERY - {"quota"},
     "suspended": EVERY - {"quota", "unit"},
     "closed": frozenset({"vhost"}),
-    "kept": frozenset[str](),
+    "exempt": frozenset[str](),
 }
 MAY = {
     "approved": EVERY,
     "suspended": EVERY - {"unit"},
     "closed": EVERY - {"unit"},
-    "kept": EVERY,
+    "exempt": EVERY,
 }
 # Where `systemctl edit`, `mask` and `set-property` write, and the files that roles put there.
 UNIT_FOLDERS = (_layout.UNIT_FILES, f"{_layout.UNIT_FILES}.control")

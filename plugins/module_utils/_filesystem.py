@@ -16,7 +16,7 @@ BACKENDS = ("auto", "ext4", "xfs", "none")
 LIMITING = ("ext4", "xfs")
 ESCAPED = re.compile(r"\\([0-7]{3})")
 UNLIMITED = (
-    "No storage limit holds on this machine: archipel_quota_backend is none. Any space can fill "
+    "No storage limit holds on this node: archipel_quota_backend is none. Any space can fill "
     "the disk that all share. For more than a demonstration put {path} on ext4 or XFS with project "
     "quotas (docs/limits.md) and set auto."
 )

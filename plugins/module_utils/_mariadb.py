@@ -232,8 +232,8 @@ def connect(driver: t.Any, database: t.Mapping[str, t.Any], socket: str, authori
     Args:
         driver: the module pymysql, which this one can do without.
         database: a space's database: user, password, address.
-        socket: of this machine's server, where the account has no password.
-        authorities: file of those that another machine's certificate must come from.
+        socket: of this node's server, where the account has no password.
+        authorities: file of those that another node's certificate must come from.
 
     Raises:
         driver.Error: nobody answers, or not who should.
@@ -267,7 +267,7 @@ def encrypted(driver: t.Any) -> t.Any:
             if not self.server_capabilities & driver.constants.CLIENT.SSL:
                 raise driver.err.OperationalError(
                     f"{self.host} offers no TLS, so nothing is sent to it: run "
-                    "playbooks/platform.yml on the database machine, which turns it on"
+                    "playbooks/platform.yml on the database node, which turns it on"
                 )
             super()._request_authentication()
 

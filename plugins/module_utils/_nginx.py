@@ -3,7 +3,7 @@
 """What nginx reads: tried as a whole before any of it takes the place of the old.
 
 nginx that runs keeps what it has when it is handed something wrong. Its next start does not: one
-wrong line, and a reboot leaves all the spaces of a machine without an answer. So a folder is made
+wrong line, and a reboot leaves all the spaces of a node without an answer. So a folder is made
 that holds what would be there, and nginx is asked about it, in a mount namespace in which that
 folder is /etc/nginx. It is made of copies, 0.03 s with a thousand vhosts, 0.3 s with ten thousand:
 links would be faster, and change the times of the files that nginx reads.
@@ -78,7 +78,7 @@ class Stage:
         if done.returncode == NO_NAMESPACE or said.startswith("unshare:"):
             raise NginxError(
                 f"the configuration of nginx cannot be tried before it is put in place ({said}): "
-                "run as root, on a machine or container that may make mount namespaces"
+                "run as root, on a node that may make mount namespaces"
             )
         return said or "no reason said" if done.returncode else ""
 
@@ -116,13 +116,14 @@ def in_order(files: t.Mapping[str, str], *, stepwise: bool = True) -> list[str]:
             order = list(files)
             for path, content in files.items():
                 stage.put(path, content)
-        if why := stage.refusal():
+        if reason := stage.refusal():
             for path in files:
                 stage.take_back(path)
             if not stage.refusal():
                 raise NginxError(
-                    f"nginx would refuse the configuration of this run ({why}): it keeps the one "
-                    "it has, and none of these files was changed: " + ", ".join(sorted(files)[:5])
+                    f"nginx would refuse the configuration of this run ({reason}): it keeps the "
+                    "one it has, and none of these files was changed: "
+                    + ", ".join(sorted(files)[:5])
                 )
     return order
 

@@ -17,7 +17,7 @@ SECRET_FILE = "secret.key"
 FOLDER_MODE = 0o755
 INFO_PATH = "/info/info.json"
 INFO_SECONDS = 5
-KEPT = (
+HELD_BACK = (
     "the old secret stays, for what is open could not be saved with a new one. Run again when they "
     "are done, or go on anyway with -e onlyoffice_rotate_while_open=true"
 )
@@ -40,7 +40,7 @@ def converge(wanted: dict[str, t.Any], *, check: bool, diff: bool) -> Report:
     slugs = {f"{shard}/{host}": slug for shard, host, slug in wanted["slugs"]}
     report.facts = {
         "rotated": rotated(report.changes),
-        "refused": {slugs[name]: why for name, why in refused.items()},
+        "refused": {slugs[name]: reason for name, reason in refused.items()},
     }
     if not report.failures:
         try:
@@ -123,12 +123,12 @@ def in_use(
         try:
             people = editing(wanted["ports"][shard], host)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            why = f"the shard {shard} does not tell whether documents are open ({error})"
-            found[item["space"]] = f"{why}; {KEPT}"
+            reason = f"the shard {shard} does not say whether documents are open ({error})"
+            found[item["space"]] = f"{reason}; {HELD_BACK}"
         else:
             if people:
-                why = f"people have documents open in it ({people} of them)"
-                found[item["space"]] = f"{why}; {KEPT}"
+                reason = f"people have documents open in it ({people} of them)"
+                found[item["space"]] = f"{reason}; {HELD_BACK}"
     return found
 
 

@@ -65,34 +65,34 @@ def read_index(folder: str) -> dict[str, Compiled]:
 def write_index(folder: str, index: t.Mapping[str, Compiled]) -> None:
     """Note what is compiled, whole or not at all."""
     beside = Path(folder, f"{INDEX}.new")
-    entries = {name: vars(kept) for name, kept in index.items()}
+    entries = {name: vars(known) for name, known in index.items()}
     beside.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
     beside.rename(Path(folder, INDEX))
 
 
 def plan(
-    kept: Compiled, now: str, builds: t.Mapping[str, str], folders: t.Collection[str]
+    known: Compiled, now: str, builds: t.Mapping[str, str], folders: t.Collection[str]
 ) -> tuple[list[str], list[str]]:
     """Return the releases to compile and those to forget, for one program. Pure.
 
     Args:
-        kept: what the index says.
+        known: what the index says.
         now: the program's fingerprint.
         builds: release → what identifies its build.
         folders: entries of the cache folder.
 
     """
-    if kept.fingerprint != now or kept.system_id not in folders:
-        return sorted(builds), sorted(kept.releases)
-    wanted = [name for name in sorted(builds) if kept.releases.get(name) != builds[name]]
-    return wanted, sorted(set(kept.releases) - set(builds))
+    if known.fingerprint != now or known.system_id not in folders:
+        return sorted(builds), sorted(known.releases)
+    wanted = [name for name in sorted(builds) if known.releases.get(name) != builds[name]]
+    return wanted, sorted(set(known.releases) - set(builds))
 
 
 def converge_program(
     program: _compilation.Program,
     folder: str,
     releases: str,
-    kept: Compiled,
+    known: Compiled,
     builds: t.Mapping[str, str],
 ) -> tuple[Compiled, dict[str, int]]:
     """Compile what one program lacks; return what it has then, and how many files were compiled.
@@ -102,9 +102,9 @@ def converge_program(
 
     """
     now = _compilation.fingerprint(program)
-    wanted, gone = plan(kept, now, builds, os.listdir(folder))
-    have = {name: build for name, build in kept.releases.items() if name not in {*wanted, *gone}}
-    system, numbers = kept.system_id, {}
+    wanted, gone = plan(known, now, builds, os.listdir(folder))
+    have = {name: build for name, build in known.releases.items() if name not in {*wanted, *gone}}
+    system, numbers = known.system_id, {}
     for name in gone:
         place = Path(folder, system, *Path(releases, name).parts[1:])
         if system and place.is_dir():
@@ -126,11 +126,11 @@ def preview(
     compiled: dict[str, dict[str, int]] = {}
     changed = False
     for program in todo:
-        kept = index.get(program.name, Compiled())
-        wanted, gone = plan(kept, _compilation.fingerprint(program), builds, folders)
+        known = index.get(program.name, Compiled())
+        wanted, gone = plan(known, _compilation.fingerprint(program), builds, folders)
         compiled[program.name] = dict.fromkeys(wanted, 0)
         changed = changed or bool(wanted or gone)
-    used = {kept.system_id for kept in index.values()}
+    used = {known.system_id for known in index.values()}
     old = sorted(set(folders) - used - {INDEX})
     return {"changed": changed or bool(old), "compiled": compiled, "removed": old}
 
@@ -197,15 +197,15 @@ def converge_code(version: str, folder: str, releases: str, *, check: bool) -> d
     if not check and result["changed"]:
         os.makedirs(folder, mode=0o755, exist_ok=True)
         for program in todo:
-            kept, numbers = converge_program(
+            known, numbers = converge_program(
                 program, folder, releases, index.get(program.name, Compiled()), builds
             )
-            index[program.name], result["compiled"][program.name] = kept, numbers
+            index[program.name], result["compiled"][program.name] = known, numbers
         write_index(folder, index)
-        used = {kept.system_id for kept in index.values()} | {INDEX}
+        used = {known.system_id for known in index.values()} | {INDEX}
         result["removed"] = sorted(set(os.listdir(folder)) - used)
         for name in result["removed"]:
             path = Path(folder, name)
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    ids = {name: kept.system_id for name, kept in index.items() if kept.releases}
+    ids = {name: known.system_id for name, known in index.items() if known.releases}
     return {**result, "system_ids": ids}

@@ -295,7 +295,7 @@ def converge(
     """Set the limits of all spaces; one that cannot be set does not stop the others.
 
     Raises:
-        FilesystemError: no limit would hold on this machine.
+        FilesystemError: no limit would hold on this node.
 
     """
     report = Report()

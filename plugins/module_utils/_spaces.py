@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""What all modules of spaces share: the desired state's journey, and the report."""
+"""What all modules of spaces share: the desired state's way to the node, and the report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAYLOAD_OPTION: dict[str, t.Any] = {"type": "str", "required": True, "no_log": T
 
 
 def distribution() -> dict[str, str]:
-    """Return what roles must know of the machine, as facts: named as those of `setup`."""
+    """Return what roles must know of the node, as facts: named as those of `setup`."""
     return {"distribution_release": platform.freedesktop_os_release()["VERSION_CODENAME"]}
 
 
@@ -51,9 +51,9 @@ class Report:
         """Note a change that concerns the node, not one space."""
         self.node_changes.append(what)
 
-    def fail(self, space: str, why: str) -> None:
+    def fail(self, space: str, reason: str) -> None:
         """Note that a space could not be converged; the first reason is kept."""
-        self.failures.setdefault(space, why)
+        self.failures.setdefault(space, reason)
 
     def diff(self, header: str, before: str, after: str) -> None:
         """Note a difference to show with `--diff`."""

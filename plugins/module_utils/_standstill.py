@@ -88,7 +88,7 @@ def bring(slug: str, user: int | None = None) -> None:
 
 
 def refusal(what: str) -> str:
-    """Return why nothing is done, and what to do; whoever tells it names the space. Pure."""
+    """Return why nothing is done, and what to do; whoever reports it names the space. Pure."""
     return (
         f"it is not at a standstill: {what}. What this step would have moved or deleted is "
         "untouched. See what keeps it (systemctl status, systemctl list-jobs), end it or wait for "
@@ -108,7 +108,7 @@ def active_units(slug: str) -> dict[str, str]:
     units = [*_layout.Units(slug).waking, *_layout.Units(slug).running]
     shown = _systemd.properties(units, "ActiveState")
     if lacking := [unit for unit in units if "ActiveState" not in shown.get(unit, {})]:
-        raise StandstillError(refusal(f"systemd does not tell the state of {lacking[0]}"))
+        raise StandstillError(refusal(f"systemd does not report the state of {lacking[0]}"))
     states = {unit: shown[unit]["ActiveState"] for unit in units}
     return {unit: state for unit, state in states.items() if state not in AT_REST}
 

@@ -16,7 +16,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Rep
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC")
 # How units are enabled and disabled: by their links alone, which the next boot reads. Asked for
-# it, systemd would take every unit of the machine for changed (NeedDaemonReload) until somebody
+# it, systemd would take every unit of the node for changed (NeedDaemonReload) until somebody
 # reloads it, also with --no-reload; and it takes five times as long.
 LINKS = ("--root=/",)
 # Arguments of one systemctl call; far below the kernel's limit.
@@ -77,7 +77,7 @@ def demand(units: t.Sequence[str], *verb: str) -> None:
 
     """
     if failed := in_slices(units, *verb):
-        words = (f"systemctl {verb[-1]} {unit}: {why}" for unit, why in failed.items())
+        words = (f"systemctl {verb[-1]} {unit}: {reason}" for unit, reason in failed.items())
         raise SystemdError("; ".join(words))
 
 
@@ -124,8 +124,8 @@ def note_failures(failed: t.Mapping[str, str], verb: str, report: Report) -> Non
 
     """
     node = []
-    for unit, why in failed.items():
-        words = f"systemctl {verb} {unit}: {why}"
+    for unit, reason in failed.items():
+        words = f"systemctl {verb} {unit}: {reason}"
         if slug := _layout.slug_of(unit):
             report.fail(slug, words)
         else:

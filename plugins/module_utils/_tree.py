@@ -40,8 +40,8 @@ def on_node(wanted: t.Mapping[str, t.Any]) -> tuple[dict[str, str], dict[str, t.
 
 def refuse(plan: _vhosts.Plan, report: Report) -> None:
     """Note which spaces cannot have their names."""
-    for slug, why in plan.refused.items():
-        report.fail(slug, why)
+    for slug, reason in plan.refused.items():
+        report.fail(slug, reason)
 
 
 def converge_names(
@@ -57,8 +57,8 @@ def converge_names(
     refuse(plan, report)
     first = _managed_files.converge(plan.first, check=check, diff=diff)
     add_files(report, first)
-    for slug, why in _vhosts.taken_over(plan, first.failures).items():
-        report.fail(slug, why)
+    for slug, reason in _vhosts.taken_over(plan, first.failures).items():
+        report.fail(slug, reason)
     add_files(report, _managed_files.converge(without(plan.then, report), check=check, diff=diff))
     if check:
         report.facts["vhosts"] = expected([*plan.first, *plan.then], report)
@@ -104,7 +104,7 @@ def converge(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Repor
 
     Raises:
         FilesError: files of the node itself could not be written.
-        FilesystemError: no storage limit would hold on this machine.
+        FilesystemError: no storage limit would hold on this node.
 
     """
     report = Report()

@@ -21,11 +21,11 @@ COMMENT = re.compile(r"#[^\n]*")
 ENTRY = re.compile(r"([^\s;]+)\s+[^;]*;")
 NAME = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 # Who keeps a name that several claim: who is left as he is, then who has it in the registry.
-KEPT, REGISTERED, FORMER = range(3)
+EXEMPT, REGISTERED, FORMER = range(3)
 
 # Why somebody keeps a name, and what to do.
 REASONS = {
-    "unknown": "which is on this machine and in no file of the registry. Take its file back from "
+    "unknown": "which is on this node and in no file of the registry. Take its file back from "
     "git, without that name if it shall move; or close and purge OWNER (docs/lifecycle.md). Then "
     "run again",
     "skipped": "whose file has errors: it is left as it is, with its names. Mend its file, without "
@@ -119,15 +119,15 @@ def own_domains(names_: t.Mapping[str, t.Any], found: t.Sequence[str]) -> Item:
 
 def rank(owner: str, name: str, known: Known) -> int:
     """Return how good a claim is; the least wins. Pure."""
-    if owner not in known or known[owner]["kept"]:
-        return KEPT
+    if owner not in known or known[owner]["exempt"]:
+        return EXEMPT
     return REGISTERED if name in known[owner]["domains"] else FORMER
 
 
-def reason(name: str, owner: str, known: Known) -> str:
+def explain(name: str, owner: str, known: Known) -> str:
     """Return why a space cannot have a name, and what to do. Pure."""
-    kept = known[owner]["kept"] if owner in known else "unknown"
-    return f"{name} is answered by {owner}, {REASONS[kept]}".replace("OWNER", owner)
+    exempt = known[owner]["exempt"] if owner in known else "unknown"
+    return f"{name} is answered by {owner}, {REASONS[exempt]}".replace("OWNER", owner)
 
 
 def owners(claims: t.Mapping[str, t.Iterable[str]]) -> dict[str, list[str]]:
@@ -147,7 +147,8 @@ def settle(
     Args:
         wanted: slug → text, of the spaces of this run.
         there: slug → text, of all that is on the node.
-        known: slug → `domains`, and why it is `kept` as it is; of all that the registry knows.
+        known: slug → `domains`, and why it is `exempt` (left as it is);
+            of all that the registry knows.
 
     """
     refused: dict[str, str] = {}
@@ -165,7 +166,7 @@ def settle(
             winner = min(slugs, key=lambda slug: (rank(slug, name, known), slug))
             for slug in set(slugs) - {winner}:
                 if slug in asked:
-                    refused.setdefault(slug, reason(name, winner, known))
+                    refused.setdefault(slug, explain(name, winner, known))
                 else:
                     lost.setdefault(slug, set()).add(name)
 
@@ -175,10 +176,10 @@ def plan(files: t.Sequence[Item], there: t.Mapping[str, str], known: Known) -> P
     by_slug = {item["space"]: item for item in files}
     refused, lost = settle({slug: item["content"] for slug, item in by_slug.items()}, there, known)
     result = Plan(refused)
-    kept = {slug: item for slug, item in by_slug.items() if slug not in refused}
+    accepted = {slug: item for slug, item in by_slug.items() if slug not in refused}
     gained = {
         name: slug
-        for slug, item in kept.items()
+        for slug, item in accepted.items()
         for name in set(names(item["content"])) - set(names(there.get(slug, "")))
     }
     for slug, text in there.items():
@@ -187,11 +188,11 @@ def plan(files: t.Sequence[Item], there: t.Mapping[str, str], known: Known) -> P
             result.first.append(giving_up(slug, text, gives, by_slug, files))
             result.given |= dict.fromkeys(gives, slug)
     for item in list(result.first):
-        final = kept.get(item["space"])
+        final = accepted.get(item["space"])
         if final and not set(names(final["content"])) & result.given.keys():
             # It takes nothing from others: one step is enough.
-            result.first[result.first.index(item)] = kept.pop(item["space"])
-    result.then = list(kept.values())
+            result.first[result.first.index(item)] = accepted.pop(item["space"])
+    result.then = list(accepted.values())
     return result
 
 

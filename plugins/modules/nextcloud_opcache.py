@@ -17,7 +17,7 @@ description:
     each. After an update of PHP the next run compiles anew and removes what was there for the
     earlier build. Whether there was one is seen by the change times of its files.
   - It is compiled beside its place and renamed, so that it is whole or absent.
-  - O(dropins) show it to what runs as a space, below C(/run/opcache), and tell PHP to use it.
+  - O(dropins) show it to what runs as a space, below C(/run/opcache), and make PHP use it.
 author: The Archipel contributors
 options:
   folder:
@@ -41,7 +41,7 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Can run in check mode and tell what a real run would change.
+    description: Can run in check mode and report what a real run would change.
     support: full
   diff_mode:
     description: Shows what would change.

@@ -43,7 +43,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Refuse a machine on which limits would not hold
+- name: Refuse a node on which limits would not hold
   archipel.spaces.quota_filesystem:
     path: /srv/spaces
 """

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Renders every vhost, PHP configuration, managed configuration, database statement and quota
     of a node's spaces.
-  - Runs on the controller and touches no machine. Secrets are left out.
+  - Runs on the controller and touches no node. Secrets are left out.
   - The folder ends up holding exactly that; a folder with other things in it is refused.
 options:
   spaces:

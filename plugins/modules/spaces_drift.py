@@ -109,7 +109,7 @@ def database(wanted: dict[str, t.Any]) -> _drift.Found:
 
 
 def main() -> None:
-    """Read, compare, tell."""
+    """Read, compare, report."""
     module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
     wanted = unpack(module.params["payload"])
     try:

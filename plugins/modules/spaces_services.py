@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: spaces_services
-short_description: Bring doors, clocks and services of all spaces in line with what is configured
+short_description: Bring sockets, timers and services of all spaces in line with what is configured
 version_added: 0.1.0
 description:
   - Enables and starts the sockets and timers of running spaces, stops and disables

@@ -48,7 +48,7 @@ def database_host(space: Space, settings: Settings) -> str:
 
 
 def address(setting: str, part: str, space: Space, settings: Settings) -> str:
-    """Return where a machine of another part finds the one that a space lives on.
+    """Return where a node of another part finds the one that a space lives on.
 
     Raises:
         ValueError: the operator has not said it.

@@ -175,7 +175,7 @@ def files(spaces: t.Iterable[Space], settings: Settings, environment: Environmen
 def names(known: t.Iterable[Space], settings: Settings) -> dict[str, t.Any]:
     """Return what the names on a node are compared with, whichever spaces a run converges.
 
-    A space is kept as it is on hold, or while its file is wrong: then nothing is known of it.
+    A space is exempt on hold, and while its file is wrong: then nothing is known of it.
     """
     return {
         "directory": settings["vhost_directory"],
@@ -186,7 +186,7 @@ def names(known: t.Iterable[Space], settings: Settings) -> dict[str, t.Any]:
         "known": {
             space["slug"]: {
                 "domains": list(space.get("domains", ())),
-                "kept": "skipped" if "hold" not in space else "hold" if space["hold"] else "",
+                "exempt": "skipped" if "hold" not in space else "hold" if space["hold"] else "",
             }
             for space in known
         },

@@ -23,7 +23,7 @@ def state_of(space: t.Mapping[str, t.Any]) -> str:
 
     A space that was left out because its file is wrong has no status to rely on.
     """
-    return str(space["status"]) if "hold" in space and not space["hold"] else "kept"
+    return str(space["status"]) if "hold" in space and not space["hold"] else "exempt"
 
 
 def expected(known: t.Iterable[Space], settings: Settings) -> dict[str, t.Any]:

@@ -8,34 +8,34 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_nex
 from tests.render.samples import HOSTILE, SETTINGS, SPACE
 
 
-def test_what_nextcloud_is_told_carries_the_name_and_never_a_password():
-    told = _render_nextcloud.applied_state(SPACE, SETTINGS)
-    assert told["app_defaults"]["theming"]["name"] == HOSTILE
-    assert told["app_config"]["core"] == {
+def test_what_nextcloud_is_given_carries_the_name_and_never_a_password():
+    applied = _render_nextcloud.applied_state(SPACE, SETTINGS)
+    assert applied["app_defaults"]["theming"]["name"] == HOSTILE
+    assert applied["app_config"]["core"] == {
         "backgroundjobs_mode": "cron",
         "shareapi_allow_links": "yes",
     }
-    assert "admin" not in told["admin"]["groups"]
-    assert "password" not in str(told)
+    assert "admin" not in applied["admin"]["groups"]
+    assert "password" not in str(applied)
 
 
-def test_every_space_is_told_the_same_applications_and_its_own_suite():
-    told = _render_nextcloud.applied_state(SPACE, SETTINGS)
-    assert told["apps"] == {"enable": ["calendar"], "disable": ["survey_client", "registration"]}
-    assert list(told["office"]["suites"]) == ["collabora", "onlyoffice"]
-    assert (told["office"]["default"], told["office"]["pinned"]) == ("collabora", False)
-    assert told["app_config"]["archipel"]["storage"] == 40 * 1024**3
+def test_every_space_is_given_the_same_applications_and_its_own_suite():
+    applied = _render_nextcloud.applied_state(SPACE, SETTINGS)
+    assert applied["apps"] == {"enable": ["calendar"], "disable": ["survey_client", "registration"]}
+    assert list(applied["office"]["suites"]) == ["collabora", "onlyoffice"]
+    assert (applied["office"]["default"], applied["office"]["pinned"]) == ("collabora", False)
+    assert applied["app_config"]["archipel"]["storage"] == 40 * 1024**3
 
 
 def test_visitors_may_ask_for_an_account_where_the_file_says_so():
-    told = _render_nextcloud.applied_state({**SPACE, "registration": True}, SETTINGS)
-    assert told["apps"]["enable"] == ["calendar", "registration"]
-    assert told["app_config"]["registration"] == {"approval": True}
-    told = _render_nextcloud.applied_state(SPACE, {**SETTINGS, "registration": {}})
-    assert told["apps"]["disable"] == ["survey_client"]
+    applied = _render_nextcloud.applied_state({**SPACE, "registration": True}, SETTINGS)
+    assert applied["apps"]["enable"] == ["calendar", "registration"]
+    assert applied["app_config"]["registration"] == {"approval": True}
+    applied = _render_nextcloud.applied_state(SPACE, {**SETTINGS, "registration": {}})
+    assert applied["apps"]["disable"] == ["survey_client"]
 
 
-def test_a_space_s_own_wishes_are_not_in_the_template_of_its_release():
+def test_a_space_s_own_choices_are_not_in_the_template_of_its_release():
     """Each space would otherwise make the template of the one before it useless."""
     rows = _render_nextcloud.installations([SPACE, {**SPACE, "registration": True}], SETTINGS)
     plain, wishing = (row["template"] for row in rows)

@@ -14,9 +14,9 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_ser
     [
         ({"status": "approved", "hold": False}, "approved"),
         ({"status": "closed", "hold": False}, "closed"),
-        ({"status": "approved", "hold": True}, "kept"),
+        ({"status": "approved", "hold": True}, "exempt"),
         # Left out for an error in its file: the status is a guess.
-        ({"status": "suspended"}, "kept"),
+        ({"status": "suspended"}, "exempt"),
     ],
 )
 def test_the_state_of_a_space(space, state):

@@ -31,8 +31,8 @@ def left_open(machine: Machine | VirtualMachine, url: str, *options: str) -> Ite
     """Have a document open at a stand-in, from the machine itself, as long as the block lasts."""
 
     def people() -> int:
-        told = machine.execute("curl", "-sS", "-m", "9", *options, f"{url}/info/info.json")
-        return int(json.loads(told)["quota"]["edit"]["connectionsCount"])
+        answer = machine.execute("curl", "-sS", "-m", "9", *options, f"{url}/info/info.json")
+        return int(json.loads(answer)["quota"]["edit"]["connectionsCount"])
 
     client = ("curl", "-sS", "-o", "/dev/null", *options, f"{url}/doc/key/c/?stay")
     machine.execute("systemd-run", "--quiet", "--collect", f"--unit={UNIT}", *client)

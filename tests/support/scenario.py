@@ -82,8 +82,8 @@ class Scenario:
         """Run a playbook that must fail, and return what it said, the inventory's words too."""
         done = self._call("ansible-playbook", *options, str(ROOT / "playbooks" / playbook))
         assert done.returncode != 0, done.stdout
-        told = _failures(json.loads(done.stdout)) if done.stdout.startswith("{") else []
-        return "\n".join([*told, done.stderr])
+        failures = _failures(json.loads(done.stdout)) if done.stdout.startswith("{") else []
+        return "\n".join([*failures, done.stderr])
 
     def module(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Run a module on the machine and return its result, failed or not."""

@@ -111,17 +111,17 @@ class Inside:
 
     def opened(self, slug: str, source: str = "") -> Reply:
         """Open a document of a space in Collabora Online, as the space says how."""
-        told = self.app(slug, "richdocuments/open").json
+        opened = self.app(slug, "richdocuments/open").json
         wopi = source or f"https://{slug}.{DOMAIN}"
-        path = f"{wopi}/index.php/apps/richdocuments/wopi/files/{told['fileid']}"
-        inner = quote(f"{path}?access_token={told['access_token']}", safe="")
-        return self.ask(f"https://{urlsplit(told['urlsrc']).netloc}/cool/{inner}/ws")
+        path = f"{wopi}/index.php/apps/richdocuments/wopi/files/{opened['fileid']}"
+        inner = quote(f"{path}?access_token={opened['access_token']}", safe="")
+        return self.ask(f"https://{urlsplit(opened['urlsrc']).netloc}/cool/{inner}/ws")
 
     def accepts(self, slug: str, server: str = "") -> bool:
         """Tell whether a Document Server takes the token a space makes."""
-        told = self.app(slug, "onlyoffice/open").json
-        url = server or told["documentServerUrl"]
-        body = json.dumps({"token": told["token"]})
+        opened = self.app(slug, "onlyoffice/open").json
+        url = server or opened["documentServerUrl"]
+        body = json.dumps({"token": opened["token"]})
         reply = self.ask(f"{url}coauthoring/CommandService.ashx", "--data", body)
         return reply.status == 200 and reply.json["error"] == 0
 

@@ -174,9 +174,9 @@ def test_a_run_with_another_authority_reads_nothing_and_says_why(
 ):
     """In check mode: the spaces themselves are not told of it."""
     options = ("--check", "-e", f"only={SLUG}", "-e", f"spaces_database_ca={other_authority}")
-    told = json.dumps(scenario.attempt("spaces.yml", *options))
-    assert "its database cannot be read" in told
-    assert "CERTIFICATE_VERIFY_FAILED" in told
+    said = json.dumps(scenario.attempt("spaces.yml", *options))
+    assert "its database cannot be read" in said
+    assert "CERTIFICATE_VERIFY_FAILED" in said
 
 
 def test_a_space_reaches_the_database_at_its_port_alone(network: Network, scenario: Scenario):

@@ -82,8 +82,8 @@ def main(unit: str) -> int:
     if not number:
         return 0
     text = tail(unit) + (MORE if number == MOST else "")
-    told = [tell(program, unit, text) for program in programs(FOLDER)]
-    return 0 if all(told) else 1
+    delivered = [tell(program, unit, text) for program in programs(FOLDER)]
+    return 0 if all(delivered) else 1
 
 
 if __name__ == "__main__":

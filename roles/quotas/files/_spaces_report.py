@@ -98,7 +98,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def deliver(
-    name: str, arguments: argparse.Namespace, told: t.Mapping[str, t.Any], metrics: str, table: str
+    name: str,
+    arguments: argparse.Namespace,
+    document: t.Mapping[str, t.Any],
+    metrics: str,
+    table: str,
 ) -> None:
     """Write what was asked for, NAME.json and archipel_NAME.prom, or print the table."""
     if arguments.report is None and arguments.metrics is None:

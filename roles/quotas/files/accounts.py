@@ -166,8 +166,8 @@ def main() -> int:
     arguments = options.parse_args()
     spaces = read(arguments.root, arguments.socket, arguments.authorities)
     now, percents = time.time(), sorted(arguments.percent)
-    told = report(spaces, percents, now)
-    deliver("accounts", arguments, told, metrics(spaces, percents, now), table(spaces))
+    document = report(spaces, percents, now)
+    deliver("accounts", arguments, document, metrics(spaces, percents, now), table(spaces))
     return 0
 
 

@@ -95,8 +95,8 @@ def main() -> int:
     arguments = parser(__doc__).parse_args()
     enforced, spaces = read(arguments.root)
     now, percents = time.time(), sorted(arguments.percent)
-    told = report(spaces, percents, now, enforced=enforced)
-    deliver("usage", arguments, told, metrics(enforced, spaces, percents, now), table(spaces))
+    document = report(spaces, percents, now, enforced=enforced)
+    deliver("usage", arguments, document, metrics(enforced, spaces, percents, now), table(spaces))
     return 0
 
 

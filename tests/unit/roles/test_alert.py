@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 PROGRAM = """#!/bin/sh
-{{ echo "unit $1"; cat; }} >> {told}
+{{ echo "unit $1"; cat; }} >> {heard}
 exit {code}
 """
 
@@ -27,12 +27,12 @@ def alert(load, tmp_path, monkeypatch) -> ModuleType:
 
 
 def program(folder: Path, name: str, code: int = 0) -> Path:
-    """Put a program there that writes down what it is told."""
-    told = folder / f"{name}.told"
+    """Put a program there that writes down what it hears."""
+    heard = folder / f"{name}.heard"
     path = folder / "alert.d" / name
-    path.write_text(PROGRAM.format(told=told, code=code))
+    path.write_text(PROGRAM.format(heard=heard, code=code))
     path.chmod(0o755)
-    return told
+    return heard
 
 
 def test_each_program_is_told_with_the_last_lines(alert, tmp_path, capsys):
@@ -40,8 +40,8 @@ def test_each_program_is_told_with_the_last_lines(alert, tmp_path, capsys):
     (tmp_path / "alert.d/notes").write_text("no program")
     assert alert.main("space-php@amap.service") == 1
     lines = "unit space-php@amap.service\nlast line of space-php@amap.service\n"
-    for told in (first, second):
-        assert told.read_text() == lines
+    for heard in (first, second):
+        assert heard.read_text() == lines
     assert capsys.readouterr().out.startswith("<2>space-php@amap.service failed")
 
 
@@ -52,19 +52,19 @@ def test_without_programs_the_journal_has_it(alert, capsys):
 
 def test_a_machine_full_of_failures_tells_a_few_times(alert, tmp_path, monkeypatch, capsys):
     """A broken extension of PHP stops each space that wakes, one after the other."""
-    told = program(tmp_path, "mail")
+    heard = program(tmp_path, "mail")
     moments = iter(range(1000, 1000 + 200))
     monkeypatch.setattr(alert.time, "time", lambda: float(next(moments)))
     for number in range(100):
         assert alert.main(f"space-php@s{number}.service") == 0
-    text = told.read_text()
+    text = heard.read_text()
     assert text.count("unit space-php@") == alert.MOST
     assert text.count("Further failures of this kind") == 1
     assert text.endswith(alert.MORE)
-    # All are in the journal, and another kind of failure is told.
+    # All are in the journal, and another kind of failure is heard.
     assert capsys.readouterr().out.count("failed: journalctl") == 100
     assert alert.main("archipel-backup.service") == 0
-    assert "unit archipel-backup.service" in told.read_text()
+    assert "unit archipel-backup.service" in heard.read_text()
 
 
 def test_an_hour_later_it_is_told_again(alert):

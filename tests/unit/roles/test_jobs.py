@@ -49,12 +49,12 @@ def look(jobs, tmp_path, monkeypatch):
     """Look once; return what systemctl was told."""
 
     def look(known):
-        told: list[list[str]] = []
+        called: list[list[str]] = []
         monkeypatch.setattr(jobs, "show", lambda _units: known)
-        monkeypatch.setattr(jobs.subprocess, "run", lambda command, **_: told.append(command))
+        monkeypatch.setattr(jobs.subprocess, "run", lambda command, **_: called.append(command))
         monkeypatch.setattr(sys, "argv", ["jobs", "--root", str(tmp_path), "--pause", "0"])
         jobs.main()
-        return told
+        return called
 
     return look
 

@@ -178,7 +178,7 @@ def test_a_file_is_written_in_its_place(network, tmp_path):
     assert (path.stat().st_ino, path.stat().st_mode & 0o777) == (before.st_ino, 0o644)
 
 
-class Told:
+class Recorder:
     """A machine whose nft and systemctl remember what they were told."""
 
     def __init__(self, folder: Path) -> None:
@@ -205,11 +205,11 @@ class Told:
 
 
 @pytest.fixture
-def machine(network, tmp_path, monkeypatch) -> Told:
-    told = Told(tmp_path)
-    monkeypatch.setattr(network, "run", told.run)
+def machine(network, tmp_path, monkeypatch) -> Recorder:
+    recorder = Recorder(tmp_path)
+    monkeypatch.setattr(network, "run", recorder.run)
     monkeypatch.setattr(network, "lookup", lambda host: RESOLVED.get(host, []))
-    return told
+    return recorder
 
 
 def test_it_says_what_it_would_change_and_changes_nothing(network, machine):

@@ -56,7 +56,7 @@ def busy(scenario: Scenario) -> Iterator[None]:
     machine.execute("systemctl", "daemon-reload")
 
 
-def spent(scenario: Scenario) -> dict[str, int]:
+def used(scenario: Scenario) -> dict[str, int]:
     """Return the processor time of each space, in nanoseconds."""
     shown = scenario.machine.execute(
         "systemctl", "show", "--property=CPUUsageNSec", "--value", *map(unit, CHILDREN)
@@ -67,8 +67,8 @@ def spent(scenario: Scenario) -> dict[str, int]:
 def test_a_space_with_many_processes_gets_no_more_than_one_with_few(scenario: Scenario, busy: None):
     """Each would else get the processor by the number of its processes: six times as much."""
     scenario.machine.execute("systemctl", "start", *map(unit, CHILDREN))
-    before = spent(scenario)
+    before = used(scenario)
     time.sleep(SECONDS)
-    after = spent(scenario)
+    after = used(scenario)
     few, many = (after[slug] - before[slug] for slug in CHILDREN)
     assert 0.6 < many / few < 1.6

@@ -38,7 +38,7 @@ class Runs:
     """What a check run foresaw, and what the real run after it did."""
 
     accounts: int
-    foreseen: list[Change]
+    previewed: list[Change]
     done: list[Change]
 
 
@@ -49,11 +49,11 @@ class TestChange:
     def runs(self, scenario: Scenario, node: Host) -> Runs:
         accounts = grow(scenario)
         damage(node)
-        foreseen = scenario.converge("spaces.yml", "--check", "--diff")
-        return Runs(accounts, foreseen, scenario.converge("spaces.yml"))
+        previewed = scenario.converge("spaces.yml", "--check", "--diff")
+        return Runs(accounts, previewed, scenario.converge("spaces.yml"))
 
     def test_the_check_run_foresaw_what_was_done(self, runs: Runs):
-        assert runs.foreseen == runs.done
+        assert runs.previewed == runs.done
 
     def test_it_was_about_the_spaces_that_differ_and_no_other(self, runs: Runs):
         text = " ".join(change.spaces for change in runs.done)

@@ -28,7 +28,7 @@ def disabled(scenario: Scenario) -> Iterator[str]:
 
 
 def reported(scenario: Scenario) -> dict[str, dict[str, int]]:
-    """Let the clock's service count now; return what it wrote."""
+    """Let the timer's service count now; return what it wrote."""
     scenario.machine.execute("systemctl", "start", "archipel-accounts.service")
     text = scenario.machine.execute("cat", "/var/lib/archipel/accounts.json")
     spaces: dict[str, dict[str, int]] = json.loads(text)["spaces"]
@@ -38,8 +38,8 @@ def reported(scenario: Scenario) -> dict[str, dict[str, int]]:
 def test_a_disabled_account_takes_no_seat(scenario: Scenario, disabled: str):
     before = reported(scenario)
     assert set(before) >= set(scenario.in_status("approved"))
-    told = json.loads(scenario.occ(SLUG, "archipel:status"))["accounts"]
-    assert (before[SLUG]["used"], before[SLUG]["limit"]) == (told["used"], told["limit"])
+    counted = json.loads(scenario.occ(SLUG, "archipel:status"))["accounts"]
+    assert (before[SLUG]["used"], before[SLUG]["limit"]) == (counted["used"], counted["limit"])
     scenario.occ(SLUG, f"user:enable {disabled}")
     assert reported(scenario)[SLUG]["used"] == before[SLUG]["used"] + 1
     metrics = scenario.machine.execute("cat", METRICS)

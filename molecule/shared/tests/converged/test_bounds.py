@@ -141,13 +141,13 @@ def test_the_logs_of_upgrades_are_bounded(node: Host):
 
 
 @pytest.fixture
-def told(node: Host) -> Iterator[str]:
-    """Where a program of the operator's writes what it is told failed."""
-    alert, told = "/etc/archipel/alert.d/test", "/run/archipel/test-told"
-    node.check_output(f"printf '#!/bin/sh\\necho $1 >>{told}\\n' >{alert}; chmod 755 {alert}")
+def alerted(node: Host) -> Iterator[str]:
+    """Where a program of the operator's writes what it hears has failed."""
+    alert, alerted = "/etc/archipel/alert.d/test", "/run/archipel/test-alerts"
+    node.check_output(f"printf '#!/bin/sh\\necho $1 >>{alerted}\\n' >{alert}; chmod 755 {alert}")
     node.check_output("rm -f /run/archipel/alerts.json")
-    yield told
-    node.check_output(f"rm -f {alert} {told}")
+    yield alerted
+    node.check_output(f"rm -f {alert} {alerted}")
 
 
 @contextmanager
@@ -184,13 +184,13 @@ def test_a_redis_that_cannot_start_is_told_of_and_tried_again_by_a_run(
     node: Host,
     browser: Browser,
     spaces: dict[str, Space],
-    told: str,
+    alerted: str,
     without_redis: str,
 ):
     """It is given up after some hundred tries, long before its PHP is."""
     given_up = f"systemctl is-failed --quiet {REDIS}"
     node.check_output(f"timeout 300 sh -c 'until {given_up}; do sleep 1; done'")
-    heard = node.file(told).content_string.split()
+    heard = node.file(alerted).content_string.split()
     assert set(heard) == {REDIS.removesuffix(".service")}
     assert len(heard) <= 5
     node.check_output(f"rm -rf {without_redis}; systemctl daemon-reload")
@@ -201,11 +201,11 @@ def test_a_redis_that_cannot_start_is_told_of_and_tried_again_by_a_run(
 
 @pytest.mark.parametrize("service", ["mariadb", "nginx"])
 def test_what_all_spaces_need_comes_back_at_once_and_is_told_of(
-    node: Host, browser: Browser, spaces: dict[str, Space], told: str, service: str
+    node: Host, browser: Browser, spaces: dict[str, Space], alerted: str, service: str
 ):
     node.check_output("systemctl kill --signal=KILL %s.service", service)
-    node.check_output(f"timeout 20 sh -c 'until test -s {told}; do sleep 0.2; done'")
-    assert node.file(told).content_string.split() == [service]
+    node.check_output(f"timeout 20 sh -c 'until test -s {alerted}; do sleep 0.2; done'")
+    assert node.file(alerted).content_string.split() == [service]
     there = f"systemctl --quiet is-active {service}.service"
     node.check_output(f"timeout 60 sh -c 'until {there}; do sleep 0.5; done'")
     assert wake(browser, spaces[SLUG]) == 200
@@ -216,15 +216,15 @@ def test_a_php_that_cannot_start_is_given_up_told_of_and_tried_again_by_a_run(
     node: Host,
     browser: Browser,
     spaces: dict[str, Space],
-    told: str,
+    alerted: str,
     broken: str,
 ):
     """It would else be started each second for ever, and nobody would know."""
     node.run(f"systemctl start {PHP}")
     given_up = f"systemctl is-failed --quiet {PHP}"
     node.check_output(f"timeout 200 sh -c 'until {given_up}; do sleep 1; done'")
-    node.check_output(f"timeout 20 sh -c 'until test -s {told}; do sleep 0.2; done'")
-    assert node.file(told).content_string.split() == [PHP]
+    node.check_output(f"timeout 20 sh -c 'until test -s {alerted}; do sleep 0.2; done'")
+    assert node.file(alerted).content_string.split() == [PHP]
     # It stays so, whoever calls.
     tries = scenario.show(PHP, "NRestarts")
     assert wake(browser, spaces[SLUG]) >= 500

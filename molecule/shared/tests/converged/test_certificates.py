@@ -44,7 +44,7 @@ class Party:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         signed_by = signer or self
-        told = (
+        made = (
             x509.CertificateBuilder()
             .subject_name(self.name)
             .issuer_name(signed_by.name)
@@ -64,8 +64,8 @@ class Party:
         )
         if domains:
             names = x509.SubjectAlternativeName([x509.DNSName(domain) for domain in domains])
-            told = told.add_extension(names, critical=False)
-        self.certificate = told.sign(signed_by.key, hashes.SHA256())
+            made = made.add_extension(names, critical=False)
+        self.certificate = made.sign(signed_by.key, hashes.SHA256())
 
     @property
     def pem(self) -> str:
@@ -95,8 +95,8 @@ def put(folder: Path, name: str, server: Party, key: Party | None = None) -> Non
 
 def installed(folder: Path) -> tuple[str, ...]:
     """Return the options of a run that takes certificates from a folder."""
-    told = {"certificates_provider": "installed", "certificates_installed_directory": str(folder)}
-    return ("--tags", "certificates", "--extra-vars", json.dumps(told))
+    made = {"certificates_provider": "installed", "certificates_installed_directory": str(folder)}
+    return ("--tags", "certificates", "--extra-vars", json.dumps(made))
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +120,8 @@ def bought(tmp_path_factory: pytest.TempPathFactory, domain: str, own: tuple[str
 
 def names_of(node: Host, folder: str) -> set[str]:
     """Return the names of a certificate that is there."""
-    told = node.check_output(f"openssl x509 -noout -ext subjectAltName -in {folder}/fullchain.pem")
-    return set(re.findall(r"DNS:([^\s,]+)", told))
+    made = node.check_output(f"openssl x509 -noout -ext subjectAltName -in {folder}/fullchain.pem")
+    return set(re.findall(r"DNS:([^\s,]+)", made))
 
 
 def trusting(scenario: Scenario, node: Host) -> Browser:
@@ -231,10 +231,10 @@ def test_own_domains_of_a_space_without_a_file_are_renewed(
 @pytest.fixture(scope="class")
 def in_force(scenario: Scenario, bought: Path) -> Iterator[Path]:
     """Bought certificates, and afterwards those of our own authority again."""
-    foreseen = scenario.converge("platform.yml", "--check", *installed(bought))
+    previewed = scenario.converge("platform.yml", "--check", *installed(bought))
     done = scenario.converge("platform.yml", *installed(bought))
     assert done
-    assert [one.task for one in foreseen] == [one.task for one in done]
+    assert [one.task for one in previewed] == [one.task for one in done]
     yield bought
     assert scenario.converge("platform.yml", "--tags", "certificates")
     assert scenario.converge("platform.yml", "--tags", "certificates") == []

@@ -49,8 +49,8 @@ def skipping(scenario: Scenario, as_it_was: None) -> Iterator[None]:
     """An environment that leaves spaces with errors alone."""
     path = scenario.environment / "spaces.yml"
     kept = path.read_text(encoding="utf-8")
-    told = {**yaml.safe_load(kept), "on_invalid": "skip"}
-    path.write_text(json.dumps(told), encoding="utf-8")
+    text = {**yaml.safe_load(kept), "on_invalid": "skip"}
+    path.write_text(json.dumps(text), encoding="utf-8")
     yield as_it_was
     path.write_text(kept, encoding="utf-8")
 
@@ -72,8 +72,8 @@ def answers(scenario: Scenario, node: Host) -> Callable[[], str]:
 
 def own_domains(node: Host) -> set[str]:
     """Return the names of the server of own domains."""
-    told = node.file("/etc/nginx/conf.d/archipel-domains.conf").content_string
-    return set(told.partition("server_name ")[2].partition(";")[0].split())
+    text = node.file("/etc/nginx/conf.d/archipel-domains.conf").content_string
+    return set(text.partition("server_name ")[2].partition(";")[0].split())
 
 
 def domains(*names: str) -> dict[str, list[str]]:
@@ -88,7 +88,7 @@ def test_the_name_of_a_space_without_a_file_is_not_given_away(
     wants.write(**domains(DOMAIN))
     Association(scenario, "amap-du-val", ("", "")).write(**domains("cloud.amap.example"))
     said = scenario.refusal("spaces.yml")
-    assert f"{WANTS}: {DOMAIN} is answered by {HAS}, which is on this machine and in no" in said
+    assert f"{WANTS}: {DOMAIN} is answered by {HAS}, which is on this node and in no" in said
     node.check_output("nginx -t -q")
     assert DOMAIN not in node.file(f"{FOLDER}/{WANTS}.conf").content_string
     assert "cloud.amap.example" in node.file(f"{FOLDER}/amap-du-val.conf").content_string

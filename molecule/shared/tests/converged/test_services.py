@@ -15,7 +15,7 @@ from tests.support.browser import Browser
 from tests.support.scenario import Scenario, Space
 
 SHARED = ("redis-server.service", "php8.2-fpm.service", "php8.4-fpm.service")
-# systemd's own measure, in tenths: 0 is a wall everywhere, 100 none.
+# systemd's own measure, in tenths: 0 is closed everywhere, 100 none.
 EXPOSURE = {"space-php": 20, "space-redis": 20, "space-cron": 20}
 SANDBOX = {
     "PrivateUsers": "yes",
@@ -48,7 +48,7 @@ def test_shared_services_of_the_distribution_are_off(node: Host, unit: str):
 
 
 def test_the_door_belongs_to_the_web_server(node: Host, approved_slug: str):
-    """A space that could write to its own door could drop PHP's settings."""
+    """A space that could write to its own socket could drop PHP's settings."""
     folder = node.file("/run/archipel/php")
     assert (folder.user, folder.group, folder.mode) == ("root", "www-data", 0o750)
     assert node.file(f"/run/archipel/php/{approved_slug}.sock").is_socket
@@ -102,10 +102,10 @@ class TestInside:
         self, node: Host, inside: str, spaces: dict[str, Space], slug: str
     ):
         folders = "/etc/archipel/php /etc/nginx/archipel /etc/sysusers.d /run/archipel/php /var"
-        told = node.check_output(f"{inside} cat /etc/passwd /etc/group")
-        told += node.run(f"{inside} ls -R {folders}").stdout
-        assert slug in told
-        assert [other for other in spaces if other != slug and other in told] == []
+        seen = node.check_output(f"{inside} cat /etc/passwd /etc/group")
+        seen += node.run(f"{inside} ls -R {folders}").stdout
+        assert slug in seen
+        assert [other for other in spaces if other != slug and other in seen] == []
 
     @pytest.mark.parametrize("path", ["release/index.php", "config/zz.config.php", "new"])
     def test_what_runs_it_cannot_be_changed(self, node: Host, inside: str, slug: str, path: str):

@@ -13,13 +13,13 @@ import pytest
 from ansible_collections.archipel.spaces.plugins.module_utils import _database
 
 SERVER = _database.local("/run/mysqld/mysqld.sock")
-# Writes down how it was called and what it was told; answers with files of a test's.
+# Writes down how it was called and what it received; answers with files of a test's.
 PROGRAM = """\
 #!/bin/sh
 lab=$(dirname "$0")
 echo "$(basename "$0") $*" >>"$lab/calls"
 if [ -e "$lab/deaf" ]; then exec <&-; cat "$lab/says" >&2; exit 1; fi
-if [ "$(basename "$0")" = mariadb ]; then cat >>"$lab/told"; echo >>"$lab/told"; fi
+if [ "$(basename "$0")" = mariadb ]; then cat >>"$lab/received"; echo >>"$lab/received"; fi
 if [ -e "$lab/answers" ]; then head -n 1 "$lab/answers"; sed -i 1d "$lab/answers"; fi
 if [ -e "$lab/dump" ]; then cat "$lab/dump"; fi
 if [ -e "$lab/says" ]; then cat "$lab/says" >&2; exit 1; fi
@@ -42,8 +42,8 @@ def answer(lab: Path, *lines: str) -> None:
     (lab / "answers").write_text("".join(f"{line}\n" for line in lines))
 
 
-def told(lab: Path) -> list[str]:
-    return [line for line in (lab / "told").read_text().splitlines() if line]
+def received(lab: Path) -> list[str]:
+    return [line for line in (lab / "received").read_text().splitlines() if line]
 
 
 def test_root_comes_through_the_socket_and_no_file_of_options_is_read(lab: Path):
@@ -52,7 +52,7 @@ def test_root_comes_through_the_socket_and_no_file_of_options_is_read(lab: Path)
     (call,) = (lab / "calls").read_text().splitlines()
     assert call.startswith("mariadb --no-defaults --socket=/run/mysqld/mysqld.sock --user=root ")
     assert call.endswith(" space_amap")
-    assert told(lab) == ["SELECT 1"]
+    assert received(lab) == ["SELECT 1"]
 
 
 def test_a_server_that_says_no_is_an_error_with_its_words(lab: Path):
@@ -72,7 +72,7 @@ def test_whether_there_is_a_database(lab: Path, line: str, there: bool):
     if line:
         answer(lab, line)
     assert _database.exists(SERVER, "space_velo'; DROP") is there
-    assert told(lab)[0].endswith("= 'space_velo''; DROP'")
+    assert received(lab)[0].endswith("= 'space_velo''; DROP'")
 
 
 def test_sizes_and_counts(lab: Path):
@@ -80,7 +80,7 @@ def test_sizes_and_counts(lab: Path):
     assert _database.size(SERVER, "space_amap") == 1234
     answer(lab, "oc_a", "oc_a\t3")
     assert _database.counts(SERVER, "space_amap") == {"oc_a": 3}
-    assert told(lab)[-1] == "SELECT 'oc_a', COUNT(*) FROM `space_amap`.`oc_a`"
+    assert received(lab)[-1] == "SELECT 'oc_a', COUNT(*) FROM `space_amap`.`oc_a`"
 
 
 def test_a_database_without_tables_has_no_counts(lab: Path):
@@ -90,17 +90,18 @@ def test_a_database_without_tables_has_no_counts(lab: Path):
 def test_tables_change_their_names_in_one_statement(lab: Path):
     answer(lab, "oc_a", "1")
     _database.move(SERVER, "space_amap", "archipel_previous_amap")
-    assert told(lab)[-1] == "RENAME TABLE `space_amap`.`oc_a` TO `archipel_previous_amap`.`oc_a`"
-    assert not [line for line in told(lab) if line.startswith("CREATE")]
+    assert received(lab)[-1] == "RENAME TABLE `space_amap`.`oc_a` TO `archipel_previous_amap`.`oc_a`"
+    assert not [line for line in received(lab) if line.startswith("CREATE")]
 
 
 def test_where_they_go_is_made_first_and_nothing_is_moved_twice(lab: Path):
     answer(lab, "oc_a")
     _database.move(SERVER, "space_amap", "archipel_previous_amap")
-    assert [line.split(" ")[0] for line in told(lab)] == ["SELECT", "SELECT", "CREATE", "RENAME"]
-    (lab / "told").write_text("")
+    verbs = [line.split(" ")[0] for line in received(lab)]
+    assert verbs == ["SELECT", "SELECT", "CREATE", "RENAME"]
+    (lab / "received").write_text("")
     _database.move(SERVER, "space_amap", "archipel_previous_amap")
-    assert [line.split(" ")[0] for line in told(lab)] == ["SELECT"]
+    assert [line.split(" ")[0] for line in received(lab)] == ["SELECT"]
 
 
 def test_a_dump_is_root_s_alone_and_counted(lab: Path, tmp_path: Path):
@@ -138,7 +139,7 @@ def test_a_full_disk_ends_the_dump(lab: Path):
 def test_a_database_is_made_anew_and_filled(lab: Path):
     source = io.BytesIO(b"CREATE TABLE `oc_a` (\nINSERT INTO `oc_a` VALUES\n(1);\n")
     assert _database.load(SERVER, "space_amap", source).tables == {"oc_a": 1}
-    first, *rest = told(lab)
+    first, *rest = received(lab)
     assert first.startswith("DROP DATABASE IF EXISTS `space_amap`; CREATE DATABASE")
     assert rest[-1] == "COMMIT;"
 

@@ -14,7 +14,7 @@ KNOWN = {"amap": "approved", "cine": "suspended"}
 ALL = {kind: {"amap"} for kind in _drift.EVERY}
 
 
-@pytest.mark.parametrize("state", ["approved", "kept"])
+@pytest.mark.parametrize("state", ["approved", "exempt"])
 def test_what_is_there_and_known_is_fine(state):
     assert _drift.compare(ALL, {"amap": state}) == {"unknown": {}, "missing": {}}
 
@@ -35,7 +35,7 @@ def test_nothing_may_run_of_a_space_that_is_not_open(state):
         ("approved", ["vhost", "php", "user", "directory", "unit", "database", "account"]),
         ("suspended", ["vhost", "php", "user", "directory", "database", "account"]),
         ("closed", ["vhost"]),
-        ("kept", None),
+        ("exempt", None),
     ],
 )
 def test_what_is_in_a_file_only_is_missing(state, missing):

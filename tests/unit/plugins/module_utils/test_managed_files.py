@@ -39,10 +39,10 @@ def test_a_missing_file_is_written_and_the_second_run_finds_nothing(wanted):
     assert converge(wanted).changes == {}
 
 
-def test_check_mode_foretells_and_writes_nothing(wanted):
-    foretold = converge(wanted, check=True)
+def test_check_mode_previews_and_writes_nothing(wanted):
+    previewed = converge(wanted, check=True)
     assert not os.path.exists(wanted["path"])
-    assert foretold.changes == converge(wanted).changes
+    assert previewed.changes == converge(wanted).changes
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_directories_of_the_node_are_made_once(tmp_path, monkeypatch):
 
 def test_a_group_that_is_not_there_yet(tmp_path):
     """In check mode the run before would have made it; in a real run it is a mistake."""
-    path = str(tmp_path / "doors")
+    path = str(tmp_path / "sockets")
     wanted = [{"path": path, "mode": 0o750, "group": "no-such-group"}]
     assert _managed_files.converge_directories(wanted, check=True) == {path: ["created"]}
     with pytest.raises(_managed_files.FilesError, match="there is no group no-such-group"):

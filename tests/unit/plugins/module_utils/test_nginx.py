@@ -15,18 +15,18 @@ from ansible_collections.archipel.spaces.plugins.module_utils import _files, _ma
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder of nginx that holds a main file; nginx is the function `verdict`."""
+    """A folder of nginx that holds a main file; nginx is the function `decide`."""
     directory = tmp_path / "nginx"
     directory.mkdir()
     (directory / "nginx.conf").write_text("include conf.d;\n")
     monkeypatch.setattr(_nginx, "DIRECTORY", str(directory))
     monkeypatch.setattr(_nginx, "STAGES", str(tmp_path / "stages"))
     monkeypatch.setattr("shutil.which", lambda _: "/usr/sbin/nginx")
-    monkeypatch.setattr(_nginx.Stage, "refusal", lambda stage: verdict(stage.folder))
+    monkeypatch.setattr(_nginx.Stage, "refusal", lambda stage: decide(stage.folder))
     return directory
 
 
-def verdict(folder):
+def decide(folder):
     """Refuse a word that nobody defines, and one that two define."""
     text = "".join(p.read_text() for p in sorted(Path(folder).rglob("*")) if p.is_file())
     defined = re.findall(r"^define (\w+)", text, re.MULTILINE)
@@ -77,9 +77,9 @@ def test_what_it_refuses_is_not_and_other_files_are_not_touched_either(folder):
 def test_a_configuration_that_is_refused_already_may_be_mended_in_parts(folder):
     (folder / "a").write_text("use x\nuse y\n")
     _managed_files.converge(wanted(folder, b="define x\n"), check=False, diff=False)
-    assert verdict(folder)
+    assert decide(folder)
     _managed_files.converge(wanted(folder, c="define y\n"), check=False, diff=False)
-    assert not verdict(folder)
+    assert not decide(folder)
 
 
 @pytest.mark.parametrize("step", range(4))
@@ -101,14 +101,14 @@ def test_wherever_a_run_dies_nginx_would_start(folder, monkeypatch, step):
     with pytest.raises(KeyboardInterrupt):
         _managed_files.converge(files, check=False, diff=False)
     assert len(list(folder.iterdir())) == step + 1
-    assert not verdict(folder)
+    assert not decide(folder)
 
 
 def test_files_that_only_go_together_are_put_in_place_together(folder):
     (folder / "a").write_text("define x\n")
     (folder / "b").write_text("use x\n")
     _managed_files.converge(wanted(folder, a="define y\n", b="use y\n"), check=False, diff=False)
-    assert not verdict(folder)
+    assert not decide(folder)
 
 
 def test_files_that_are_not_changed_keep_all_their_times(folder):

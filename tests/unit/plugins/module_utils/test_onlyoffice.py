@@ -35,7 +35,7 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def people(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """Host → how many people edit there; of others, the shard does not tell."""
+    """Host → how many people edit there; of others, the shard does not say."""
     found = {"a.example": 0, "b.example": 0}
     monkeypatch.setattr(_onlyoffice, "editing", lambda port, host: found[host])
     return found
@@ -125,7 +125,7 @@ def test_a_shard_that_does_not_tell_is_no_permission(place: Path, people: dict[s
     converge(wanted(place, {"a.example": "one"}))
     people.clear()
     report = converge(wanted(place, {"a.example": "new"}))
-    assert "first does not tell whether documents are open" in report.facts["refused"]["space-a"]
+    assert "first does not say whether documents are open" in report.facts["refused"]["space-a"]
     assert secret(place, "first", "a.example").read_text() == "one"
 
 

@@ -77,9 +77,9 @@ class TestExistingData:
     def test_a_journal_without_damage_is_cleared_and_said(self, kernel, node, data):
         converge(node, item(node))
         (node / "velo-ecole/.tagging").touch()
-        foreseen = converge(node, item(node), check=True)
+        previewed = converge(node, item(node), check=True)
         report = converge(node, item(node))
-        assert foreseen.changes == report.changes
+        assert previewed.changes == report.changes
         assert report.changes["velo-ecole"] == ["marked as project 70003: 0 files and folders"]
         assert converge(node, item(node)).changes == {}
 
@@ -148,9 +148,9 @@ class TestTemporaryFiles:
         return home
 
     def test_they_are_marked_beside_data_that_are(self, kernel, node, earlier):
-        foreseen = converge(node, item(node), check=True)
+        previewed = converge(node, item(node), check=True)
         report = converge(node, item(node))
-        assert foreseen.changes == report.changes
+        assert previewed.changes == report.changes
         assert report.changes == {"velo-ecole": ["marked as project 70003: 2 files and folders"]}
         assert kernel.tag_of(earlier / "tmp") == _quotactl.Tag(ID, inherit=True)
         assert kernel.tag_of(earlier / "tmp/phpAbc").project == ID

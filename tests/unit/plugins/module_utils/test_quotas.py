@@ -65,17 +65,17 @@ def test_a_check_run_says_what_a_real_run_does(kernel, node, existing):
     for name in existing:
         (node / "velo-ecole/data" / name).parent.mkdir(parents=True, exist_ok=True)
         (node / "velo-ecole/data" / name).write_text("x" * 5000)
-    foreseen = converge(node, item(node), check=True)
+    previewed = converge(node, item(node), check=True)
     assert kernel.calls == []
-    assert foreseen.result()["spaces"] == converge(node, item(node)).result()["spaces"]
+    assert previewed.result()["spaces"] == converge(node, item(node)).result()["spaces"]
 
 
 def test_a_check_run_is_ahead_of_the_directories(kernel, node):
     wanted = item(node, "not-yet")
-    foreseen = converge(node, wanted, check=True)
+    previewed = converge(node, wanted, check=True)
     make(node, "not-yet")
     done = converge(node, wanted)
-    assert foreseen.changes == done.changes
+    assert previewed.changes == done.changes
     assert done.changes["not-yet"]
 
 
@@ -225,7 +225,7 @@ def test_giving_limits_up_changes_nothing_and_is_said_each_time(kernel, node):
     report = converge(node, item(node), backend="none")
     assert (report.result()["changed"], report.facts["usage"], kernel.calls) == (False, {}, [])
     (warning,) = _quotas.warnings({"backend": "none", "root": "/srv/spaces"}, report)
-    assert "No storage limit holds on this machine" in warning
+    assert "No storage limit holds on this node" in warning
 
 
 def test_a_file_system_without_limits_stops_the_run_before_any_space(kernel, node, monkeypatch):

@@ -93,7 +93,7 @@ def test_a_systemctl_that_hangs(machine: Machine, monkeypatch):
 
 def test_a_systemd_that_tells_no_state_is_not_at_a_standstill(machine: Machine):
     machine.break_down("mute")
-    with pytest.raises(_standstill.StandstillError, match="does not tell the state"):
+    with pytest.raises(_standstill.StandstillError, match="does not report the state"):
         _standstill.bring("amap", USER)
 
 

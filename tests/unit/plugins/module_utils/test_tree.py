@@ -106,7 +106,7 @@ def test_a_check_run_tells_what_changed_vhosts_would_hold(check):
     ]
     assert _tree.expected(items, report) == {"amap": "amap.example", "velo": "velo.example"}
     empty_run = {**WANTED, "files": []}
-    told = Report()
-    told.facts["kinds"] = {}
-    _tree.converge_names(empty_run, told, check=check, diff=False)
-    assert ("vhosts" in told.facts) is check
+    empty_report = Report()
+    empty_report.facts["kinds"] = {}
+    _tree.converge_names(empty_run, empty_report, check=check, diff=False)
+    assert ("vhosts" in empty_report.facts) is check

@@ -24,10 +24,10 @@ def known(**spaces):
     """Return what the registry knows: slug → names, or why it is kept as it is."""
     return {
         slug: {
-            "domains": [] if isinstance(told, str) else list(told),
-            "kept": told if isinstance(told, str) else "",
+            "domains": [] if isinstance(claimed, str) else list(claimed),
+            "exempt": claimed if isinstance(claimed, str) else "",
         }
-        for slug, told in spaces.items()
+        for slug, claimed in spaces.items()
     }
 
 
@@ -82,7 +82,7 @@ def test_a_name_that_is_on_the_node_and_in_no_file_is_not_given_away(tmp_path):
     )
     assert node.names == {**ORPHAN, "chorale": ["chorale.example.org"]}
     (why,) = report.failures.values()
-    assert why.startswith("cloud.velo.example is answered by velo, which is on this machine and in")
+    assert why.startswith("cloud.velo.example is answered by velo, which is on this node and in")
     assert "Take its file back from git" in why
 
 
@@ -116,9 +116,9 @@ def test_a_domain_moves_whichever_of_the_two_is_converged_first(tmp_path, only):
 
 def test_a_check_foretells_the_same_and_writes_nothing(tmp_path):
     node = Node(tmp_path, **OLD)
-    foretold = node.converge(known(**NEW), check=True, b=NEW["b"])
+    previewed = node.converge(known(**NEW), check=True, b=NEW["b"])
     assert node.names == OLD
-    assert foretold.changes == node.converge(known(**NEW), b=NEW["b"]).changes
+    assert previewed.changes == node.converge(known(**NEW), b=NEW["b"]).changes
 
 
 def test_a_space_that_failed_gives_up_what_is_no_longer_its_own(tmp_path):
@@ -262,6 +262,6 @@ def test_without_own_domains_there_is_no_server_for_them(tmp_path):
 def test_a_certificate_that_is_not_there_does_not_keep_nginx_from_starting(tmp_path):
     (tmp_path / "wildcard").mkdir()
     (tmp_path / "wildcard/fullchain.pem").touch()
-    told = _vhosts.own_domains(own_server(tmp_path), ["a.example"])["content"]
-    assert f"ssl_certificate {tmp_path}/wildcard/fullchain.pem;" in told
-    assert "ssl_certificate_key /wildcard/key;" in told
+    claimed = _vhosts.own_domains(own_server(tmp_path), ["a.example"])["content"]
+    assert f"ssl_certificate {tmp_path}/wildcard/fullchain.pem;" in claimed
+    assert "ssl_certificate_key /wildcard/key;" in claimed
