@@ -108,6 +108,6 @@ def deliver(
     if arguments.report is None and arguments.metrics is None:
         print(table)
     if arguments.report is not None:
-        write(arguments.report / f"{name}.json", f"{json.dumps(told, indent=1)}\n")
+        write(arguments.report / f"{name}.json", f"{json.dumps(document, indent=1)}\n")
     if arguments.metrics is not None:
         write(arguments.metrics / f"archipel_{name}.prom", metrics)

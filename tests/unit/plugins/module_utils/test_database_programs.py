@@ -90,7 +90,9 @@ def test_a_database_without_tables_has_no_counts(lab: Path):
 def test_tables_change_their_names_in_one_statement(lab: Path):
     answer(lab, "oc_a", "1")
     _database.move(SERVER, "space_amap", "archipel_previous_amap")
-    assert received(lab)[-1] == "RENAME TABLE `space_amap`.`oc_a` TO `archipel_previous_amap`.`oc_a`"
+    assert (
+        received(lab)[-1] == "RENAME TABLE `space_amap`.`oc_a` TO `archipel_previous_amap`.`oc_a`"
+    )
     assert not [line for line in received(lab) if line.startswith("CREATE")]
 
 

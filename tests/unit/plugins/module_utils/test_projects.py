@@ -19,6 +19,23 @@ from tests.unit.plugins.module_utils.kernel import ID, converge, item, kernel, n
 __all__ = ["kernel", "node"]
 
 
+def flatten(folder: int) -> None:
+    """Take nested folders out of one another: whoever removes them would call himself too often."""
+    level = 0
+    while True:
+        inner = os.open("a", os.O_RDONLY, dir_fd=folder)
+        try:
+            os.rename("a", f"level-{level}", src_dir_fd=inner, dst_dir_fd=folder)
+        except FileNotFoundError:
+            return
+        finally:
+            os.close(inner)
+        os.rename(f"level-{level}", "b", src_dir_fd=folder, dst_dir_fd=folder)
+        os.rename("a", f"level-{level}", src_dir_fd=folder, dst_dir_fd=folder)
+        os.rename("b", "a", src_dir_fd=folder, dst_dir_fd=folder)
+        level += 1
+
+
 class TestExistingData:
     @pytest.fixture
     def data(self, node):
@@ -91,7 +108,8 @@ class TestExistingData:
 
     def test_folders_are_followed_however_deep_they_are(self, kernel, node, data):
         """Deeper than Python calls itself, and than files are open in one process by default."""
-        levels, here = 1200, os.open(data, os.O_RDONLY)
+        levels, top = 1200, os.open(data, os.O_RDONLY)
+        here = os.dup(top)
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)
         for _ in range(levels):
             os.mkdir("a", dir_fd=here)
@@ -104,9 +122,12 @@ class TestExistingData:
             assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 1024
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, soft)
+            deepest = os.fstat(here).st_ino
+            flatten(top)
+            os.close(here)
+            os.close(top)
         assert report.failures == {}
-        assert kernel.tags[os.fstat(here).st_ino] == _quotactl.Tag(ID, inherit=True)
-        os.close(here)
+        assert kernel.tags[deepest] == _quotactl.Tag(ID, inherit=True)
 
     def test_no_file_stays_open(self, kernel, node, data, monkeypatch):
         before = os.listdir("/proc/self/fd")
