@@ -78,7 +78,7 @@ class Room:
         return float(seconds)
 
     def sleep(self) -> None:
-        """Stop the PHP of all spaces, as the clock for idle ones does, and await their Redis."""
+        """Stop the PHP of all spaces, as the timer for idle ones does, and await their Redis."""
         self.shell("systemctl stop 'space-php@*.service'")
         for _ in range(60):
             if not self.shell("pgrep -c redis-server || true").strip().strip("0"):
@@ -103,8 +103,8 @@ def memory_row(title: str, memory: dict[str, float]) -> str:
 
 def added(room: Room, number: int) -> float:
     """Add so many spaces; return the seconds of the run that installs them."""
-    for turn in range(number):
-        room.environment.add(room.spaces + turn)
+    for index in range(number):
+        room.environment.add(room.spaces + index)
     room.spaces += number
     return room.environment.play("playbooks/spaces.yml").seconds
 
@@ -124,8 +124,8 @@ def install(room: Room) -> None:
 def wake(room: Room, runs: int) -> dict[str, float]:
     """Return the median seconds of the login page: asleep, and awake."""
     asleep, awake = [], []
-    for turn in range(runs):
-        number = turn % room.spaces
+    for index in range(runs):
+        number = index % room.spaces
         room.sleep()
         asleep.append(room.login(number))
         room.login(number)

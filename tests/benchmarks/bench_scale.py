@@ -11,7 +11,7 @@ to another machine. Writes ``build/bench.json`` and prints the same as a table.
 - ``mitogen``: the same, where the package mitogen is installed;
 - ``floor``: the bare work as a script on the node, without Ansible (``floor.py``).
 
-Nextcloud itself is not installed here: files, users, databases, doors and clocks are. From a
+Nextcloud itself is not installed here: files, users, databases, sockets and timers are. From a
 thousand spaces on, each thousand has a node of its own; all nodes share this machine.
 """
 
@@ -106,16 +106,16 @@ def ours(number: int, first_runs: int, runs: int, nodes: Nodes) -> t.Iterator[Re
     yield unchanged
     yield repeat("check", number, runs, nodes, lambda _: environment.play(playbook, "--check"))
 
-    def one_added(turn: int) -> Sample:
-        environment.add(number + turn)
+    def one_added(round_: int) -> Sample:
+        environment.add(number + round_)
         return environment.play(playbook)
 
-    def one_changed(turn: int) -> Sample:
-        environment.add(0, accounts=20 + turn)
+    def one_changed(round_: int) -> Sample:
+        environment.add(0, accounts=20 + round_)
         return environment.play(playbook)
 
-    def all_changed(turn: int) -> Sample:
-        environment.policy(spaces_trash_days=10 + turn)
+    def all_changed(round_: int) -> Sample:
+        environment.policy(spaces_trash_days=10 + round_)
         return environment.play(playbook)
 
     for case, action in (
@@ -215,14 +215,14 @@ def show(results: t.Sequence[Result]) -> None:
             *(r.variant, r.case, str(r.spaces), f"{r.seconds:.2f}"),
             f"{r.seconds / r.spaces * 1000:.1f} ms",
             f"{r.seconds / bare:.1f}" if bare else "",
-            *(told(value, 1) for value in (r.controller_cpu, r.node_cpu)),
-            *(told(value, 0) for value in (r.peak_mib, r.node_peak_mib, r.tasks)),
+            *(figure(value, 1) for value in (r.controller_cpu, r.node_cpu)),
+            *(figure(value, 0) for value in (r.peak_mib, r.node_peak_mib, r.tasks)),
             str(r.runs),
         )
     Console(width=130).print(table)
 
 
-def told(value: float | None, digits: int) -> str:
+def figure(value: float | None, digits: int) -> str:
     """Return a number as the table shows it; nothing for what was not measured."""
     return "" if value is None else f"{value:.{digits}f}"
 

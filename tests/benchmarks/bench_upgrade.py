@@ -6,9 +6,9 @@
 Installs spaces on one release, each with an account that has logged in, and has the other release
 built and compiled. Then, some times over, upgrades them with nothing but ``occ upgrade``, loads
 their databases back, upgrades them with playbooks/upgrade.yml, as many at a time, and brings them
-back with playbooks/rollback.yml. Prints both walls, the time each space is closed beside the time
-of its bare ``occ upgrade``, what each step takes, and a run over a thousand spaces that are there
-already.
+back with playbooks/rollback.yml. Prints both wall times, the time each space is closed beside the
+time of its bare ``occ upgrade``, what each step takes, and a run over a thousand spaces that are
+there already.
 
 The archives of both releases may lie in a folder (--archives, --old, --new); otherwise the stand-in
 is upgraded. It says which.
@@ -86,8 +86,8 @@ for slug in slugs:
     host = f"{slug}.{domain}"
     web = http.client.HTTPConnection(host)
     web.sock = ssl._create_unverified_context().wrap_socket(plain, server_hostname=host)
-    told = base64.b64encode(f"{name}:{password}".encode()).decode()
-    headers = {"Authorization": f"Basic {told}"}
+    credentials = base64.b64encode(f"{name}:{password}".encode()).decode()
+    headers = {"Authorization": f"Basic {credentials}"}
     web.request("PUT", f"/remote.php/dav/files/{name}/a.txt", body=b"hello", headers=headers)
     if web.getresponse().status != 201:
         sys.exit(f"{slug}: nobody can store a file")
@@ -144,15 +144,15 @@ def standin(version: str) -> dict[str, t.Any]:
 
 
 @dataclass
-class Turn:
-    """One upgrade of all spaces: its wall, the seconds of each space, and of each step."""
+class Round:
+    """One upgrade of all spaces: its wall time, the seconds of each space, and of each step."""
 
     wall: float
     each: list[float]
     steps: dict[str, float]
 
 
-def ours(environment: Environment, both: Both) -> Turn:
+def ours(environment: Environment, both: Both) -> Round:
     """Upgrade all spaces with the playbook, and bring them back."""
     run = environment.play(UPGRADE, "-e", f"release={both.new}", "-e", f"parallel={PARALLEL}")
     machine = environment.machines[0]
@@ -166,10 +166,10 @@ def ours(environment: Environment, both: Both) -> Turn:
     environment.play(ROLLBACK, "-e", f"only={slugs}")
     names = found[0]["steps"]
     steps = {name: statistics.median(one["steps"][name] for one in found) for name in names}
-    return Turn(run.seconds, [float(one["downtime"]) for one in found], steps)
+    return Round(run.seconds, [float(one["downtime"]) for one in found], steps)
 
 
-def bare(machine: Machine, slugs: list[str], both: Both) -> Turn:
+def bare(machine: Machine, slugs: list[str], both: Both) -> Round:
     """Upgrade all spaces with occ alone, and bring them back."""
     machine.execute("sh", "-c", "cat > /tmp/bare.sh", stdin=BARE)
     machine.execute("sh", "-s", "--", *slugs, stdin=KEEP)
@@ -186,7 +186,7 @@ def bare(machine: Machine, slugs: list[str], both: Both) -> Turn:
         sys.exit(f"the bare occ upgrade failed for {len(slugs) - len(lines)} spaces")
     machine.execute("sh", "-s", "--", both.old, *slugs, stdin=BACK)
     times = [line.split() for line in lines]
-    return Turn(wall, [float(end) - float(begin) for _slug, end, begin in times], {})
+    return Round(wall, [float(end) - float(begin) for _slug, end, begin in times], {})
 
 
 def build(environment: Environment, both: Both) -> None:
@@ -194,27 +194,27 @@ def build(environment: Environment, both: Both) -> None:
     environment.policy(archipel_ring_releases={"canary": both.new})
     run = environment.play("playbooks/platform.yml", "--tags", "nextcloud")
     environment.policy(archipel_ring_releases={})
-    print(f"  building and compiling      {run.seconds:8.1f} s, once for each machine")
+    print(f"  building and compiling      {run.seconds:8.1f} s, once for each node")
 
 
 def compare(environment: Environment, both: Both, rounds: int) -> None:
-    """Print our upgrade beside the bare one, from turns one after the other."""
+    """Print our upgrade beside the bare one, from rounds one after the other."""
     slugs = [space["slug"] for space in environment.spaces()]
     machine = environment.machines[0]
     machine.execute("python3", "-", "bench.localhost", *slugs, stdin=PERSON)
     print(f"{len(slugs)} spaces, {both.old} to {both.new}, {PARALLEL} at a time, {rounds} rounds")
     build(environment, both)
-    turns = [(bare(machine, slugs, both), ours(environment, both)) for _ in range(rounds)]
+    pairs = [(bare(machine, slugs, both), ours(environment, both)) for _ in range(rounds)]
     middle: list[tuple[float, float]] = []
-    for name, some in zip(("bare occ upgrade", UPGRADE), zip(*turns, strict=True), strict=True):
-        wall = statistics.median(turn.wall for turn in some)
-        each = statistics.median(seconds for turn in some for seconds in turn.each)
+    for name, some in zip(("bare occ upgrade", UPGRADE), zip(*pairs, strict=True), strict=True):
+        wall = statistics.median(one.wall for one in some)
+        each = statistics.median(seconds for one in some for seconds in one.each)
         middle.append((wall, each))
         print(f"  {name:<27} {wall:8.1f} s wall   {each:6.2f} s each")
     (wall, each), (our_wall, our_each) = middle
     print(f"  ratio                       {our_wall / wall:8.2f} x        {our_each / each:6.2f} x")
-    for name in turns[0][1].steps:
-        seconds = statistics.median(our.steps[name] for _bare, our in turns)
+    for name in pairs[0][1].steps:
+        seconds = statistics.median(our.steps[name] for _bare, our in pairs)
         print(f"    {name:<25} {seconds:8.2f} s")
 
 

@@ -24,7 +24,7 @@ ADDRESS, MEMBER = "a.dupont@asso.example", "camille"
 TABLES = (
     *("oc_users", "oc_groups", "oc_group_user", "oc_group_admin", "oc_filecache", "oc_storages"),
     *("oc_authtoken", "oc_preferences"),
-    # What they are told: nobody hears of a check that left nothing.
+    # What they are notified of: nobody hears of a check that left nothing.
     *("oc_activity", "oc_activity_mq", "oc_notifications"),
 )
 OTHERS = {

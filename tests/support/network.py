@@ -1,7 +1,7 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
-"""What a space reaches, asked from inside its sandbox, and what may be told to let through."""
+"""What a space reaches, asked from inside its sandbox, and what may be let through."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tools.lab.machine import Machine
 from tools.lab.vm import VirtualMachine
 
 QUOTACTL = (ROOT / "plugins/module_utils/_quotactl.py").read_text(encoding="utf-8")
-# The network's walls stand round it.
+# The network's filters are its.
 SLICE = "archipel-jobs-spaces.slice"
 PRELUDE = """
 import errno, json, os, sys
@@ -41,7 +41,7 @@ class Programs:
 
     def __init__(self, machine: Machine | VirtualMachine) -> None:
         self.machine = machine
-        self._walls: list[str] = []
+        self._properties: list[str] = []
 
     def root(self, program: str, **values: Any) -> Any:
         """Run a program as root."""
@@ -53,16 +53,16 @@ class Programs:
 
     def inside(self, slug: str, program: str, **values: Any) -> Any:
         """Run a program as a space, in the sandbox that its PHP, jobs and occ have."""
-        options = [f"--property={line}" for line in self.walls(slug)]
+        options = [f"--property={line}" for line in self.properties(slug)]
         command = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--slice={SLICE}"]
         command += [*options, "--"]
         return self._run(command, program, values | {"slug": slug})
 
-    def walls(self, slug: str) -> list[str]:
+    def properties(self, slug: str) -> list[str]:
         """Return the sandbox as it is on the machine, for one space."""
-        if not self._walls:
-            self._walls = self.machine.execute("cat", _occ.SANDBOX).splitlines()
-        lines = (line.strip() for line in self._walls)
+        if not self._properties:
+            self._properties = self.machine.execute("cat", _occ.SANDBOX).splitlines()
+        lines = (line.strip() for line in self._properties)
         return [line.replace("%i", slug) for line in lines if line and not line.startswith("#")]
 
     def _run(self, command: list[str], program: str, values: dict[str, Any]) -> Any:

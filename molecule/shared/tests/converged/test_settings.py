@@ -1,7 +1,7 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
-"""What spaces are told can be read by the release each of them runs."""
+"""Imposed settings can be read by the release each of them runs."""
 
 from __future__ import annotations
 
