@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Have the archive of a space written on its machine, and bring it here in a stream.
+"""Have the archive of a space written on its node, and bring it here in a stream.
 
 `fetch` with privileges reads a file into memory, on both sides. Here an ssh of the connection's own
 making writes into the part file; other connections bring it in pieces.
@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
         return {**result, "dest": str(target), "resumed_at": had}
 
     def _source(self, path: str) -> _transfer.Source:
-        """Return how a file of the machine is read from an offset on."""
+        """Return how a file of the node is read from an offset on."""
         if self._streams():
             return lambda offset: self._stream(path, offset)
         return lambda offset: self._pieces(path, offset)
@@ -85,7 +85,7 @@ class ActionModule(ActionBase):
         remote = f"tail -c +{offset + 1} -- {shlex.quote(path)}"
         if self._becomes():
             remote = connection.become.build_become_command(remote, connection._shell)
-            # become tells in a line of its own that it has succeeded.
+            # become says in a line of its own that it has succeeded.
             mark = f"{connection.become.success}\n".encode()
         program = connection.get_option("ssh_executable")
         command = connection._build_command(program, "ssh", connection.host, remote)

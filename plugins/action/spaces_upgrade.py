@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Action plugin of spaces_upgrade: one call per turn, and a word about how far it is."""
+"""Action plugin of spaces_upgrade: one call per batch, and a word about how far it is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOVING = frozenset({"approved", "suspended"})
 
 
 class ActionModule(SpacesAction):
-    """Spaces, and what they are told on the new release."""
+    """Spaces, and what is applied to them on the new release."""
 
     module = "spaces_upgrade"
 
@@ -62,7 +62,7 @@ class ActionModule(SpacesAction):
                 int(arguments.get("budget", 0)), len(moving), len(arguments.get("slugs", ()))
             ),
             "parallel": int(arguments.get("parallel", 2)),
-            "seconds": _upgrades.TURN,
+            "seconds": _upgrades.BATCH,
             "keep_releases": list(arguments.get("keep_releases", ())),
             "keep_days": float(arguments.get("keep_days", 14)),
         }
@@ -70,39 +70,39 @@ class ActionModule(SpacesAction):
     def converge(self, desired: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Call the module until no space is left or too many failed."""
         begun = start = time.monotonic()
-        result = turn = super().converge(desired, task_vars)
-        self._note(task_vars, result, turn, start)
-        while turn.get("remaining") and turn.get("begun") and not turn.get("spent"):
-            left = set(turn["remaining"])
+        result = batch = super().converge(desired, task_vars)
+        self._note(task_vars, result, batch, start)
+        while batch.get("remaining") and batch.get("begun") and not batch.get("exhausted"):
+            left = set(batch["remaining"])
             following = {
                 **desired,
                 "items": [item for item in desired["items"] if item["space"] in left],
                 "budget": desired["budget"] - len(result["failed_spaces"]),
-                "seconds": _upgrades.turn_seconds(
-                    time.monotonic() - begun, turn["begun"], desired["parallel"]
+                "seconds": _upgrades.batch_seconds(
+                    time.monotonic() - begun, batch["begun"], desired["parallel"]
                 ),
             }
             begun = time.monotonic()
             try:
-                turn = super().converge(following, task_vars)
+                batch = super().converge(following, task_vars)
             except AnsibleConnectionFailure as error:
-                # What came of the turns before is still to be told.
+                # What came of the batches before is still to be reported.
                 return _progress.merged(result, {"unreachable": True, "msg": str(error)})
-            if turn.get("failed"):
-                return _progress.merged(result, turn)
-            result = _progress.merged(result, turn)
-            self._note(task_vars, result, turn, start)
+            if batch.get("failed"):
+                return _progress.merged(result, batch)
+            result = _progress.merged(result, batch)
+            self._note(task_vars, result, batch, start)
         return result
 
     def _note(
         self,
         task_vars: t.Mapping[str, t.Any],
         result: t.Mapping[str, t.Any],
-        turn: t.Mapping[str, t.Any],
+        batch: t.Mapping[str, t.Any],
         start: float,
     ) -> None:
         """Say how far it is, to people who look and in the file for programs."""
-        if "begun" not in turn:
+        if "begun" not in batch:
             return
         seconds = time.monotonic() - start
         done, left, failed = (len(result.get(key, ())) for key in COUNTED)
@@ -110,10 +110,10 @@ class ActionModule(SpacesAction):
         base = {"at": datetime.now(tz=UTC).isoformat(timespec="seconds"), "node": node}
         base["wave"] = self._task.args.get("wave", "")
         lines = [
-            *({**base, "space": s, "result": "upgraded", "said": w} for s, w in changes(turn)),
+            *({**base, "space": s, "result": "upgraded", "said": w} for s, w in changes(batch)),
             *(
-                {**base, "space": s, "result": turn.get("ends", {}).get(s, "refused"), "said": w}
-                for s, w in failures(turn)
+                {**base, "space": s, "result": batch.get("ends", {}).get(s, "refused"), "said": w}
+                for s, w in failures(batch)
             ),
             {**base, "done": done, "failed": failed, "left": left, "seconds": round(seconds, 1)},
         ]
@@ -136,11 +136,11 @@ def brief(space: dict[str, t.Any], settings: dict[str, t.Any]) -> dict[str, t.An
 COUNTED = ("spaces", "remaining", "failed_spaces")
 
 
-def changes(turn: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
+def changes(batch: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
     """Return what was done, by slug. Pure."""
-    return [(slug, "; ".join(said)) for slug, said in turn.get("spaces", {}).items()]
+    return [(slug, "; ".join(said)) for slug, said in batch.get("spaces", {}).items()]
 
 
-def failures(turn: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
+def failures(batch: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
     """Return what went wrong, by slug. Pure."""
-    return list(turn.get("failed_spaces", {}).items())
+    return list(batch.get("failed_spaces", {}).items())

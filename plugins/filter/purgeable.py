@@ -16,7 +16,7 @@ description:
 positional: report, only, grace_days
 options:
   _input:
-    description: The spaces of all machines.
+    description: The spaces of all nodes.
     type: list
     elements: dict
     required: true
@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Slug, id, date of closing and machine of each space.
+  description: Slug, id, date of closing and node of each space.
   type: list
   elements: dict
 """

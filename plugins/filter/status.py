@@ -9,7 +9,7 @@ import typing as t
 COLUMNS = (
     "space",
     "status",
-    "machine",
+    "node",
     "release",
     "runs",
     "storage",
@@ -18,7 +18,7 @@ COLUMNS = (
     "verified",
     "remarks",
 )
-# Of an entry of the inventory; the rest is on the machine.
+# Of an entry of the inventory; the rest is on the node.
 OF_ENTRY = ("slug", "name", "status", "ring", "office", "web", "db", "url", "storage_gb", "hold")
 OF_SUMMARY = ("slug", "name", "file")
 
@@ -26,7 +26,7 @@ OF_SUMMARY = ("slug", "name", "file")
 def merged(
     spaces: list[dict[str, t.Any]], states: dict[str, t.Any], report: dict[str, t.Any]
 ) -> list[dict[str, t.Any]]:
-    """Return every space of the registry with what its machine says of it, by slug."""
+    """Return every space of the registry with what its node says of it, by slug."""
     rows = [
         {**{key: space[key] for key in OF_ENTRY}, "closed_on": space["closed_on"],
          "wanted_release": space["release"], **states.get(space["slug"], {})}
@@ -92,7 +92,7 @@ def _remarks(row: dict[str, t.Any]) -> list[str]:
     if row["status"] == "approved" and not row.get("installed"):
         said.append("not installed")
     if row.get("backup_failed"):
-        said.append(f"backup: {row['backup_failed']['why']}")
+        said.append(f"backup: {row['backup_failed']['reason']}")
     if row["status"] == "closed" and row.get("closed_on"):
         said.append(f"closed on {row['closed_on']}")
     return said

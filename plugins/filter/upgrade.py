@@ -30,9 +30,9 @@ def waves(
         raise AnsibleFilterError(str(error)) from error
 
 
-def foreseen(found: list[Result], nodes: dict[str, Result], parallel: t.Any) -> list[str]:
+def preview(found: list[Result], nodes: dict[str, Result], parallel: t.Any) -> list[str]:
     """Return what a run would do, line by line."""
-    return _upgrades.foreseen(found, nodes, int(parallel))
+    return _upgrades.preview(found, nodes, int(parallel))
 
 
 def summary(
@@ -42,9 +42,9 @@ def summary(
     return _upgrades.summary(outcomes, failed, release, moved)
 
 
-def told(said: Result) -> list[str]:
+def report(said: Result) -> list[str]:
     """Return how a run went, as lines for people."""
-    return _upgrades.told(said)
+    return _upgrades.report(said)
 
 
 class FilterModule:
@@ -55,7 +55,7 @@ class FilterModule:
         return {
             "upgrade_problems": problems,
             "upgrade_waves": waves,
-            "upgrade_foreseen": foreseen,
+            "upgrade_preview": preview,
             "upgrade_summary": summary,
-            "upgrade_told": told,
+            "upgrade_report": report,
         }

@@ -2,7 +2,7 @@
 # Copyright: The Archipel contributors
 """Backups of spaces: one snapshot per space and run, with all that makes it a space.
 
-What is backed up is what is on the machine, whatever the registry says of it: suspended,
+What is backed up is what is on the node, whatever the registry says of it: suspended,
 closed and held spaces, and those whose file was deleted by mistake.
 """
 
@@ -48,8 +48,8 @@ class BackupError(Exception):
 
 
 @dataclass(frozen=True)
-class Machine:
-    """Where spaces are on this machine, and how their databases are reached."""
+class Node:
+    """Where spaces are on this node, and how their databases are reached."""
 
     root: str
     vhosts: str
@@ -65,15 +65,15 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Settings(Machine):
-    """What the role wrote down for this machine."""
+class Settings(Node):
+    """What the role wrote down for this node."""
 
     environment: str
     node: str
     parallel: int
     # keep-daily → 7, and so on.
     retention: t.Mapping[str, int]
-    # Days that the backups of a space are kept once it is gone from this machine.
+    # Days that the backups of a space are kept once it is gone from this node.
     gone_days: int
     # Percentage of the repository that is read and checked each time.
     check_percent: int
@@ -83,7 +83,7 @@ class Settings(Machine):
 
 @dataclass(frozen=True)
 class Space:
-    """A space as it is on this machine."""
+    """A space as it is on this node."""
 
     slug: str
     home: str
@@ -113,7 +113,7 @@ def read_settings(path: str = CONFIGURATION) -> Settings:
             values = json.load(file)
     except FileNotFoundError as error:
         raise BackupError(
-            f"{path} is not there: this machine keeps no backups yet. Set "
+            f"{path} is not there: this node keeps no backups yet. Set "
             "archipel_backup_repository and run playbooks/platform.yml"
         ) from error
     where = values.pop("repository")
@@ -129,8 +129,8 @@ def now() -> str:
 # --- what is there -------------------------------------------------------------------
 
 
-def read_space(settings: Machine, slug: str) -> Space:
-    """Return a space as it is on this machine, whole or in part."""
+def read_space(settings: Node, slug: str) -> Space:
+    """Return a space as it is on this node, whole or in part."""
     layout = settings.layout(slug)
     found = STATUS.search(_files.read_text(layout.vhost))
     account = _config.database(_files.read_text(layout.managed_config))
@@ -147,14 +147,14 @@ def read_space(settings: Machine, slug: str) -> Space:
     )
 
 
-def is_space(settings: Machine, name: str) -> bool:
+def is_space(settings: Node, name: str) -> bool:
     """Tell whether a folder holds a Nextcloud that was installed."""
     config = settings.layout(name).config_file
     return bool(SLUG.fullmatch(name) and _config.is_installed(_files.read_text(config)))
 
 
-def spaces(settings: Machine) -> list[str]:
-    """Return the spaces of this machine that have something to lose."""
+def spaces(settings: Node) -> list[str]:
+    """Return the spaces of this node that have something to lose."""
     if not os.path.isdir(settings.root):
         return []
     return sorted(name for name in os.listdir(settings.root) if is_space(settings, name))
@@ -177,7 +177,10 @@ def read_record_at(path: str) -> dict[str, Report]:
     """Return the record in a file, by its present words; nothing if there is none."""
     found = _journal.read_json(path)
     return {
-        slug: {FORMER_WORDS.get(part, part): report for part, report in entry.items()}
+        slug: {
+            FORMER_WORDS.get(part, part): _journal.in_present_words(report, {"why": "reason"})
+            for part, report in entry.items()
+        }
         for slug, entry in found.items()
     }
 
@@ -369,7 +372,7 @@ def attempt(settings: Settings, slug: str) -> Report | str:
         *(BackupError, _database.DatabaseError, _restic.ResticError, OSError),
         _journal.JournalError,
     ) as error:
-        write_record(settings, slug, failed={"at": now(), "why": str(error)})
+        write_record(settings, slug, failed={"at": now(), "reason": str(error)})
         return str(error)
 
 

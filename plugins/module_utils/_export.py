@@ -76,16 +76,16 @@ def measure(space: _backup.Space) -> Size:
     return Size(files, size, _database.size(space.server, space.database))
 
 
-def space_of(machine: _backup.Machine, slug: str) -> _backup.Space:
-    """Return an installed space of this machine.
+def space_of(node: _backup.Node, slug: str) -> _backup.Space:
+    """Return an installed space of this node.
 
     Raises:
         ExportError: there is none of this name.
 
     """
-    if not _backup.is_space(machine, slug):
+    if not _backup.is_space(node, slug):
         raise ExportError("there is no installed space of this name here: nothing to export")
-    return _backup.read_space(machine, slug)
+    return _backup.read_space(node, slug)
 
 
 def make_spool(folder: str) -> None:
@@ -94,14 +94,14 @@ def make_spool(folder: str) -> None:
     os.chmod(folder, 0o700)
 
 
-def preview(machine: _backup.Machine, slug: str, folder: str) -> Size:
+def preview(node: _backup.Node, slug: str, folder: str) -> Size:
     """Return what an export would hold, having made sure that it would fit.
 
     Raises:
         ExportError, SpoolError, DatabaseError, OSError: it could not be made.
 
     """
-    size = measure(space_of(machine, slug))
+    size = measure(space_of(node, slug))
     there = folder
     while not os.path.isdir(there):
         there = os.path.dirname(there)
@@ -143,7 +143,7 @@ def remove(folder: str, slug: str) -> bool:
 
 
 def export(
-    machine: _backup.Machine, slug: str, name: str, folder: str, *, again: bool = False
+    node: _backup.Node, slug: str, name: str, folder: str, *, again: bool = False
 ) -> dict[str, t.Any]:
     """Write the archive of a space; return where it is, its checksum, and what is in it.
 
@@ -155,7 +155,7 @@ def export(
         JournalError: somebody is at work on the space.
 
     """
-    space = space_of(machine, slug)
+    space = space_of(node, slug)
     make_spool(folder)
     if pending := _journal.under_way(slug):
         raise ExportError(pending)

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 
 FOLDER = "/var/lib/archipel/life"
 LOCKS = "/run/archipel"
+# Keys of journals as they were called.
+FORMER_WORDS = {"why": "reason", "told": "applied"}
 # For tests alone: `verb:step` in this file kills the process that reaches the step.
 KILL_AT = "/run/archipel/kill-at"
 
@@ -38,13 +40,13 @@ def read(slug: str, folder: str = FOLDER) -> Journal | None:
     """Return what is under way for a space, if anything is."""
     try:
         with open(path_of(slug, folder), encoding="utf-8") as file:
-            return dict(json.load(file))
+            return in_present_words(json.load(file), FORMER_WORDS)
     except FileNotFoundError:
         return None
 
 
 def write(slug: str, journal: t.Mapping[str, t.Any], folder: str = FOLDER) -> None:
-    """Write a journal for good: whole or not at all, also if the machine loses power."""
+    """Write a journal for good: whole or not at all, also if the node loses power."""
     os.makedirs(folder, mode=0o700, exist_ok=True)
     save(path_of(slug, folder), journal)
     die_here(f"{journal['verb']}:{journal['step']}")
@@ -75,6 +77,17 @@ def read_json(path: str) -> Journal:
         return {}
 
 
+def in_present_words(found: t.Mapping[str, t.Any], former: t.Mapping[str, str]) -> Journal:
+    """Return what was written down with the words of before as it is called now. Pure.
+
+    Args:
+        found: what was written down.
+        former: former key → present key.
+
+    """
+    return {former.get(key, key): value for key, value in found.items()}
+
+
 def remove(slug: str, folder: str = FOLDER) -> None:
     """Say that all is done."""
     try:
@@ -103,7 +116,7 @@ def under_way(slug: str, folder: str = FOLDER) -> str:
     verb = journal["verb"]
     if verb == "upgrade" and journal.get("direction") == "undo":
         return (
-            f"its way back from {journal['to']} was interrupted at the step {journal['step']!r}: "
+            f"its rollback from {journal['to']} was interrupted at the step {journal['step']!r}: "
             f"playbooks/rollback.yml -e only={slug} finishes it"
         )
     if verb == "upgrade":

@@ -37,7 +37,7 @@ class ProbeError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a space is asked, and what opens its door while it is closed to everybody else."""
+    """Where a space is asked, and what lets in while it is closed to everybody else."""
 
     host: str
     port: int = 443
@@ -52,7 +52,7 @@ class _Connection(http.client.HTTPSConnection):
     """
 
     def __init__(self, place: Place) -> None:
-        # Not the default context: reading the machine's authorities takes longer than the request.
+        # Not the default context: reading the node's authorities takes longer than the request.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -199,7 +199,7 @@ def round_trip(place: Place, account: tuple[str, str]) -> None:
     path = f"{folder}/.archipel-check-{secrets.token_hex(8)}.bin"
     put = ask(place, "PUT", path, account, content)
     if put[0] == FULL:
-        # It serves as well as it can: only its people can make room, and not behind a closed door.
+        # It serves as well as it can: only its people can make room, and not while it is closed.
         expect(ask(place, "PROPFIND", f"{folder}/", account), (207,), "WebDAV, listing a folder")
         return
     expect(put, (201,), "WebDAV, putting a file")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Delete a closed space from a machine, for good.
+"""Delete a closed space from a node, for good.
 
 What goes is read first, in words; a check run returns the same list. Each step removes what is
 there, so that an interrupted purge is finished by the next one.
@@ -63,7 +63,7 @@ class Job:
 
     @property
     def server(self) -> _database.Server:
-        """The database server of this machine."""
+        """The database server of this node."""
         return _database.local(self.settings.socket)
 
 
@@ -163,8 +163,8 @@ def last_backup(job: Job) -> str:
         when = backup["at"][:16]
         raise PurgeError(f"its last backup, of {when}, is from before it closed: {remedy}")
     if not verification or verification["snapshot"] != backup["snapshot"]:
-        why = entry.get("unverified", {}).get("why", "nobody has tried it")
-        raise PurgeError(f"its last backup is not verified ({why}): {remedy}")
+        reason = entry.get("unverified", {}).get("reason", "nobody has tried it")
+        raise PurgeError(f"its last backup is not verified ({reason}): {remedy}")
     if changed_since(job, datetime.fromisoformat(backup["at"]).timestamp()):
         raise PurgeError(f"it was changed since its last backup, {backup['at'][:16]}: {remedy}")
     known = {one.id for one in _restic.snapshots(job.settings.repository, job.slug)}
@@ -192,7 +192,7 @@ def stop(job: Job) -> None:
     _standstill.bring(job.slug, job.id)
 
 
-def close_door(job: Job) -> None:
+def unpublish(job: Job) -> None:
     """Take the name out of nginx."""
     _restore_job.remove(job.layout.vhost)
     _systemd.systemctl("reload", "nginx.service")
@@ -250,7 +250,7 @@ def settle(job: Job) -> None:
 
 STEPS: dict[str, t.Callable[[Job], None]] = {
     "stop": stop,
-    "door": close_door,
+    "door": unpublish,
     "drop": drop,
     "delete": delete,
     "unlimit": unlimit,

@@ -31,7 +31,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 WORK, CLOSED = "/var/lib/archipel/upgrade", "/var/lib/archipel/closed"
 NOTE = "repair.json"
 COMMAND = ("maintenance:repair", "--include-expensive", "--no-interaction")
-# The lock of runs that tell spaces their settings: occ knows no application meanwhile.
+# The lock of runs that apply settings to spaces: occ knows no application meanwhile.
 SETTINGS_LOCK, LOCK = "installations", "repair"
 WAITS, RUNNING, DONE, FAILED = "waits", "running", "done", "failed"
 LEFT = (WAITS, RUNNING, FAILED)
@@ -85,6 +85,11 @@ def path_of(slug: str, work: str = WORK) -> str:
     return f"{work}/{slug}/{NOTE}"
 
 
+def read_note(slug: str, work: str = WORK) -> Note:
+    """Return the note of a space; nothing if there is none."""
+    return _journal.in_present_words(_journal.read_json(path_of(slug, work)), {"why": "reason"})
+
+
 def note(slug: str, before: str, after: str, work: str = WORK) -> None:
     """Note that a space needs it, if its upgrade went from one major to another."""
     if major(before) == major(after):
@@ -101,12 +106,12 @@ def forget(slug: str, work: str = WORK) -> None:
 
 
 def words(found: t.Mapping[str, t.Any]) -> str:
-    """Return what people are told of a note; nothing of what is done. Pure."""
+    """Return a note in words; nothing of what is done. Pure."""
     if not found or found["state"] == DONE:
         return ""
     what = f"its repair after the upgrade to {found['major']}"
     if found["state"] == FAILED:
-        return f"{what} failed and is tried again each day: {found['why']}"
+        return f"{what} failed and is tried again each day: {found['reason']}"
     since = time.strftime("%Y-%m-%d", time.gmtime(found["since"]))
     state = "is under way" if found["state"] == RUNNING else "waits until nobody uses it"
     return f"{what} {state}, since {since}"
@@ -118,13 +123,13 @@ def wanting(work: str = WORK) -> dict[str, Note]:
         slugs = sorted(entry.name for entry in os.scandir(work) if entry.is_dir())
     except FileNotFoundError:
         return {}
-    notes = {slug: _journal.read_json(path_of(slug, work)) for slug in slugs}
+    notes = {slug: read_note(slug, work) for slug in slugs}
     left = {slug: one for slug, one in notes.items() if one.get("state") in LEFT}
     return dict(sorted(left.items(), key=lambda pair: pair[1]["since"]))
 
 
 def obstacle(found: t.Mapping[str, t.Any], facts: Facts, now: float, patience: float) -> str:
-    """Return why a space is left alone this time; empty if it is its turn. Pure.
+    """Return why a space is left alone this time; empty if it may be repaired. Pure.
 
     Maintenance mode that was not ours is somebody else's work.
     """
@@ -139,7 +144,7 @@ def obstacle(found: t.Mapping[str, t.Any], facts: Facts, now: float, patience: f
         # One that was cut short shows people a page of maintenance: no reason to wait.
         "people use it": facts.awake and not cut_short and now - found["since"] < patience,
     }
-    return next((why for why, holds in said.items() if holds), "")
+    return next((reason for reason, holds in said.items() if holds), "")
 
 
 def read_facts(settings: Settings, slug: str) -> Facts:
@@ -173,7 +178,7 @@ def end_maintenance(settings: Settings, slug: str) -> None:
 
 
 def repair(settings: Settings, slug: str) -> str:
-    """Repair one space, if it is its turn; return what came of it, nothing if it was left alone.
+    """Repair one space, if it may be; return what came of it, nothing if it was left alone.
 
     Raises:
         OSError: its files cannot be read or written.
@@ -186,7 +191,7 @@ def repair(settings: Settings, slug: str) -> str:
         except _journal.JournalError:
             # It is being backed up, exported, moved: the next look comes.
             return ""
-        found = _journal.read_json(path_of(slug, settings.work))
+        found = read_note(slug, settings.work)
         if found.get("state") not in LEFT:
             return ""
         facts = read_facts(settings, slug)
@@ -208,22 +213,22 @@ def carry_out(settings: Settings, slug: str, found: Note) -> str:
         outcome = _occ.run(
             slug, settings.php, COMMAND, root=settings.root, timeout=settings.occ_seconds
         )
-        why = "" if outcome.code == 0 else outcome.why()
+        reason = "" if outcome.code == 0 else outcome.why()
     except OSError as error:
-        why = str(error)
+        reason = str(error)
     finally:
         end_maintenance(settings, slug)
     ended = time.time()
-    came = {"why": why, "ended": ended, "seconds": round(ended - began, 1)}
-    _journal.save(path, {**found, "state": FAILED if why else DONE, **came})
-    return f"failed: {why}" if why else f"repaired in {came['seconds']} s"
+    came = {"reason": reason, "ended": ended, "seconds": round(ended - began, 1)}
+    _journal.save(path, {**found, "state": FAILED if reason else DONE, **came})
+    return f"failed: {reason}" if reason else f"repaired in {came['seconds']} s"
 
 
 def run(settings: Settings) -> dict[str, str]:
-    """Repair spaces whose turn it is, for one look; return space → what came of it.
+    """Repair spaces that may be repaired, for one look; return space → what came of it.
 
     Raises:
-        JournalError: another look, or a run that tells spaces their settings, is at work.
+        JournalError: another look, or a run that applies settings to spaces, is at work.
 
     """
     start = time.monotonic()

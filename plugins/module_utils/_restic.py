@@ -25,7 +25,7 @@ REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("repository is already locked", "unable to create lock"),
-        "somebody else works on it, or died while doing so on another machine. See who: "
+        "somebody else works on it, or died while doing so on another node. See who: "
         "archipel-restic list locks. If nobody does: archipel-restic unlock --remove-all",
     ),
     (
@@ -42,7 +42,7 @@ REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("permission denied (publickey", "connection refused", "no such host",
          "connection timed out", "host key verification failed", "network is unreachable"),
-        "the repository cannot be reached from this machine",
+        "the repository cannot be reached from this node",
     ),
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 # Copyright: The Archipel contributors
 """What was unpacked from a backup, looked at before anything of a space is touched.
 
-Who can write to the repository is not thereby root on this machine: a link in place of a
+Who can write to the repository is not thereby root on this node: a link in place of a
 folder would have root change files elsewhere, a device given to a space's user would open a
 disk to it. Nothing that a space can make of itself is refused.
 """
@@ -89,9 +89,9 @@ def check_tree(base: str, name: str) -> None:
     for path, folders, files in os.walk(base, onerror=raise_it):
         for one in (*folders, *files):
             info = os.lstat(f"{path}/{one}")
-            if why := problem(info.st_mode, info.st_uid):
+            if reason := problem(info.st_mode, info.st_uid):
                 below = os.path.relpath(f"{path}/{one}", base)
-                raise ContentsError(f"{name}/{below} in it is {why}")
+                raise ContentsError(f"{name}/{below} in it is {reason}")
 
 
 def raise_it(error: OSError) -> None:

@@ -69,7 +69,7 @@ class Job:
 
     @property
     def server(self) -> _database.Server:
-        """The database server of this machine."""
+        """The database server of this node."""
         return _database.local(self.settings.socket)
 
     @property
@@ -112,7 +112,7 @@ def number_of(slug: str) -> int:
         return pwd.getpwnam(f"space-{slug}").pw_uid
     except KeyError as error:
         raise RestoreError(
-            f"this machine has no user space-{slug}: playbooks/spaces.yml -e only={slug} makes it; "
+            f"this node has no user space-{slug}: playbooks/spaces.yml -e only={slug} makes it; "
             "then run this again"
         ) from error
 

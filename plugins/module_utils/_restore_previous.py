@@ -68,7 +68,7 @@ def put_back(settings: _backup.Settings, slug: str) -> list[str]:
 
 
 def first_back(settings: _backup.Settings, slug: str, journal: t.Mapping[str, t.Any] | None) -> str:
-    """Return the step that the way back begins with.
+    """Return the step that the return begins with.
 
     Raises:
         RestoreError: something else is under way, or there is nothing to put back.

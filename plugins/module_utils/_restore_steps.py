@@ -63,10 +63,10 @@ def digest(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def refused(job: Job, why: str) -> RestoreError:
+def refused(job: Job, reason: str) -> RestoreError:
     """Return why a backup is not taken, and what to do. Pure."""
     return RestoreError(
-        f"backup {job.snapshot[:8]}: {why}. Take an earlier one with -e at=…, and run "
+        f"backup {job.snapshot[:8]}: {reason}. Take an earlier one with -e at=…, and run "
         "archipel-restic check. The space was not touched"
     )
 
@@ -80,7 +80,7 @@ def describe(job: Job) -> dict[str, t.Any]:
 
 
 def stop(job: Job) -> None:
-    """Bring the space to a standstill; visitors and sync clients are told to come again."""
+    """Bring the space to a standstill; visitors and sync clients are asked to come again."""
     _standstill.bring(job.target)
 
 
@@ -131,7 +131,7 @@ def team_folders(job: Job) -> list[str]:
 
 
 def storage_id(folder: str) -> str:
-    """Return what Nextcloud calls a folder of the machine that it stores files in. Pure.
+    """Return what Nextcloud calls a folder of the node that it stores files in. Pure.
 
     Longer names than 64 characters are kept as their MD5 (lib/private/Files/Cache/Storage.php).
     """
@@ -142,7 +142,7 @@ def storage_id(folder: str) -> str:
 def place(job: Job) -> None:
     """Put the restored files where they belong. Can be repeated."""
     _restore_job.remove(f"{job.unpacked}/config/{_restore_job.MANAGED}")
-    # What the old space was told may not be what this one must be told.
+    # What was applied to the old space may not be what this one needs.
     applied = f"{job.unpacked}/.applied"
     if job.source != job.target and os.path.lexists(applied):
         os.unlink(applied)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""What the spaces of a machine are like, from a few small files and one question to systemd."""
+"""What the spaces of a node are like, from a few small files and one question to systemd."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 )
 
 VERSION, MAINTENANCE = _config.VERSION, _config.MAINTENANCE
-# What the clocks of the role quotas wrote last.
+# What the timers of the role quotas wrote last.
 USAGE = "/var/lib/archipel/usage.json"
 ACCOUNTS = "/var/lib/archipel/accounts.json"
 
@@ -57,7 +57,7 @@ def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
         # Of these nobody hears otherwise: a page is answered by the web server alone.
         "failed": [unit for unit in own_units(slug) if active.get(unit) == "failed"],
         "jobs": active.get(f"space-cron@{slug}.timer") == "active",
-        "repair": _repair.words(read_json(_repair.path_of(slug))) or None,
+        "repair": _repair.words(_repair.read_note(slug)) or None,
         "pending": _journal.under_way(slug) or problem or None,
         "previous": any(map(os.path.isdir, (layout.previous, layout.former_previous))),
     }

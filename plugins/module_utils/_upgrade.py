@@ -49,16 +49,16 @@ def errors(settings: Settings) -> tuple[type[Exception], ...]:
     )
 
 
-def begin(settings: Settings, item: Mapping[str, t.Any], verdict: Mapping[str, t.Any]) -> Journal:
+def begin(settings: Settings, item: Mapping[str, t.Any], decision: Mapping[str, t.Any]) -> Journal:
     """Return the journal of a space's upgrade: the one that was interrupted, or a new one."""
     return _journal.read(item["space"]) or {
         "verb": _upgrade_job.VERB,
         "direction": "forward",
         "step": _upgrade_job.FORWARD[0],
-        "from": verdict["release"],
+        "from": decision["release"],
         "to": item["target"],
-        "version": verdict["version"],
-        "enabled": sorted(verdict["enabled"]),
+        "version": decision["version"],
+        "enabled": sorted(decision["enabled"]),
         "began": time.time(),
         "run": settings.run,
         "probe": None,
@@ -87,16 +87,16 @@ def walk(job: Job) -> None:
 def turn_back(job: Job, error: Exception) -> None:
     """Send a space whose way forward ended back to where it was."""
     journal = job.journal
-    why = f"{journal['step']}: {error}"
-    job.log(f"failed at {why}")
+    reason = f"{journal['step']}: {error}"
+    job.log(f"failed at {reason}")
     key = journal.get("key") or secrets.token_hex(16)
-    # The last step keeps the restore point before it opens the door, and may fail in between.
+    # The last step keeps the restore point before it lowers the flag, and may fail in between.
     kept = journal["step"] == _upgrade_job.FORWARD[-1] and not os.path.isdir(job.point)
-    changes = {"direction": "back", "failed_at": journal["step"], "why": why, "key": key}
+    changes = {"direction": "back", "failed_at": journal["step"], "reason": reason, "key": key}
     job.save(step=_upgrade_job.BACK[0], kept=kept, **changes)
 
 
-def move(settings: Settings, item: Mapping[str, t.Any], verdict: Mapping[str, t.Any]) -> str:
+def move(settings: Settings, item: Mapping[str, t.Any], decision: Mapping[str, t.Any]) -> str:
     """Bring one space to its target or back to where it was; return why it is not there.
 
     Raises:
@@ -105,7 +105,7 @@ def move(settings: Settings, item: Mapping[str, t.Any], verdict: Mapping[str, t.
     """
     # A backup may be at work on it: it takes as long as jobs do.
     with _journal.exclusive(f"life-{item['space']}", patience=settings.jobs_seconds):
-        job = Job(settings, item, begin(settings, item, verdict))
+        job = Job(settings, item, begin(settings, item, decision))
         job.log(f"from {job.journal['from']} to {job.journal['to']}, run {settings.run}")
         wrong = errors(settings)
         try:
@@ -118,7 +118,7 @@ def move(settings: Settings, item: Mapping[str, t.Any], verdict: Mapping[str, t.
                 walk(job)
         except wrong as error:
             return stuck(job, error)
-        return str(job.journal.get("why", ""))
+        return str(job.journal.get("reason", ""))
 
 
 def has_arrived(job: Job) -> bool:
@@ -129,17 +129,17 @@ def has_arrived(job: Job) -> bool:
 
 def stuck(job: Job, error: Exception) -> str:
     """Write down, and return, where a space is that got neither to its end nor back."""
-    step, why = job.journal["step"], job.journal.get("why", "")
+    step, reason = job.journal["step"], job.journal.get("reason", "")
     job.log(f"stuck at {step}: {error}")
     if has_arrived(job):
         return (
-            f"{why} It is open, on release {_application_set.release_of(job.home, '?')}; what only "
-            f"its way needed was not taken away: {error}. Run the same playbook again"
+            f"{reason} It is open, on release {_application_set.release_of(job.home, '?')}; what "
+            f"only its way needed was not taken away: {error}. Run the same playbook again"
         ).strip()
     with contextlib.suppress(OSError):
         _upgrade_record.write_last(job, "stuck")
     return (
-        f"{why} The way back ended at the step {step!r}: {error}. "
+        f"{reason} Its rollback ended at the step {step!r}: {error}. "
         f"{'It is open' if _upgrade_flag.is_open(job) else 'IT IS CLOSED'} until this is mended "
         "and the same playbook is run again"
     ).strip()
@@ -159,11 +159,11 @@ def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
             return _journal.under_way(slug)
         if journal is None:
             try:
-                why = _upgrade_point.no_room(settings, item)
+                reason = _upgrade_point.no_room(settings, item)
             except errors(settings) as error:
-                why = f"{error}. The space was not touched"
-            if why:
-                return why
+                reason = f"{error}. The space was not touched"
+            if reason:
+                return reason
             kept = _upgrade_point.read_point(f"{settings.work}/{slug}/{_upgrade_job.POINT}")
             journal = {
                 "verb": _upgrade_job.VERB,
@@ -182,15 +182,15 @@ def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
             walk(job)
         except errors(settings) as error:
             job.log(f"stuck at {job.journal['step']}: {error}")
-            why = f"the step {job.journal['step']!r} failed: {error}"
+            reason = f"the step {job.journal['step']!r} failed: {error}"
             if job.journal.get("loading"):
-                return f"{why}{half_way(job)}"
-            return f"{why}{abandon(job)}"
+                return f"{reason}{half_way(job)}"
+            return f"{reason}{abandon(job)}"
     return ""
 
 
 def half_way(job: Job) -> str:
-    """Say what becomes of a space whose database was touched on its way back."""
+    """Say what becomes of a space whose database was touched by its rollback."""
     state = "The space is open" if _upgrade_flag.is_open(job) else "IT IS CLOSED"
     return f". {state} until this is mended and playbooks/rollback.yml is run again"
 
@@ -198,7 +198,7 @@ def half_way(job: Job) -> str:
 def abandon(job: Job) -> str:
     """Leave a space that was to go back, and of which nothing was changed yet, as it is."""
     try:
-        _upgrade_flag.open_gate(job)
+        _upgrade_flag.lower_flag(job)
         _journal.remove(job.slug)
     except OSError as error:
         return f". IT IS CLOSED: {error}"

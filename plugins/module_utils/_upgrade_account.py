@@ -3,8 +3,8 @@
 """The account that an upgrade's check borrows, and how nothing is left of that.
 
 Its application password is one row, written by this node. No command of occ makes one in the same
-way in every release (the option that names it came with 33), and each of them tells the account,
-by activity and mail, as it would of somebody who broke in.
+way in every release (the option that names it came with 33), and each of them reports it to the
+account, by activity and mail, as it would of somebody who broke in.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ NAME = "archipel-upgrade"
 LIFETIME = 3600
 # Nextcloud's own kinds: a permanent token, in the present format.
 PERMANENT, FORMAT = 1, 2
-# Where people are told what happened, and what numbers the rows.
-TOLD = {
+# Where people read what happened, and what numbers the rows.
+NOTICES = {
     "oc_activity": "activity_id",
     "oc_activity_mq": "mail_id",
     "oc_notifications": "notification_id",
@@ -89,16 +89,16 @@ def lend(execute: Execute, name: str, secret: str, now: float) -> str:
 
 
 def remember(execute: Execute, database: str, name: str) -> dict[str, t.Any]:
-    """Return what the account was told and has set until now: all later is the check's doing.
+    """Return what the account was sent and has set until now: all later is the check's doing.
 
     Only of a space that is closed: else it may be people's.
     """
-    tables = execute((TABLES, (database, tuple(TOLD))))
-    told = {str(row[0]): TOLD[str(row[0])] for row in tables}
+    tables = execute((TABLES, (database, tuple(NOTICES))))
+    there = {str(row[0]): NOTICES[str(row[0])] for row in tables}
     marks = {
-        table: int(execute((HIGHEST.format(table, key), ()))[0][0]) for table, key in told.items()
+        table: int(execute((HIGHEST.format(table, key), ()))[0][0]) for table, key in there.items()
     }
-    return {"told": marks, "preferences": preferences(execute, name)}
+    return {"notices": marks, "preferences": preferences(execute, name)}
 
 
 def not_visited(
@@ -142,9 +142,10 @@ def forget(
     if account:
         statements += [(NEW, (account[0], app, key)) for app, key, _ in marks]
     if account and remembered:
+        # By its former word, where it was noted before.
+        marked = remembered.get("notices") or remembered.get("told") or {}
         statements += [
-            (LATER.format(table, TOLD[table]), (mark,))
-            for table, mark in remembered["told"].items()
+            (LATER.format(table, NOTICES[table]), (mark,)) for table, mark in marked.items()
         ]
         now = preferences(execute, account[0])
         statements += as_before(account[0], remembered["preferences"], now)

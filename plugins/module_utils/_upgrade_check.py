@@ -54,7 +54,7 @@ def look_before(job: Job) -> None:
 
 @contextlib.contextmanager
 def borrowed(job: Job) -> Iterator[tuple[str, str]]:
-    """Have a password of the account meanwhile; nothing is left of it, nor of what it was told.
+    """Have a password of the account meanwhile; nothing is left of it, nor of what it was sent.
 
     Of a space that is closed everything later is the check's own doing. It is written down first,
     so that a run which goes on after this one takes it back.
@@ -97,7 +97,7 @@ def execute(job: Job, *statements: _upgrade_account.Statement) -> list[t.Any]:
 
 
 def check(job: Job) -> None:
-    """Ask the space whether it serves as before on the new release, and reads what it was told."""
+    """Ask the space whether it serves as before on the new release, and reads what was applied."""
     probe(job, job.version_of(job.journal["to"]))
     read_back(job)
     compare_schema(job)
@@ -117,8 +117,8 @@ def compare_schema(job: Job) -> None:
     try:
         findings = json.loads((outcome.stdout.strip().splitlines() or [""])[-1])
     except ValueError as error:
-        why = f"occ {_upgrade_schema.COMMAND[0]} ended with {outcome.code}: {outcome.why()}"
-        raise UpgradeError(why) from error
+        reason = f"occ {_upgrade_schema.COMMAND[0]} ended with {outcome.code}: {outcome.why()}"
+        raise UpgradeError(reason) from error
     template = _upgrade_schema.tables_of(Path(node.seed_images or "/nowhere", to, _seed_image.DUMP))
     if missing := _upgrade_schema.faults(findings, template):
         raise UpgradeError(f"its database is not what the release expects: {'; '.join(missing)}")
@@ -137,16 +137,17 @@ def read_back(job: Job) -> None:
     version = _node.own_version(node.releases, job.journal["to"])
     if _application_set.numbers_of(version) < _application_set.CHECK_SINCE:
         return
-    told = _apply.resolve(job.item, node)["applied"]
-    outcome = _upgrade_occ.run_occ(job, *_apply.CHECK, stdin=json.dumps(told))
+    desired = _apply.resolve(job.item, node)["applied"]
+    outcome = _upgrade_occ.run_occ(job, *_apply.CHECK, stdin=json.dumps(desired))
     if outcome.code == 0:
         return
     try:
         problems = [str(one) for one in _node.read_answer(outcome.stdout)["problems"]]
     except (_node.InstallationError, LookupError, TypeError) as error:
-        why = f"occ {_apply.CHECK[0]} ended with {outcome.code}: {outcome.why()}"
-        raise UpgradeError(why) from error
-    imposed = {f"{app}/{key}" for app, keys in told.get("app_config", {}).items() for key in keys}
+        reason = f"occ {_apply.CHECK[0]} ended with {outcome.code}: {outcome.why()}"
+        raise UpgradeError(reason) from error
+    settings = desired.get("app_config", {})
+    imposed = {f"{app}/{key}" for app, keys in settings.items() for key in keys}
     if wrong := [one for one in problems if one.partition(":")[0] in imposed]:
         raise UpgradeError(f"imposed settings: {'; '.join(wrong)}")
 
@@ -158,9 +159,9 @@ def probe(job: Job, version: str) -> None:
         ProbeError: it does not serve, or pages that answered well before no longer do.
 
     """
-    told = json.loads(_upgrade_occ.occ(job, "status", "--output=json")) if not job.is_web else None
-    if told is not None:
-        _probe.check_status(json.dumps(told).encode(), version)
+    if not job.is_web:
+        said = json.loads(_upgrade_occ.occ(job, "status", "--output=json"))
+        _probe.check_status(json.dumps(said).encode(), version)
         return
     if not job.journal["probe"]:
         _probe.check(place_of(job), version, None)

@@ -27,43 +27,49 @@ from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_job impor
 )
 
 REDIS_SECONDS = 10
-BARRIER_TEXT = """\
+CONFIG_FLAG_TEXT = """\
 <?php
-// Closed for the time of an upgrade: written by Archipel, and taken away when the door opens.
+// Closed for the time of an upgrade: written by Archipel, and taken away at its end.
 $CONFIG = PHP_SAPI === 'cli' || hash_equals('{key}', $_SERVER['HTTP_X_ARCHIPEL_PROBE'] ?? '')
     ? [] : ['maintenance' => true];
 """
 
 
-def gate(settings: Settings, slug: str) -> str:
+def flag_path(settings: Settings, slug: str) -> str:
     """Return the file that keeps people and jobs out while it is there."""
     return f"{settings.closed}/{slug}"
 
 
-def shut_gate(job: Job) -> None:
-    """Close the door for everybody who does not know the key. Can be repeated."""
+def raise_flag(job: Job) -> None:
+    """Close the space for everybody who does not know the key. Can be repeated."""
     os.makedirs(job.settings.closed, exist_ok=True)
-    # nginx looks for names it is told, and must not be able to list the keys.
+    # nginx looks for names that it knows, and must not be able to list the keys.
     os.chmod(job.settings.closed, 0o711)
-    place = gate(job.settings, job.slug)
+    place = flag_path(job.settings, job.slug)
     for path in (f"{place}.{job.journal['key']}", place):
         Path(path).touch(mode=0o644)
-    content = BARRIER_TEXT.replace("{key}", job.journal["key"])
+    content = CONFIG_FLAG_TEXT.replace("{key}", job.journal["key"])
     group = int(job.item["id"])
     _files.write_file(
-        {"path": job.barrier, "content": content, "uid": _files.ROOT, "gid": group, "mode": 0o640}
+        {
+            "path": job.config_flag,
+            "content": content,
+            "uid": _files.ROOT,
+            "gid": group,
+            "mode": 0o640,
+        }
     )
 
 
 def is_open(job: Job) -> bool:
     """Tell whether people get in: from the moment a door opened, nothing may lead back."""
-    return not os.path.exists(gate(job.settings, job.slug))
+    return not os.path.exists(flag_path(job.settings, job.slug))
 
 
-def open_gate(job: Job) -> None:
-    """Open the door. Can be repeated."""
-    Path(job.barrier).unlink(missing_ok=True)
-    place = Path(gate(job.settings, job.slug))
+def lower_flag(job: Job) -> None:
+    """Open the space. Can be repeated."""
+    Path(job.config_flag).unlink(missing_ok=True)
+    place = Path(flag_path(job.settings, job.slug))
     place.unlink(missing_ok=True)
     # It is open now: a key that stays behind opens nothing.
     with contextlib.suppress(OSError):
@@ -114,6 +120,6 @@ def empty_redis(job: Job) -> None:
 
 
 def start_php(job: Job) -> None:
-    """Let PHP start meanwhile: the door is closed, nobody asks before the check does."""
+    """Let PHP start meanwhile: the space is closed, nobody asks before the check does."""
     if job.is_web:
         _systemd.systemctl("start", "--no-block", f"space-php@{job.slug}.service")

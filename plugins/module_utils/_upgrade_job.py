@@ -23,7 +23,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 )
 
 VERB = "upgrade"
-# What is kept of upgrades, the files that close doors, what occ said.
+# What is kept of upgrades, the maintenance flags, what occ said.
 WORK, CLOSED = _repair.WORK, _repair.CLOSED
 LOGS = "/var/log/archipel/upgrade"
 REDIS = "/run/archipel/redis"
@@ -36,9 +36,9 @@ WAYS = {"forward": FORWARD, "back": BACK, "undo": UNDO}
 RUNNING = {"active", "activating", "deactivating", "reloading"}
 POINT, STAGED = "point", "point.new"
 LAST, RATE = "last.json", "rate.json"
-# What Nextcloud reads beside its config.php. A request that was on its way when the door closed
+# What Nextcloud reads beside its config.php. A request that was on its way when it closed
 # (an upload that takes minutes) is refused by Nextcloud itself, as in maintenance mode.
-BARRIER = "closed.config.php"
+CONFIG_FLAG = "closed.config.php"
 Journal = dict[str, t.Any]
 
 
@@ -106,9 +106,9 @@ class Job:
         return f"{self.folder}/{POINT if kept else STAGED}"
 
     @property
-    def barrier(self) -> str:
+    def config_flag(self) -> str:
         """The file that lets Nextcloud refuse everybody who does not know the key."""
-        return f"{self.home}/config/{BARRIER}"
+        return f"{self.home}/config/{CONFIG_FLAG}"
 
     @property
     def log_path(self) -> str:
@@ -133,7 +133,7 @@ class Job:
         return _database.distant(f"{self.settings.work}/clients/{self.slug}.cnf", values, ca)
 
     def log(self, text: str) -> None:
-        """Write down what happens, if there is room: a full disk must not end the way back."""
+        """Write down what happens, if there is room: a full disk must not end the rollback."""
         with contextlib.suppress(OSError):
             os.makedirs(self.settings.logs, mode=0o750, exist_ok=True)
             with open(self.log_path, "a", encoding="utf-8") as file:

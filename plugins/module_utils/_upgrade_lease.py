@@ -50,7 +50,7 @@ def words(lease: Mapping[str, t.Any]) -> str:
 
 @contextmanager
 def leased(run: Mapping[str, t.Any], path: str = LEASE) -> Iterator[None]:
-    """Have the node for one turn, and keep it until the next.
+    """Have the node for one batch, and keep it until the next.
 
     Raises:
         JournalError: another run has it.
@@ -61,25 +61,25 @@ def leased(run: Mapping[str, t.Any], path: str = LEASE) -> Iterator[None]:
             locks.enter_context(_journal.exclusive(LOCK))
         except _journal.JournalError as error:
             raise _journal.JournalError(f"{words(_status.read_json(path))}: {error}") from error
-        if why := holder(_status.read_json(path), run["run"], time.time()):
-            raise _journal.JournalError(why)
+        if reason := holder(_status.read_json(path), run["run"], time.time()):
+            raise _journal.JournalError(reason)
         _journal.save(path, {**run, "at": time.time()})
-        # An ordinary run must not tell a space its settings meanwhile; one that does has begun
-        # between two turns.
+        # An ordinary run must not apply settings to a space meanwhile; one that does has begun
+        # between two batches.
         locks.enter_context(_journal.exclusive(_installation.LOCK, patience=PATIENCE))
         yield
         _journal.save(path, {**run, "at": time.time()})
 
 
 def make_sure_nobody_else_runs(run: str, path: str = LEASE) -> None:
-    """Ask before anything is planned: another machine may have done its part of a run already.
+    """Ask before anything is planned: another node may have done its part of a run already.
 
     Raises:
         JournalError: another run has this node.
 
     """
-    if why := holder(_status.read_json(path), run, time.time()):
-        raise _journal.JournalError(why)
+    if reason := holder(_status.read_json(path), run, time.time()):
+        raise _journal.JournalError(reason)
     try:
         with _journal.exclusive(LOCK):
             return

@@ -33,11 +33,11 @@ DONE, UPGRADE, RESUME, REFUSED, NONE = "done", "upgrade", "resume", "refused", "
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Decision:
     """What is to be done about a space."""
 
     kind: str
-    why: str = ""
+    reason: str = ""
     release: str = ""
     version: str = ""
     size: int = 0
@@ -111,17 +111,17 @@ def server_problem(asked: Asked, target: Target) -> str:
         return ""
     return (
         f"MariaDB {asked.mariadb} is outside {low or '…'} to {high or '…'}, which release "
-        f"{target.id} runs on (archipel_releases). docs/upgrades.md tells how a server is moved"
+        f"{target.id} runs on (archipel_releases). docs/upgrades.md says how a server is moved"
     )
 
 
-def journal_look(journal: Mapping[str, t.Any], target: Target) -> tuple[str, str]:
+def judge_journal(journal: Mapping[str, t.Any], target: Target) -> tuple[str, str]:
     """Decide about a space with which something was begun and not finished. Pure."""
     verb, goes = journal["verb"], journal.get("to")
     if verb != _upgrade_job.VERB:
         return REFUSED, f"a {verb} of it was begun and not finished"
     if journal["direction"] == "undo":
-        return REFUSED, "its way back was interrupted: playbooks/rollback.yml finishes it"
+        return REFUSED, "its rollback was interrupted: playbooks/rollback.yml finishes it"
     if journal["direction"] == "forward" and goes != target.id:
         return REFUSED, (
             f"its upgrade to {goes} was interrupted: finish that one first, with "
@@ -130,7 +130,7 @@ def journal_look(journal: Mapping[str, t.Any], target: Target) -> tuple[str, str
     return RESUME, f"interrupted at the step {journal['step']!r}"
 
 
-def look(found: Found, target: Target) -> tuple[str, str]:
+def judge(found: Found, target: Target) -> tuple[str, str]:
     """Decide about a space that nobody is at work on, as far as files tell. Pure."""
     if not found.installed or not found.release:
         return NONE, "there is no Nextcloud in it yet: playbooks/site.yml installs it"
@@ -144,21 +144,21 @@ def look(found: Found, target: Target) -> tuple[str, str]:
     return (REFUSED, problem) if problem else (UPGRADE, "")
 
 
-def first_look(found: Found, target: Target) -> Verdict:
+def judge_files(found: Found, target: Target) -> Decision:
     """Decide as far as files tell; UPGRADE means that its database must be asked. Pure."""
-    kind, why = journal_look(found.journal, target) if found.journal else look(found, target)
-    return Verdict(kind, why, found.release, found.version)
+    kind, reason = judge_journal(found.journal, target) if found.journal else judge(found, target)
+    return Decision(kind, reason, found.release, found.version)
 
 
-def look_at(root: str, slug: str, target: Target) -> Verdict:
+def judge_space(root: str, slug: str, target: Target) -> Decision:
     """Decide about one space by its files; what is wrong with them is its own matter."""
     try:
-        return first_look(_upgrade_facts.read_space(root, slug), target)
+        return judge_files(_upgrade_facts.read_space(root, slug), target)
     except OSError as error:
-        return Verdict(REFUSED, f"{error.filename}: {error.strerror}")
+        return Decision(REFUSED, f"{error.filename}: {error.strerror}")
 
 
-def second_look(first: Verdict, asked: Asked, target: Target) -> Verdict:
+def judge_answers(first: Decision, asked: Asked, target: Target) -> Decision:
     """Decide with what the database server says. Pure."""
     problem = (
         asked.error
@@ -167,24 +167,24 @@ def second_look(first: Verdict, asked: Asked, target: Target) -> Verdict:
         or factors_problem(asked, target)
     )
     kind = REFUSED if problem else first.kind
-    return Verdict(kind, problem, first.release, first.version, asked.size, asked.enabled)
+    return Decision(kind, problem, first.release, first.version, asked.size, asked.enabled)
 
 
 def without_room(
-    order: Iterable[str], verdicts: Mapping[str, Verdict], free: int
-) -> dict[str, Verdict]:
+    order: Iterable[str], decisions: Mapping[str, Decision], free: int
+) -> dict[str, Decision]:
     """Refuse the spaces whose dump does not fit beside those of the spaces before them. Pure."""
-    left, result = free - ROOM, dict(verdicts)
+    left, result = free - ROOM, dict(decisions)
     for slug in order:
         one = result[slug]
         if one.kind != UPGRADE:
             continue
         if one.size > left:
-            why = (
+            reason = (
                 f"its dump needs up to {one.size >> 20} MB and {ROOM >> 20} MB must stay free: "
                 f"{max(left, 0) >> 20} MB are left for it. Make room, or run with fewer spaces"
             )
-            result[slug] = Verdict(REFUSED, why, one.release, one.version, one.size)
+            result[slug] = Decision(REFUSED, reason, one.release, one.version, one.size)
         else:
             left -= one.size
     return result
@@ -211,10 +211,10 @@ def make(
     free: int,
     connect: t.Callable[[t.Any], t.Any],
     error: type[Exception],
-) -> dict[str, Verdict]:
+) -> dict[str, Decision]:
     """Return what is to be done about each space, in the order of the items."""
-    verdicts = {item["space"]: look_at(root, item["space"], target) for item in items}
-    todo = [item for item in items if verdicts[item["space"]].kind == UPGRADE]
+    decisions = {item["space"]: judge_space(root, item["space"], target) for item in items}
+    todo = [item for item in items if decisions[item["space"]].kind == UPGRADE]
     for slug, asked in _upgrade_facts.ask(todo, connect, error).items():
-        verdicts[slug] = second_look(verdicts[slug], asked, target)
-    return without_room([item["space"] for item in items], verdicts, free)
+        decisions[slug] = judge_answers(decisions[slug], asked, target)
+    return without_room([item["space"] for item in items], decisions, free)

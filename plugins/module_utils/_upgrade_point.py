@@ -36,7 +36,7 @@ UNDONE = "undone.sql"
 
 
 def dump(job: Job) -> None:
-    """Write down all that a way back needs."""
+    """Write down all that a rollback needs."""
     shutil.rmtree(job.point, ignore_errors=True)
     os.makedirs(job.point, mode=0o700)
     try:
@@ -150,7 +150,7 @@ def read_point(folder: str) -> dict[str, t.Any]:
 
 
 def files(job: Job) -> None:
-    """Bring the state file back, and the mark of what Nextcloud was told."""
+    """Bring the state file back, and the mark of what was applied to Nextcloud."""
     if not job.is_touched:
         return
     put_back(f"{job.point}/config.php", f"{job.home}/config/config.php", job.item["id"])

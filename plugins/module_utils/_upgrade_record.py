@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _journal,
-    _status,
     _upgrade_job,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_job import Job, Settings
@@ -36,7 +35,7 @@ def write_last(job: Job, result: str) -> None:
         "ended": now,
         "downtime": round(now - closed_at, 2),
         "steps": job.took,
-        "why": journal.get("why", ""),
+        "reason": journal.get("reason", ""),
         "log": job.log_path,
     }
     _journal.save(f"{job.folder}/{_upgrade_job.LAST}", last)
@@ -55,7 +54,8 @@ def tail(path: str, lines: int = TAIL_LINES) -> list[str]:
 
 def last_of(settings: Settings, slug: str) -> dict[str, t.Any]:
     """Return how a space's last upgrade went; nothing if there was none."""
-    return _status.read_json(f"{settings.work}/{slug}/{_upgrade_job.LAST}")
+    found = _journal.read_json(f"{settings.work}/{slug}/{_upgrade_job.LAST}")
+    return _journal.in_present_words(found, {"why": "reason"})
 
 
 def outcomes(settings: Settings, slugs: Iterable[str]) -> dict[str, dict[str, t.Any]]:
@@ -63,6 +63,6 @@ def outcomes(settings: Settings, slugs: Iterable[str]) -> dict[str, dict[str, t.
     found = {slug: last_of(settings, slug) for slug in slugs}
     mine = {slug: one for slug, one in found.items() if one.get("run") == settings.run}
     return {
-        slug: {**one, **({"tail": tail(one["log"])} if one["why"] else {})}
+        slug: {**one, **({"tail": tail(one["log"])} if one["reason"] else {})}
         for slug, one in sorted(mine.items())
     }

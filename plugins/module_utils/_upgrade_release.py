@@ -52,7 +52,7 @@ def upgrade(job: Job) -> None:
     try:
         if follows := following(job):
             order = _apply.make_request(wanted, job.settings.node)
-            answer = upgrade_and_tell(job, follows, order)
+            answer = upgrade_and_apply(job, follows, order)
         else:
             _upgrade_occ.occ(job, "upgrade", "--no-interaction")
     except UpgradeError as error:
@@ -86,7 +86,7 @@ def following(job: Job) -> list[str]:
     return [*_apply.APPLY, *before]
 
 
-def upgrade_and_tell(job: Job, follows: Sequence[str], order: str) -> dict[str, t.Any] | None:
+def upgrade_and_apply(job: Job, follows: Sequence[str], order: str) -> dict[str, t.Any] | None:
     """Run the upgrade and what follows; return the answer, None if that is to be done alone."""
     try:
         said = _upgrade_occ.occ(job, "upgrade", "--no-interaction", more=[follows], stdin=order)
@@ -141,7 +141,7 @@ def note_answer(job: Job, wanted: Mapping[str, t.Any], answer: Mapping[str, t.An
     if _apply.turned_on(answer):
         # Their part of the database is named only where they were on from the start.
         add_missing(job)
-    job.journal["told"] = True
+    job.journal["applied"] = True
 
 
 def add_missing(job: Job) -> None:
@@ -153,15 +153,15 @@ def add_missing(job: Job) -> None:
 def apply(job: Job) -> None:
     """Tell Nextcloud its application set, and look for what the upgrade switched off."""
     node = job.settings.node
-    told = _apply.resolve(job.item, node)
-    if not job.journal.get("told"):
-        tell(job, told)
-    _install.tidy(told, node)
+    desired = _apply.resolve(job.item, node)
+    if not job.journal.get("applied"):
+        apply_alone(job, desired)
+    _install.tidy(desired, node)
     enabled = _upgrade_facts.enabled_now(job.item, node.connect)
     without = set(node.without.get(job.journal["to"], ()))
     before = frozenset(job.journal["enabled"])
     lost = sorted(
-        before - enabled - job.settings.disabled - without - switched_off(told["applied"])
+        before - enabled - job.settings.disabled - without - switched_off(desired["applied"])
     )
     if lost:
         raise UpgradeError(
@@ -170,7 +170,7 @@ def apply(job: Job) -> None:
 
 
 def switched_off(applied: Mapping[str, t.Any]) -> set[str]:
-    """Return the applications that being told its state may turn off in a space. Pure."""
+    """Return the applications that applying the desired state may turn off. Pure."""
     suites = (applied.get("office") or {}).get("suites", {}).values()
     return {
         *(applied.get("apps") or {}).get("disable", ()),
@@ -179,11 +179,11 @@ def switched_off(applied: Mapping[str, t.Any]) -> set[str]:
     }
 
 
-def tell(job: Job, told: Mapping[str, t.Any]) -> None:
+def apply_alone(job: Job, desired: Mapping[str, t.Any]) -> None:
     """Do what could not follow the upgrade in its sandbox.
 
     What Nextcloud leaves to the operator: columns, indices, primary keys. Then its application set.
     """
     add_missing(job)
-    for what in _apply.apply(told, job.settings.node):
+    for what in _apply.apply(desired, job.settings.node):
         job.log(f"applied: {what}")

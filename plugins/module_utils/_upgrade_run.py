@@ -32,19 +32,19 @@ Item = Mapping[str, t.Any]
 
 @dataclass
 class Budget:
-    """How many spaces may fail in this turn; shared by all that work in it."""
+    """How many spaces may fail in this batch; shared by all that work in it."""
 
     allowed: int
     failed: int = 0
 
-    def spent(self) -> bool:
+    def exhausted(self) -> bool:
         """Tell whether no further space may be begun."""
         return self.failed > self.allowed
 
 
 def make_plan(
     settings: _upgrade_job.Settings, items: Sequence[Item], target: _upgrade_facts.Target
-) -> dict[str, _upgrade_plan.Verdict]:
+) -> dict[str, _upgrade_plan.Decision]:
     """Return what is to be done about each of these spaces."""
     return _upgrade_plan.make(
         items,
@@ -56,25 +56,25 @@ def make_plan(
     )
 
 
-def shown(verdict: _upgrade_plan.Verdict) -> dict[str, t.Any]:
-    """Return a verdict as it travels to the controller. Pure."""
-    return {**asdict(verdict), "enabled": len(verdict.enabled)}
+def shown(decision: _upgrade_plan.Decision) -> dict[str, t.Any]:
+    """Return a decision as it travels to the controller. Pure."""
+    return {**asdict(decision), "enabled": len(decision.enabled)}
 
 
 def plan_facts(
-    settings: _upgrade_job.Settings, verdicts: Mapping[str, _upgrade_plan.Verdict]
+    settings: _upgrade_job.Settings, decisions: Mapping[str, _upgrade_plan.Decision]
 ) -> dict[str, t.Any]:
     """Return what people want to know before a run."""
     return {
-        "plan": {slug: shown(one) for slug, one in verdicts.items()},
+        "plan": {slug: shown(one) for slug, one in decisions.items()},
         # Those included that are refused for want of room.
-        "bytes_needed": sum(one.size for one in verdicts.values()),
+        "bytes_needed": sum(one.size for one in decisions.values()),
         "bytes_free": _upgrade_facts.free_in(settings.work),
         "seconds_each": _upgrade_facts.read_rate(f"{settings.work}/{_upgrade_job.RATE}"),
     }
 
 
-def door_problem(settings: _upgrade_job.Settings, snippet: str = SNIPPET) -> str:
+def flag_problem(settings: _upgrade_job.Settings, snippet: str = SNIPPET) -> str:
     """Return why spaces could not be closed here; empty if they can."""
     try:
         with open(snippet, encoding="utf-8") as file:
@@ -91,7 +91,7 @@ def door_problem(settings: _upgrade_job.Settings, snippet: str = SNIPPET) -> str
 
 def move_all(
     settings: _upgrade_job.Settings,
-    todo: Sequence[tuple[Item, _upgrade_plan.Verdict]],
+    todo: Sequence[tuple[Item, _upgrade_plan.Decision]],
     budget: Budget,
     parallel: int,
     seconds: float,
@@ -99,24 +99,24 @@ def move_all(
     """Upgrade spaces side by side; return why each failed, None for those that were not begun."""
     start, guard = time.monotonic(), threading.Lock()
 
-    def one(pair: tuple[Item, _upgrade_plan.Verdict]) -> str | None:
-        item, verdict = pair
-        if budget.spent() or time.monotonic() - start > seconds:
+    def one(pair: tuple[Item, _upgrade_plan.Decision]) -> str | None:
+        item, decision = pair
+        if budget.exhausted() or time.monotonic() - start > seconds:
             return None
-        why = attempt(settings, item, verdict)
-        if why:
+        reason = attempt(settings, item, decision)
+        if reason:
             with guard:
                 budget.failed += 1
-        return why
+        return reason
 
     with ThreadPoolExecutor(max_workers=parallel) as pool:
         return list(pool.map(one, todo))
 
 
-def attempt(settings: _upgrade_job.Settings, item: Item, verdict: _upgrade_plan.Verdict) -> str:
+def attempt(settings: _upgrade_job.Settings, item: Item, decision: _upgrade_plan.Decision) -> str:
     """Upgrade one space; return why it failed."""
     try:
-        return _upgrade.move(settings, item, asdict(verdict))
+        return _upgrade.move(settings, item, asdict(decision))
     except (_journal.JournalError, OSError) as error:
         return str(error)
 
@@ -130,40 +130,40 @@ def converge(
     parallel: int,
     seconds: float,
 ) -> Report:
-    """Upgrade the spaces that need it for one turn; the fact `remaining` names those left."""
+    """Upgrade the spaces that need it for one batch; the fact `remaining` names those left."""
     report, start = Report(), time.monotonic()
-    verdicts = make_plan(settings, items, target)
-    for slug, verdict in verdicts.items():
-        if verdict.kind == _upgrade_plan.REFUSED:
-            report.fail(slug, verdict.why)
+    decisions = make_plan(settings, items, target)
+    for slug, decision in decisions.items():
+        if decision.kind == _upgrade_plan.REFUSED:
+            report.fail(slug, decision.reason)
             budget.failed += 1
     todo = [
-        ({**item, "target": target.id}, verdicts[item["space"]])
+        ({**item, "target": target.id}, decisions[item["space"]])
         for item in items
-        if verdicts[item["space"]].kind in (_upgrade_plan.UPGRADE, _upgrade_plan.RESUME)
+        if decisions[item["space"]].kind in (_upgrade_plan.UPGRADE, _upgrade_plan.RESUME)
     ]
-    if todo and not budget.spent():
+    if todo and not budget.exhausted():
         _systemd.daemon_reload(report, check=False)
     results = move_all(settings, todo, budget, parallel, seconds)
     note(settings, report, todo, results)
     if done := report.facts["begun"]:
         rate = {"seconds": (time.monotonic() - start) / done, "parallel": parallel}
         _journal.save(f"{settings.work}/{_upgrade_job.RATE}", rate)
-    report.facts["spent"] = budget.spent()
+    report.facts["exhausted"] = budget.exhausted()
     return report
 
 
 def note(
     settings: _upgrade_job.Settings,
     report: Report,
-    todo: Sequence[tuple[Item, _upgrade_plan.Verdict]],
+    todo: Sequence[tuple[Item, _upgrade_plan.Decision]],
     results: Sequence[str | None],
 ) -> None:
     """Write into the report what came of each space."""
     left, begun, ends = [], 0, {}
-    for (item, _verdict), why in zip(todo, results, strict=True):
+    for (item, _decision), reason in zip(todo, results, strict=True):
         slug = item["space"]
-        if why is None:
+        if reason is None:
             left.append(slug)
             continue
         begun += 1
@@ -172,8 +172,8 @@ def note(
         if mine.get("result") == "upgraded":
             versions = f"{last['version_before']} → {last['version']}"
             report.change(slug, f"{versions}, closed for {last['downtime']:.1f} s")
-        if why:
-            report.fail(slug, why)
+        if reason:
+            report.fail(slug, reason)
             # Nothing is written of one that was never begun: somebody else was at work on it.
             ends[slug] = mine.get("result", "not begun")
     report.facts |= {"begun": begun, "remaining": left, "ends": ends}
@@ -198,16 +198,16 @@ def undo_all(settings: _upgrade_job.Settings, items: Sequence[Item], parallel: i
             return str(error)
 
     with ThreadPoolExecutor(max_workers=parallel) as pool:
-        for item, why in zip(todo, pool.map(one, todo), strict=True):
-            if why:
-                report.fail(item["space"], why)
+        for item, reason in zip(todo, pool.map(one, todo), strict=True):
+            if reason:
+                report.fail(item["space"], reason)
             else:
                 last = _upgrade_record.last_of(settings, item["space"])
                 report.change(item["space"], f"{last['to']} → {last['from']}")
     return report
 
 
-def foresee_undo(settings: _upgrade_job.Settings, items: Sequence[Item]) -> Report:
+def preview_undo(settings: _upgrade_job.Settings, items: Sequence[Item]) -> Report:
     """Say which spaces could be brought back, and to what."""
     report, slugs = Report(), [item["space"] for item in items]
     points = _upgrade_point.restorable(settings, slugs)

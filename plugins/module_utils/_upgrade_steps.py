@@ -24,14 +24,16 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_job import Job
 
 # Files that a newer release made or removed, and the restored database knows nothing of.
+# Tells sync clients that they meet an older state.
+FINGERPRINT = ("maintenance:data-fingerprint",)
 RESCAN = ("files:scan-app-data", "--no-interaction")
 
 
 def prepare(job: Job) -> None:
     """Make what the check at the end needs, while people still work.
 
-    A space that does not serve beforehand is left alone: nobody could tell afterwards whether
-    the way back has worked.
+    A space that does not serve beforehand is left alone: nobody could say afterwards whether
+    the rollback has worked.
     """
     job.journal.setdefault("key", secrets.token_hex(16))
     if job.journal["direction"] == "undo":
@@ -44,10 +46,10 @@ def prepare(job: Job) -> None:
 
 
 def close(job: Job) -> None:
-    """Close the door, and wait until nobody and nothing works in the space."""
+    """Raise the maintenance flag, and wait until nobody and nothing works in the space."""
     _upgrade_flag.wait_for_jobs(job)
     job.journal.setdefault("closed_at", time.time())
-    _upgrade_flag.shut_gate(job)
+    _upgrade_flag.raise_flag(job)
     # One that began in between.
     _upgrade_flag.wait_for_jobs(job)
     _upgrade_flag.stop_php(job)
@@ -55,7 +57,7 @@ def close(job: Job) -> None:
 
 
 def open_up(job: Job) -> None:
-    """Keep the restore point and open the door, as the very last: nothing leads back from there.
+    """Keep the restore point and open the space, as the very last: nothing leads back from there.
 
     Can be repeated: where it is open already, all is done.
     """
@@ -69,7 +71,7 @@ def open_up(job: Job) -> None:
         os.rename(staged, kept)
     version = job.version_of(job.journal["to"])
     _repair.note(job.slug, job.journal["version"], version, job.settings.work)
-    _upgrade_flag.open_gate(job)
+    _upgrade_flag.lower_flag(job)
 
 
 def shut(job: Job) -> None:
@@ -77,11 +79,11 @@ def shut(job: Job) -> None:
     _upgrade_occ.end_occ(job)
     _upgrade_point.wait_for_database(job)
     if job.is_touched:
-        _upgrade_flag.shut_gate(job)
+        _upgrade_flag.raise_flag(job)
         _upgrade_flag.stop_php(job)
 
 
-def come_back(job: Job) -> None:
+def return_release(job: Job) -> None:
     """Point the space at its old release."""
     if job.is_touched:
         _upgrade_release.point_at(job, job.journal["from"])
@@ -95,25 +97,25 @@ def verify(job: Job) -> None:
     """
     if not job.is_touched:
         return
-    told = [("maintenance:data-fingerprint",)] if job.journal["direction"] == "undo" else []
-    first, *others = [*told, RESCAN]
+    fingerprint = [FINGERPRINT] if job.journal["direction"] == "undo" else []
+    first, *others = [*fingerprint, RESCAN]
     _upgrade_occ.occ(job, *first, more=others)
     _upgrade_check.probe(job, job.version_of(job.journal["from"]))
 
 
 def reopen(job: Job) -> None:
-    """Open the door, and forget what only the way back needed. Can be repeated."""
-    # It closed the door of every space it touched: one that is open had come to its end.
+    """Open the space, and forget what only the rollback needed. Can be repeated."""
+    # It closed every space that it touched: one that is open had come to its end.
     if not (job.is_touched and _upgrade_flag.is_open(job)):
         _upgrade_check.forget(job)
         _upgrade_record.write_last(
-            job, "undone" if job.journal["direction"] == "undo" else back_word(job)
+            job, "undone" if job.journal["direction"] == "undo" else result_of(job)
         )
-        _upgrade_flag.open_gate(job)
+        _upgrade_flag.lower_flag(job)
     shutil.rmtree(job.point, ignore_errors=True)
 
 
-def back_word(job: Job) -> str:
+def result_of(job: Job) -> str:
     """Return what came of a space whose upgrade failed."""
     return "rolled back" if job.is_touched else "left as it was"
 
@@ -131,7 +133,7 @@ STEPS: dict[str, Callable[[Job], None]] = {
     "keep": _upgrade_point.keep,
     "load": _upgrade_point.load,
     "files": _upgrade_point.files,
-    "return": come_back,
+    "return": return_release,
     "verify": verify,
     "reopen": reopen,
 }

@@ -6,7 +6,7 @@ Its database is loaded under another name, its rows are counted, and its files s
 compared with the live ones. Nothing of the live space is touched, and no room for its
 files is needed.
 
-Where the database is on another machine the space's account has room for the live one alone: the
+Where the database is on another node the space's account has room for the live one alone: the
 dump is read to its end and counted, not loaded.
 """
 
@@ -208,7 +208,7 @@ def verify(settings: _backup.Settings, slug: str) -> _backup.Report:
     }
 
 
-def next_one(settings: _backup.Settings) -> str | None:
+def choose_next(settings: _backup.Settings) -> str | None:
     """Return which space is next: closed ones without verification first, then who waited longest.
 
     Among those who never had one, chance decides.
@@ -256,6 +256,6 @@ def run(settings: _backup.Settings, slugs: t.Sequence[str]) -> _backup.Outcome:
                 *(_restore_contents.ContentsError, OSError, tarfile.TarError),
             ) as error:
                 outcome.failed[slug] = str(error)
-                failure = {"at": _backup.now(), "why": str(error)}
+                failure = {"at": _backup.now(), "reason": str(error)}
                 _backup.write_record(settings, slug, unverified=failure)
     return outcome

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: spaces_backup
-short_description: Back up spaces of a machine, and verify backups
+short_description: Back up spaces of a node, and verify backups
 version_added: 0.1.0
 description:
   - Makes one snapshot per space, with its database, its state file and its data. The role
-    C(archipel.spaces.backup) must have run on the machine; its clocks do the very same.
+    C(archipel.spaces.backup) must have run on the node; its timers do the very same.
   - With O(verify=true) the new backups are then verified. Each database is brought up beside the
     live one under another name, its rows are counted, and all files are compared with those of the
     live space.
 options:
   only:
-    description: Slugs. Empty means all spaces of the machine that are due.
+    description: Slugs. Empty means all spaces of the node that are due.
     type: list
     elements: str
     default: []

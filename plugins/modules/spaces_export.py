@@ -11,7 +11,7 @@ short_description: Write everything an association has into one archive
 version_added: 0.1.0
 description:
   - Writes files as they are, calendars as iCalendar, address books as vCard, what applications keep
-    as files, and the database as SQL into a root-only archive on the machine, in one stream.
+    as files, and the database as SQL into a root-only archive on the node, in one stream.
   - They are read from disk and database. No application is needed, and a suspended or closed space
     can be exported too.
   - With O(dest) the archive is brought to the controller, in a stream as well, and its checksum is
@@ -39,7 +39,7 @@ options:
     type: path
     default: /etc/nginx/archipel
   database_socket:
-    description: Socket of MariaDB, for spaces whose database is on the machine itself.
+    description: Socket of MariaDB, for spaces whose database is on the node itself.
     type: path
     default: /run/mysqld/mysqld.sock
   database_ca:
@@ -56,7 +56,7 @@ options:
     type: bool
     default: false
   state:
-    description: V(absent) removes the archive from the machine.
+    description: V(absent) removes the archive from the node.
     type: str
     choices: [present, absent]
     default: present
@@ -185,23 +185,23 @@ def act(options: dict[str, t.Any], *, check: bool) -> dict[str, t.Any]:
         return {"changed": not check and _export.remove(folder, slug), "path": path}
     # The password of a distant database is in memory alone, and for as long as this takes.
     with tempfile.TemporaryDirectory(dir=MEMORY, prefix="archipel-export-") as work:
-        machine = machine_of(options, work)
+        node = node_of(options, work)
         if check:
-            size = _export.preview(machine, slug, folder)
+            size = _export.preview(node, slug, folder)
             return {"changed": True, "path": path, "would": {**vars(size), "need": size.need}}
         # People in the spaces come first.
         os.nice(10)
-        made = _export.export(machine, slug, options["name"], folder, again=options["again"])
+        made = _export.export(node, slug, options["name"], folder, again=options["again"])
     return {"changed": True, **made}
 
 
-def machine_of(options: dict[str, t.Any], work: str) -> _backup.Machine:
+def node_of(options: dict[str, t.Any], work: str) -> _backup.Node:
     """Return where the spaces are. Pure.
 
     Not out of what the role backup writes down: whoever keeps no backups exports too.
     """
     ca, socket = options["database_ca"], options["database_socket"]
-    return _backup.Machine(options["root"], options["vhosts"], work, socket, ca)
+    return _backup.Node(options["root"], options["vhosts"], work, socket, ca)
 
 
 def main() -> None:

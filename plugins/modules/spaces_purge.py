@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: spaces_purge
-short_description: Delete closed spaces from a machine, for good
+short_description: Delete closed spaces from a node, for good
 version_added: 0.1.0
 description:
   - Deletes units, vhost, configuration, databases, account, files, limit and user of each space,
-    and has the machine's reports written anew.
+    and has the node's reports written anew.
   - Refuses a space whose last backup is missing, not verified, older than its closing or than its
     files, or no longer in the repository.
   - Whether a space is closed and past its grace is the controller's to know, see the filter
@@ -171,7 +171,7 @@ def main() -> None:
         try:
             _purge.report_again()
         except _systemd.SystemdError as error:
-            module.warn(f"reports still name what was purged, until their next turn: {error}")
+            module.warn(f"reports still name what was purged, until they are next written: {error}")
     module.exit_json(changed=any(result["spaces"].values()), **result)
 
 

@@ -10,7 +10,7 @@ module: spaces_restore
 short_description: Bring a space back from its backup
 version_added: 0.1.0
 description:
-  - Unpacks a backup beside the live space, then closes the space's doors, keeps its present state
+  - Unpacks a backup beside the live space, then stops the space, keeps its present state
     aside, and puts the restored one in its place. A run of the role C(archipel.spaces.spaces)
     afterwards opens it again.
   - The previous state stays aside until O(previous=discard), and takes its place again with
@@ -163,8 +163,8 @@ def main() -> None:
     slug = module.params["space"]
     try:
         settings = _backup.read_settings()
-        if why := refusal(settings, module.params):
-            module.fail_json(msg=why)
+        if reason := refusal(settings, module.params):
+            module.fail_json(msg=reason)
         done = act(settings, module.params, check=module.check_mode)
         previous = _restore_job.has_previous(settings, slug)
     except ERRORS as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: spaces_status
-short_description: Say what the spaces of a machine are like
+short_description: Say what the spaces of a node are like
 version_added: 0.1.0
 description:
   - Reads which release each space runs, whether it is open and awake, what it uses, when it was
@@ -83,13 +83,13 @@ SPEC = {
 
 
 def main() -> None:
-    """Read and tell."""
+    """Read and report."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     values = module.params
     try:
         states = _status.read(values["root"], values["spaces"], values["record"])
     except (OSError, ValueError, _systemd.SystemdError) as error:
-        module.fail_json(msg=f"this machine cannot be read: {error}")
+        module.fail_json(msg=f"this node cannot be read: {error}")
     module.exit_json(changed=False, states=states)
 
 

@@ -12,12 +12,13 @@ version_added: 0.1.0
 description:
   - With O(stage=plan), says for each space whether it is to move, cannot, or is there already. What
     a space runs is what the node says, not what the policy wants. No PHP is started.
-  - With O(stage=run), moves them, a bounded number at a time. Each space's door is closed, its
-    database and state file are kept, it is pointed at the release and upgraded, told its
-    application set, and asked at its own address whether it serves. Whatever fails brings it back
-    to where it was, and no further space is begun once more have failed than O(budget) allows.
+  - With O(stage=run), moves them, a bounded number at a time. Each space is closed by its
+    maintenance flag, its database and state file are kept, it is pointed at the release, upgraded
+    and given its application set, and asked at its own address whether it serves. Whatever fails
+    brings it back to where it was, and no further space is begun once more have failed than
+    O(budget) allows.
   - With O(stage=end), lets go of restore points past their time and of releases that no space of
-    the node runs or can go back to, and tells how each space of the run fared.
+    the node runs or can go back to, and says how each space of the run fared.
   - With O(stage=undo), brings spaces back to the restore point of their last upgrade. The present
     database is kept as C(undone.sql) beside it.
   - What is begun is written down on the node. An interrupted run goes on where it was, and another
@@ -100,7 +101,8 @@ plan:
   description: What is to be done about each space.
   returned: O(stage=plan), and in check mode
   type: dict
-  sample: {"velo-ecole": {"kind": "upgrade", "why": "", "release": "33.0.9", "version": "33.0.9.1"}}
+  sample:
+    velo-ecole: {"kind": "upgrade", "reason": "", "release": "33.0.9", "version": "33.0.9.1"}
 outcomes:
   description: How each space of this run fared.
   returned: O(stage=end)
@@ -118,7 +120,7 @@ failed_spaces:
   returned: always
   type: dict
   sample: {}
-spent:
+exhausted:
   description: Whether more spaces failed than the budget allows.
   returned: O(stage=run)
   type: bool
@@ -192,25 +194,25 @@ def plan(order: Order, *, check: bool) -> Report:
     if not check:
         _upgrade_lease.make_sure_nobody_else_runs(order["run"]["run"])
     target = _upgrade_facts.read_target(settings.node.releases, order["release"])
-    verdicts = _upgrade_run.make_plan(settings, order["items"], target)
-    report.facts |= _upgrade_run.plan_facts(settings, verdicts)
+    decisions = _upgrade_run.make_plan(settings, order["items"], target)
+    report.facts |= _upgrade_run.plan_facts(settings, decisions)
     report.facts["built"] = target.holds is not None
-    for slug, verdict in verdicts.items():
-        if verdict.kind == _upgrade_plan.REFUSED:
-            report.fail(slug, verdict.why)
-        elif verdict.kind in (_upgrade_plan.UPGRADE, _upgrade_plan.RESUME):
-            report.change(slug, f"{verdict.version} → {target.version}")
+    for slug, decision in decisions.items():
+        if decision.kind == _upgrade_plan.REFUSED:
+            report.fail(slug, decision.reason)
+        elif decision.kind in (_upgrade_plan.UPGRADE, _upgrade_plan.RESUME):
+            report.change(slug, f"{decision.version} → {target.version}")
     return report
 
 
 def run(order: Order) -> Report:
-    """Move spaces for one turn."""
+    """Move one batch of spaces."""
     settings = settings_of(order)
     target = _upgrade_facts.read_target(settings.node.releases, order["release"])
     if target.holds is None:
         raise _upgrade_job.UpgradeError(f"release {target.id} is not built on this node")
-    if why := _upgrade_run.door_problem(settings):
-        raise _upgrade_job.UpgradeError(why)
+    if reason := _upgrade_run.flag_problem(settings):
+        raise _upgrade_job.UpgradeError(reason)
     with _upgrade_lease.leased(order["run"]):
         return _upgrade_run.converge(
             settings,
@@ -226,9 +228,9 @@ def undo(order: Order, *, check: bool) -> Report:
     """Bring spaces back to their restore points."""
     settings = settings_of(order)
     if check:
-        return _upgrade_run.foresee_undo(settings, order["items"])
-    if why := _upgrade_run.door_problem(settings):
-        raise _upgrade_job.UpgradeError(why)
+        return _upgrade_run.preview_undo(settings, order["items"])
+    if reason := _upgrade_run.flag_problem(settings):
+        raise _upgrade_job.UpgradeError(reason)
     with _upgrade_lease.leased(order["run"]):
         report = _upgrade_run.undo_all(settings, order["items"], order["parallel"])
     _upgrade_lease.release_lease(order["run"]["run"])
@@ -236,7 +238,7 @@ def undo(order: Order, *, check: bool) -> Report:
 
 
 def end(order: Order, *, check: bool) -> Report:
-    """Tidy up, and tell how it went."""
+    """Tidy up, and report how it went."""
     settings = settings_of(order)
     # Who only looks keeps nobody out, and is kept out by nobody.
     with nullcontext() if check else _upgrade_lease.leased(order["run"]):

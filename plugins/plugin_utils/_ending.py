@@ -38,7 +38,8 @@ def purgeable(
     for word in named:
         if word in entries:
             chosen.append(entries[word])
-            problems += [f"{word}: {why}" for why in _against(entries[word], grace_days, today)]
+            found = _against(entries[word], grace_days, today)
+            problems += [f"{word}: {reason}" for reason in found]
         else:
             problems.append(f"{word}: {_unknown(word, report, entries)}")
     return chosen, problems
@@ -60,9 +61,7 @@ def _against(entry: Entry, grace_days: int, today: datetime.date) -> list[str]:
         text = f"was closed on {entry['closed_on']} and is kept for {grace_days} days"
         return [f"{text} (archipel_grace_days): it may be purged from {until} on"]
     if entry["db"] != entry["web"]:
-        return [
-            f"its database is on {entry['db']}: purging it from two machines is not possible yet"
-        ]
+        return [f"its database is on {entry['db']}: purging it from two nodes is not possible yet"]
     return []
 
 

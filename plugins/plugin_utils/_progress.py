@@ -42,7 +42,7 @@ def sentence(what: str, done: int, left: int, failed: int, seconds: float) -> st
         done: spaces begun so far, those that failed included.
         left: spaces still to do.
         failed: spaces that failed.
-        seconds: time spent so far.
+        seconds: time that it took so far.
 
     """
     rate = done / seconds if seconds > 0 else 0.0

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Bring one large file from a machine: bounded memory, resumable, known by its checksum.
+"""Bring one large file from a node: bounded memory, resumable, known by its checksum.
 
 It grows as `<name>.part`, beside a note that says what it will be. Whoever was interrupted goes on
 at the length of the part, where the note says that it is the same file. The final name is given
@@ -35,7 +35,7 @@ class Broken(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file of a machine."""
+    """A file of a node."""
 
     path: str
     size: int
@@ -84,7 +84,7 @@ def demand_room(target: Path, missing: int) -> None:
         raise TransferError(
             f"{missing >> 20} MB are still to come to {target.parent}, {free >> 20} MB are free "
             f"there, of which {RESERVE >> 20} stay so: make room, or name another folder with "
-            "-e export_folder=/elsewhere, and run again: the archive waits on the machine"
+            "-e export_folder=/elsewhere, and run again: the archive waits on the node"
         )
 
 
@@ -129,19 +129,20 @@ def bring(source: Source, target: Path, wanted: Wanted) -> int:
     """
     had = length = begin(target, wanted)
     demand_room(target, wanted.size - length)
-    part, fruitless, why = part_of(target), 0, ""
+    part, fruitless, reason = part_of(target), 0, ""
     while length < wanted.size:
         before = length
         try:
             append(part, source(length))
         except Broken as error:
-            why = str(error)
+            reason = str(error)
         length = part.stat().st_size
         fruitless = fruitless + 1 if length == before else 0
         if fruitless >= PATIENCE:
             raise TransferError(
                 f"the connection broke {fruitless} times in a row at {length >> 20} of "
-                f"{wanted.size >> 20} MB ({why or 'nothing came'}): run again, it goes on from here"
+                f"{wanted.size >> 20} MB ({reason or 'nothing came'}): run again, it goes on from "
+                "here"
             )
     settle(target, wanted)
     return had
@@ -159,8 +160,8 @@ def settle(target: Path, wanted: Wanted) -> None:
         part.unlink()
         note.unlink()
         raise TransferError(
-            "the checksum of what has come is another one than the machine's: it was removed. Run "
-            "again; if it happens twice, look at the disks of both machines"
+            "the checksum of what has come is another one than the node's: it was removed. Run "
+            "again; if it happens twice, look at the disks of both nodes"
         )
     part.replace(target)
     note.unlink()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""An upgrade as the controller sees it: its waves, its budget, what people are told of it."""
+"""An upgrade as the controller sees it: its waves, its budget, how people hear of it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SIZE = re.compile(r"([1-9][0-9]*)(%?)")
 SHARE = re.compile(r"([0-9]+)(%?)")
 DONE, REFUSED, NONE = "done", "refused", "none"
 STAYING = (DONE, NONE)
-# Seconds between two lines about how far it is. At the end of a turn a worker waits for the others:
-# it is not to be shorter than so many spaces take, one after the other.
-TURN, LONGEST, SPACES = 60, 600, 10
+# Seconds between two lines about how far it is. At the end of a batch a worker waits for the
+# others: it is not to be shorter than so many spaces take, one after the other.
+BATCH, LONGEST, SPACES = 60, 600, 10
 Spaces = Sequence[Mapping[str, t.Any]]
 
 
@@ -110,8 +110,8 @@ def waves(
     """Return the waves of a run: name, slugs in their order, failures allowed. Pure.
 
     Args:
-        spaces: those chosen, of all machines.
-        plans: slug → what its machine says is to be done; what is done already is in no wave.
+        spaces: those chosen, of all nodes.
+        plans: slug → what its node says is to be done; what is done already is in no wave.
         rings: names of rings, numbers, shares of all that are to move, or the rest.
         budget: failures allowed in each wave, as a number or a share of it.
 
@@ -147,10 +147,10 @@ def take(word: str, left: Spaces, moving: int) -> Spaces:
     return left[: math.ceil(moving * number / 100) if match[2] else number]
 
 
-def turn_seconds(took: float, number: int, parallel: int) -> float:
-    """Return how long the next turn is to go on, from what the last one did. Pure."""
+def batch_seconds(took: float, number: int, parallel: int) -> float:
+    """Return how long the next batch is to go on, from what the last one did. Pure."""
     each = took * parallel / number
-    return min(LONGEST, max(TURN, SPACES * each))
+    return min(LONGEST, max(BATCH, SPACES * each))
 
 
 def some(slugs: Iterable[str], most: int = 5) -> str:
@@ -163,15 +163,15 @@ def some(slugs: Iterable[str], most: int = 5) -> str:
 # --- what people read ------------------------------------------------------------------
 
 
-def foreseen(
+def preview(
     found: Sequence[Mapping[str, t.Any]], nodes: Mapping[str, Mapping[str, t.Any]], parallel: int
 ) -> list[str]:
     """Return what a run would do, line by line. Pure.
 
     Args:
         found: the waves.
-        nodes: machine → what its plan says.
-        parallel: spaces of a machine at the same time.
+        nodes: node → what its plan says.
+        parallel: spaces of a node at the same time.
 
     """
     plans = {slug: one for node in nodes.values() for slug, one in node["plan"].items()}
@@ -183,7 +183,7 @@ def foreseen(
             f"{wave['budget']} failures: {', '.join(go) or 'none that can'}"
         )
         cannot = [slug for slug in wave["slugs"] if plans[slug]["kind"] == REFUSED]
-        lines += [f"   cannot: {slug}: {plans[slug]['why']}" for slug in cannot]
+        lines += [f"   cannot: {slug}: {plans[slug]['reason']}" for slug in cannot]
         if len(cannot) > wave["budget"]:
             lines.append("   more than may fail: mend them, leave them out or raise the budget")
     done = sum(one["kind"] == DONE for one in plans.values())
@@ -206,7 +206,7 @@ def count(number: int) -> str:
 
 
 def need(node: Mapping[str, t.Any], parallel: int) -> str:
-    """Return what a run costs a machine: disk, time. Pure."""
+    """Return what a run costs a node: disk, time. Pure."""
     number = sum(one["kind"] not in (*STAYING, REFUSED) for one in node["plan"].values())
     disk = f"{node['bytes_needed'] >> 20} MB for dumps, {node['bytes_free'] >> 20} MB are free"
     if not number:
@@ -220,11 +220,11 @@ def need(node: Mapping[str, t.Any], parallel: int) -> str:
 
 
 def share(budget: int, here: int, wave: int) -> int:
-    """Return how many of a machine's spaces may fail: its part of the wave's budget. Pure.
+    """Return how many of a node's spaces may fail: its part of the wave's budget. Pure.
 
     Args:
         budget: of the whole wave.
-        here: spaces of the wave on this machine.
+        here: spaces of the wave on this node.
         wave: all its spaces.
 
     """
@@ -246,10 +246,10 @@ def summary(
     """Return how a run went, for people and programs. Pure.
 
     Args:
-        outcomes: slug → what its machine wrote down of it.
+        outcomes: slug → what its node wrote down of it.
         failed: slug → why, of all that did not reach the release.
         release: the one wanted.
-        moved: all that reached it; of those on a machine that was lost, nothing else is known.
+        moved: all that reached it; of those on a node that was lost, nothing else is known.
 
     """
     good = {slug: one for slug, one in outcomes.items() if one["result"] == "upgraded"}
@@ -263,7 +263,7 @@ def summary(
         "release": release,
         "upgraded": len(good) + len(lost),
         "versions": ways,
-        "on_lost_machines": lost,
+        "on_lost_nodes": lost,
         "downtime": {
             "p50": percentile(times, 0.5),
             "p95": percentile(times, 0.95),
@@ -273,24 +273,24 @@ def summary(
         "closed_for": {slug: float(one["downtime"]) for slug, one in sorted(outcomes.items())},
         "failed": {
             slug: {
-                "why": why,
+                "reason": reason,
                 "result": outcomes.get(slug, {}).get("result", "not begun"),
                 "downtime": float(outcomes.get(slug, {}).get("downtime", 0.0)),
                 "log": outcomes.get(slug, {}).get("log", ""),
                 "tail": list(outcomes.get(slug, {}).get("tail", ())),
             }
-            for slug, why in sorted(failed.items())
+            for slug, reason in sorted(failed.items())
         },
     }
 
 
-def told(said: Mapping[str, t.Any]) -> list[str]:
+def report(said: Mapping[str, t.Any]) -> list[str]:
     """Return a summary as lines for people. Pure."""
     times = said["downtime"]
     lines = [f"now on release {said['release']}: {count(said['upgraded'])}"]
     lines += [f"{way}: {count(number)}" for way, number in said["versions"].items()]
-    if lost := said["on_lost_machines"]:
-        lines.append(f"of these on a machine that was lost later: {count(len(lost))}")
+    if lost := said["on_lost_nodes"]:
+        lines.append(f"of these on a node that was lost later: {count(len(lost))}")
     if said["versions"]:
         lines.append(
             f"closed for {times['p50']:.1f} s (half of them at most), {times['p95']:.1f} s (95 %), "
@@ -298,7 +298,7 @@ def told(said: Mapping[str, t.Any]) -> list[str]:
         )
     for slug, one in said["failed"].items():
         closed = f", closed for {one['downtime']:.1f} s" if one["downtime"] else ""
-        lines.append(f"{slug}: {one['result']}{closed}: {one['why']}")
+        lines.append(f"{slug}: {one['result']}{closed}: {one['reason']}")
         lines += [f"    {line}" for line in one["tail"]]
         lines += [f"    its log: {one['log']}"] if one["log"] else []
     return lines

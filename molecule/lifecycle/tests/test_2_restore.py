@@ -84,7 +84,7 @@ class TestBackup:
             node.check_output(f"umount {staging}")
         assert done.rc == 1
         assert "are free: make room, or set backup_work_directory" in done.stderr
-        assert "make room" in record(node)["velo-ecole"]["failed"]["why"]
+        assert "make room" in record(node)["velo-ecole"]["failed"]["reason"]
         assert velo.stored() == before.stored
         assert node.run(f"{PROGRAM} run velo-ecole").rc == 0
 

@@ -94,7 +94,7 @@ def test_03_a_failure_beyond_the_budget_ends_the_run(fleet: Fleet, expected: dic
     # What went wrong, and not the progress bar that came last.
     assert "Exception: Could not update app" in said.split("its log")[0].split("\\n")[0]
     assert "/var/log/archipel/upgrade/canary-1.log" in said
-    assert "The budget of a wave is spent" in told(results, "Name what did not get there")
+    assert "The budget of a wave is exhausted" in told(results, "Name what did not get there")
     fleet.serve_as(expected)
 
 
@@ -231,7 +231,7 @@ class Upload:
 
 @contextlib.contextmanager
 def on_its_way(scenario: Scenario, slug: str) -> Iterator[None]:
-    """Have an upload on its way when a door closes: it is not taken, a way back would lose it.
+    """Have an upload on its way when a space closes: it is not taken, a rollback would lose it.
 
     The old release is whole. Nothing but the second file that closes a space keeps it out.
     """
@@ -306,7 +306,7 @@ def test_11_the_machine_reboots_in_the_middle(
         s: expected[s] for s in SPACES - {"stable-5", "stable-6"}
     }
     fleet.upgrade("stable-5,stable-6", "-e", "budget=1")
-    # systemd ends occ before the run: where that saw the failure, its way back came first.
+    # systemd ends occ before the run: where that saw the failure, its rollback came first.
     fleet.upgrade("stable-5,stable-6")
     expected |= {"stable-5": NEW, "stable-6": NEW}
     fleet.serve_as(expected)

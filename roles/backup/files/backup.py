@@ -35,8 +35,8 @@ def say(outcome: _backup.Outcome) -> int:
     """Print what was done, one space on a line; a failure is an error for the journal."""
     for slug, report in outcome.done.items():
         print(f"{slug}: {json.dumps(report, sort_keys=True)}")
-    for slug, why in outcome.failed.items():
-        print(f"<3>{slug}: {why}", file=sys.stderr)
+    for slug, reason in outcome.failed.items():
+        print(f"<3>{slug}: {reason}", file=sys.stderr)
     return 1 if outcome.failed else 0
 
 
@@ -47,8 +47,8 @@ def run(settings: _backup.Settings, slugs: list[str]) -> int:
 
 def verify(settings: _backup.Settings, slugs: list[str]) -> int:
     """Verify."""
-    turn = _verification.next_one(settings)
-    return say(_verification.run(settings, slugs or ([turn] if turn else [])))
+    following = _verification.choose_next(settings)
+    return say(_verification.run(settings, slugs or ([following] if following else [])))
 
 
 def maintain(settings: _backup.Settings, _slugs: list[str]) -> int:

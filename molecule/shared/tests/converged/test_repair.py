@@ -55,7 +55,7 @@ def test_people_are_not_disturbed_and_nobody_is_woken(node: Host, scenario: Scen
     node.run_test(f"systemctl stop {PHP}")
     node.check_output(LOOK)
     found = read(node)
-    assert (found["state"], found["why"]) == ("done", "")
+    assert (found["state"], found["reason"]) == ("done", "")
     assert not node.service(PHP).is_running
     assert "'maintenance' => true" not in node.file(CONFIG).content_string
     # Once.

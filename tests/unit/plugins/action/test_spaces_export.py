@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""How an archive comes from a machine: by ssh in a stream, else in pieces."""
+"""How an archive comes from a node: by ssh in a stream, else in pieces."""
 
 from __future__ import annotations
 

@@ -28,14 +28,14 @@ def converge(monkeypatch, *turns):
     """Run the turns one after the other; return the result, and what each was asked."""
     left, asked = list(turns), []
 
-    def turn(_self, desired, _task_vars):
+    def batch(_self, desired, _task_vars):
         asked.append(desired)
         one = left.pop(0)
         if isinstance(one, Exception):
             raise one
         return one
 
-    monkeypatch.setattr(SpacesAction, "converge", turn)
+    monkeypatch.setattr(SpacesAction, "converge", batch)
     action = object.__new__(spaces_upgrade.ActionModule)
     action._task = types.SimpleNamespace(args={})
     return action.converge(dict(DESIRED), {"inventory_hostname": "node1"}), asked

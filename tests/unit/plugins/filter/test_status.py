@@ -37,7 +37,7 @@ def test_everybody_is_there_once():
 def lines(**changes: t.Any) -> str:
     rows = merged([space("velo")], {"velo": {**STATE, **changes}}, {})
     head, line = table(rows)
-    assert head.split()[:3] == ["space", "status", "machine"]
+    assert head.split()[:3] == ["space", "status", "node"]
     return line
 
 
@@ -55,7 +55,7 @@ def test_what_needs_somebody_is_remarked():
     assert "release 33.0.9 is wanted" in lines(release="32.0.1")
     assert "a restore of it was" in lines(pending="a restore of it was interrupted")
     assert "from before a restore is kept" in lines(previous=True)
-    assert "backup: full" in lines(backup_failed={"at": "x", "why": "full"})
+    assert "backup: full" in lines(backup_failed={"at": "x", "reason": "full"})
     assert "repair after the upgrade to 34 waits" in lines(
         repair="its repair after the upgrade to 34 waits"
     )

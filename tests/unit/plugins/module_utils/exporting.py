@@ -46,9 +46,9 @@ def rows(_server, sql: str, _database: str) -> list[list[str]]:
     return [[*row[:2], row[2].encode().hex()] for row in found]
 
 
-def here(tmp_path: Path) -> _backup.Machine:
-    """Return a machine that keeps no backups."""
-    return _backup.Machine(
+def here(tmp_path: Path) -> _backup.Node:
+    """Return a node that keeps no backups."""
+    return _backup.Node(
         root=str(tmp_path / "spaces"),
         vhosts=str(tmp_path / "vhosts"),
         work=str(tmp_path / "work"),
@@ -58,7 +58,7 @@ def here(tmp_path: Path) -> _backup.Machine:
 
 
 @pytest.fixture
-def space(tmp_path, monkeypatch) -> _backup.Machine:
+def space(tmp_path, monkeypatch) -> _backup.Node:
     """Return where a space is that holds one of everything."""
     home = tmp_path / "spaces/amap"
     for name, text in {
@@ -93,7 +93,7 @@ def space(tmp_path, monkeypatch) -> _backup.Machine:
     return here(tmp_path)
 
 
-def export(space: _backup.Machine, tmp_path: Path, **options: bool) -> dict[str, Any]:
+def export(space: _backup.Node, tmp_path: Path, **options: bool) -> dict[str, Any]:
     return _export.export(space, "amap", "AMAP du Val", str(tmp_path / "spool"), **options)
 
 

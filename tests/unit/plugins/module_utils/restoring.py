@@ -40,7 +40,7 @@ class Killed(BaseException):
     """The process is gone: nothing tidies up after it."""
 
 
-class World:
+class Lab:
     """A space with an old state, its backup with a new one, and a way to kill whoever works."""
 
     def __init__(self, tmp_path: Path, machine: Machine) -> None:
@@ -69,7 +69,7 @@ class World:
         self.fill(self.home, "old")
         self.backup = tmp_path / "backup"
         self.fill(self.backup / "files", "new")
-        (self.backup / "files/config/managed.config.php").write_text("another machine's")
+        (self.backup / "files/config/managed.config.php").write_text("another node's")
         self.dump = json.dumps({"oc_new": 5}).encode()
 
     @property
@@ -89,7 +89,7 @@ class World:
         (folder / ".applied").write_text(mark)
 
     def operation(self) -> None:
-        """Count something that changes the machine; be killed if a test wants it here."""
+        """Count something that changes the node; be killed if a test wants it here."""
         self.done += 1
         if self.left == 0:
             raise Killed
@@ -123,42 +123,42 @@ class World:
         self.databases.setdefault("space_amap", {})
 
 
-def restic(world: World, *words: str) -> tuple[int, str, str]:
+def restic(lab: Lab, *words: str) -> tuple[int, str, str]:
     """Answer as restic does."""
-    world.operation()
+    lab.operation()
     if words[0] == "stats":
         return 0, json.dumps({"total_size": 1000}), ""
     target = Path(next(w for w in words if w.startswith("--target=")).partition("=")[2])
-    home = Path(f"{target}{world.settings.root}/{'amap'}")
-    shutil.copytree(world.backup / "files", home, symlinks=True)
-    staged = Path(f"{target}{_backup.staging(world.settings, 'amap')}")
+    home = Path(f"{target}{lab.settings.root}/{'amap'}")
+    shutil.copytree(lab.backup / "files", home, symlinks=True)
+    staged = Path(f"{target}{_backup.staging(lab.settings, 'amap')}")
     staged.mkdir(parents=True)
-    (staged / _backup.DUMP).write_bytes(world.dump)
-    digest = hashlib.sha256(world.dump).hexdigest()
+    (staged / _backup.DUMP).write_bytes(lab.dump)
+    digest = hashlib.sha256(lab.dump).hexdigest()
     meta = {"dump": {"sha256": digest}, "tables": {"oc_new": 5}}
-    if world.meta is not None:
-        (staged / _backup.META).write_text(world.meta or json.dumps(meta))
+    if lab.meta is not None:
+        (staged / _backup.META).write_text(lab.meta or json.dumps(meta))
     return 0, "", ""
 
 
-def pretend_database(world: World, monkeypatch) -> None:
+def pretend_database(lab: Lab, monkeypatch) -> None:
     """Keep databases in a dictionary."""
-    known = world.databases
+    known = lab.databases
 
     def load(_server, name: str, source: io.BufferedReader) -> None:
-        world.operation()
+        lab.operation()
         known[name] = {}
-        world.operation()
+        lab.operation()
         known[name] = json.loads(source.read())
 
     def move(_server, source: str, target: str) -> None:
-        world.operation()
+        lab.operation()
         if known.get(source):
             known[target] = {**known.get(target, {}), **known[source]}
             known[source] = {}
 
     def drop(_server, name: str) -> None:
-        world.operation()
+        lab.operation()
         known.pop(name, None)
 
     for name, act in {"load": load, "move": move, "drop": drop}.items():
@@ -168,19 +168,19 @@ def pretend_database(world: World, monkeypatch) -> None:
     monkeypatch.setattr(_database, "counts", lambda _server, name: dict(known.get(name, {})))
 
     def run(_server, sql: str, *_: str) -> list[list[str]]:
-        world.said.append(sql)
+        lab.said.append(sql)
         return []
 
     monkeypatch.setattr(_database, "run", run)
 
 
-def pretend_files(world: World, monkeypatch) -> None:
+def pretend_files(lab: Lab, monkeypatch) -> None:
     """Count each change of a name, and give nothing away."""
     rename, rmtree, unlink = os.rename, shutil.rmtree, os.unlink
 
     def counted(act: Any) -> Any:
         def run(*words: Any, **options: Any) -> Any:
-            world.operation()
+            lab.operation()
             return act(*words, **options)
 
         return run
@@ -193,14 +193,14 @@ def pretend_files(world: World, monkeypatch) -> None:
     tools = SimpleNamespace(rmtree=counted(rmtree), disk_usage=shutil.disk_usage)
     for module in (_restore_job, _restore_steps):
         monkeypatch.setattr(module, "shutil", tools)
-    monkeypatch.setattr(_projects, "move", lambda path, number: world.moved.append((path, number)))
+    monkeypatch.setattr(_projects, "move", lambda path, number: lab.moved.append((path, number)))
     user = SimpleNamespace(pw_uid=70001)
     monkeypatch.setattr("pwd.getpwnam", lambda _name: user)
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch, machine: Machine) -> World:
-    found = World(tmp_path, machine)
+def lab(tmp_path, monkeypatch, machine: Machine) -> Lab:
+    found = Lab(tmp_path, machine)
     own_journals(tmp_path, monkeypatch)
     pretend_database(found, monkeypatch)
     pretend_files(found, monkeypatch)
@@ -215,61 +215,61 @@ def world(tmp_path, monkeypatch, machine: Machine) -> World:
     return found
 
 
-def restore(world: World) -> list[str]:
-    return _restore.run(world.settings, "amap", "amap", "latest")
+def restore(lab: Lab) -> list[str]:
+    return _restore.run(lab.settings, "amap", "amap", "latest")
 
 
-def restored(world: World) -> None:
-    assert world.state(world.home) == "new"
-    assert not (world.home / "config/managed.config.php").exists()
-    assert world.databases["space_amap"] == {"oc_new": 5}
+def restored(lab: Lab) -> None:
+    assert lab.state(lab.home) == "new"
+    assert not (lab.home / "config/managed.config.php").exists()
+    assert lab.databases["space_amap"] == {"oc_new": 5}
 
 
-def has_previous(world: World) -> None:
-    assert world.state(world.previous) == "old"
-    assert world.databases["archipel_previous_amap"] == {"oc_old": 3}
+def has_previous(lab: Lab) -> None:
+    assert lab.state(lab.previous) == "old"
+    assert lab.databases["archipel_previous_amap"] == {"oc_old": 3}
 
 
-def settled(world: World) -> None:
+def settled(lab: Lab) -> None:
     """Nothing of the work itself is left behind."""
     assert _journal.read("amap") is None
-    assert not (world.tmp / "still/amap").exists()
-    assert not Path(world.settings.root, ".restore-amap").exists()
+    assert not (lab.tmp / "still/amap").exists()
+    assert not Path(lab.settings.root, ".restore-amap").exists()
 
 
-def untouched(world: World) -> None:
+def untouched(lab: Lab) -> None:
     """Nothing was changed, nothing is closed, and nothing is left over."""
-    settled(world)
-    assert world.state(world.home) == "old"
-    assert world.machine.running() == set(UNITS)
-    assert not world.previous.exists()
-    assert world.databases == {"space_amap": {"oc_old": 3}}
+    settled(lab)
+    assert lab.state(lab.home) == "old"
+    assert lab.machine.running() == set(UNITS)
+    assert not lab.previous.exists()
+    assert lab.databases == {"space_amap": {"oc_old": 3}}
 
 
-def came_back(world: World) -> None:
+def came_back(lab: Lab) -> None:
     """The state from before is there alone, and may be started."""
-    settled(world)
-    assert world.state(world.home) == "old"
-    assert world.machine.running() == set()
-    assert not world.previous.exists()
-    assert world.databases == {"space_amap": {"oc_old": 3}}
+    settled(lab)
+    assert lab.state(lab.home) == "old"
+    assert lab.machine.running() == set()
+    assert not lab.previous.exists()
+    assert lab.databases == {"space_amap": {"oc_old": 3}}
 
 
-def cut_short(world: World) -> None:
+def cut_short(lab: Lab) -> None:
     """Between two runs nothing is lost, and somebody may have started the space again."""
-    world.left = -1
-    world.nothing_lost()
-    world.machine.run(*UNITS)
+    lab.left = -1
+    lab.nothing_lost()
+    lab.machine.run(*UNITS)
 
 
-def again(world: World) -> None:
+def again(lab: Lab) -> None:
     """Make the beginning anew."""
-    for folder in (Path(world.settings.root), world.tmp / "life", world.tmp / "still"):
+    for folder in (Path(lab.settings.root), lab.tmp / "life", lab.tmp / "still"):
         shutil.rmtree(folder, ignore_errors=True)
-    world.databases.clear()
-    world.databases["space_amap"] = {"oc_old": 3}
-    world.fill(world.home, "old")
-    world.machine.run(*UNITS)
+    lab.databases.clear()
+    lab.databases["space_amap"] = {"oc_old": 3}
+    lab.fill(lab.home, "old")
+    lab.machine.run(*UNITS)
 
 
 def failing(act: Any) -> Any:

@@ -104,10 +104,10 @@ def test_the_last_backup_of_a_closed_space_is_the_last(
 
 def test_the_record_keeps_parts_apart(settings: _backup.Settings):
     _backup.write_record(settings, "amap", backup={"at": NOON})
-    _backup.write_record(settings, "amap", failed={"why": "full"})
+    _backup.write_record(settings, "amap", failed={"reason": "full"})
     assert _backup.read_record(settings)["amap"] == {
         "backup": {"at": NOON},
-        "failed": {"why": "full"},
+        "failed": {"reason": "full"},
     }
     _backup.write_record(settings, "amap", failed=None)
     assert _backup.read_record(settings)["amap"] == {"backup": {"at": NOON}}
@@ -155,7 +155,7 @@ class TestRun:
         outcome = _backup.run(settings, ["amap", "cine"])
         assert outcome.done == {"cine": {"at": NOON}}
         assert "No space left" in outcome.failed["amap"]
-        assert "No space left" in _backup.read_record(settings)["amap"]["failed"]["why"]
+        assert "No space left" in _backup.read_record(settings)["amap"]["failed"]["reason"]
 
     def test_a_space_that_is_being_restored_is_left_alone(self, settings: _backup.Settings):
         """Half of it would become its newest backup."""

@@ -46,7 +46,7 @@ SUMMARY = {
 
 
 class Lab:
-    """A machine with one space, and programs that do what a test wants."""
+    """A node with one space, and programs that do what a test wants."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -131,7 +131,7 @@ def test_what_is_no_backup_is_written_down_and_leaves_nothing(
     for name, text in files.items():
         lab.put(name, text)
     assert said in str(_backup.attempt(lab.settings, "amap"))
-    assert said in _backup.read_record(lab.settings)["amap"]["failed"]["why"]
+    assert said in _backup.read_record(lab.settings)["amap"]["failed"]["reason"]
     assert not lab.staging().exists()
 
 
@@ -177,7 +177,7 @@ def test_what_is_gone_for_long_enough_is_let_go(lab: Lab):
         snapshot("1", "gone", old),
         snapshot("2", "gone", new),
         snapshot("3", "amap", old),
-        # Of another machine: it may have the space still.
+        # Of another node: it may have the space still.
         snapshot("4", "gone", old, host="node2"),
     ]
     lab.put("snapshots.out", json.dumps(rows))
@@ -194,7 +194,7 @@ def test_nothing_that_is_gone_is_asked_to_go(lab: Lab):
 
 
 def test_settings_that_no_role_has_written(tmp_path):
-    with pytest.raises(_backup.BackupError, match="this machine keeps no backups yet"):
+    with pytest.raises(_backup.BackupError, match="this node keeps no backups yet"):
         _backup.read_settings(str(tmp_path / "backup.json"))
 
 
@@ -221,7 +221,7 @@ class TestRepository:
             _restic.make(lab.settings.repository)
         assert len(lab.calls()) == 1
 
-    def test_a_machine_without_restic(self, lab: Lab, monkeypatch):
+    def test_a_node_without_restic(self, lab: Lab, monkeypatch):
         monkeypatch.setenv("PATH", "/nowhere")
         with pytest.raises(_restic.ResticError, match=r"run playbooks/platform\.yml"):
             _restic.check_reachable(lab.settings.repository)

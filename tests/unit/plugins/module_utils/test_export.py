@@ -24,7 +24,7 @@ from tests.unit.plugins.module_utils.exporting import content, export, space
 __all__ = ["space"]
 
 
-def test_all_that_people_made_is_in_it(space: _backup.Machine, tmp_path: Path):
+def test_all_that_people_made_is_in_it(space: _backup.Node, tmp_path: Path):
     made = export(space, tmp_path)
     found = content(made["path"])
     readme = found.pop("README.txt")
@@ -56,7 +56,7 @@ def test_all_that_people_made_is_in_it(space: _backup.Machine, tmp_path: Path):
     assert (tmp_path / "spool").stat().st_mode & 0o777 == 0o700
 
 
-def test_owners_are_left_out(space: _backup.Machine, tmp_path: Path):
+def test_owners_are_left_out(space: _backup.Node, tmp_path: Path):
     with tarfile.open(export(space, tmp_path)["path"]) as archive:
         members = list(archive)
     assert {(m.uid, m.gid, m.uname, m.mode) for m in members} == {
@@ -65,7 +65,7 @@ def test_owners_are_left_out(space: _backup.Machine, tmp_path: Path):
     }
 
 
-def test_an_archive_that_waits_is_used_again(space: _backup.Machine, tmp_path, monkeypatch):
+def test_an_archive_that_waits_is_used_again(space: _backup.Node, tmp_path, monkeypatch):
     first = export(space, tmp_path)
     assert not first["reused"]
     (Path(space.root) / "amap/data/camille/files/new.txt").write_text("new")
@@ -78,7 +78,7 @@ def test_an_archive_that_waits_is_used_again(space: _backup.Machine, tmp_path, m
 
 
 @pytest.mark.parametrize("how", ["cut", "gone", "unnoted"])
-def test_an_archive_that_is_not_whole_is_not_used(space: _backup.Machine, tmp_path: Path, how: str):
+def test_an_archive_that_is_not_whole_is_not_used(space: _backup.Node, tmp_path: Path, how: str):
     path = Path(export(space, tmp_path)["path"])
     if how == "cut":
         path.write_bytes(path.read_bytes()[:-1])
@@ -89,7 +89,7 @@ def test_an_archive_that_is_not_whole_is_not_used(space: _backup.Machine, tmp_pa
     assert not export(space, tmp_path)["reused"]
 
 
-def test_what_fails_leaves_nothing(space: _backup.Machine, tmp_path: Path, monkeypatch):
+def test_what_fails_leaves_nothing(space: _backup.Node, tmp_path: Path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -99,7 +99,7 @@ def test_what_fails_leaves_nothing(space: _backup.Machine, tmp_path: Path, monke
     assert os.listdir(tmp_path / "spool") == []
 
 
-def test_what_was_killed_is_cleared_away(space: _backup.Machine, tmp_path: Path):
+def test_what_was_killed_is_cleared_away(space: _backup.Node, tmp_path: Path):
     (tmp_path / "spool").mkdir()
     for name in ("amap.sql", "amap.tar.gz.part"):
         (tmp_path / "spool" / name).write_text("half")
@@ -110,7 +110,7 @@ def test_what_was_killed_is_cleared_away(space: _backup.Machine, tmp_path: Path)
     assert not _export.remove(str(tmp_path / "spool"), "amap")
 
 
-def test_nothing_is_exported_of_a_space_that_is_worked_on(space: _backup.Machine, tmp_path: Path):
+def test_nothing_is_exported_of_a_space_that_is_worked_on(space: _backup.Node, tmp_path: Path):
     _journal.write("amap", {"verb": "restore", "step": "load"})
     with pytest.raises(_export.ExportError, match="a restore of it was interrupted"):
         export(space, tmp_path)
@@ -120,7 +120,7 @@ def test_nothing_is_exported_of_a_space_that_is_worked_on(space: _backup.Machine
 
 
 def test_a_check_run_says_how_much_there_is_and_whether_it_fits(
-    space: _backup.Machine, tmp_path: Path, monkeypatch
+    space: _backup.Node, tmp_path: Path, monkeypatch
 ):
     size = _export.preview(space, "amap", str(tmp_path / "spool"))
     assert (size.files, size.database_bytes) == (5, 1000)
@@ -147,8 +147,8 @@ ACCOUNT = """<?php
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_a_machine_without_backups_exports_and_no_password_stays(
-    space: _backup.Machine, tmp_path: Path, monkeypatch, check: bool
+def test_a_node_without_backups_exports_and_no_password_stays(
+    space: _backup.Node, tmp_path: Path, monkeypatch, check: bool
 ):
     (Path(space.root) / "amap/config/managed.config.php").write_text(ACCOUNT)
     asked: list[str] = []

@@ -25,7 +25,7 @@ def test_many_objects_become_one_calendar():
     assert "\n" not in text.replace("\r\n", "")
 
 
-def test_a_space_without_calendars_is_said(space: _backup.Machine, tmp_path: Path, monkeypatch):
+def test_a_space_without_calendars_is_said(space: _backup.Node, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(_database, "tables", lambda *_: ["oc_accounts"])
     made = export(space, tmp_path)
     assert made["counts"]["remarks"] == [

@@ -62,3 +62,11 @@ _journal.write("amap", {BEGUN!r}, {str(tmp_path / "life")!r})
     # The journal is there before anything is done, and the hook works once.
     assert _journal.read("amap", str(tmp_path / "life")) == BEGUN
     assert hook.exists() == (code == 0)
+
+
+def test_a_journal_by_its_former_words_is_understood(tmp_path):
+    """An upgrade that the code of before began is finished by the code of today."""
+    before = {"verb": "upgrade", "step": "load", "why": "check: no", "told": True}
+    _journal.save(str(tmp_path / "amap.json"), before)
+    found = _journal.read("amap", str(tmp_path))
+    assert found == {"verb": "upgrade", "step": "load", "reason": "check: no", "applied": True}

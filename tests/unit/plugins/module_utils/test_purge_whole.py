@@ -34,7 +34,7 @@ TAKEN = datetime(2026, 5, 30, 12, tzinfo=UTC)
 
 
 class Node:
-    """A machine with two spaces, amap and amap-du-val; the first of them goes."""
+    """A node with two spaces, amap and amap-du-val; the first of them goes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -72,7 +72,7 @@ class Node:
             os.utime(path, (moment, moment), follow_symlinks=False)
 
     def fill(self, slug: str) -> list[Path]:
-        """Make all that a space can have on a machine."""
+        """Make all that a space can have on a node."""
         made = []
         layout = _layout.Layout(slug, self.places)
         for path in (Path(pattern.replace("*", "0f3a")) for pattern in layout.owned):
@@ -183,7 +183,7 @@ def test_a_space_that_can_be_brought_back_may_go(node: Node):
         ({"backup": {"at": "2026-04-30T12:00:00+00:00", "snapshot": ID}}, "before it closed"),
         ({"verification": None}, "is not verified .nobody has tried it."),
         (
-            {"verification": None, "unverified": {"why": "a pack is damaged"}},
+            {"verification": None, "unverified": {"reason": "a pack is damaged"}},
             "is not verified .a pack is damaged",
         ),
         ({"verification": {"snapshot": "4" * 64}}, "is not verified"),
@@ -288,7 +288,7 @@ def test_nginx_forgets_the_name_first(node: Node, monkeypatch):
     vhost.write_text("server {}")
     called: list[tuple[str, ...]] = []
     monkeypatch.setattr(_systemd, "systemctl", lambda *words: called.append(words))
-    _purge.close_door(node.job)
+    _purge.unpublish(node.job)
     assert not vhost.exists()
     assert called == [("reload", "nginx.service")]
 

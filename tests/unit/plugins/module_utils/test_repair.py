@@ -114,7 +114,7 @@ def test_a_space_that_sleeps_is_repaired_once(node):
 
 
 @pytest.mark.parametrize(
-    ("facts", "note", "why"),
+    ("facts", "note", "reason"),
     [
         ({}, {}, ""),
         ({"awake": True}, {}, "people use it"),
@@ -130,11 +130,11 @@ def test_a_space_that_sleeps_is_repaired_once(node):
         ({}, {"state": "failed", "ended": -2 * DAY}, ""),
     ],
 )
-def test_nobody_is_disturbed(facts, note, why):
+def test_nobody_is_disturbed(facts, note, reason):
     found = {"major": 34, "state": "waits", "since": -60, **note}
     said = _repair.obstacle(found, replace(FREE, **facts), 0, DAY)
-    assert said.startswith(why)
-    assert bool(said) == bool(why)
+    assert said.startswith(reason)
+    assert bool(said) == bool(reason)
 
 
 def test_what_was_cut_short_is_let_in_and_begun_anew(node):

@@ -23,25 +23,25 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 from tests.unit.plugins.module_utils.machine import machine
 from tests.unit.plugins.module_utils.restoring import (
     ID,
-    World,
+    Lab,
     has_previous,
+    lab,
     restore,
     restored,
     untouched,
-    world,
 )
 
-__all__ = ["machine", "world"]
+__all__ = ["lab", "machine"]
 
 
 @pytest.mark.parametrize("damage", ["checksum", "json", "list", "missing", "other", "tables"])
-def test_a_damaged_backup_touches_nothing(world: World, damage: str):
+def test_a_damaged_backup_touches_nothing(lab: Lab, damage: str):
     said = {
         "checksum": "the checksum of its database",
         "missing": "it is not one of ours",
         "other": "it says that it is of 'velo', not of amap",
     }.get(damage, "is damaged")
-    world.meta = {
+    lab.meta = {
         "checksum": json.dumps({"dump": {"sha256": "0" * 64}, "tables": {}}),
         "json": '{"dump": {',
         "list": "[]",
@@ -50,43 +50,43 @@ def test_a_damaged_backup_touches_nothing(world: World, damage: str):
         "tables": json.dumps({"dump": {"sha256": "0"}, "tables": {"oc_a": "many"}}),
     }[damage]
     with pytest.raises(_restore_job.RestoreError, match=said) as caught:
-        restore(world)
+        restore(lab)
     assert "Take an earlier one with -e at=…" in str(caught.value)
-    untouched(world)
+    untouched(lab)
 
 
 @pytest.mark.parametrize("said", ["", "[]", "{}", '{"total_size": "many"}'])
-def test_a_restic_that_does_not_say_how_large_it_is(world: World, monkeypatch, said: str):
+def test_a_restic_that_does_not_say_how_large_it_is(lab: Lab, monkeypatch, said: str):
     monkeypatch.setattr(_restic, "run", lambda *_: (0, said, ""))
     with pytest.raises(_restore_job.RestoreError, match="without a total_size"):
-        restore(world)
-    untouched(world)
+        restore(lab)
+    untouched(lab)
 
 
-def test_a_link_in_place_of_the_data_is_not_followed(world: World):
+def test_a_link_in_place_of_the_data_is_not_followed(lab: Lab):
     """Else root would give another space's files, or the system's, to this one."""
-    others = world.tmp / "others"
+    others = lab.tmp / "others"
     (others / "deep").mkdir(parents=True)
-    shutil.rmtree(world.backup / "files/data")
-    (world.backup / "files/data").symlink_to(others)
+    shutil.rmtree(lab.backup / "files/data")
+    (lab.backup / "files/data").symlink_to(others)
     with pytest.raises(_restore_job.RestoreError, match="data in it is not a folder"):
-        restore(world)
-    untouched(world)
+        restore(lab)
+    untouched(lab)
     assert (others / "deep").exists()
 
 
-def test_links_below_are_restored_and_not_followed(world: World, monkeypatch):
+def test_links_below_are_restored_and_not_followed(lab: Lab, monkeypatch):
     """A space may hold links; what they lead to is not the space's."""
-    others = world.tmp / "others"
+    others = lab.tmp / "others"
     others.mkdir()
     (others / "secret").write_text("not the space's")
-    (world.backup / "files/data/camille/out").symlink_to(others)
-    (world.backup / "files/data/aside").symlink_to(others / "secret")
+    (lab.backup / "files/data/camille/out").symlink_to(others)
+    (lab.backup / "files/data/aside").symlink_to(others / "secret")
     given: list[str] = []
     tools = getattr(_restore_steps, "os")  # noqa: B009
     monkeypatch.setattr(tools, "lchown", lambda path, *_: given.append(os.path.realpath(path)))
-    job = _restore_job.Job(world.settings, "amap", "amap", ID)
-    os.makedirs(world.settings.root, exist_ok=True)
+    job = _restore_job.Job(lab.settings, "amap", "amap", ID)
+    os.makedirs(lab.settings.root, exist_ok=True)
     _restore_steps.fetch(job)
     given.clear()
     monkeypatch.setattr(tools, "lchown", lambda path, *_: given.append(str(path)))
@@ -96,16 +96,16 @@ def test_links_below_are_restored_and_not_followed(world: World, monkeypatch):
     assert all(path.startswith(job.stage) for path in given)
 
 
-def test_a_folder_in_place_of_the_managed_configuration_goes(world: World):
-    managed = world.backup / "files/config/managed.config.php"
+def test_a_folder_in_place_of_the_managed_configuration_goes(lab: Lab):
+    managed = lab.backup / "files/config/managed.config.php"
     managed.unlink()
     (managed / "deep").mkdir(parents=True)
-    restore(world)
-    restored(world)
-    has_previous(world)
+    restore(lab)
+    restored(lab)
+    has_previous(lab)
 
 
-def test_a_machine_without_the_space_s_user_says_so(world: World, monkeypatch):
+def test_a_node_without_the_space_s_user_says_so(lab: Lab, monkeypatch):
     def nobody(_name: str) -> Any:
         raise KeyError("getpwnam(): name not found")
 
@@ -113,39 +113,39 @@ def test_a_machine_without_the_space_s_user_says_so(world: World, monkeypatch):
     with pytest.raises(
         _restore_job.RestoreError, match=r"has no user space-amap: playbooks/spaces\.yml"
     ):
-        restore(world)
-    world.nothing_lost()
+        restore(lab)
+    lab.nothing_lost()
 
 
-def test_a_backup_that_does_not_fit_touches_nothing(world: World, monkeypatch):
+def test_a_backup_that_does_not_fit_touches_nothing(lab: Lab, monkeypatch):
     tools = SimpleNamespace(
         rmtree=shutil.rmtree, disk_usage=lambda _: SimpleNamespace(free=1 << 20)
     )
     for module in (_restore_job, _restore_steps):
         monkeypatch.setattr(module, "shutil", tools)
     with pytest.raises(_restore_job.RestoreError, match="make room there, and run again"):
-        restore(world)
-    untouched(world)
+        restore(lab)
+    untouched(lab)
 
 
-def test_rows_that_did_not_arrive_are_noticed(world: World):
-    world.dump = json.dumps({"oc_new": 4}).encode()
+def test_rows_that_did_not_arrive_are_noticed(lab: Lab):
+    lab.dump = json.dumps({"oc_new": 4}).encode()
     with pytest.raises(_restore_job.RestoreError, match="other rows in: oc_new") as caught:
-        restore(world)
+        restore(lab)
     assert "-e previous=restore -e confirm=amap" in str(caught.value)
-    world.nothing_lost()
-    assert world.machine.running() == set()
+    lab.nothing_lost()
+    assert lab.machine.running() == set()
 
 
-def test_a_copy_knows_where_its_data_are(world: World):
+def test_a_copy_knows_where_its_data_are(lab: Lab):
     """Also those of team folders, which Nextcloud 33 and later keep as storages of their own."""
-    world.databases["space_amap"] = {"oc_storages": 5}
-    job = _restore_job.Job(world.settings, "velo", "amap", ID)
+    lab.databases["space_amap"] = {"oc_storages": 5}
+    job = _restore_job.Job(lab.settings, "velo", "amap", ID)
     for folder in ("1/files", "12/files", "trash"):
         Path(job.unpacked, "data/__groupfolders", folder).mkdir(parents=True)
 
     def ids(slug: str) -> set[str]:
-        data = f"{world.settings.root}/{slug}/data/"
+        data = f"{lab.settings.root}/{slug}/data/"
         folders = ("", "__groupfolders/1/", "__groupfolders/12/")
         return {_restore_steps.storage_id(data + folder) for folder in folders}
 
@@ -154,7 +154,7 @@ def test_a_copy_knows_where_its_data_are(world: World):
     table.execute("CREATE TABLE oc_storages (id TEXT)")
     table.executemany("INSERT INTO oc_storages VALUES (?)", [(i,) for i in ids("velo") | others])
     _restore_steps.rename_storages(job)
-    for statement in world.said:
+    for statement in lab.said:
         table.execute(statement)
     found = {row[0] for row in table.execute("SELECT id FROM oc_storages")}
     assert found == ids("amap") | others
@@ -167,11 +167,11 @@ def test_a_storage_is_called_as_nextcloud_calls_it():
     assert _restore_steps.storage_id(long) == hashlib.md5(f"local::{long}".encode()).hexdigest()
 
 
-def test_what_was_root_s_stays_root_s(world: World, monkeypatch):
+def test_what_was_root_s_stays_root_s(lab: Lab, monkeypatch):
     """The number of the space's user may be another one than when the backup was made."""
     given = {}
-    base = Path(_restore_job.Job(world.settings, "amap", "amap", ID).unpacked)
-    world.fill(base, "new")
+    base = Path(_restore_job.Job(lab.settings, "amap", "amap", ID).unpacked)
+    lab.fill(base, "new")
     real, tools = os.lstat, getattr(_restore_steps, "os")  # noqa: B009
 
     def lstat(path: str) -> Any:
@@ -180,6 +180,6 @@ def test_what_was_root_s_stays_root_s(world: World, monkeypatch):
 
     monkeypatch.setattr(tools, "lstat", lstat)
     monkeypatch.setattr(tools, "lchown", lambda path, user, _group: given.update({path: user}))
-    _restore_steps.own(_restore_job.Job(world.settings, "amap", "amap", ID))
+    _restore_steps.own(_restore_job.Job(lab.settings, "amap", "amap", ID))
     assert given[f"{base}/config/."] == 0
     assert given[f"{base}/data/camille/new.txt"] == 70001

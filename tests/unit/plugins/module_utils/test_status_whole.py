@@ -24,7 +24,7 @@ $CONFIG = array (
 
 @pytest.fixture
 def node(tmp_path, monkeypatch) -> Path:
-    """Return the folder of spaces of a machine with one that is open, and one that is no more."""
+    """Return the folder of spaces of a node with one that is open, and one that is no more."""
     own_journals(tmp_path, monkeypatch)
     for name in ("USAGE", "ACCOUNTS"):
         monkeypatch.setattr(_status, name, str(tmp_path / f"{name}.json"))
@@ -73,11 +73,11 @@ def test_what_timers_and_backups_have_written(node: Path):
     reports = {
         "USAGE": {"spaces": {"amap": {"bytes": 7}}},
         "ACCOUNTS": {"spaces": {"amap": 3}},
-        "record": {"amap": {"backup": {"at": "1"}, "unverified": {"why": "a pack is damaged"}}},
+        "record": {"amap": {"backup": {"at": "1"}, "unverified": {"reason": "a pack is damaged"}}},
     }
     for name, value in reports.items():
         (node.parent / f"{name}.json").write_text(json.dumps(value))
     found = read(node, "amap", "velo")
     assert (found["amap"]["usage"], found["amap"]["accounts"]) == ({"bytes": 7}, 3)
-    assert found["amap"]["backup_failed"] == {"why": "a pack is damaged"}
+    assert found["amap"]["backup_failed"] == {"reason": "a pack is damaged"}
     assert found["velo"]["usage"] is None

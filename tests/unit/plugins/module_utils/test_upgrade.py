@@ -31,25 +31,25 @@ from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_job impor
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_steps import STEPS
 from tests.unit.plugins.module_utils.upgrading import (
+    DECISION,
     ITEM,
-    VERDICT,
     Killed,
     Ready,
     database,
     job,
     keep_point,
+    lab,
     settings,
-    world,
 )
 
-__all__ = ["database", "settings", "world"]
+__all__ = ["database", "lab", "settings"]
 
 
-def test_all_steps_in_their_order_and_no_journal_is_left(world):
-    assert world.move() == ""
-    assert world.done == list(FORWARD)
-    assert world.journal() is None
-    last = _upgrade_record.last_of(world.settings, "amap")
+def test_all_steps_in_their_order_and_no_journal_is_left(lab):
+    assert lab.move() == ""
+    assert lab.done == list(FORWARD)
+    assert lab.journal() is None
+    last = _upgrade_record.last_of(lab.settings, "amap")
     assert (last["result"], last["version"], last["run"]) == ("upgraded", "34.0.4.1", "r1")
 
 
@@ -67,49 +67,49 @@ def test_all_steps_in_their_order_and_no_journal_is_left(world):
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_whatever_fails_wherever_leads_back(world, step, error):
-    world.events[step] = error
-    assert world.move() == f"{step}: no"
-    assert world.done == [*FORWARD[: FORWARD.index(step) + 1], *BACK]
-    assert world.journal() is None
-    assert _upgrade_record.last_of(world.settings, "amap")["why"] == f"{step}: no"
+def test_whatever_fails_wherever_leads_back(lab, step, error):
+    lab.events[step] = error
+    assert lab.move() == f"{step}: no"
+    assert lab.done == [*FORWARD[: FORWARD.index(step) + 1], *BACK]
+    assert lab.journal() is None
+    assert _upgrade_record.last_of(lab.settings, "amap")["reason"] == f"{step}: no"
 
 
 @pytest.mark.parametrize("step", FORWARD)
-def test_a_run_that_was_killed_goes_on_at_the_same_step(world, step):
-    world.events[step] = Killed()
+def test_a_run_that_was_killed_goes_on_at_the_same_step(lab, step):
+    lab.events[step] = Killed()
     with pytest.raises(Killed):
-        world.move()
-    assert world.journal()["step"] == step
-    world.done.clear()
-    assert world.move() == ""
-    assert world.done == list(FORWARD[FORWARD.index(step) :])
+        lab.move()
+    assert lab.journal()["step"] == step
+    lab.done.clear()
+    assert lab.move() == ""
+    assert lab.done == list(FORWARD[FORWARD.index(step) :])
     # An occ that the killed run left behind is ended first; a run that begins has none.
-    assert bool(world.ended) == (step != FORWARD[0])
+    assert bool(lab.ended) == (step != FORWARD[0])
 
 
 @pytest.mark.parametrize("step", BACK)
-def test_a_way_back_that_was_killed_goes_on_too(world, step):
-    world.events |= {"upgrade": UpgradeError("broken"), step: Killed()}
+def test_a_way_back_that_was_killed_goes_on_too(lab, step):
+    lab.events |= {"upgrade": UpgradeError("broken"), step: Killed()}
     with pytest.raises(Killed):
-        world.move()
-    world.done.clear()
-    # Nothing is upgraded by finishing the way back.
-    assert world.move() == "upgrade: broken"
-    assert world.done == list(BACK[BACK.index(step) :])
-    assert world.journal() is None
+        lab.move()
+    lab.done.clear()
+    # Nothing is upgraded by finishing the rollback.
+    assert lab.move() == "upgrade: broken"
+    assert lab.done == list(BACK[BACK.index(step) :])
+    assert lab.journal() is None
 
 
 @pytest.mark.parametrize("step", BACK)
-def test_a_way_back_that_fails_is_said_loudly_and_taken_again(world, step):
-    world.events |= {"upgrade": UpgradeError("broken"), step: OSError("disk")}
-    why = world.move()
-    assert "upgrade: broken" in why
-    assert f"ended at the step {step!r}: disk. IT IS CLOSED" in why
-    assert world.journal()["step"] == step
-    assert _upgrade_record.last_of(world.settings, "amap")["result"] == "stuck"
-    assert world.move() == "upgrade: broken"
-    assert world.journal() is None
+def test_a_way_back_that_fails_is_said_loudly_and_taken_again(lab, step):
+    lab.events |= {"upgrade": UpgradeError("broken"), step: OSError("disk")}
+    reason = lab.move()
+    assert "upgrade: broken" in reason
+    assert f"ended at the step {step!r}: disk. IT IS CLOSED" in reason
+    assert lab.journal()["step"] == step
+    assert _upgrade_record.last_of(lab.settings, "amap")["result"] == "stuck"
+    assert lab.move() == "upgrade: broken"
+    assert lab.journal() is None
 
 
 class Disk:
@@ -130,30 +130,30 @@ class Disk:
 
 
 @pytest.mark.parametrize(
-    ("events", "step", "release", "why"),
+    ("events", "step", "release", "reason"),
     [
         ({}, "open", "34.0.4", ""),
         ({"check": UpgradeError("broken")}, "reopen", "33.0.9", "check: broken"),
     ],
 )
-def test_once_the_door_is_open_nothing_leads_back(world, monkeypatch, events, step, release, why):
+def test_once_it_is_open_nothing_leads_back(lab, monkeypatch, events, step, release, reason):
     """What people stored since then would be lost."""
-    world.events |= events
+    lab.events |= events
     disk = Disk(OSError("disk"))
-    for name, real in (("point", _upgrade_release.point), ("return", _upgrade_steps.come_back)):
-        monkeypatch.setitem(STEPS, name, real)
-    if why:
+    monkeypatch.setitem(STEPS, "point", _upgrade_release.point)
+    monkeypatch.setitem(STEPS, "return", _upgrade_steps.return_release)
+    if reason:
         # The first end of the way is the failure's own.
         monkeypatch.setattr(_occ, "awake", lambda _slug: disk)
     else:
         monkeypatch.setattr(_occ, "awake", disk)
-    said = world.move()
+    said = lab.move()
     assert f"It is open, on release {release}; what only its way needed" in said
-    assert said.startswith(why)
-    assert world.journal()["step"] == step == world.done[-1]
-    assert world.move() == why
-    assert world.journal() is None
-    assert "load" not in world.done or why
+    assert said.startswith(reason)
+    assert lab.journal()["step"] == step == lab.done[-1]
+    assert lab.move() == reason
+    assert lab.journal() is None
+    assert "load" not in lab.done or reason
 
 
 def test_a_run_that_was_killed_once_the_door_was_open_is_only_forgotten(settings, monkeypatch):
@@ -162,13 +162,13 @@ def test_a_run_that_was_killed_once_the_door_was_open_is_only_forgotten(settings
     monkeypatch.setattr(_upgrade_check, "forget", lambda _job: forgotten.append(True))
     one = job(settings, step="open", closed_at=0.0)
     os.makedirs(f"{one.folder}/point.new")
-    _upgrade_flag.shut_gate(one)
+    _upgrade_flag.raise_flag(one)
     _upgrade_steps.open_up(one)
     assert (forgotten, os.listdir(settings.closed)) == ([True], [])
     monkeypatch.setattr(_upgrade_check, "forget", lambda _job: 1 / 0)
     monkeypatch.setattr(_upgrade_occ, "end_occ", lambda _job: None)
     one.save()
-    assert _upgrade.move(settings, ITEM, VERDICT) == ""
+    assert _upgrade.move(settings, ITEM, DECISION) == ""
     assert _journal.read("amap") is None
     # The major is a new one: the repair that it leaves is noted while nobody gets in.
     assert sorted(os.listdir(one.folder)) == ["last.json", "point", "repair.json"]
@@ -180,101 +180,102 @@ def test_a_way_back_that_was_killed_once_the_door_was_open_keeps_older_points(
 ):
     monkeypatch.setattr(_upgrade_check, "forget", lambda _job: 1 / 0)
     monkeypatch.setattr(_upgrade_occ, "end_occ", lambda _job: None)
-    one = job(settings, direction="back", step="reopen", failed_at=failed_at, why="no", kept=False)
+    way = {"direction": "back", "step": "reopen", "failed_at": failed_at, "kept": False}
+    one = job(settings, **way, reason="no")
     os.makedirs(f"{one.folder}/point")
     one.save()
-    assert _upgrade.move(settings, ITEM, VERDICT) == "no"
+    assert _upgrade.move(settings, ITEM, DECISION) == "no"
     assert os.listdir(one.folder) == ["point"]
 
 
-def test_nobody_else_may_work_on_the_space(world):
+def test_nobody_else_may_work_on_the_space(lab):
     with _journal.exclusive("life-amap"), pytest.raises(_journal.JournalError):
-        world.move()
-    assert world.done == []
+        lab.move()
+    assert lab.done == []
 
 
-def test_what_is_under_way_is_told_to_others(world):
-    world.events["dump"] = Killed()
+def test_what_is_under_way_is_told_to_others(lab):
+    lab.events["dump"] = Killed()
     with pytest.raises(Killed):
-        world.move()
+        lab.move()
     assert "playbooks/upgrade.yml -e release=34.0.4 -e only=amap" in _journal.under_way("amap")
 
 
 @pytest.mark.parametrize("step", UNDO)
-def test_going_back_on_demand_can_be_cut_short_anywhere(world, step):
-    assert world.move() == ""
-    keep_point(world.settings)
-    world.done.clear()
-    world.events[step] = Killed()
+def test_going_back_on_demand_can_be_cut_short_anywhere(lab, step):
+    assert lab.move() == ""
+    keep_point(lab.settings)
+    lab.done.clear()
+    lab.events[step] = Killed()
     with pytest.raises(Killed):
-        _upgrade.undo(world.settings, ITEM)
-    world.done.clear()
-    assert _upgrade.undo(world.settings, ITEM) == ""
-    assert world.done == list(UNDO[UNDO.index(step) :])
-    assert world.journal() is None
+        _upgrade.undo(lab.settings, ITEM)
+    lab.done.clear()
+    assert _upgrade.undo(lab.settings, ITEM) == ""
+    assert lab.done == list(UNDO[UNDO.index(step) :])
+    assert lab.journal() is None
 
 
 @pytest.mark.parametrize("step", [*UNDO[: UNDO.index("load") + 1]])
-def test_going_back_on_demand_leaves_a_space_alone_that_it_did_not_change(world, monkeypatch, step):
-    assert world.move() == ""
-    keep_point(world.settings)
+def test_going_back_on_demand_leaves_a_space_alone_that_it_did_not_change(lab, monkeypatch, step):
+    assert lab.move() == ""
+    keep_point(lab.settings)
     opened = []
-    monkeypatch.setattr(_upgrade_flag, "open_gate", lambda job: opened.append(job.slug))
-    world.events[step] = OSError("full")
+    monkeypatch.setattr(_upgrade_flag, "lower_flag", lambda job: opened.append(job.slug))
+    lab.events[step] = OSError("full")
     said = f"the step {step!r} failed: full. The space is open, and as it was"
-    assert _upgrade.undo(world.settings, ITEM) == said
-    assert (opened, world.journal()) == (["amap"], None)
+    assert _upgrade.undo(lab.settings, ITEM) == said
+    assert (opened, lab.journal()) == (["amap"], None)
 
 
-def test_going_back_on_demand_goes_on_once_the_database_was_touched(world, monkeypatch):
-    assert world.move() == ""
-    keep_point(world.settings)
+def test_going_back_on_demand_goes_on_once_the_database_was_touched(lab, monkeypatch):
+    assert lab.move() == ""
+    keep_point(lab.settings)
 
     def load(job):
         job.save(loading=True)
         raise OSError("full")
 
     monkeypatch.setitem(STEPS, "load", load)
-    said = _upgrade.undo(world.settings, ITEM)
+    said = _upgrade.undo(lab.settings, ITEM)
     assert said.startswith("the step 'load' failed: full. IT IS CLOSED until this is mended and ")
     assert said.endswith("playbooks/rollback.yml is run again")
-    assert world.journal()["step"] == "load"
+    assert lab.journal()["step"] == "load"
 
 
-def test_a_server_that_does_not_tell_its_size_leaves_the_space_alone(world, monkeypatch):
+def test_a_server_that_does_not_tell_its_size_leaves_the_space_alone(lab, monkeypatch):
     def broken(*_arguments):
         raise _database.DatabaseError("gone")
 
-    assert world.move() == ""
-    keep_point(world.settings)
+    assert lab.move() == ""
+    keep_point(lab.settings)
     monkeypatch.setattr(_database, "size", broken)
-    assert _upgrade.undo(world.settings, ITEM) == "gone. The space was not touched"
-    assert world.journal() is None
+    assert _upgrade.undo(lab.settings, ITEM) == "gone. The space was not touched"
+    assert lab.journal() is None
 
 
-def test_a_way_back_cut_short_is_finished_by_its_own_playbook(world):
-    assert world.move() == ""
-    keep_point(world.settings)
-    world.events["load"] = Killed()
+def test_a_way_back_cut_short_is_finished_by_its_own_playbook(lab):
+    assert lab.move() == ""
+    keep_point(lab.settings)
+    lab.events["load"] = Killed()
     with pytest.raises(Killed):
-        _upgrade.undo(world.settings, ITEM)
+        _upgrade.undo(lab.settings, ITEM)
     assert "playbooks/rollback.yml -e only=amap finishes it" in _journal.under_way("amap")
 
 
-def test_without_room_for_the_present_database_nothing_is_touched(world, monkeypatch):
-    assert world.move() == ""
-    keep_point(world.settings)
-    world.done.clear()
+def test_without_room_for_the_present_database_nothing_is_touched(lab, monkeypatch):
+    assert lab.move() == ""
+    keep_point(lab.settings)
+    lab.done.clear()
     monkeypatch.setattr(_database, "size", lambda *_: 1 << 60)
-    assert "make room. The space was not touched" in _upgrade.undo(world.settings, ITEM)
-    assert (world.done, world.journal()) == ([], None)
+    assert "make room. The space was not touched" in _upgrade.undo(lab.settings, ITEM)
+    assert (lab.done, lab.journal()) == ([], None)
 
 
-def test_an_upgrade_that_was_cut_short_is_not_undone(world):
-    world.events["dump"] = Killed()
+def test_an_upgrade_that_was_cut_short_is_not_undone(lab):
+    lab.events["dump"] = Killed()
     with pytest.raises(Killed):
-        world.move()
-    assert "finishes it" in _upgrade.undo(world.settings, ITEM)
+        lab.move()
+    assert "finishes it" in _upgrade.undo(lab.settings, ITEM)
 
 
 @pytest.mark.parametrize("gone", [True, False])
@@ -289,7 +290,7 @@ def test_what_fails_after_the_point_was_kept_finds_it(settings, gone):
     assert job(settings, direction="back", failed_at="check").point.endswith("/point.new")
 
 
-def test_what_has_started_is_dismissed_when_it_comes_to_no_upgrade(world, monkeypatch):
+def test_what_has_started_is_dismissed_when_it_comes_to_no_upgrade(lab, monkeypatch):
     monkeypatch.setattr(_occ, "Ready", Ready)
     started = []
 
@@ -299,5 +300,5 @@ def test_what_has_started_is_dismissed_when_it_comes_to_no_upgrade(world, monkey
         raise UpgradeError("no")
 
     monkeypatch.setitem(STEPS, "prepare", prepare)
-    assert world.move() == "prepare: no"
+    assert lab.move() == "prepare: no"
     assert [ready.dismissed for ready in started] == [True]

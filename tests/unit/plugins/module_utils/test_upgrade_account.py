@@ -42,7 +42,7 @@ class Database:
         rows = []
         for sql, values in statements:
             if sql is _upgrade_account.TABLES:
-                assert values == ("space_amap", tuple(_upgrade_account.TOLD))
+                assert values == ("space_amap", tuple(_upgrade_account.NOTICES))
                 found = self.connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
                 rows = [row for row in found if row[0] in values[1]]
                 continue
@@ -105,7 +105,7 @@ def test_nothing_is_left_of_what_a_closed_space_was_asked(database):
     before, account = database.all(), _upgrade_account.choose(database)
     remembered = _upgrade_account.remember(database, "space_amap", "camille")
     # A space without the application for activities by mail has no such table.
-    assert remembered["told"] == {"oc_activity": 2, "oc_notifications": 1}
+    assert remembered["notices"] == {"oc_activity": 2, "oc_notifications": 1}
     _upgrade_account.lend(database, "camille", SECRET, NOW)
     use(database)
     assert database.all() != before

@@ -58,7 +58,7 @@ def test_pages_are_opened_while_the_space_is_open_and_no_password_is_kept(
 
 
 def test_what_programs_ask_for_is_noted_before_and_compared_after(settings, monkeypatch, database):
-    """The way there and the way back look at the same things, the restore point knows them."""
+    """The upgrade and its rollback look at the same things, the restore point knows them."""
     Site(monkeypatch)
     monkeypatch.setattr(_occ, "Ready", Ready)
     asked, kinds = {"deck: boards": [200, 2], "client: status.php": [200, 1]}, []
@@ -75,7 +75,7 @@ def test_what_programs_ask_for_is_noted_before_and_compared_after(settings, monk
     # Talk is off.
     assert kinds == [(["client", "deck"], {"link": "Ab3"})]
     assert one.journal["requests"] == asked
-    _upgrade_flag.shut_gate(one)
+    _upgrade_flag.raise_flag(one)
     asked = {**asked, "deck: boards": [500, 0]}
     with pytest.raises(_probe.ProbeError, match="requests: deck: boards answers 500, 200 before"):
         _upgrade_check.check(one)
@@ -155,14 +155,14 @@ def test_a_page_that_no_longer_answers_is_a_failure_and_named(
 ):
     Site(monkeypatch, **pages)
     one = with_secret(job(settings, probe=["camille", "1700000000"], pages=BEFORE))
-    _upgrade_flag.shut_gate(one)
+    _upgrade_flag.raise_flag(one)
     if said:
         with pytest.raises(_probe.ProbeError, match=said):
             _upgrade_check.check(one)
     else:
         _upgrade_check.check(one)
-    # All that the account was told since is taken back, whatever came of the check.
-    assert one.journal["remembered"]["told"] == {"oc_activity": 41}
+    # All that the account was sent since is taken back, whatever came of the check.
+    assert one.journal["remembered"]["notices"] == {"oc_activity": 41}
     (values,) = database.has("DELETE FROM {0}.oc_activity WHERE activity_id > %s")
     assert values == (41,)
 
@@ -188,5 +188,5 @@ def test_a_page_of_an_application_that_the_release_goes_without_is_not_missed(
     Site(monkeypatch, old=404)
     journal = {"pages": {"/apps/old/": 200}, "enabled": ["files", "old"]}
     one = with_secret(job(settings, probe=["camille", "1"], **journal))
-    _upgrade_flag.shut_gate(one)
+    _upgrade_flag.raise_flag(one)
     _upgrade_check.check(one)

@@ -66,7 +66,7 @@ def test_a_file_where_a_folder_should_be_is_one_spaces_own_matter(root, folder):
     (root / folder).touch()
     plan = made(root, ["bad", "old"], Server())
     assert plan["bad"].kind == "refused"
-    assert plan["bad"].why == f"{root}/bad/config/config.php: Not a directory"
+    assert plan["bad"].reason == f"{root}/bad/config/config.php: Not a directory"
     assert plan["old"].kind == "upgrade"
 
 

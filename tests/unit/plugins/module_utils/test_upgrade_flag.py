@@ -21,19 +21,19 @@ __all__ = ["settings"]
 
 def test_a_door_is_closed_by_a_file_and_opened_by_its_key(settings):
     one = job(settings)
-    _upgrade_flag.shut_gate(one)
-    _upgrade_flag.shut_gate(one)
+    _upgrade_flag.raise_flag(one)
+    _upgrade_flag.raise_flag(one)
     assert sorted(os.listdir(settings.closed)) == ["amap", f"amap.{'a' * 32}"]
     # Requests that were let in before it closed are refused by Nextcloud itself.
-    barrier = read(f"{one.home}/config/closed.config.php")
-    assert "['maintenance' => true]" in barrier
-    assert "hash_equals('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', $_SERVER[" in barrier
+    config_flag = read(f"{one.home}/config/closed.config.php")
+    assert "['maintenance' => true]" in config_flag
+    assert "hash_equals('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', $_SERVER[" in config_flag
     # nginx may look for a name, and not list them.
     assert os.stat(settings.closed).st_mode & 0o777 == 0o711
     other = f"{settings.closed}/amap-du-val"
     os.mknod(other)
-    _upgrade_flag.open_gate(one)
-    _upgrade_flag.open_gate(one)
+    _upgrade_flag.lower_flag(one)
+    _upgrade_flag.lower_flag(one)
     assert os.listdir(settings.closed) == ["amap-du-val"]
     assert os.listdir(f"{one.home}/config") == []
 

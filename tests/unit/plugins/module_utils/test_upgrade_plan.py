@@ -14,7 +14,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_facts imp
     Found,
     Target,
 )
-from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_plan import Verdict
+from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_plan import Decision
 from tests.unit.plugins.module_utils.planning import FREE, KEYS, TARGET
 
 FOUND = Found("33.0.9", "33.0.9.1", installed=True, maintenance=False)
@@ -40,17 +40,17 @@ ASKED = Asked("11.8.2-MariaDB", 1 << 20, frozenset({"files"}))
     ],
 )
 def test_what_the_files_of_a_space_lead_to(changes, kind, said):
-    verdict = _upgrade_plan.first_look(replace(FOUND, **changes), TARGET)
-    assert verdict.kind == kind
-    assert said in verdict.why
+    decision = _upgrade_plan.judge_files(replace(FOUND, **changes), TARGET)
+    assert decision.kind == kind
+    assert said in decision.reason
 
 
 def test_a_release_that_is_not_built_yet_is_judged_by_its_catalogue():
     target = Target("36.0.0", "36.0.0")
-    assert "majors are not skipped" in _upgrade_plan.first_look(FOUND, target).why
-    assert _upgrade_plan.first_look(FOUND, Target("34.0.4", "34.0.4")).kind == "upgrade"
+    assert "majors are not skipped" in _upgrade_plan.judge_files(FOUND, target).reason
+    assert _upgrade_plan.judge_files(FOUND, Target("34.0.4", "34.0.4")).kind == "upgrade"
     there = replace(FOUND, release="34.0.4", version="34.0.4.1")
-    assert _upgrade_plan.first_look(there, Target("34.0.4", "34.0.4")).kind == "done"
+    assert _upgrade_plan.judge_files(there, Target("34.0.4", "34.0.4")).kind == "done"
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_a_release_that_is_not_built_yet_is_judged_by_its_catalogue():
 )
 def test_what_was_begun_comes_first(journal, kind, said):
     found = replace(FOUND, journal={"verb": "upgrade", **journal})
-    verdict = _upgrade_plan.first_look(found, TARGET)
-    assert verdict.kind == kind
-    assert said in verdict.why
+    decision = _upgrade_plan.judge_files(found, TARGET)
+    assert decision.kind == kind
+    assert said in decision.reason
 
 
 @pytest.mark.parametrize(
@@ -97,28 +97,29 @@ def test_what_was_begun_comes_first(journal, kind, said):
     ],
 )
 def test_what_the_database_server_says(asked, target, said):
-    first = Verdict("upgrade", release="33.0.9", version="33.0.9.1")
-    verdict = _upgrade_plan.second_look(first, replace(ASKED, **asked), replace(TARGET, **target))
-    assert verdict.kind == ("refused" if said else "upgrade")
-    assert said in verdict.why
+    first = Decision("upgrade", release="33.0.9", version="33.0.9.1")
+    answers, wanted = replace(ASKED, **asked), replace(TARGET, **target)
+    decision = _upgrade_plan.judge_answers(first, answers, wanted)
+    assert decision.kind == ("refused" if said else "upgrade")
+    assert said in decision.reason
 
 
 def test_dumps_that_do_not_fit_are_refused_and_smaller_ones_go_on():
     sizes = {"a": 10 << 20, "b": 50 << 20, "c": 10 << 20}
-    verdicts = {slug: Verdict("upgrade", size=size) for slug, size in sizes.items()}
-    found = _upgrade_plan.without_room(sizes, verdicts, FREE + (30 << 20))
+    decisions = {slug: Decision("upgrade", size=size) for slug, size in sizes.items()}
+    found = _upgrade_plan.without_room(sizes, decisions, FREE + (30 << 20))
     assert {slug: one.kind for slug, one in found.items()} == {
         "a": "upgrade",
         "b": "refused",
         "c": "upgrade",
     }
-    assert "its dump needs up to 50 MB" in found["b"].why
-    assert "20 MB are left" in found["b"].why
+    assert "its dump needs up to 50 MB" in found["b"].reason
+    assert "20 MB are left" in found["b"].reason
 
 
 def test_a_space_that_stays_needs_no_room():
-    verdicts = {"a": Verdict("done", size=1 << 40), "b": Verdict("upgrade", size=1)}
-    assert _upgrade_plan.without_room(verdicts, verdicts, FREE + 1)["b"].kind == "upgrade"
+    decisions = {"a": Decision("done", size=1 << 40), "b": Decision("upgrade", size=1)}
+    assert _upgrade_plan.without_room(decisions, decisions, FREE + 1)["b"].kind == "upgrade"
 
 
 def test_pages_of_what_is_off_for_a_reason_are_not_opened_again():

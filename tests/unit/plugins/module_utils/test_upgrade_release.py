@@ -36,7 +36,7 @@ def test_a_space_is_pointed_at_a_release_by_a_link_of_its_own(settings):
     one = job(settings)
     _upgrade_release.point(one)
     assert os.readlink(f"{one.home}/release") == "../../releases/34.0.4"
-    _upgrade_steps.come_back(replace_journal(one, direction="back", failed_at="check"))
+    _upgrade_steps.return_release(replace_journal(one, direction="back", failed_at="check"))
     assert os.readlink(f"{one.home}/release") == "../../releases/33.0.9"
 
 
@@ -136,7 +136,7 @@ def test_what_follows_the_upgrade_is_one_more_process_in_its_sandbox(settings, m
     words = [json.loads(part.partition("=")[2]) for part in follows[2:]]
     assert [each[0] for each in words[:3]] == [command for command, _ in _apply.MISSING]
     assert len(words) == 3
-    assert one.journal["told"]
+    assert one.journal["applied"]
     assert "an application enabled" in read(one.log_path)
     # The next step finds it done.
     monkeypatch.setattr(_install, "tidy", lambda *_: None)
@@ -179,7 +179,7 @@ def test_an_upgrade_that_only_dislikes_the_database_in_the_end_has_succeeded(
     if goes_on:
         _upgrade_release.upgrade(one)
         # What would have followed in the same sandbox is to be done alone.
-        assert "told" not in one.journal
+        assert "applied" not in one.journal
     else:
         with pytest.raises(UpgradeError, match="occ upgrade ended with 5"):
             _upgrade_release.upgrade(one)
@@ -189,9 +189,9 @@ def test_an_older_application_is_told_alone(settings, monkeypatch):
     modern(settings, "0.3.0")
     one, occ = upgraded(settings, monkeypatch, stdout="Update successful")
     assert [options["more"] for options in occ.options] == [()]
-    assert not one.journal.get("told")
+    assert not one.journal.get("applied")
     monkeypatch.setattr(_apply, "apply", lambda *_: ["an application enabled"])
-    _upgrade_release.tell(one, {})
+    _upgrade_release.apply_alone(one, {})
     assert [call[0] for call in occ.calls] == [
         "upgrade",
         "db:add-missing-columns",
@@ -203,7 +203,7 @@ def test_an_application_that_is_turned_off_is_told_alone(settings, monkeypatch):
     one, _ = upgraded(
         settings, monkeypatch, code=1, stderr='Command "archipel:apply" is not defined.'
     )
-    assert not one.journal.get("told")
+    assert not one.journal.get("applied")
 
 
 def test_a_failed_upgrade_is_not_taken_for_an_application_turned_off(settings, monkeypatch):

@@ -23,20 +23,20 @@ def items(number):
 
 
 def moved(settings, monkeypatch, todo, budget, *, broken=(), seconds=60.0, parallel=1):
-    verdict = _upgrade_plan.Verdict("upgrade", "", "33.0.9", "33.0.9.1")
+    decision = _upgrade_plan.Decision("upgrade", "", "33.0.9", "33.0.9.1")
     monkeypatch.setattr(
         _upgrade, "move", lambda _s, item, _v: "broken" if item["space"] in broken else ""
     )
-    pairs = [(item, verdict) for item in todo]
+    pairs = [(item, decision) for item in todo]
     return _upgrade_run.move_all(settings, pairs, _upgrade_run.Budget(budget), parallel, seconds)
 
 
 def test_what_was_never_begun_is_not_said_to_be_stuck(settings):
     """A backup holds it: nothing was written of it, and it is open."""
     report = Report()
-    verdict = _upgrade_plan.Verdict("upgrade")
+    decision = _upgrade_plan.Decision("upgrade")
     held = "somebody else is at work on it"
-    _upgrade_run.note(settings, report, [(ITEM, verdict)], [held])
+    _upgrade_run.note(settings, report, [(ITEM, decision)], [held])
     assert report.facts["ends"] == {"amap": "not begun"}
 
 
@@ -66,16 +66,16 @@ def test_so_many_at_the_same_time_and_no_more(settings, monkeypatch):
         return ""
 
     monkeypatch.setattr(_upgrade_run, "attempt", slow)
-    verdict = _upgrade_plan.Verdict("upgrade")
-    pairs = [(item, verdict) for item in items(9)]
+    decision = _upgrade_plan.Decision("upgrade")
+    pairs = [(item, decision) for item in items(9)]
     _upgrade_run.move_all(settings, pairs, _upgrade_run.Budget(0), 3, 60)
     assert most == 3
 
 
 def test_a_node_that_cannot_close_doors_says_so(settings, tmp_path):
     snippet = tmp_path / "snippet.conf"
-    assert "playbooks/site.yml" in _upgrade_run.door_problem(settings, str(snippet))
+    assert "playbooks/site.yml" in _upgrade_run.flag_problem(settings, str(snippet))
     snippet.write_text("location / {}\n")
-    assert "playbooks/site.yml" in _upgrade_run.door_problem(settings, str(snippet))
+    assert "playbooks/site.yml" in _upgrade_run.flag_problem(settings, str(snippet))
     snippet.write_text(f"if (-f {settings.closed}/$archipel_space) {{\n")
-    assert _upgrade_run.door_problem(settings, str(snippet)) == ""
+    assert _upgrade_run.flag_problem(settings, str(snippet)) == ""

@@ -30,9 +30,10 @@ from tests.unit.plugins.module_utils.upgrading import (
 __all__ = ["database", "settings"]
 
 
-def test_what_was_never_touched_is_told_although_its_door_was_open(settings, monkeypatch):
+def test_what_was_never_touched_is_said_although_it_was_open(settings, monkeypatch):
     monkeypatch.setattr(_upgrade_check, "forget", lambda _job: None)
-    _upgrade_steps.reopen(job(settings, direction="back", failed_at="prepare", why="prepare: no"))
+    way = {"direction": "back", "failed_at": "prepare", "reason": "prepare: no"}
+    _upgrade_steps.reopen(job(settings, **way))
     assert _upgrade_record.last_of(settings, "amap")["result"] == "left as it was"
 
 
@@ -41,24 +42,26 @@ def test_before_there_is_a_dump_nothing_is_brought_back(settings, step):
     one = job(settings, direction="back", failed_at=step)
     _upgrade_point.load(one)
     _upgrade_point.files(one)
-    _upgrade_steps.come_back(one)
+    _upgrade_steps.return_release(one)
     assert os.readlink(f"{one.home}/release") == "../../releases/33.0.9"
-    assert _upgrade_steps.back_word(one) == "left as it was"
+    assert _upgrade_steps.result_of(one) == "left as it was"
 
 
 @pytest.mark.parametrize("step", ["point", "upgrade", "apply", "check", "open"])
 def test_afterwards_everything_is(settings, step):
     assert (
-        _upgrade_steps.back_word(job(settings, direction="back", failed_at=step)) == "rolled back"
+        _upgrade_steps.result_of(job(settings, direction="back", failed_at=step)) == "rolled back"
     )
 
 
-def test_the_door_opens_last(settings, monkeypatch):
+def test_the_flag_is_lowered_last(settings, monkeypatch):
     one, seen = job(settings, closed_at=0.0), []
     os.makedirs(f"{one.folder}/point.new")
-    _upgrade_flag.shut_gate(one)
+    _upgrade_flag.raise_flag(one)
     monkeypatch.setattr(_upgrade_check, "forget", lambda _job: None)
-    monkeypatch.setattr(_upgrade_flag, "open_gate", lambda job: seen.extend(os.listdir(job.folder)))
+    monkeypatch.setattr(
+        _upgrade_flag, "lower_flag", lambda job: seen.extend(os.listdir(job.folder))
+    )
     _upgrade_steps.open_up(one)
     assert sorted(seen) == ["last.json", "point", "repair.json"]
 
@@ -78,8 +81,8 @@ def test_on_the_way_back_what_the_newer_release_removed_is_looked_for(
     monkeypatch.setattr(_occ, "run", occ)
     one = with_secret(job(settings, direction=direction, failed_at="upgrade", pages=BEFORE))
     one.journal["probe"] = ["camille", "1700000000"]
-    _upgrade_flag.shut_gate(one)
-    # A way back that leads to broken pages is none.
+    _upgrade_flag.raise_flag(one)
+    # A rollback that leads to broken pages is none.
     with pytest.raises(_probe.ProbeError, match="/apps/files/ answers 500"):
         _upgrade_steps.verify(one)
     asked = [occ.calls[0], *occ.options[0]["more"]]

@@ -86,7 +86,7 @@ class TestFile:
 
 
 class TestDistant:
-    """A database on another machine: its account has room for nothing beside the live one."""
+    """A database on another node: its account has room for nothing beside the live one."""
 
     DUMP = b"CREATE TABLE `oc_a` (\n);\nINSERT INTO `oc_a` VALUES\n(1),\n(2);\n"
 

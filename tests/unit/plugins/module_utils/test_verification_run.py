@@ -63,7 +63,7 @@ class Lab:
         (folder / "restic").chmod(0o755)
 
     def back_up(self, slug: str, meta: bytes | None = None, dump: bytes = DUMP) -> None:
-        """Put a snapshot of a space into the repository, and the space onto the machine."""
+        """Put a snapshot of a space into the repository, and the space onto the node."""
         home = Path(self.settings.root, slug)
         (home / "config").mkdir(parents=True)
         (home / "config/config.php").write_text("<?php\n$CONFIG = array(\n'installed' => true,\n);")
@@ -143,7 +143,7 @@ def test_one_that_verifies_nothing_is_written_down_and_the_others_go_on(
     assert list(outcome.done) == ["velo"]
     with pytest.raises(AssertionError, match=said):
         raise AssertionError(outcome.failed["amap"])
-    assert lab.record("amap")["unverified"]["why"] == outcome.failed["amap"]
+    assert lab.record("amap")["unverified"]["reason"] == outcome.failed["amap"]
     assert "verification" not in lab.record("amap")
     assert lab.databases == {}
 
@@ -175,7 +175,7 @@ def test_what_an_interrupted_verification_left_goes_and_nothing_else(lab: Lab):
     assert set(lab.databases) == {"space_velo", "archipel_previous_velo"}
 
 
-def test_a_machine_without_databases_is_asked_for_none(lab: Lab, monkeypatch):
+def test_a_node_without_databases_is_asked_for_none(lab: Lab, monkeypatch):
     Path(lab.settings.socket).unlink()
     monkeypatch.setattr(_database, "run", lambda *_: pytest.fail("nobody is there to answer"))
     assert _verification.run(lab.settings, []) == _backup.Outcome()
@@ -192,10 +192,10 @@ def test_closed_spaces_without_one_come_first_then_who_waited_longest(lab: Lab, 
     for slug, at in verified.items():
         _backup.write_record(lab.settings, slug, verification={"snapshot": slug, "at": at})
     _backup.write_record(lab.settings, "new", backup=None)
-    assert _verification.next_one(lab.settings) == "cine"
+    assert _verification.choose_next(lab.settings) == "cine"
     _backup.write_record(
         lab.settings, "cine", verification={"snapshot": "cine", "at": "2026-05-03"}
     )
-    assert _verification.next_one(lab.settings) == "velo"
+    assert _verification.choose_next(lab.settings) == "velo"
     shutil.rmtree(lab.settings.root)
-    assert _verification.next_one(lab.settings) is None
+    assert _verification.choose_next(lab.settings) is None

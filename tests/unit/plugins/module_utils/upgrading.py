@@ -42,14 +42,14 @@ ITEM = {
     "target": "34.0.4",
     "database": {"name": "space_amap", "password": None, "address": "localhost:/s"},
 }
-VERDICT = {"release": "33.0.9", "version": "33.0.9.1", "enabled": frozenset({"files", "deck"})}
+DECISION = {"release": "33.0.9", "version": "33.0.9.1", "enabled": frozenset({"files", "deck"})}
 
 
 class Killed(BaseException):
     """The process is gone: nothing tidies up."""
 
 
-class World:
+class Lab:
     """A space that notes which steps were done with it."""
 
     def __init__(self, settings):
@@ -64,15 +64,15 @@ class World:
                 raise event
             if name == "close":
                 job.journal.setdefault("key", "a" * 32)
-                _upgrade_flag.shut_gate(job)
+                _upgrade_flag.raise_flag(job)
             if name in ("open", "reopen"):
                 _upgrade_record.write_last(job, "upgraded" if name == "open" else "rolled back")
-                _upgrade_flag.open_gate(job)
+                _upgrade_flag.lower_flag(job)
 
         return do
 
     def move(self):
-        return _upgrade.move(self.settings, ITEM, VERDICT)
+        return _upgrade.move(self.settings, ITEM, DECISION)
 
     def journal(self):
         return _journal.read("amap")
@@ -118,13 +118,13 @@ def settings(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def world(settings, monkeypatch):
-    world = World(settings)
+def lab(settings, monkeypatch):
+    lab = Lab(settings)
     monkeypatch.setattr(_database, "size", lambda *_: 0)
-    monkeypatch.setattr(_upgrade_occ, "end_occ", lambda _job: world.ended.append(True))
+    monkeypatch.setattr(_upgrade_occ, "end_occ", lambda _job: lab.ended.append(True))
     for name in STEPS:
-        monkeypatch.setitem(STEPS, name, world.step(name))
-    return world
+        monkeypatch.setitem(STEPS, name, lab.step(name))
+    return lab
 
 
 def job(settings, **journal):

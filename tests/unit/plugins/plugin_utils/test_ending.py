@@ -59,7 +59,7 @@ def test_a_closed_space_past_its_grace():
         ),
         ("status_closed", "names no space; a purge takes slugs, one by one, and no groups."),
         ("quai", "quai: is on hold; take `hold: true` out of spaces/quai.yml first"),
-        ("loin", "loin: its database is on db1: purging it from two machines is not possible yet"),
+        ("loin", "loin: its database is on db1: purging it from two nodes is not possible yet"),
         ("fini", "fini: was purged already, says the ledger; its file may be removed"),
         ("faux", "faux: its file has errors and it is left as it is: see archipel_report"),
         ("perdu", "perdu: is placed, but its file is gone: take it back from git; to purge it"),

@@ -24,7 +24,7 @@ SPACES = [
     *({"slug": f"e{number}", "ring": "early"} for number in (1, 2)),
     *({"slug": f"c{number}", "ring": "canary"} for number in (1, 2)),
 ]
-PLANS = {space["slug"]: {"kind": "upgrade", "why": ""} for space in SPACES}
+PLANS = {space["slug"]: {"kind": "upgrade", "reason": ""} for space in SPACES}
 
 
 def test_what_is_right_is_not_complained_of():
@@ -109,7 +109,7 @@ def test_what_is_there_already_is_in_no_wave():
 
 
 def test_what_cannot_move_counts_in_its_wave():
-    plans = {**PLANS, "c1": {"kind": "refused", "why": "no room"}}
+    plans = {**PLANS, "c1": {"kind": "refused", "reason": "no room"}}
     assert _upgrades.waves(SPACES, plans, "canary,rest", 0)[0]["slugs"] == ["c1", "c2"]
 
 
@@ -132,17 +132,17 @@ def node(**plans):
 
 def test_a_dry_run_names_order_obstacles_disk_and_time():
     plan = {
-        "c1": {"kind": "upgrade", "why": ""},
-        "s1": {"kind": "refused", "why": "its dump does not fit"},
-        "s2": {"kind": "upgrade", "why": ""},
-        "s3": {"kind": "done", "why": ""},
-        "s4": {"kind": "none", "why": ""},
+        "c1": {"kind": "upgrade", "reason": ""},
+        "s1": {"kind": "refused", "reason": "its dump does not fit"},
+        "s2": {"kind": "upgrade", "reason": ""},
+        "s3": {"kind": "done", "reason": ""},
+        "s4": {"kind": "none", "reason": ""},
     }
     waves = [
         {"name": "canary", "slugs": ["c1"], "budget": 0},
         {"name": "rest", "slugs": ["s1", "s2"], "budget": 1},
     ]
-    assert _upgrades.foreseen(waves, {"node1": node(**plan)}, 2) == [
+    assert _upgrades.preview(waves, {"node1": node(**plan)}, 2) == [
         "1. canary: 1 space, stops after more than 0 failures: c1",
         "2. rest: 1 space, stops after more than 1 failures: s2",
         "   cannot: s1: its dump does not fit",
@@ -154,9 +154,9 @@ def test_a_dry_run_names_order_obstacles_disk_and_time():
 
 
 def test_a_dry_run_says_what_would_end_it_at_once():
-    plan = {"c1": {"kind": "refused", "why": "no room"}, "c2": {"kind": "upgrade", "why": ""}}
+    plan = {"c1": {"kind": "refused", "reason": "no room"}, "c2": {"kind": "upgrade", "reason": ""}}
     waves = [{"name": "canary", "slugs": ["c1", "c2"], "budget": 0}]
-    lines = _upgrades.foreseen(waves, {"node1": {**node(**plan), "built": False}}, 2)
+    lines = _upgrades.preview(waves, {"node1": {**node(**plan), "built": False}}, 2)
     assert "   more than may fail: mend them, leave them out or raise the budget" in lines
     assert "the release is not built here yet" in lines[-1]
 
@@ -165,12 +165,12 @@ def test_a_dry_run_says_what_would_end_it_at_once():
     ("budget", "here", "wave", "part"),
     [(0, 5, 10, 0), (10, 5, 10, 5), (500, 500, 10000, 25), (1, 1, 20, 1), (3, 0, 0, 3)],
 )
-def test_a_machine_has_its_part_of_the_budget_rounded_up(budget, here, wave, part):
+def test_a_node_has_its_part_of_the_budget_rounded_up(budget, here, wave, part):
     assert _upgrades.share(budget, here, wave) == part
 
 
 def test_a_rate_that_is_not_known_is_not_made_up():
-    first = {**node(c1={"kind": "upgrade", "why": ""}), "seconds_each": 0.0}
+    first = {**node(c1={"kind": "upgrade", "reason": ""}), "seconds_each": 0.0}
     assert "how long is not known yet" in _upgrades.need(first, 2)
     assert _upgrades.need(node(c1={"kind": "done"}), 2) == "nothing to do"
 
@@ -205,7 +205,7 @@ def test_a_summary_tells_versions_downtime_and_failures_with_their_logs():
     assert said["downtime"] == {"p50": 2.0, "p95": 4.0, "max": 4.0}
     assert said["closed_for"] == {"a": 2.0, "b": 4.0, "c": 9.0}
     assert said["failed"]["d"]["result"] == "not begun"
-    assert _upgrades.told(said) == [
+    assert _upgrades.report(said) == [
         "now on release 34.0.4: 2 spaces",
         "33.0.9.1 → 34.0.4.1: 2 spaces",
         "closed for 2.0 s (half of them at most), 4.0 s (95 %), 4.0 s (the longest)",
@@ -216,13 +216,13 @@ def test_a_summary_tells_versions_downtime_and_failures_with_their_logs():
     ]
 
 
-def test_what_got_there_on_a_machine_that_was_lost_later_is_counted():
+def test_what_got_there_on_a_node_that_was_lost_later_is_counted():
     said = _upgrades.summary({"a": outcome(2.0)}, {}, "34.0.4", ["a", "b", "c"])
-    assert (said["upgraded"], said["on_lost_machines"]) == (3, ["b", "c"])
-    assert _upgrades.told(said)[:3] == [
+    assert (said["upgraded"], said["on_lost_nodes"]) == (3, ["b", "c"])
+    assert _upgrades.report(said)[:3] == [
         "now on release 34.0.4: 3 spaces",
         "33.0.9.1 → 34.0.4.1: 1 space",
-        "of these on a machine that was lost later: 2 spaces",
+        "of these on a node that was lost later: 2 spaces",
     ]
 
 
@@ -237,4 +237,4 @@ def test_what_got_there_on_a_machine_that_was_lost_later_is_counted():
     ],
 )
 def test_a_turn_is_as_long_as_its_spaces_need(took: int, number: int, seconds: int):
-    assert _upgrades.turn_seconds(took, number, 2) == seconds
+    assert _upgrades.batch_seconds(took, number, 2) == seconds
