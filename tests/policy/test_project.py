@@ -19,6 +19,7 @@ INDEX = ROOT / "docs/README.md"
 CODE = re.compile(r"`([^`\n]+)`")
 # A path of this tree: letters that a path has, and a slash; <…> and … stand for something else.
 PATH = re.compile(r"[\w.*{},@-]+(?:/[\w.*{},@-]+)*/?")
+SUBJECT = re.compile(r"[A-Za-z][\w.,/ -]* - \S")
 TOPS = {path.relative_to(ROOT).parts[0] for path in files()}
 
 
@@ -143,6 +144,15 @@ def test_no_version_is_released_that_galaxy_does_not_name_yet():
     assert re.fullmatch(r"\d+\.\d+\.\d+", current)
     newer = [v for v in released if [*map(int, v.split("."))] > [*map(int, current.split("."))]]
     assert newer == []
+
+
+@pytest.mark.parametrize("path", under("changelogs/fragments"), ids=shown)
+def test_a_fragment_says_what_each_entry_is_about(path: Path):
+    """A subject, a hyphen and a sentence: the changelog sorts entries by them."""
+    sections = load(path)
+    entries = [e for name, some in sections.items() if name != "release_summary" for e in some]
+    assert path.read_text(encoding="utf-8").startswith("---\n")
+    assert [entry for entry in entries if not SUBJECT.match(entry)] == []
 
 
 def test_security_says_where_to_write_and_invents_nobody():
