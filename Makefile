@@ -23,7 +23,7 @@ export PYTHONPATH := $(CURDIR)
 # The collection is checked under the name it is imported by; the links lead to this tree.
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
-# Each has a machine of its own and takes some minutes.
+# Each has a node of its own and takes some minutes.
 OTHERS := lifecycle office database upgrade onlyoffice quota real
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
@@ -34,17 +34,17 @@ help: ## List the targets
 ##### Running it
 
 .PHONY: demo
-demo: host venv ## Make a machine on this host with eight associations in it, and print their addresses
+demo: host venv ## Make a node on this host with eight associations in it, and print their addresses
 	@python -m tools.demo up
 
 .PHONY: demo-clean
-demo-clean: ## Remove that machine and everything it left
+demo-clean: ## Remove that node and everything it left
 	@python3 -m tools.demo clean
 
 ##### Testing it
 
 .PHONY: test
-test: check ## Everything: check, then the scenarios default and bookworm on real machines
+test: check ## Everything: check, then the scenarios default and bookworm on real nodes
 	@$(MAKE) molecule SCENARIO="default bookworm"
 
 .PHONY: scenarios
@@ -56,10 +56,10 @@ scenario-names:
 	@echo $(OTHERS)
 
 .PHONY: check
-check: lint licences types $(UNIT) php syntax docs artefact ## Everything that needs no machine (about a minute)
+check: lint licences types $(UNIT) php syntax docs artefact ## Everything that needs no node (some minutes)
 
 .PHONY: molecule
-molecule: host venv ## Run scenarios on machines of their own: make molecule SCENARIO=bookworm
+molecule: host venv ## Run scenarios on nodes of their own: make molecule SCENARIO=bookworm
 	@$(if $(filter quota,$(SCENARIO)),tools/host-packages --virtual)
 	@rm -rf $(SCENARIO:%=build/molecule/%/nextcloud)
 	@scenarios=$$(python -m tests.support.real scenarios $(SCENARIO)); \

@@ -65,7 +65,7 @@ def up() -> None:
         )
     if not MACHINE.exists():
         _refuse_busy_ports()
-    print("1/3 A Debian machine in a container", flush=True)
+    print("1/3 A Debian node in a container", flush=True)
     MACHINE.up("trixie", [f"{SSH_PORT}:22", f"{HTTPS_PORT}:443"])
     print("2/3 Converging it: ansible-playbook -i inventories/demo playbooks/site.yml", flush=True)
     _remember({**release.variables(), **at_hand, "archipel_https_port": HTTPS_PORT})

@@ -30,8 +30,8 @@ def show(environment: Path, private: Path, machine: Machine, port: int) -> None:
         f"Nextcloud: {release.running(machine)}\n{lacking}"
         f"Certificate authority: {_shown(private / 'ca/ca.pem')} (import it in the browser, "
         "or accept its warning)\n"
-        f"Machine: ssh -F {_shown(machine.ssh_config)} {machine.name}\n"
-        "Invitations of the first administrators: on the machine, in "
+        f"Node: ssh -F {_shown(machine.ssh_config)} {machine.name}\n"
+        "Invitations of the first administrators: on the node, in "
         "/var/spool/archipel/invitations/\n"
         "Remove everything: make demo-clean",
         soft_wrap=True,
@@ -48,7 +48,7 @@ def _table(listed: inventory.Inventory, port: int) -> Table:
         table.add_row(*_row(space, port))
     for status in ("requested", "refused"):
         for entry in listed.report[status]:
-            table.add_row(Text(entry["name"]), status, "nothing on any machine")
+            table.add_row(Text(entry["name"]), status, "nothing on any node")
     return table
 
 

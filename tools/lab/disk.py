@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import lzma
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -232,11 +231,4 @@ def place(disk: Path, files: Iterable[tuple[str, Path, int]]) -> None:
             f"set_inode_field {path} uid 0",
             f"set_inode_field {path} gid 0",
         ]
-    subprocess.run(
-        ["debugfs", "-w", "-f", "-", disk],
-        input="\n".join([*lines, ""]),
-        text=True,
-        capture_output=True,
-        timeout=60,
-        check=True,
-    )
+    run(["debugfs", "-w", "-f", "-", disk], stdin="\n".join([*lines, ""]))

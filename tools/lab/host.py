@@ -128,6 +128,18 @@ def _rows(table: str) -> list[list[str]]:
     return [line.split() for line in table.splitlines() if line.strip()]
 
 
+def settled(seconds: float, name: str, state: Callable[[], str]) -> str:
+    """Wait until systemd of a machine has started all it will, and return how it is then."""
+    seen = [""]
+
+    def booted() -> bool:
+        seen[0] = state()
+        return seen[0] in {"running", "degraded", "maintenance"}
+
+    until(seconds, f"{name} to boot", booted)
+    return seen[0]
+
+
 def until(seconds: float, what: str, ready: Callable[[], bool]) -> None:
     """Wait for something, or say in vain for what."""
     end = time.monotonic() + seconds

@@ -56,10 +56,12 @@ def ensure(suite: str) -> str:
 
 def remove_all() -> list[str]:
     """Remove every image that the lab made and no machine uses."""
+    used = run([*podman(), "ps", "--all", "--format", "{{.Image}}"]).split()
     images = [name for name in _images() if name.startswith("localhost/archipel-lab:")]
-    for name in images:
+    unused = [name for name in images if name not in used]
+    for name in unused:
         run([*podman(), "rmi", name])
-    return images
+    return unused
 
 
 def apt_sources(suite: str) -> str:
@@ -131,6 +133,7 @@ def _images() -> list[str]:
 def _build(suite: str, sources: str, name: str) -> None:
     """Pipe the root file system that mmdebstrap makes into podman."""
     require("mmdebstrap")
+    part = f"{name}-part"
     # Not among the answers: what is printed there is JSON.
     print(f"Building the Debian {suite} image; this is done once.", file=sys.stderr, flush=True)
     with subprocess.Popen(
@@ -140,7 +143,7 @@ def _build(suite: str, sources: str, name: str) -> None:
         bootstrap.stdin.write(sources.encode())
         bootstrap.stdin.close()
         imported = subprocess.run(
-            [*podman(), "import", "--quiet", "-", name],
+            [*podman(), "import", "--quiet", "-", part],
             stdin=bootstrap.stdout,
             stdout=subprocess.DEVNULL,
             stderr=sys.stderr,
@@ -148,12 +151,15 @@ def _build(suite: str, sources: str, name: str) -> None:
         )
     if bootstrap.returncode != 0 or imported.returncode != 0:
         # A stream cut short may have left an image that looks complete.
-        if name in _images():
-            run([*podman(), "rmi", name])
+        if part in _images():
+            run([*podman(), "rmi", part])
         raise LabError(
             f"the Debian {suite} image could not be built (see above). It used these apt "
             f"sources:\n{sources}Check that this host reaches them (apt-get update)."
         )
+    # Last: an image of this name is complete, whenever the lab was killed.
+    run([*podman(), "tag", part, name])
+    run([*podman(), "untag", part])
 
 
 def hooks() -> list[str]:

@@ -63,4 +63,8 @@ class Keys:
     def answers(self) -> bool:
         """Tell whether the machine lets us in."""
         ssh = ["ssh", "-F", str(self.ssh_config), "-o", "ConnectTimeout=5", self.name, "true"]
-        return subprocess.run(ssh, capture_output=True, timeout=30, check=False).returncode == 0
+        try:
+            done = subprocess.run(ssh, capture_output=True, timeout=30, check=False)
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0

@@ -125,25 +125,24 @@ class Machine(Keys):
 
     def _await_boot(self) -> None:
         """Wait until every unit has started; a unit that failed is named."""
-        until(BOOT_SECONDS, f"{self.name} to boot", self._booted)
-        state = self._system_state()
+        state = host.settled(BOOT_SECONDS, self.name, self._system_state)
         if state != "running":
             failed = self.execute("systemctl", "--failed", "--no-legend", "--plain")
             raise LabError(f"{self.name} booted to the state '{state}'; failed units:\n{failed}")
 
-    def _booted(self) -> bool:
-        return self._system_state() in {"running", "degraded", "maintenance"}
-
     def _system_state(self) -> str:
-        """Ask systemd; its exit code only repeats the word it prints."""
-        done = subprocess.run(
-            [*podman(), "exec", self.container, "systemctl", "is-system-running"],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=30,
-            check=False,
-        )
+        """Ask systemd; its exit code only repeats the word it prints. Empty: no answer."""
+        try:
+            done = subprocess.run(
+                [*podman(), "exec", self.container, "systemctl", "is-system-running"],
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                timeout=30,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return ""
         return done.stdout.strip()
 
     def _write_ssh_files(self) -> None:

@@ -46,9 +46,12 @@ def accelerator(boot: disk.Disk) -> str:
     # What was found out holds until this host boots again.
     this_boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     known = boot.folder / f"accelerator-{this_boot}"
-    if not known.exists():
-        known.write_text("kvm" if _kvm_works(boot) else "tcg", encoding="ascii")
-    return known.read_text(encoding="ascii")
+    found = known.read_text(encoding="ascii") if known.exists() else ""
+    # Empty where whoever wrote it was killed.
+    if found not in {"kvm", "tcg"}:
+        found = "kvm" if _kvm_works(boot) else "tcg"
+        known.write_text(found, encoding="ascii")
+    return found
 
 
 def _kvm_works(boot: disk.Disk) -> bool:
@@ -220,9 +223,7 @@ class VirtualMachine(Keys):
 
     def _await_boot(self) -> None:
         """Wait until every unit has started; a unit that failed is named."""
-        states = {"running", "degraded", "maintenance"}
-        until(BOOT_SECONDS, f"{self.name} to boot", lambda: self._system_state() in states)
-        state = self._system_state()
+        state = host.settled(BOOT_SECONDS, self.name, self._system_state)
         if state != "running":
             failed = self.execute("systemctl", "--failed", "--no-legend", "--plain")
             raise LabError(f"{self.name} booted to the state '{state}'; failed units:\n{failed}")

@@ -51,6 +51,47 @@ class TestAptSources:
         assert one != image._digest("deb http://one.example trixie main\n")
 
 
+class TestImage:
+    @pytest.fixture
+    def podman(self, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+        """What podman was asked; a machine of another copy of the project uses one image."""
+        asked: list[list[str]] = []
+
+        def run(command: list[str], **_options: Any) -> str:
+            words = command[1:]
+            asked.append(words)
+            if words[0] == "ps":
+                return "localhost/archipel-lab:trixie-used\n"
+            lab = "localhost/archipel-lab:trixie-"
+            return f"{lab}used\n{lab}old\ndocker.io/x:1\n"
+
+        monkeypatch.setattr(image, "podman", lambda: ["podman"])
+        monkeypatch.setattr(image, "run", run)
+        return asked
+
+    def test_an_image_that_a_machine_uses_stays(self, podman: list[list[str]]):
+        """Of another copy of the project: podman would refuse, and nothing else be cleaned."""
+        assert image.remove_all() == ["localhost/archipel-lab:trixie-old"]
+        removed = [words for words in podman if words[0] == "rmi"]
+        assert removed == [["rmi", "localhost/archipel-lab:trixie-old"]]
+
+    def test_an_image_has_its_name_when_it_is_whole(
+        self, podman: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ):
+        """Killed in the middle, the next run finds no image that looks complete."""
+        imported = tmp_path / "imported"
+        monkeypatch.setattr(image, "require", lambda *_programs: None)
+        monkeypatch.setattr(image, "_bootstrap_command", lambda _suite: ["true"])
+        monkeypatch.setattr(
+            image, "podman", lambda: ["sh", "-c", f'echo "$@" >{imported}', "podman"]
+        )
+        image._build("trixie", "", "localhost/archipel-lab:trixie-new")
+        given = imported.read_text().split()[-1]
+        assert given == "localhost/archipel-lab:trixie-new-part"
+        words = [one[-3:] for one in podman]
+        assert ["tag", given, "localhost/archipel-lab:trixie-new"] in words
+
+
 class TestHost:
     @pytest.mark.parametrize(
         ("unified", "options", "words"),
@@ -59,7 +100,7 @@ class TestHost:
             (False, ["podman", "--runtime", "runc"], ["SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]),
         ],
     )
-    def test_cgroups_decide_the_runtime_and_what_systemd_is_told(
+    def test_cgroups_decide_the_runtime_and_what_systemd_gets(
         self,
         monkeypatch: pytest.MonkeyPatch,
         unified: bool,
@@ -118,49 +159,64 @@ def test_each_copy_of_the_project_has_machines_of_its_own(tmp_path: Path):
     assert one.container == Machine("archipel-demo", tmp_path / "x/../one").container
 
 
-def test_a_machine_that_no_longer_knows_our_key_is_told_it_again(
+def test_a_machine_that_no_longer_knows_our_key_gets_it_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The folder of the keys was removed, the container was not."""
-    told: list[str] = []
+    asked: list[str] = []
     monkeypatch.setattr(Machine, "_inspect", lambda _self: {"State": {"Running": True}})
-    monkeypatch.setattr(Machine, "_await_boot", lambda _self: told.append("booted"))
-    monkeypatch.setattr(Machine, "_write_ssh_files", lambda _self: told.append("keys"))
+    monkeypatch.setattr(Machine, "_await_boot", lambda _self: asked.append("booted"))
+    monkeypatch.setattr(Machine, "_write_ssh_files", lambda _self: asked.append("keys"))
     monkeypatch.setattr(host, "require", lambda *_programs: None)
     monkeypatch.setattr(host, "check_id_range", lambda: None)
     assert Machine("archipel-demo", tmp_path).up("trixie", [])
-    assert told == ["booted", "keys"]
+    assert asked == ["booted", "keys"]
+
+
+def test_a_machine_that_is_too_busy_to_answer_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever waits for it goes on waiting, as long as it was said."""
+
+    def hang(command: list[str], **_options: Any) -> None:
+        raise subprocess.TimeoutExpired(command, 30)
+
+    monkeypatch.setattr(host, "podman", lambda: ["podman"])
+    monkeypatch.setattr(subprocess, "run", hang)
+    machine = Machine("archipel-demo", tmp_path)
+    assert not machine.answers()
+    assert machine._system_state() == ""
 
 
 class TestNetworks:
     @pytest.fixture
-    def told(self, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-        """What podman was told; it knows one network, in which is one machine."""
-        told: list[list[str]] = []
+    def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+        """What podman was asked; it knows one network, in which is one machine."""
+        asked: list[list[str]] = []
 
         def run(command: list[str]) -> str:
             words = command[len(host.podman()) :]
-            told.append(words)
+            asked.append(words)
             if words[:2] == ["network", "ls"]:
                 return "podman\narchipel-known\n"
             return "other\n" if words[0] == "ps" and "archipel-known" in words[2] else ""
 
         monkeypatch.setattr(networks, "podman", host.podman)
         monkeypatch.setattr(networks, "run", run)
-        return told
+        return asked
 
-    def test_a_machine_has_an_address_of_its_own(self, told: list[list[str]]):
+    def test_a_machine_has_an_address_of_its_own(self, asked: list[list[str]]):
         joined = networks.ensure("archipel-new=10.89.77.11")
         assert joined == ["--network=archipel-new", "--ip=10.89.77.11"]
         made = ["network", "create", "--disable-dns", "--subnet=10.89.77.0/24", "archipel-new"]
-        assert made in told
+        assert made in asked
 
-    def test_a_network_is_made_once(self, told: list[list[str]]):
+    def test_a_network_is_made_once(self, asked: list[list[str]]):
         networks.ensure("archipel-known=10.89.77.12")
-        assert [words[1] for words in told] == ["ls"]
+        assert [words[1] for words in asked] == ["ls"]
 
-    def test_most_machines_need_none(self, told: list[list[str]]):
-        assert (networks.ensure(""), told) == ([], [])
+    def test_most_machines_need_none(self, asked: list[list[str]]):
+        assert (networks.ensure(""), asked) == ([], [])
 
     @pytest.mark.parametrize(
         "wanted", ["archipel-x", "archipel-x=here", "archipel-x=192.0.3.1", "podman=10.0.0.1"]
@@ -169,12 +225,12 @@ class TestNetworks:
         with pytest.raises(LabError, match=f"--network: found {wanted}; allowed: "):
             networks.parse(wanted)
 
-    def test_it_goes_with_its_last_machine(self, told: list[list[str]], monkeypatch):
+    def test_it_goes_with_its_last_machine(self, asked: list[list[str]], monkeypatch):
         networks.remove_unused(["podman", "archipel-gone", "archipel-known"])
-        assert not [words for words in told if words[:2] == ["network", "rm"]]
+        assert not [words for words in asked if words[:2] == ["network", "rm"]]
         monkeypatch.setattr(networks, "_members", lambda _name: [])
         networks.remove_unused(["podman", "archipel-known"])
-        assert told[-1] == ["network", "rm", "archipel-known"]
+        assert asked[-1] == ["network", "rm", "archipel-known"]
 
 
 class TestDisk:
@@ -236,6 +292,15 @@ class TestAccelerator:
         monkeypatch.setattr(vm, "_kvm_works", trial)
         assert [vm.accelerator(boot), vm.accelerator(boot)] == [chosen, chosen]
         assert len(tried) == 1
+
+    def test_a_trial_that_was_killed_is_made_again(
+        self, boot: disk.Disk, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(vm, "_kvm_works", lambda _boot: True)
+        vm.accelerator(boot)
+        known = next(boot.folder.glob("accelerator-*"))
+        known.write_text("")
+        assert vm.accelerator(boot) == "kvm"
 
     def test_without_the_device_nothing_is_tried(
         self, boot: disk.Disk, monkeypatch: pytest.MonkeyPatch
