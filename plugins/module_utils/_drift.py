@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _files,
+    _filesystem,
     _layout,
     _mariadb,
     _quotactl,
@@ -63,8 +64,11 @@ def users(lines: t.Iterable[str]) -> dict[str, int]:
     for line in lines:
         name, _, rest = line.partition(":")
         number = rest.split(":")[1] if rest.count(":") >= 2 else ""
-        if number.isdigit() and (name.startswith("space-") or int(number) in IDS):
-            found[name.removeprefix("space-")] = int(number)
+        if number.isdigit() and (name.startswith(_layout.USER) or int(number) in IDS):
+            # Somebody else may have the name of a space, and is not taken for it.
+            ours = name.startswith(_layout.USER)
+            known = name.removeprefix(_layout.USER) if ours else f"user {name}"
+            found[known] = int(number)
     return found
 
 
@@ -96,13 +100,10 @@ def unit_files(folders: t.Iterable[str] = UNIT_FOLDERS) -> set[str]:
 
 def limits(root: str, owners: t.Mapping[int, str]) -> set[str]:
     """Return the owners of the limits of the file system; a number where nobody owns it."""
-    try:
-        with _quotactl.opened(root) as descriptor:
-            if not _quotactl.state(descriptor)[0]:
-                return set()
-            limited = _quotactl.limited(descriptor, IDS)
-    except OSError:
+    if not os.path.isdir(root) or not _filesystem.find(root).counted:
         return set()
+    with _quotactl.opened(os.path.realpath(root)) as descriptor:
+        limited = _quotactl.limited(descriptor, IDS)
     return {owners.get(number, f"project {number}") for number in limited}
 
 

@@ -7,10 +7,15 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+import time
 import typing as t
 from dataclasses import dataclass
 
 LARGEST = 1 << 20
+# Beginning of the names of files that are being written; no service reads such names.
+STAGED = ".archipel-"
+# Seconds after which one was left behind by a run that was killed.
+ABANDONED = 3600
 # Whose the directories of a node are: user id 0.
 ROOT = 0
 # Further rights that somebody gave beside owner and mode (setfacl).
@@ -87,18 +92,61 @@ def write_file(wanted: t.Mapping[str, t.Any]) -> None:
 
     The new file is made under a fresh name and renamed: neither a reader nor a link
     planted under the final name ever meets a half-written file.
+
+    Raises:
+        OSError: it could not be.
+
     """
-    path = wanted["path"]
-    descriptor, beside = tempfile.mkstemp(prefix=".archipel-", dir=os.path.dirname(path))
+    put(stage(wanted), wanted["path"])
+
+
+def stage(wanted: t.Mapping[str, t.Any]) -> str:
+    """Write a file under a fresh name beside its place; return its path.
+
+    Raises:
+        OSError: it could not be; nothing is left of it.
+
+    """
+    folder = os.path.dirname(wanted["path"])
+    descriptor, beside = tempfile.mkstemp(prefix=STAGED, dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(wanted["content"].encode())
             os.fchown(file.fileno(), wanted["uid"], wanted["gid"])
             os.fchmod(file.fileno(), wanted["mode"])
+    except BaseException:
+        os.unlink(beside)
+        raise
+    return beside
+
+
+def put(beside: str, path: str) -> None:
+    """Give a staged file its place.
+
+    Raises:
+        OSError: it could not be; nothing is left of it.
+
+    """
+    try:
         os.rename(beside, path)
     except BaseException:
         os.unlink(beside)
         raise
+
+
+def sweep(folders: t.Iterable[str]) -> None:
+    """Remove what runs that were killed have staged and never put in place."""
+    for folder in folders:
+        try:
+            names = [name for name in os.listdir(folder) if name.startswith(STAGED)]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for name in names:
+            try:
+                if time.time() - os.lstat(f"{folder}/{name}").st_mtime > ABANDONED:
+                    os.unlink(f"{folder}/{name}")
+            except FileNotFoundError:
+                continue
 
 
 def named(folder: str, suffix: str) -> set[str]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import typing as t
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
@@ -306,7 +306,7 @@ def converge(
     _filesystem.check(filesystem, backend)
     if not wanted:
         return report
-    with _quotactl.opened(_filesystem.existing(filesystem.path)) as descriptor:
+    with opened(_filesystem.existing(filesystem.path)) as descriptor:
         run = Run(descriptor, filesystem, Counter(ids), read_claims(), allow_over, verify, check)
         for item in wanted:
             try:
@@ -321,6 +321,25 @@ def converge(
             if is_over(item, quota):
                 report.facts["over"].append(item["space"])
     return report
+
+
+@contextmanager
+def opened(path: str) -> t.Iterator[int]:
+    """Open the folder of the spaces.
+
+    Raises:
+        FilesystemError: it is a link or no folder.
+
+    """
+    with ExitStack() as stack:
+        try:
+            descriptor = stack.enter_context(_quotactl.opened(path))
+        except OSError as error:
+            raise _filesystem.FilesystemError(
+                f"{path} must be a directory and no link ({error.strerror}): name the directory "
+                "itself in spaces_root, quotas_directory and backup_spaces_directory"
+            ) from error
+        yield descriptor
 
 
 def warnings(wanted: t.Mapping[str, t.Any], report: Report) -> list[str]:

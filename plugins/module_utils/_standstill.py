@@ -53,6 +53,12 @@ def hold(slug: str) -> None:
     """Let no unit of a space start from now on; a reboot does not change that."""
     os.makedirs(FOLDER, mode=0o755, exist_ok=True)
     Path(FOLDER, slug).touch(mode=0o644)
+    folder = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # It may lie on another disk than what is moved next: only this keeps their order.
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def lift(slug: str) -> None:

@@ -98,7 +98,10 @@ def main() -> None:
     """Converge what the payload asks for."""
     module = AnsibleModule(argument_spec={"payload": PAYLOAD_OPTION}, supports_check_mode=True)
     wanted = unpack(module.params["payload"])
-    report = _onlyoffice.converge(wanted, check=module.check_mode, diff=module._diff)
+    try:
+        report = _onlyoffice.converge(wanted, check=module.check_mode, diff=module._diff)
+    except OSError as error:
+        module.fail_json(msg=str(error))
     result = {"tenants": report.changes, **report.facts}
     if report.failures:
         module.fail_json(msg="; ".join(sorted(report.failures.values())), **result)

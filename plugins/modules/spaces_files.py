@@ -127,7 +127,7 @@ def main() -> None:
     wanted = unpack(module.params["payload"])
     try:
         report = _tree.converge(wanted, check=module.check_mode, diff=module._diff)
-    except (_managed_files.FilesError, _filesystem.FilesystemError) as error:
+    except (_managed_files.FilesError, _filesystem.FilesystemError, OSError) as error:
         module.fail_json(msg=str(error))
     for warning in _quotas.warnings(wanted["quotas"], report):
         module.warn(warning)

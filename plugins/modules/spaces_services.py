@@ -85,9 +85,9 @@ def main() -> None:
     wanted, report = unpack(module.params["payload"]), Report()
     try:
         before = _services.converge(wanted, report, check=module.check_mode)
-    except _systemd.SystemdError as error:
+        drift = _drift.of_web(wanted, before.active, before.enabled, check=module.check_mode)
+    except (_systemd.SystemdError, OSError) as error:
         module.fail_json(msg=str(error), **report.result())
-    drift = _drift.of_web(wanted, before.active, before.enabled, check=module.check_mode)
     report.facts["drift"] = _drift.sentences(drift)
     module.exit_json(**report.result())
 

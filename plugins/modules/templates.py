@@ -110,7 +110,7 @@ def main() -> None:
     wanted = unpack(module.params["payload"])
     try:
         report = _managed_files.converge_node(wanted, check=module.check_mode, diff=module._diff)
-    except _managed_files.FilesError as error:
+    except (_managed_files.FilesError, OSError) as error:
         module.fail_json(msg=str(error))
     changes = report.changes
     module.exit_json(changed=bool(changes), files=changes, diff=report.diffs)

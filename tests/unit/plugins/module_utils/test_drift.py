@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _drift, _mariadb
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _drift,
+    _filesystem,
+    _mariadb,
+    _quotactl,
+)
 
 KNOWN = {"amap": "approved", "cine": "suspended"}
 ALL = {kind: {"amap"} for kind in _drift.EVERY}
@@ -87,7 +92,36 @@ def test_users_are_found_by_name_and_by_number():
         "subuid:x:100000:100000::/:/bin/sh",
         "broken:x",
     ]
-    assert _drift.users(lines) == {"amap": 70001, "old": 998, "lili": 70002}
+    assert _drift.users(lines) == {"amap": 70001, "old": 998, "user lili": 70002}
+
+
+def test_somebody_with_the_name_of_a_space_is_not_taken_for_it():
+    lines = [
+        "space-amap:x:70001:70001::/srv/spaces/amap:/usr/sbin/nologin",
+        "amap:x:70002:70002::/home/amap:/bin/bash",
+    ]
+    found = {"user": set(_drift.users(lines))}
+    assert _drift.compare(found, {"amap": "approved"})["unknown"] == {"user amap": ["user"]}
+
+
+def test_limits_that_cannot_be_read_are_no_empty_list(tmp_path: Path, monkeypatch):
+    found = _filesystem.Filesystem(str(tmp_path), "/", "ext4", "/dev/vdb", True, True)
+    monkeypatch.setattr(_filesystem, "find", lambda _root: found)
+
+    def broken(_descriptor, _ids):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(_quotactl, "limited", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        _drift.limits(str(tmp_path), {})
+    assert _drift.limits(str(tmp_path / "missing"), {}) == set()
+
+
+def test_limits_belong_to_spaces_and_a_number_where_nobody_owns_it(tmp_path: Path, monkeypatch):
+    found = _filesystem.Filesystem(str(tmp_path), "/", "ext4", "/dev/vdb", True, True)
+    monkeypatch.setattr(_filesystem, "find", lambda _root: found)
+    monkeypatch.setattr(_quotactl, "limited", lambda _descriptor, _ids: [70001, 70002])
+    assert _drift.limits(str(tmp_path), {70001: "amap"}) == {"amap", "project 70002"}
 
 
 def test_units_run_or_will():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _managed_files
+from ansible_collections.archipel.spaces.plugins.module_utils import _files, _managed_files
 
 
 @pytest.fixture
@@ -101,3 +101,37 @@ def test_a_group_that_is_not_there_yet(tmp_path):
     with pytest.raises(_managed_files.FilesError, match="there is no group no-such-group"):
         _managed_files.converge_directories(wanted, check=False)
     assert not os.path.exists(path)
+
+
+def test_a_file_in_the_place_of_a_directory_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "chown", lambda *_: None)
+    (tmp_path / "php").touch()
+    wanted = [{"path": str(tmp_path / "php"), "mode": 0o711, "group": "root"}]
+    with pytest.raises(_managed_files.FilesError, match="php is not a directory: move it away"):
+        _managed_files.converge_directories(wanted, check=False)
+
+
+def test_all_are_on_the_disk_before_the_first_gets_its_place(wanted, tmp_path, monkeypatch):
+    """A node that loses power must not be left with a file that is there and empty."""
+    other = {**wanted, "space": "amap", "path": str(tmp_path / "amap.conf")}
+    seen = []
+
+    def sync():
+        names = [path.name for path in tmp_path.iterdir()]
+        seen.append([name.startswith(_files.STAGED) for name in names])
+
+    monkeypatch.setattr("os.sync", sync)
+    _managed_files.converge([wanted, other], check=False, diff=False)
+    assert seen == [[True, True]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["amap.conf", "velo-ecole.conf"]
+    assert converge(wanted).changes == {}
+    assert len(seen) == 1
+
+
+def test_what_a_killed_run_has_staged_goes_and_what_another_stages_now_stays(wanted, tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / f"{_files.STAGED}{name}").touch()
+    os.utime(tmp_path / f"{_files.STAGED}old", (0, 0))
+    converge(wanted)
+    left = [path.name for path in tmp_path.glob(f"{_files.STAGED}*")]
+    assert left == [f"{_files.STAGED}new"]

@@ -21,7 +21,7 @@ GROUP = grp.getgrgid(os.getgid()).gr_name
 @pytest.fixture(autouse=True)
 def owner(monkeypatch: pytest.MonkeyPatch) -> None:
     """Root's files become those of whoever runs the tests."""
-    read, write = _files.read_file, _files.write_file
+    read, stage = _files.read_file, _files.stage
 
     def as_root(path: str) -> _files.State | None:
         state = read(path)
@@ -29,7 +29,7 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(_files, "read_file", as_root)
     monkeypatch.setattr(
-        _files, "write_file", lambda item: write({**item, "uid": os.getuid(), "gid": os.getgid()})
+        _files, "stage", lambda item: stage({**item, "uid": os.getuid(), "gid": os.getgid()})
     )
 
 

@@ -249,3 +249,12 @@ def test_a_soft_limit_is_taken_away(kernel, node, monkeypatch):
     kernel.calls.clear()
     converge(node, item(node))
     assert kernel.calls == ["limit"]
+
+
+def test_spaces_behind_a_link_are_refused_as_a_whole(kernel, node, monkeypatch):
+    node.with_name("link").symlink_to(node)
+    found = _filesystem.find(str(node))
+    linked = replace(found, path=str(node.with_name("link")))
+    monkeypatch.setattr(_filesystem, "find", lambda _root: linked)
+    with pytest.raises(_filesystem.FilesystemError, match="must be a directory and no link"):
+        converge(node, item(node))

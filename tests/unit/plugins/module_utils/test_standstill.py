@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -149,3 +150,12 @@ def test_the_units_obey_the_file(unit: str):
     condition = "\nConditionPathExists=!{{ __spaces_still }}/%i\n"
     # A target runs nothing itself.
     assert (condition in path.read_text("utf-8")) == (not unit.endswith(".target"))
+
+
+def test_it_is_held_before_anything_else_is_written_whatever_disk_that_is_on(
+    machine: Machine, monkeypatch
+):
+    synced = []
+    monkeypatch.setattr("os.fsync", lambda one: synced.append((os.fstat(one).st_ino, held())))
+    _standstill.hold("amap")
+    assert synced == [(os.stat(_standstill.FOLDER).st_ino, True)]

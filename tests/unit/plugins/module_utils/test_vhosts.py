@@ -137,14 +137,14 @@ def test_a_space_that_failed_gives_up_what_is_no_longer_its_own(tmp_path):
 
 def test_a_file_that_cannot_be_changed_keeps_its_name(tmp_path, monkeypatch):
     node = Node(tmp_path, **OLD)
-    write = _files.write_file
+    put = _files.put
 
-    def stubborn(item):
-        if item["space"] == "a":
+    def stubborn(beside, path):
+        if path.endswith("/a.conf"):
             raise PermissionError(1, "immutable")
-        write(item)
+        put(beside, path)
 
-    monkeypatch.setattr(_files, "write_file", stubborn)
+    monkeypatch.setattr(_files, "put", stubborn)
     report = node.converge(known(**NEW), **NEW)
     assert node.names == OLD
     assert set(report.failures) == {"a", "b"}
@@ -191,24 +191,24 @@ def arrangements():
 @pytest.mark.parametrize("step", range(6))
 def test_wherever_a_run_dies_no_name_has_two_owners(tmp_path, monkeypatch, step):
     """From each arrangement to each other; the next run ends as one that was never killed."""
-    write = _files.write_file
+    put = _files.put
     for number, (old, new) in enumerate(product(list(arrangements()), repeat=2)):
         folder = tmp_path / str(number)
         folder.mkdir()
         node, left = Node(folder, **old), [step]
 
-        def dying(item, left=left):
+        def dying(beside, path, left=left):
             if not left[0]:
                 raise KilledError
             left[0] -= 1
-            write(item)
+            put(beside, path)
 
-        monkeypatch.setattr(_files, "write_file", dying)
+        monkeypatch.setattr(_files, "put", dying)
         try:
             node.converge(known(**new), **new)
         except KilledError:
             assert node.is_valid()
-        monkeypatch.setattr(_files, "write_file", write)
+        monkeypatch.setattr(_files, "put", put)
         assert node.converge(known(**new), **new).failures == {}
         assert node.names == new
 
