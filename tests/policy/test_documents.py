@@ -20,6 +20,12 @@ DOCUMENTS = [*matching("*.md")]
 HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 CODE = re.compile(r"```.*?```", re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+ANCHOR = re.compile(r"\]\(([^)#\s]*)#([^)]+)\)")
+VARIABLES = {
+    word
+    for path in under("playbooks", "roles", "group_vars", suffix=".yml")
+    for word in re.findall(r"\b[a-z]\w+\b", path.read_text(encoding="utf-8"))
+}
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -57,6 +63,23 @@ def test_what_is_typed_is_not_typeset_as_french(path: Path):
 def test_links_lead_somewhere(path: Path):
     targets = [t for t in LINK.findall(text_of(path)) if not t.startswith(("http", "mailto"))]
     assert [t for t in targets if not (path.parent / t).exists()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=shown)
+def test_links_lead_to_headings_that_are_there(path: Path):
+    wrong = []
+    for target, anchor in ANCHOR.findall(text_of(path)):
+        document = path.parent / target if target else path
+        if not target.startswith("http") and anchor not in anchors(document):
+            wrong.append(f"{target}#{anchor}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=shown)
+def test_options_of_playbooks_that_documents_name_exist(path: Path):
+    """A variable that nobody reads would be taken without a word."""
+    named = set(re.findall(r"-e (\w+)=", text_of(path)))
+    assert named - VARIABLES == set()
 
 
 @pytest.mark.parametrize("path", matching("playbooks/*.yml"), ids=shown)
@@ -150,6 +173,12 @@ def spans(text: str) -> set[str]:
 
 def outline(text: str) -> list[str]:
     return HEADING.findall(CODE.sub("", text))
+
+
+def anchors(document: Path) -> set[str]:
+    """Return what a forge makes of a document's headings."""
+    heads = re.findall(r"^#+ (.*)$", CODE.sub("", text_of(document)), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 def number(version: str) -> tuple[int, ...]:
