@@ -15,6 +15,8 @@ import os
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from ansible_collections.archipel.spaces.plugins.module_utils import _layout
+
 OWN = "archipel"
 # Stands for an application where a row is about a group.
 GROUP = "group/"
@@ -245,7 +247,8 @@ def read(connection: t.Any, databases: Sequence[str], keys: set[tuple[str, str]]
 
 def releases_in_use(root: str, spaces: Mapping[str, str]) -> list[str]:
     """Return the releases that spaces run or, being new, are to run."""
-    return sorted({release_of(f"{root}/{slug}", wanted) for slug, wanted in spaces.items()})
+    homes = {_layout.under(root, slug).home: wanted for slug, wanted in spaces.items()}
+    return sorted({release_of(home, wanted) for home, wanted in homes.items()})
 
 
 def release_of(base: str, wanted: str) -> str:
@@ -306,7 +309,7 @@ def unfulfilled(
         f"{', '.join(lacking)}. Add it to a release under archipel_releases, or take "
         "`registration: true` out of the file"
         for slug, wanted in sorted(asked.items())
-        if release_of(f"{root}/{slug}", spaces[slug]) == release
+        if release_of(_layout.under(root, slug).home, spaces[slug]) == release
         and (lacking := sorted(set(wanted) - holds(manifest) - left_out(manifest)))
     ]
 

@@ -31,7 +31,6 @@ INVITING = "invite "
 APPLY = ("archipel:apply", "--input={input}")
 # Reads what the same document imposes, as applications do.
 CHECK = ("archipel:check", "--input={input}")
-APPLIED = ".applied"
 
 
 def digest(item: _node.Item) -> str:
@@ -49,7 +48,7 @@ def resolve(item: _node.Item, node: _node.Node) -> dict[str, t.Any]:
 
     A space that an upgrade has not reached yet runs another release than the policy wants.
     """
-    release = _application_set.release_of(f"{node.root}/{item['space']}", item["release"])
+    release = _application_set.release_of(_node.layout_of(item, node).home, item["release"])
     without = node.without.get(release, ())
     applied = _application_set.for_release(item["applied"], without)
     applied = _application_set.understood(applied, _node.own_version(node.releases, release))
@@ -64,7 +63,7 @@ def make_request(item: _node.Item, node: _node.Node) -> str:
     invitation that is printed is lost with an interrupted run. One that goes by mail is noted in
     the space as soon as the relay has it, and not sent again.
     """
-    known = os.path.exists(f"{node.root}/{item['space']}/{APPLIED}")
+    known = os.path.exists(_node.layout_of(item, node).applied)
     once = known or item["applied"].get("invite_by_mail", False)
     wanted = {**item["applied"], "remove_users": [SETUP_ACCOUNT]}
     return json.dumps({**wanted, "invite": True if once else "again"})
@@ -153,8 +152,8 @@ def mark_applied(item: _node.Item, node: _node.Node, answer: t.Mapping[str, t.An
     if item["space"] in node.uninvited:
         return changes
     if invitation := answer.get("invitation"):
-        _letter.spool(invitation, _letter.path_of(node.spool, item["space"]))
-    path = f"{node.root}/{item['space']}/{APPLIED}"
+        _letter.spool(invitation, _node.layout_of(item, node).invitation)
+    path = _node.layout_of(item, node).applied
     _files.write_file(
         {"path": path, "content": digest(item) + "\n", "uid": 0, "gid": 0, "mode": 0o600}
     )

@@ -49,12 +49,12 @@ def clear(item: _node.Item, node: _node.Node) -> None:
             cursor.execute(_mariadb.create_database(item["database"]["name"]))
     finally:
         connection.close()
-    Path(f"{node.root}/{item['space']}/config/config.php").unlink(missing_ok=True)
+    Path(_node.layout_of(item, node).config_file).unlink(missing_ok=True)
 
 
 def install(item: _node.Item, node: _node.Node) -> None:
     """Give an empty space its Nextcloud: from the release's seed image, or by its installer."""
-    base = f"{node.root}/{item['space']}"
+    base = _node.layout_of(item, node).home
     journal = Path(f"{base}/{JOURNAL}")
     if not journal.exists():
         if count := tables(item, node):
@@ -90,7 +90,7 @@ def find_seed_image(item: _node.Item, node: _node.Node) -> _seed_image.SeedImage
 
     A release whose installer insists on an account has none: a seed image must be empty.
     """
-    release = os.path.realpath(f"{node.root}/{item['space']}/release")
+    release = os.path.realpath(_node.layout_of(item, node).release)
     manifest = _files.read_text(f"{release}.json")
     can = json.loads(manifest or "{}").get("capabilities", {}).get("install_without_admin")
     if not node.seed_images or not can:
@@ -105,26 +105,26 @@ def save_seed_image(image: _seed_image.SeedImage, item: _node.Item, node: _node.
     """Make a space that was just installed the seed image of its release, if there is none yet."""
     with SAVING:
         if not image.ready:
-            config = _files.read_text(f"{node.root}/{item['space']}/config/config.php")
+            config = _files.read_text(_node.layout_of(item, node).config_file)
             with _node.server_of(item, node) as server:
                 _seed_image.save(image, server, item["database"]["name"], config)
 
 
 def run_installer(item: _node.Item, node: _node.Node) -> None:
     """Run Nextcloud's own installer, and enable the application that the rest goes through."""
-    base, database = f"{node.root}/{item['space']}", item["database"]
+    layout, database = _node.layout_of(item, node), item["database"]
     # occ runs only as the user who owns the state file. It has an instance id: the installer makes
     # none, and what makes one later writes the operator's keys into the file as well.
     start = f"<?php\n$CONFIG = array (\n  'instanceid' => '{_seed_image.instance_id()}',\n);\n"
-    create(f"{base}/config/config.php", start, item["id"])
+    create(layout.config_file, start, item["id"])
     arguments = [
         *("maintenance:install", "--no-interaction", "--database=mysql"),
         f"--database-host={database['address']}",
         f"--database-name={database['name']}",
         f"--database-user={database['user']}",
         f"--database-pass={database['password'] or ''}",
-        f"--data-dir={base}/data",
-        *first_account(os.path.realpath(f"{base}/release")),
+        f"--data-dir={layout.data}",
+        *first_account(os.path.realpath(layout.release)),
     ]
     _node.occ(item, node, arguments)
     _node.occ(item, node, ["app:enable", "archipel"])
@@ -136,7 +136,7 @@ def tidy(item: _node.Item, node: _node.Node, others: t.AbstractSet[str] = frozen
     Nextcloud writes all it has read back into config.php. A name that later leaves our
     list would live on in that copy: newer releases merge the two lists.
     """
-    path = f"{node.root}/{item['space']}/config/config.php"
+    path = _node.layout_of(item, node).config_file
     text = _config.without(_files.read_text(path), {*item["managed"], *others})
     own = item["id"]
     _files.write_file({"path": path, "content": text, "uid": own, "gid": own, "mode": 0o640})

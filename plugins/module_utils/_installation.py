@@ -22,6 +22,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _files,
     _install,
     _journal,
+    _layout,
     _logo,
     _node,
     _seed_image,
@@ -53,15 +54,15 @@ class State:
 
 def read_state(root: str, item: _node.Item) -> State:
     """Read what is there of one space: four small files at most."""
-    base = f"{root}/{item['space']}"
-    config = _files.read_text(f"{base}/config/config.php")
+    layout = _layout.under(root, item["space"])
+    config = _files.read_text(layout.config_file)
     return State(
-        linked=os.path.lexists(f"{base}/release"),
+        linked=os.path.lexists(layout.release),
         installed=_config.is_installed(config),
         copied=tuple(sorted(_config.keys(config) & set(item["managed"]))),
-        interrupted=os.path.exists(f"{base}/{_install.JOURNAL}"),
-        applied=_files.read_text(f"{base}/{_apply.APPLIED}").strip(),
-        logo=_logo.read(f"{base}/{_logo.LOGO}"),
+        interrupted=os.path.exists(f"{layout.home}/{_install.JOURNAL}"),
+        applied=_files.read_text(layout.applied).strip(),
+        logo=_logo.read(layout.logo),
     )
 
 
@@ -87,8 +88,8 @@ def link(item: _node.Item, node: _node.Node) -> None:
     target = f"{node.releases}/{item['release']}"
     if not os.path.isdir(target):
         raise _node.InstallationError(f"release {item['release']} is not built on this node")
-    base = f"{node.root}/{item['space']}"
-    os.symlink(os.path.relpath(target, base), f"{base}/release")
+    layout = _node.layout_of(item, node)
+    os.symlink(os.path.relpath(target, layout.home), layout.release)
 
 
 STEPS: dict[str, t.Callable[[t.Mapping[str, t.Any], _node.Node], t.Any]] = {

@@ -82,11 +82,11 @@ def obstacle(item: Item, node: _node.Node) -> str:
     """Return why a space cannot be asked at all, or nothing."""
     if pending := _journal.under_way(item["space"]):
         return pending
-    base = f"{node.root}/{item['space']}"
-    there = _config.is_installed(_files.read_text(f"{base}/config/config.php"))
-    if not there or os.path.exists(f"{base}/{_install.JOURNAL}"):
+    layout = _node.layout_of(item, node)
+    there = _config.is_installed(_files.read_text(layout.config_file))
+    if not there or os.path.exists(f"{layout.home}/{_install.JOURNAL}"):
         return "there is no Nextcloud yet: playbooks/spaces.yml makes it, and invites"
-    release = _application_set.release_of(base, item["release"])
+    release = _application_set.release_of(layout.home, item["release"])
     version = _application_set.own_version(node.releases, release)
     if _application_set.numbers_of(version) < SINCE:
         return (

@@ -36,6 +36,8 @@ OWN_DOMAINS = "/etc/nginx/conf.d/archipel-domains.conf"
 MAIL_CA = "/etc/ssl/archipel-mail-relay.pem"
 # Files that name all the spaces of a node.
 DECLARATIONS = "archipel-spaces.conf"
+# A digest of what Nextcloud was last given.
+APPLIED = ".applied"
 CONF, SOCKET, LETTER = ".conf", ".sock", ".eml"
 
 
@@ -105,6 +107,11 @@ class Units:
     def occ(self) -> str:
         """What a run of occ needs."""
         return f"space-occ@{self.slug}.target"
+
+    @property
+    def upgrade(self) -> str:
+        """What runs occ while it is upgraded; not made of a template."""
+        return f"archipel-upgrade-{self.slug}.service"
 
     @property
     def enabled(self) -> tuple[str, ...]:
@@ -232,6 +239,11 @@ class Layout:
     def logo(self) -> str:
         """The picture that the registry gives it."""
         return f"{self.home}/logo"
+
+    @property
+    def applied(self) -> str:
+        """A digest of what its Nextcloud was last given."""
+        return f"{self.home}/{APPLIED}"
 
     # --- beside it -----------------------------------------------------------------
 
@@ -414,6 +426,11 @@ class Layout:
         """
         starts = (f"u {self.user}", f"d {self.home}", f"d {self.redis}")
         return re.compile(rf"^(?:{'|'.join(map(re.escape, starts))})(?=[ /])")
+
+
+def under(root: str, slug: str) -> Layout:
+    """Return the names and places of a space whose folder is below another root."""
+    return Layout(slug, Places(root=root))
 
 
 def slug_of(unit: str) -> str:

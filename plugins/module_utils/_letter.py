@@ -11,7 +11,7 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.utils import formataddr, formatdate, make_msgid
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _files
+from ansible_collections.archipel.spaces.plugins.module_utils import _files, _layout
 
 # Kinds of characters that end a line, or that no text has: control characters, separators.
 ENDING = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -65,7 +65,7 @@ def address(name: str, mail: str) -> str:
 
 def path_of(folder: str, slug: str) -> str:
     """Return where a space's letter is kept."""
-    return f"{folder}/{slug}.eml"
+    return _layout.Layout(slug, _layout.Places(invitations=folder)).invitation
 
 
 def spool(invitation: t.Mapping[str, t.Any], path: str) -> None:

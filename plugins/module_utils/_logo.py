@@ -10,8 +10,6 @@ from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _node
 
-LOGO = "logo"
-
 
 def read(path: str) -> str:
     """Return the SHA-256 of a logo that lies on the node; empty if there is none."""
@@ -28,7 +26,7 @@ def digest_of(item: _node.Item) -> str:
 
 def put(item: _node.Item, node: _node.Node) -> None:
     """Put a space's logo where its Nextcloud looks for it, or take it away."""
-    path = Path(f"{node.root}/{item['space']}/{LOGO}")
+    path = Path(_node.layout_of(item, node).logo)
     if not item["logo"]:
         path.unlink()
         return

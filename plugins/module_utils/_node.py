@@ -14,12 +14,13 @@ from pathlib import Path
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _application_set,
     _database,
+    _layout,
     _occ,
     _seed_image,
 )
 
 # Private files that keep passwords off command lines, in memory, while a client runs.
-CLIENTS = "/run/archipel/clients"
+CLIENTS = _layout.Places.clients
 Item = t.Mapping[str, t.Any]
 
 
@@ -59,6 +60,11 @@ class Node:
     logos: t.Mapping[str, str] = field(default_factory=dict)
     # Space -> why nobody took its invitation: filled by this run.
     uninvited: dict[str, str] = field(default_factory=dict)
+
+
+def layout_of(item: Item, node: Node) -> _layout.Layout:
+    """Return the names and places of a space. Pure."""
+    return _layout.Layout(item["space"], _layout.Places(root=node.root, invitations=node.spool))
 
 
 @functools.cache
@@ -118,7 +124,8 @@ def server_of(item: Item, node: Node) -> t.Iterator[_database.Server]:
         yield _database.local(node.database_socket)
         return
     host, _, port = str(account["address"]).partition(":")
-    path = Path(f"{CLIENTS}/{item['space']}.cnf")
+    places = _layout.Places(clients=CLIENTS)
+    path = Path(_layout.Layout(item["space"], places).installation_client)
     try:
         values = {**account, "host": host, "port": port}
         yield _database.distant(str(path), values, node.database_ca)

@@ -22,6 +22,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _database,
     _files,
     _journal,
+    _layout,
     _release_manifest,
     _status,
 )
@@ -107,11 +108,11 @@ def versions_before(code: str) -> tuple[str, ...]:
 
 def read_space(root: str, slug: str) -> Found:
     """Return what the files of one space say."""
-    base = f"{root}/{slug}"
-    config = _files.read_text(f"{base}/config/config.php")
+    layout = _layout.under(root, slug)
+    config = _files.read_text(layout.config_file)
     version = _status.VERSION.search(config)
     return Found(
-        _application_set.release_of(base, ""),
+        _application_set.release_of(layout.home, ""),
         version[1] if version else "",
         _config.is_installed(config),
         bool(_status.MAINTENANCE.search(config)),

@@ -10,6 +10,7 @@ reboot.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import socket
 import time
@@ -37,7 +38,7 @@ $CONFIG = PHP_SAPI === 'cli' || hash_equals('{key}', $_SERVER['HTTP_X_ARCHIPEL_P
 
 def flag_path(settings: Settings, slug: str) -> str:
     """Return the file that keeps people and jobs out while it is there."""
-    return f"{settings.closed}/{slug}"
+    return settings.layout(slug).maintenance
 
 
 def raise_flag(job: Job) -> None:
@@ -45,8 +46,7 @@ def raise_flag(job: Job) -> None:
     os.makedirs(job.settings.closed, exist_ok=True)
     # nginx looks for names that it knows, and must not be able to list the keys.
     os.chmod(job.settings.closed, 0o711)
-    place = flag_path(job.settings, job.slug)
-    for path in (f"{place}.{job.journal['key']}", place):
+    for path in (job.layout.maintenance_pass(job.journal["key"]), job.layout.maintenance):
         Path(path).touch(mode=0o644)
     content = CONFIG_FLAG_TEXT.replace("{key}", job.journal["key"])
     group = int(job.item["id"])
@@ -69,12 +69,11 @@ def is_open(job: Job) -> bool:
 def lower_flag(job: Job) -> None:
     """Open the space. Can be repeated."""
     Path(job.config_flag).unlink(missing_ok=True)
-    place = Path(flag_path(job.settings, job.slug))
-    place.unlink(missing_ok=True)
+    Path(job.layout.maintenance).unlink(missing_ok=True)
     # It is open now: a key that stays behind opens nothing.
     with contextlib.suppress(OSError):
-        for path in place.parent.glob(f"{job.slug}.*"):
-            path.unlink(missing_ok=True)
+        for path in glob.glob(job.layout.maintenance_pass("*")):
+            Path(path).unlink(missing_ok=True)
 
 
 def wait_for_jobs(job: Job) -> None:
@@ -84,7 +83,7 @@ def wait_for_jobs(job: Job) -> None:
         UpgradeError: they do not.
 
     """
-    unit = f"space-cron@{job.slug}.service"
+    unit = job.layout.units.jobs
     end = time.monotonic() + job.settings.jobs_seconds
     while True:
         shown = _systemd.properties([unit], "ActiveState")
@@ -100,7 +99,7 @@ def wait_for_jobs(job: Job) -> None:
 
 def stop_php(job: Job) -> None:
     """Let running requests end, and forget what PHP and Redis keep in memory."""
-    _systemd.systemctl("stop", f"space-php@{job.slug}.service")
+    _systemd.systemctl("stop", job.layout.units.php)
     empty_redis(job)
 
 
@@ -108,7 +107,7 @@ def empty_redis(job: Job) -> None:
     """Let Redis forget everything; it does not stop with PHP, for occ's target keeps it."""
     with socket.socket(socket.AF_UNIX) as connection:
         try:
-            connection.connect(f"{job.settings.redis}/{job.slug}/redis.sock")
+            connection.connect(job.layout.redis_socket)
         except (FileNotFoundError, ConnectionRefusedError):
             # None runs: there is nothing to forget.
             return
@@ -122,4 +121,4 @@ def empty_redis(job: Job) -> None:
 def start_php(job: Job) -> None:
     """Let PHP start meanwhile: the space is closed, nobody asks before the check does."""
     if job.is_web:
-        _systemd.systemctl("start", "--no-block", f"space-php@{job.slug}.service")
+        _systemd.systemctl("start", "--no-block", job.layout.units.php)

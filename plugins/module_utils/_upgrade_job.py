@@ -16,6 +16,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _database,
     _files,
     _journal,
+    _layout,
     _node,
     _occ,
     _repair,
@@ -25,8 +26,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 VERB = "upgrade"
 # What is kept of upgrades, the maintenance flags, what occ said.
 WORK, CLOSED = _repair.WORK, _repair.CLOSED
-LOGS = "/var/log/archipel/upgrade"
-REDIS = "/run/archipel/redis"
+LOGS = _layout.Places.upgrade_logs
+REDIS = _layout.Places.redis
 FORWARD = ("prepare", "close", "dump", "point", "upgrade", "apply", "check", "open")
 # After a failure.
 BACK = ("shut", "load", "files", "return", "verify", "reopen")
@@ -36,9 +37,6 @@ WAYS = {"forward": FORWARD, "back": BACK, "undo": UNDO}
 RUNNING = {"active", "activating", "deactivating", "reloading"}
 POINT, STAGED = "point", "point.new"
 LAST, RATE = "last.json", "rate.json"
-# What Nextcloud reads beside its config.php. A request that was on its way when it closed
-# (an upload that takes minutes) is refused by Nextcloud itself, as in maintenance mode.
-CONFIG_FLAG = "closed.config.php"
 Journal = dict[str, t.Any]
 
 
@@ -71,6 +69,17 @@ class Settings:
     # Application → settings of an account that tell it of a first visit, as they are afterwards.
     first_visits: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
+    def layout(self, slug: str) -> _layout.Layout:
+        """Return the names and places of a space. Pure."""
+        places = _layout.Places(
+            root=self.node.root,
+            upgrade=self.work,
+            maintenance=self.closed,
+            upgrade_logs=self.logs,
+            redis=self.redis,
+        )
+        return _layout.Layout(slug, places)
+
 
 @dataclass
 class Job:
@@ -90,14 +99,19 @@ class Job:
         return str(self.item["space"])
 
     @property
+    def layout(self) -> _layout.Layout:
+        """Its names and places."""
+        return self.settings.layout(self.slug)
+
+    @property
     def home(self) -> str:
         """Its folder."""
-        return f"{self.settings.node.root}/{self.slug}"
+        return self.layout.home
 
     @property
     def folder(self) -> str:
         """What is written down about its upgrades."""
-        return f"{self.settings.work}/{self.slug}"
+        return self.layout.upgrade
 
     @property
     def point(self) -> str:
@@ -107,13 +121,17 @@ class Job:
 
     @property
     def config_flag(self) -> str:
-        """The file that lets Nextcloud refuse everybody who does not know the key."""
-        return f"{self.home}/config/{CONFIG_FLAG}"
+        """The file that lets Nextcloud refuse everybody who does not know the key.
+
+        A request that was on its way when the space closed (an upload that takes minutes) is
+        refused by Nextcloud itself, as in maintenance mode.
+        """
+        return self.layout.maintenance_config
 
     @property
     def log_path(self) -> str:
         """What occ said."""
-        return f"{self.settings.logs}/{self.slug}.log"
+        return self.layout.upgrade_log
 
     @property
     def database(self) -> str:
@@ -130,7 +148,7 @@ class Job:
         # The account's own host is the one it calls from.
         values = {**account, "host": host, "port": port}
         ca = self.settings.database_ca
-        return _database.distant(f"{self.settings.work}/clients/{self.slug}.cnf", values, ca)
+        return _database.distant(self.layout.upgrade_client, values, ca)
 
     def log(self, text: str) -> None:
         """Write down what happens, if there is room: a full disk must not end the rollback."""

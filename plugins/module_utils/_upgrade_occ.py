@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _layout,
     _occ,
     _systemd,
     _upgrade_job,
@@ -16,7 +17,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_job impor
 
 def unit_of(slug: str) -> str:
     """Return the name under which a space's occ runs meanwhile."""
-    return f"archipel-upgrade-{slug}.service"
+    return _layout.Units(slug).upgrade
 
 
 def occ(

@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _apply,
     _backup,
     _database,
     _files,
     _journal,
+    _layout,
     _upgrade_check,
     _upgrade_facts,
     _upgrade_job,
@@ -52,7 +52,7 @@ def write_down(job: Job, folder: str) -> None:
     counted = _database.dump(job.server, job.database, f"{folder}/{_backup.DUMP}")
     if not counted.tables:
         raise UpgradeError(f"its database {job.database} has no table: there is nothing to keep")
-    for name in ("config/config.php", _apply.APPLIED):
+    for name in ("config/config.php", _layout.APPLIED):
         if os.path.exists(f"{job.home}/{name}"):
             shutil.copy2(f"{job.home}/{name}", f"{folder}/{os.path.basename(name)}")
     for name in os.listdir(folder):
@@ -154,7 +154,7 @@ def files(job: Job) -> None:
     if not job.is_touched:
         return
     put_back(f"{job.point}/config.php", f"{job.home}/config/config.php", job.item["id"])
-    put_back(f"{job.point}/{_apply.APPLIED}", f"{job.home}/{_apply.APPLIED}", 0)
+    put_back(f"{job.point}/{_layout.APPLIED}", f"{job.home}/{_layout.APPLIED}", 0)
 
 
 def put_back(source: str, target: str, owner: int) -> None:

@@ -54,7 +54,7 @@ def tail(path: str, lines: int = TAIL_LINES) -> list[str]:
 
 def last_of(settings: Settings, slug: str) -> dict[str, t.Any]:
     """Return how a space's last upgrade went; nothing if there was none."""
-    found = _journal.read_json(f"{settings.work}/{slug}/{_upgrade_job.LAST}")
+    found = _journal.read_json(f"{settings.layout(slug).upgrade}/{_upgrade_job.LAST}")
     return _journal.in_present_words(found, {"why": "reason"})
 
 

@@ -94,7 +94,7 @@ def tidy(
     for slug in old_points(settings, days, time.time()):
         report.change(slug, f"its restore point is older than {days:g} days: removed")
         if not check:
-            shutil.rmtree(f"{settings.work}/{slug}/{_upgrade_job.POINT}")
+            shutil.rmtree(f"{settings.layout(slug).upgrade}/{_upgrade_job.POINT}")
             Path(settings.work, slug, _upgrade_point.UNDONE).unlink(missing_ok=True)
     releases = settings.node.releases
     if not os.path.isdir(releases):

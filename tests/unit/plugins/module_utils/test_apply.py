@@ -12,6 +12,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _apply,
     _files,
     _installation,
+    _layout,
     _node,
     _occ,
 )
@@ -74,7 +75,7 @@ def test_a_space_opens_without_its_invitation_and_is_told_again(tmp_path, monkey
     assert (done, why) == (["Nextcloud's settings applied"], "")
     assert place.uninvited == {"amap": REFUSED}
     # Nothing says that it was told: the next run invites.
-    assert not (tmp_path / "spaces" / "amap" / _apply.APPLIED).exists()
+    assert not (tmp_path / "spaces" / "amap" / _layout.APPLIED).exists()
     assert json.loads(_apply.make_request(ITEM, place))["invite"] == "again"
 
 

@@ -18,6 +18,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _install,
     _installation,
     _journal,
+    _layout,
     _logo,
     _node,
     _settings,
@@ -86,7 +87,7 @@ def test_a_damaged_file_fails_the_space_not_the_run(tmp_path, monkeypatch, damag
 
 
 def test_a_folder_in_the_place_of_a_logo_fails_its_space_only(tmp_path):
-    for path in (f"amap/{_logo.LOGO}", "velo"):
+    for path in ("amap/logo", "velo"):
         (tmp_path / "spaces" / path).mkdir(parents=True)
     place, _ = node(tmp_path)
     report, velo = Report(), {**ITEM, "space": "velo"}
@@ -94,7 +95,7 @@ def test_a_folder_in_the_place_of_a_logo_fails_its_space_only(tmp_path):
     assert [(item["space"], list(steps)) for item, steps in planned] == [
         ("velo", ["link", "install", "apply"])
     ]
-    assert report.failures == {"amap": f"{tmp_path}/spaces/amap/{_logo.LOGO}: Is a directory"}
+    assert report.failures == {"amap": f"{tmp_path}/spaces/amap/logo: Is a directory"}
 
 
 def test_a_logo_is_brought_when_it_lacks_or_differs_and_taken_away_with_its_line():
@@ -166,7 +167,7 @@ def test_an_installation_that_has_ended_meanwhile_is_not_cleared_away(tmp_path, 
             "<?php\n$CONFIG = array (\n  'installed' => true,\n);"
         )
         (home / _install.JOURNAL).unlink()
-        (home / _apply.APPLIED).write_text(_apply.digest(_apply.resolve(ITEM, place)))
+        (home / _layout.APPLIED).write_text(_apply.digest(_apply.resolve(ITEM, place)))
         yield
 
     monkeypatch.setattr(_journal, "exclusive", other_run)

@@ -82,6 +82,7 @@ def test_units_are_those_of_the_role():
         value for name in vars(_layout.Units) if isinstance(value := getattr(units, name), str)
     }
     assert {name for name in known if "@" in name} == ours
+    assert units.upgrade == "archipel-upgrade-%i.service"
 
 
 def unit_templates() -> list[str]:
