@@ -119,8 +119,10 @@ class ActionModule(SpacesAction):
         ]
         if path := self._task.args.get("events"):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            with Path(path).open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            # At once: the processes of several nodes write into the same file.
+            with Path(path).open("ab", buffering=0) as file:
+                file.write(text.encode())
         if _progress.TERMINAL:
             words = _progress.sentence("upgraded", done + failed, left, failed, seconds)
             Display().display(f"{node}, {base['wave']}: {words}")

@@ -153,11 +153,26 @@ def is_space(settings: Node, name: str) -> bool:
     return bool(SLUG.fullmatch(name) and _config.is_installed(_files.read_text(config)))
 
 
+def home_in(snapshot: _restic.Snapshot, settings: Node) -> str:
+    """Return the folder that a space had when it was backed up. Pure."""
+    here = settings.layout(snapshot.space).home
+    return snapshot.path(f"/{snapshot.space}/config", f"{here}/config").removesuffix("/config")
+
+
+def staging_in(snapshot: _restic.Snapshot, settings: Node) -> str:
+    """Return where its dump was when it was backed up: `backup_work_directory` may change. Pure."""
+    here = settings.layout(snapshot.space).backup_staging
+    return snapshot.path(f"/staging/{snapshot.space}", here)
+
+
 def spaces(settings: Node) -> list[str]:
     """Return the spaces of this node that have something to lose."""
-    if not os.path.isdir(settings.root):
-        return []
-    return sorted(name for name in os.listdir(settings.root) if is_space(settings, name))
+    return sorted(name for name in names_in(settings.root) if is_space(settings, name))
+
+
+def names_in(folder: str) -> list[str]:
+    """Return what is in a folder; nothing if there is none."""
+    return os.listdir(folder) if os.path.isdir(folder) else []
 
 
 # --- the record of what was done -----------------------------------------------------
@@ -226,6 +241,9 @@ def back_up(settings: Settings, slug: str) -> Report:
     # Between the dump and the last file nobody may move it to another release. Its repair after a
     # new major takes seconds.
     with _journal.exclusive(f"life-{slug}", patience=PATIENCE):
+        # Whoever was waited for may have left the space half-way.
+        if pending := _journal.under_way(slug):
+            raise BackupError(pending)
         return back_up_alone(settings, slug)
 
 
@@ -301,9 +319,14 @@ def take_snapshot(settings: Settings, space: Space, folder: str) -> Report:
 
 
 def unread(said: str) -> str:
-    """Return which files could not be read, leaving out those that are just gone. Pure."""
-    told = [complaint(line) for line in said.splitlines()]
-    lost = [one for one in told if one and not any(word in one.lower() for word in VANISHED)]
+    """Return which files could not be read, leaving out those that are just gone. Pure.
+
+    What restic says in words that are not known may mean any file.
+    """
+    complaints = [one for one in map(complaint, said.splitlines()) if one]
+    if not complaints:
+        return " ".join(said.split())[-300:] or "restic does not say which"
+    lost = [one for one in complaints if not any(word in one.lower() for word in VANISHED)]
     return "; ".join(lost[:3])[:500]
 
 
@@ -382,13 +405,13 @@ def forget(settings: Settings) -> list[str]:
     host = f"--host={settings.node}"
     # A space that gets no new backups keeps its last ones, however old.
     _restic.run(settings.repository, "forget", host, "--group-by=host,tags", "--keep-last=1", *keep)
-    here = {*spaces(settings), *(n for n in os.listdir(settings.root) if SLUG.fullmatch(n))}
+    here = {name for name in names_in(settings.root) if SLUG.fullmatch(name)}
     limit = datetime.now(tz=UTC) - timedelta(days=settings.gone_days)
-    gone = [
-        one.id
-        for one in _restic.snapshots(settings.repository)
-        if one.host == settings.node and one.space not in here and one.at < limit
-    ]
+    mine = [one for one in _restic.snapshots(settings.repository) if one.host == settings.node]
+    # All of a space stay until its last one is old enough: a disk of spaces that is not mounted
+    # today takes nothing from those that are backed up each night.
+    last = {one.space: one.at for one in mine}
+    gone = [one.id for one in mine if one.space not in here and last[one.space] < limit]
     if gone:
         _restic.run(settings.repository, "forget", *gone)
     return gone

@@ -157,10 +157,10 @@ def export(
     """
     space = space_of(node, slug)
     make_spool(folder)
-    if pending := _journal.under_way(slug):
-        raise ExportError(pending)
     # Between the dump and the last file nobody may move the space, or export it too.
     with _journal.exclusive(f"life-{slug}"):
+        if pending := _journal.under_way(slug):
+            raise ExportError(pending)
         if not again and (note := left_behind(folder, slug)):
             return {**note, "reused": True}
         remove(folder, slug)

@@ -18,6 +18,10 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
 PREFIX = "oc_"
 # What ends a path, or no Windows takes in a name. Everything else is as people wrote it.
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+# Bytes of a name; file systems take 255, and a number and an ending may follow.
+LONGEST = 200
+# Bytes of a name; file systems take 255, and a number and an ending may follow.
+LONGEST = 200
 # Applications' folders that Nextcloud makes anew: previews, packed scripts and styles, what open
 # documents are edited with, keys that are of no use elsewhere. All others are exported.
 CACHES = frozenset(
@@ -60,8 +64,9 @@ class Tree:
 
 
 def safe(name: str) -> str:
-    """Return a name that is one part of a path. Pure."""
-    return UNSAFE.sub("_", name).strip(". ") or "unnamed"
+    """Return a name that is one part of a path, and no longer than file systems take. Pure."""
+    part = UNSAFE.sub("_", name).strip(". ").encode()[:LONGEST]
+    return part.decode("utf-8", "ignore").strip(". ") or "unnamed"
 
 
 def distinct(names: t.Iterable[str]) -> dict[str, str]:

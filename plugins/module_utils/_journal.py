@@ -28,7 +28,7 @@ Journal = dict[str, t.Any]
 
 
 class JournalError(Exception):
-    """Somebody else is at work on the space."""
+    """Somebody else is at work on the space, or nobody knows what was begun with it."""
 
 
 def path_of(slug: str, folder: str = FOLDER) -> str:
@@ -37,12 +37,31 @@ def path_of(slug: str, folder: str = FOLDER) -> str:
 
 
 def read(slug: str, folder: str = FOLDER) -> Journal | None:
-    """Return what is under way for a space, if anything is."""
+    """Return what is under way for a space, if anything is.
+
+    Raises:
+        JournalError: its journal cannot be understood.
+
+    """
+    path = path_of(slug, folder)
     try:
-        with open(path_of(slug, folder), encoding="utf-8") as file:
-            return in_present_words(json.load(file), FORMER_WORDS)
+        with open(path, encoding="utf-8") as file:
+            found = in_present_words(json.load(file), FORMER_WORDS)
     except FileNotFoundError:
         return None
+    except (ValueError, AttributeError) as error:
+        raise JournalError(damaged(path)) from error
+    if not {"verb", "step"} <= set(found):
+        raise JournalError(damaged(path))
+    return found
+
+
+def damaged(path: str) -> str:
+    """Return what to do about a journal that cannot be understood. Pure."""
+    return (
+        f"{path} is damaged, so nobody knows what was begun with this space: look at it and at the "
+        "space, bring it back with playbooks/restore.yml if need be, and remove that file"
+    )
 
 
 def write(slug: str, journal: t.Mapping[str, t.Any], folder: str = FOLDER) -> None:
@@ -154,16 +173,19 @@ def exclusive(name: str, folder: str = LOCKS, *, patience: float = 0) -> t.Itera
 
     """
     os.makedirs(folder, exist_ok=True)
-    waited = 0
-    with open(f"{folder}/{name}.lock", "w", encoding="ascii") as lock:
-        while not taken(lock):
-            if waited >= patience:
-                raise JournalError(
-                    f"another run holds {folder}/{name}.lock: wait for its end, and run again"
-                )
-            time.sleep(1)
-            waited += 1
-        yield
+    path, waited = f"{folder}/{name}.lock", 0
+    while True:
+        with open(path, "w", encoding="ascii") as lock:
+            if taken(lock):
+                # A purge removes the lock with the space: who has waited holds what nobody sees.
+                if is_at(lock, path):
+                    yield
+                    return
+                continue
+        if waited >= patience:
+            raise JournalError(f"another run holds {path}: wait for its end, and run again")
+        time.sleep(1)
+        waited += 1
 
 
 def taken(lock: t.IO[str]) -> bool:
@@ -173,6 +195,14 @@ def taken(lock: t.IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def is_at(lock: t.IO[str], path: str) -> bool:
+    """Tell whether an open file is the one that a path leads to."""
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

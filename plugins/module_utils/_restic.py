@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -89,6 +90,16 @@ class Snapshot:
     space: str
     at: datetime
     host: str
+    # What was backed up, as it was called there and then.
+    paths: tuple[str, ...] = ()
+
+    def path(self, ending: str, otherwise: str) -> str:
+        """Return the path that ends so: another node, or this one earlier, may say another.
+
+        One that restic itself would not have written, for it leads elsewhere, is not taken.
+        """
+        plain = (one for one in self.paths if one == os.path.normpath(one) and one[0] == "/")
+        return next((one for one in plain if one.endswith(ending)), otherwise)
 
 
 def explain(said: str, code: int) -> str:
@@ -175,7 +186,8 @@ def parse_snapshots(text: str) -> list[Snapshot]:
             tag[len(SPACE_TAG) :] for tag in row.get("tags") or [] if tag.startswith(SPACE_TAG)
         ]
         if len(slugs) == 1:
-            found.append(Snapshot(row["id"], slugs[0], moment(row["time"]), row["hostname"]))
+            about = (row["id"], slugs[0], moment(row["time"]), row["hostname"])
+            found.append(Snapshot(*about, tuple(row.get("paths") or ())))
     return sorted(found, key=lambda one: one.at)
 
 
@@ -235,15 +247,18 @@ def streamed(repository: Repository, *arguments: str) -> t.Iterator[t.IO[bytes]]
         ResticError: it failed.
 
     """
-    with subprocess.Popen(
-        repository.command(*arguments),
-        env=repository.variables(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    # A file: complaints that nobody reads before the end would fill a pipe, and it would wait.
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(
+            repository.command(*arguments),
+            env=repository.variables(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+        ) as process,
+    ):
         assert process.stdout is not None
-        assert process.stderr is not None
         try:
             yield process.stdout
             # What is left: a writer that nobody reads to the end would fail.
@@ -252,6 +267,8 @@ def streamed(repository: Repository, *arguments: str) -> t.Iterator[t.IO[bytes]]
         except BaseException:
             process.kill()
             raise
-        said = process.stderr.read().decode("utf-8", "replace")
+        process.wait()
+        complaints.seek(0)
+        said = complaints.read().decode("utf-8", "replace")
     if process.returncode != 0:
         raise ResticError(f"restic {arguments[0]}: {explain(said, process.returncode)}")

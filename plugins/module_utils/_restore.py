@@ -52,6 +52,8 @@ def begin(settings: _backup.Settings, source: str, target: str, at: str) -> dict
         "source": source,
         "at": chosen.at.isoformat(),
         "since": _backup.now(),
+        "home": _backup.home_in(chosen, settings),
+        "staging": _backup.staging_in(chosen, settings),
     }
     return {**start, "snapshot": chosen.id, "step": "fetch"}
 
@@ -68,7 +70,8 @@ def run(settings: _backup.Settings, source: str, target: str, at: str) -> list[s
         _restic.check_reachable(settings.repository)
         journal = begin(settings, source, target, at)
         _restore_job.rename_former(settings, target)
-        job = Job(settings, source, target, journal["snapshot"])
+        was = (journal.get("home", ""), journal.get("staging", ""))
+        job = Job(settings, source, target, journal["snapshot"], *was)
         names = list(_restore_steps.STEPS)
         for step in names[names.index(journal["step"]) :]:
             _journal.write(target, {**journal, "step": step})

@@ -36,6 +36,9 @@ class Job:
     # Which space it becomes.
     target: str
     snapshot: str
+    # Where its folder and its dump were when it was backed up; empty: where they are here.
+    from_home: str = ""
+    from_staging: str = ""
 
     @property
     def layout(self) -> _layout.Layout:
@@ -53,14 +56,19 @@ class Job:
         return self.layout.restoring
 
     @property
+    def source_home(self) -> str:
+        """The folder of the space when it was backed up."""
+        return self.from_home or self.settings.layout(self.source).home
+
+    @property
     def unpacked(self) -> str:
         """The restored space's folder in there."""
-        return f"{self.stage}{self.settings.root}/{self.source}"
+        return f"{self.stage}{self.source_home}"
 
     @property
     def staged(self) -> str:
         """The restored dump and its description."""
-        return f"{self.stage}{_backup.staging(self.settings, self.source)}"
+        return self.stage + (self.from_staging or _backup.staging(self.settings, self.source))
 
     @property
     def previous(self) -> str:

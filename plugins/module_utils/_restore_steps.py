@@ -43,8 +43,29 @@ def fetch(job: Job) -> None:
         _restore_contents.check(job.stage, job.unpacked, f"{job.staged}/{_backup.DUMP}")
     except _restore_contents.ContentsError as error:
         raise refused(job, str(error)) from error
+    check_release(job)
     if digest(f"{job.staged}/{_backup.DUMP}") != describe(job)["dump"]["sha256"]:
         raise refused(job, "it is damaged, the checksum of its database is another one")
+
+
+def check_release(job: Job) -> None:
+    """Make sure that the space would find the release that it runs.
+
+    Raises:
+        RestoreError: this node does not have it.
+
+    """
+    try:
+        link = os.readlink(f"{job.unpacked}/release")
+    except FileNotFoundError:
+        return
+    if not os.path.isdir(os.path.join(job.home, link)):
+        name = os.path.basename(link)
+        raise RestoreError(
+            f"backup {job.snapshot[:8]} runs release {name}, which is not on this node. Name it in "
+            "archipel_releases and archipel_ring_releases, run playbooks/platform.yml, and then "
+            "this again. The space was not touched"
+        )
 
 
 def size(job: Job) -> int:
@@ -105,13 +126,13 @@ def load(job: Job) -> None:
             f"the loaded database has other rows in: {', '.join(wrong[:5])}. Run again; "
             f"{_restore_job.give_up(job.target)}"
         )
-    if job.source != job.target:
+    if job.source_home != job.home:
         rename_storages(job)
 
 
 def rename_storages(job: Job) -> None:
     """Tell the copy where its data are now: Nextcloud keeps the paths in rows of their own."""
-    old, new = (f"{job.settings.root}/{slug}/data/" for slug in (job.source, job.target))
+    old, new = (f"{home}/data/" for home in (job.source_home, job.home))
     for table in _database.tables(job.server, job.database):
         if not table.endswith("_storages"):
             continue

@@ -50,8 +50,16 @@ def errors(settings: Settings) -> tuple[type[Exception], ...]:
 
 
 def begin(settings: Settings, item: Mapping[str, t.Any], decision: Mapping[str, t.Any]) -> Journal:
-    """Return the journal of a space's upgrade: the one that was interrupted, or a new one."""
-    return _journal.read(item["space"]) or {
+    """Return the journal of a space's upgrade: the one that was interrupted, or a new one.
+
+    Raises:
+        JournalError: since the plan was made, something else was begun and not finished.
+
+    """
+    found = _journal.read(item["space"])
+    if found and (found["verb"] != _upgrade_job.VERB or found["direction"] == "undo"):
+        raise _journal.JournalError(_journal.under_way(item["space"]))
+    return found or {
         "verb": _upgrade_job.VERB,
         "direction": "forward",
         "step": _upgrade_job.FORWARD[0],

@@ -29,7 +29,8 @@ PATIENCE = 600
 
 def holder(lease: Mapping[str, t.Any], run: str, now: float) -> str:
     """Return why another run has the node; empty if none has. Pure."""
-    left = LEASE_SECONDS - (now - float(lease.get("at", 0)))
+    # A clock that was set back must not hold the node until it has caught up.
+    left = LEASE_SECONDS - abs(now - float(lease.get("at", 0)))
     if not lease or lease.get("run") == run or left <= 0:
         return ""
     return (

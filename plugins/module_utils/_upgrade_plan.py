@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _journal,
     _release_code,
     _upgrade_facts,
     _upgrade_job,
@@ -156,6 +157,8 @@ def judge_space(root: str, slug: str, target: Target) -> Decision:
         return judge_files(_upgrade_facts.read_space(root, slug), target)
     except OSError as error:
         return Decision(REFUSED, f"{error.filename}: {error.strerror}")
+    except _journal.JournalError as error:
+        return Decision(REFUSED, str(error))
 
 
 def judge_answers(first: Decision, asked: Asked, target: Target) -> Decision:

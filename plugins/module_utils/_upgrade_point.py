@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import time
 import typing as t
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
@@ -32,6 +33,10 @@ from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_job impor
 
 # Seconds that the database server may take to come back.
 DATABASE_SECONDS = 120
+NO_POINT = (
+    "no restore point is kept of it. playbooks/restore.yml brings back a backup, whose release "
+    "must be on this node"
+)
 UNDONE = "undone.sql"
 
 
@@ -144,9 +149,30 @@ def make_sure_of_dump(job: Job) -> None:
 
 
 def read_point(folder: str) -> dict[str, t.Any]:
-    """Return what a restore point says of itself."""
-    with open(f"{folder}/point.json", encoding="utf-8") as file:
-        return dict(json.load(file))
+    """Return what a restore point says of itself.
+
+    Raises:
+        UpgradeError: it cannot be understood.
+        OSError: it cannot be read.
+
+    """
+    path = f"{folder}/point.json"
+    with open(path, encoding="utf-8") as file:
+        try:
+            found = dict(json.load(file))
+        except (ValueError, TypeError) as error:
+            raise UpgradeError(damaged(path)) from error
+    if not {"release", "to", "version", "at"} <= set(found):
+        raise UpgradeError(damaged(path))
+    return found
+
+
+def damaged(path: str) -> str:
+    """Return what to do about a restore point that cannot be understood. Pure."""
+    return (
+        f"{path} is damaged: there is no going back to this restore point. Remove its folder; "
+        "playbooks/restore.yml brings back a backup"
+    )
 
 
 def files(job: Job) -> None:
@@ -182,11 +208,21 @@ def no_room(settings: Settings, item: Mapping[str, t.Any]) -> str:
     )
 
 
-def restorable(settings: Settings, slugs: Sequence[str]) -> dict[str, dict[str, t.Any]]:
-    """Return the restore points of these spaces."""
-    places = {slug: f"{settings.work}/{slug}/{_upgrade_job.POINT}" for slug in slugs}
-    return {
-        slug: read_point(place)
-        for slug, place in places.items()
-        if os.path.exists(f"{place}/point.json")
-    }
+def restorable(settings: Settings, slugs: Iterable[str]) -> dict[str, dict[str, t.Any]]:
+    """Return the restore points of these spaces; nobody can go back to a damaged one."""
+    found = {}
+    for slug in slugs:
+        with contextlib.suppress(UpgradeError, FileNotFoundError):
+            found[slug] = read_point(f"{settings.work}/{slug}/{_upgrade_job.POINT}")
+    return found
+
+
+def problem(settings: Settings, slug: str) -> str:
+    """Return why a space cannot go back to its restore point; empty if it can."""
+    try:
+        read_point(f"{settings.work}/{slug}/{_upgrade_job.POINT}")
+    except FileNotFoundError:
+        return NO_POINT
+    except UpgradeError as error:
+        return str(error)
+    return ""

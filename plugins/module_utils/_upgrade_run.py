@@ -181,15 +181,13 @@ def note(
 
 def undo_all(settings: _upgrade_job.Settings, items: Sequence[Item], parallel: int) -> Report:
     """Bring spaces back to their restore points."""
-    report = Report()
-    kept = _upgrade_point.restorable(settings, [item["space"] for item in items])
-    journals = {item["space"]: _journal.read(item["space"]) for item in items}
-    todo = []
+    report, todo = Report(), []
     for item in items:
-        if item["space"] in kept or journals[item["space"]]:
-            todo.append(item)
+        slug = item["space"]
+        if not _journal.read(slug) and (reason := _upgrade_point.problem(settings, slug)):
+            report.fail(slug, reason)
         else:
-            report.fail(item["space"], NO_POINT)
+            todo.append(item)
 
     def one(item: Item) -> str:
         try:
@@ -216,11 +214,5 @@ def preview_undo(settings: _upgrade_job.Settings, items: Sequence[Item]) -> Repo
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(point["at"]))
             report.change(slug, f"{point['to']} → {point['release']}, as it was on {when}")
         elif _journal.read(slug) is None:
-            report.fail(slug, NO_POINT)
+            report.fail(slug, _upgrade_point.problem(settings, slug))
     return report
-
-
-NO_POINT = (
-    "no restore point is kept of it. playbooks/restore.yml brings back a backup, whose release "
-    "must be on this node"
-)

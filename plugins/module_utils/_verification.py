@@ -90,7 +90,7 @@ def take(member: tarfile.TarInfo, source: t.IO[bytes], seen: Seen, into: Target)
     elif path == f"{into.staging}/{_backup.META}":
         seen.meta = _restore_contents.understood(source.read(), into.slug)
     else:
-        equal = same_as_live(member, source, path)
+        equal = same_as_live(member, source, into.live(path))
         if equal is None:
             seen.moved_on += 1
         elif equal:
@@ -108,6 +108,15 @@ class Target:
     database: str
     staging: str
     slug: str
+    # The space's folder when it was backed up, and now.
+    home_then: str = ""
+    home_now: str = ""
+
+    def live(self, path: str) -> str:
+        """Return where a file of the backup is in the live space. Pure."""
+        if self.home_then and path.startswith(f"{self.home_then}/"):
+            return self.home_now + path.removeprefix(self.home_then)
+        return path
 
     def take(self, dump: t.IO[bytes]) -> _database.Counted:
         """Bring the database up, or count what is in its dump."""
@@ -187,7 +196,9 @@ def verify(settings: _backup.Settings, slug: str) -> _backup.Report:
     server = _backup.read_space(settings, slug).server
     brought_up = None if server.distant else server
     layout = settings.layout(slug)
-    into = Target(brought_up, layout.verification_database, layout.backup_staging, slug)
+    staging, then = _backup.staging_in(snapshot, settings), _backup.home_in(snapshot, settings)
+    names = (layout.verification_database, staging, slug)
+    into = Target(brought_up, *names, home_then=then, home_now=layout.home)
     try:
         seen = read(settings, snapshot.id, into)
         _journal.die_here("verification:loaded")

@@ -139,6 +139,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _node,
     _occ,
     _release_manifest,
+    _systemd,
     _upgrade_facts,
     _upgrade_job,
     _upgrade_lease,
@@ -161,6 +162,11 @@ except ImportError:
     MISSING = traceback.format_exc()
 
 Order = dict[str, t.Any]
+# What is the whole node's matter; each space's own is in the report.
+ERRORS = (
+    *(_upgrade_job.UpgradeError, _journal.JournalError, _release_manifest.ReleaseError),
+    *(_systemd.SystemdError, OSError),
+)
 
 
 def settings_of(order: Order) -> _upgrade_job.Settings:
@@ -274,11 +280,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("pymysql"), exception=MISSING)
     try:
         report = act(unpack(module.params["payload"]), check=module.check_mode)
-    except (
-        _upgrade_job.UpgradeError,
-        _journal.JournalError,
-        _release_manifest.ReleaseError,
-    ) as error:
+    except ERRORS as error:
         module.fail_json(msg=str(error))
     except pymysql.Error as error:
         module.fail_json(msg=f"MariaDB does not answer, no space was touched: {error}")

@@ -66,6 +66,8 @@ class Lab:
             metrics="",
             repository=_restic.Repository("/r", "/p", "/c"),
         )
+        # Where it was when it was backed up: its folder, its dump.
+        self.was_at = (str(self.home), _backup.staging(self.settings, "amap"))
         self.fill(self.home, "old")
         self.backup = tmp_path / "backup"
         self.fill(self.backup / "files", "new")
@@ -85,7 +87,8 @@ class Lab:
         (folder / "config/config.php").write_text(CONFIG.format(mark))
         (folder / "data/camille").mkdir(parents=True)
         (folder / f"data/camille/{mark}.txt").write_text(mark)
-        (folder / "release").symlink_to(f"/srv/nextcloud/releases/{mark}")
+        (self.tmp / "releases" / mark).mkdir(parents=True, exist_ok=True)
+        (folder / "release").symlink_to(self.tmp / "releases" / mark)
         (folder / ".applied").write_text(mark)
 
     def operation(self) -> None:
@@ -129,9 +132,9 @@ def restic(lab: Lab, *words: str) -> tuple[int, str, str]:
     if words[0] == "stats":
         return 0, json.dumps({"total_size": 1000}), ""
     target = Path(next(w for w in words if w.startswith("--target=")).partition("=")[2])
-    home = Path(f"{target}{lab.settings.root}/{'amap'}")
+    home = Path(f"{target}{lab.was_at[0]}")
     shutil.copytree(lab.backup / "files", home, symlinks=True)
-    staged = Path(f"{target}{_backup.staging(lab.settings, 'amap')}")
+    staged = Path(f"{target}{lab.was_at[1]}")
     staged.mkdir(parents=True)
     (staged / _backup.DUMP).write_bytes(lab.dump)
     digest = hashlib.sha256(lab.dump).hexdigest()

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -123,6 +126,12 @@ def test_a_backup_holds_the_database_its_description_and_what_makes_the_space(la
             "another key",
         ),
         ({"backup.code": "3", "backup.err": "error: permission denied"}, "could not be read"),
+        # Said in words that nobody here knows: it may be anything.
+        (
+            {"backup.code": "3", "backup.err": "Warning: 2 left out"},
+            "could not be read: Warning: 2",
+        ),
+        ({"backup.code": "3", "backup.err": ""}, "could not be read: restic does not say which"),
     ],
 )
 def test_what_is_no_backup_is_written_down_and_leaves_nothing(
@@ -161,6 +170,21 @@ def test_a_space_that_somebody_is_at_work_on_waits(lab: Lab, monkeypatch):
     assert lab.calls() == []
 
 
+def test_a_space_that_whoever_was_waited_for_left_half_way(lab: Lab, monkeypatch):
+    """Else half a restore would be its last backup."""
+    exclusive = _journal.exclusive
+
+    @contextlib.contextmanager
+    def fails_meanwhile(name: str, *, patience: float = 0) -> Iterator[None]:
+        with exclusive(name, patience=patience):
+            _journal.write("amap", {"verb": "restore", "step": "load"})
+            yield
+
+    monkeypatch.setattr(_journal, "exclusive", fails_meanwhile)
+    assert "a restore of it was interrupted" in str(_backup.attempt(lab.settings, "amap"))
+    assert lab.calls() == []
+
+
 def test_several_at_a_time_and_the_repository_is_opened_once(lab: Lab):
     outcome = _backup.run(lab.settings, ["amap"])
     assert list(outcome.done) == ["amap"]
@@ -175,16 +199,28 @@ def test_what_is_gone_for_long_enough_is_let_go(lab: Lab):
     old, new = "2020-01-01T00:00:00.123456789Z", _backup.now()
     rows = [
         snapshot("1", "gone", old),
-        snapshot("2", "gone", new),
+        snapshot("2", "gone", old),
         snapshot("3", "amap", old),
         # Of another node: it may have the space still.
-        snapshot("4", "gone", old, host="node2"),
+        snapshot("4", "gone", new, host="node2"),
+        # All of them stay until the last one is old enough.
+        snapshot("5", "purged", old),
+        snapshot("6", "purged", new),
     ]
     lab.put("snapshots.out", json.dumps(rows))
-    assert _backup.maintain(lab.settings) == ["1"]
+    assert _backup.maintain(lab.settings) == ["1", "2"]
     verbs = [call.split(" ", 2)[2] for call in lab.calls()]
     assert verbs[2] == "forget --host=node1 --group-by=host,tags --keep-last=1 --keep-daily=7"
-    assert verbs[-3:] == ["forget 1", "prune", "check --read-data-subset=5%"]
+    assert verbs[-3:] == ["forget 1 2", "prune", "check --read-data-subset=5%"]
+
+
+def test_earlier_backups_outlive_a_disk_of_spaces_that_is_not_mounted(lab: Lab):
+    rows = [snapshot("1", "amap", "2020-01-01T00:00:00Z"), snapshot("2", "amap", _backup.now())]
+    lab.put("snapshots.out", json.dumps(rows))
+    shutil.rmtree(lab.settings.root)
+    assert _backup.forget(lab.settings) == []
+    os.mkdir(lab.settings.root)
+    assert _backup.forget(lab.settings) == []
 
 
 def test_nothing_that_is_gone_is_asked_to_go(lab: Lab):
@@ -237,6 +273,14 @@ class TestRepository:
             _restic.streamed(lab.settings.repository, "dump", "1", "/") as stream,
         ):
             stream.read()
+
+    def test_a_stream_that_complains_at_length_does_not_stand_still(self, lab: Lab):
+        """Nobody reads its complaints before its end: they must not fill a pipe."""
+        lab.put("dump.out", "x" * 10)
+        script = "#!/bin/sh\nhead -c 1000000 /dev/zero | tr '\\0' '.' >&2\necho done\n"
+        (lab.programs / "restic").write_text(script)
+        with _restic.streamed(lab.settings.repository, "dump", "1", "/") as stream:
+            assert stream.read() == b"done\n"
 
     def test_who_reads_a_stream_and_fails_leaves_no_process(self, lab: Lab):
         (lab.programs / "restic").write_text("#!/bin/sh\nexec yes\n")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tarfile
 from pathlib import Path
@@ -108,6 +109,21 @@ def test_what_was_killed_is_cleared_away(space: _backup.Node, tmp_path: Path):
     assert _export.remove(str(tmp_path / "spool"), "amap")
     assert os.listdir(tmp_path / "spool") == []
     assert not _export.remove(str(tmp_path / "spool"), "amap")
+
+
+def test_nothing_is_exported_of_what_was_left_half_way_meanwhile(space, tmp_path, monkeypatch):
+    exclusive = _journal.exclusive
+
+    @contextlib.contextmanager
+    def fails_meanwhile(name, **options):
+        with exclusive(name, **options):
+            _journal.write("amap", {"verb": "restore", "step": "load"})
+            yield
+
+    monkeypatch.setattr(_journal, "exclusive", fails_meanwhile)
+    with pytest.raises(_export.ExportError, match="a restore of it was interrupted"):
+        export(space, tmp_path)
+    assert os.listdir(tmp_path / "spool") == []
 
 
 def test_nothing_is_exported_of_a_space_that_is_worked_on(space: _backup.Node, tmp_path: Path):

@@ -18,6 +18,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils import _export_fil
         ("a\x00b\nc\x7fd", "a_b_c_d"),
         ("../../etc/passwd", "_.._etc_passwd"),
         ("..", "unnamed"),
+        # 255 bytes are the end of a name: a folder may be called by 4000 characters.
+        ("é" * 300, "é" * 100),
+        ("x" * 199 + "é", "x" * 199),
         ("", "unnamed"),
     ],
 )

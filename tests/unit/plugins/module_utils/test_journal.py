@@ -70,3 +70,32 @@ def test_a_journal_by_its_former_words_is_understood(tmp_path):
     _journal.save(str(tmp_path / "amap.json"), before)
     found = _journal.read("amap", str(tmp_path))
     assert found == {"verb": "upgrade", "step": "load", "reason": "check: no", "applied": True}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"verb": "restore"}'])
+def test_a_journal_that_is_damaged_says_where_and_what_to_do(tmp_path, text):
+    (tmp_path / "amap.json").write_text(text)
+    for ask in (_journal.read, _journal.under_way):
+        with pytest.raises(_journal.JournalError, match=r"amap\.json is damaged.*restore\.yml"):
+            ask("amap", str(tmp_path))
+
+
+def test_a_lock_that_was_removed_while_somebody_took_it_is_taken_anew(tmp_path, monkeypatch):
+    """Else two would be at work on one space: a purge removes its lock."""
+    path, taken = tmp_path / "life-amap.lock", _journal.taken
+    removed: list[None] = []
+
+    def remove_first(lock):
+        if not removed:
+            path.unlink()
+            removed.append(None)
+        return taken(lock)
+
+    monkeypatch.setattr(_journal, "taken", remove_first)
+    with _journal.exclusive("life-amap", str(tmp_path)):
+        assert path.exists()
+        with (
+            pytest.raises(_journal.JournalError, match="another run holds"),
+            _journal.exclusive("life-amap", str(tmp_path)),
+        ):
+            pass

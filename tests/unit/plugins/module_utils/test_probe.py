@@ -79,6 +79,25 @@ def test_any_name_is_asked_for_by_itself_and_quoted_in_the_path_alone(ask, monke
     assert all(path.startswith(f"/remote.php/dav/files/{quote(name, safe='')}/") for path in paths)
 
 
+def test_what_a_check_that_was_cut_short_has_left_is_taken_away(ask, monkeypatch):
+    """One upgrade has one key, whoever goes on with it."""
+    space, paths = ask(PUT=(204, b"")), []
+
+    def noting(place, method, path, account=None, body=None):
+        paths.append(path)
+        space.kept = body or space.kept
+        return space(place, method, path, account, body)
+
+    monkeypatch.setattr(_probe, "ask", noting)
+    place = _probe.Place("amap.example.org", key="a" * 32)
+    for _ in range(2):
+        _probe.check(place, "34.0.4.1", ACCOUNT)
+    files = {path for path in paths if "/files/" in path}
+    assert len(files) == 1
+    # It is no way in.
+    assert "a" * 16 not in files.pop()
+
+
 def test_nobody_s_first_login_is_the_check(ask):
     space = ask()
     _probe.check(PLACE, "34.0.4.1", None)

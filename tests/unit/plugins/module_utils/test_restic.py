@@ -99,3 +99,19 @@ def test_the_summary_is_the_last_line():
     printed = '{"message_type":"status"}\n{"message_type":"summary","snapshot_id":"x"}\n'
     assert _restic.summary(printed)["snapshot_id"] == "x"
     assert _restic.summary("") == {}
+
+
+@pytest.mark.parametrize(
+    ("paths", "found"),
+    [
+        (("/mnt/staging/amap", "/data/amap/config"), "/data/amap/config"),
+        ((), "/srv/spaces/amap/config"),
+        # Who can write to the repository must not lead root out of the folder it unpacks into.
+        (("/../../etc/amap/config",), "/srv/spaces/amap/config"),
+        (("etc/amap/config",), "/srv/spaces/amap/config"),
+        (("/data//amap/config",), "/srv/spaces/amap/config"),
+    ],
+)
+def test_where_it_was_is_said_by_the_snapshot(paths: tuple[str, ...], found: str):
+    one = _restic.parse_snapshots(json.dumps([{**ROWS[0], "hostname": "n", "paths": paths}]))[0]
+    assert one.path("/amap/config", "/srv/spaces/amap/config") == found

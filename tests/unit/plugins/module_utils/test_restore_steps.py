@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from tests.unit.plugins.module_utils.machine import machine
 from tests.unit.plugins.module_utils.restoring import (
     ID,
     Lab,
+    failing,
     has_previous,
     lab,
     restore,
@@ -183,3 +185,31 @@ def test_what_was_root_s_stays_root_s(lab: Lab, monkeypatch):
     _restore_steps.own(_restore_job.Job(lab.settings, "amap", "amap", ID))
     assert given[f"{base}/config/."] == 0
     assert given[f"{base}/data/camille/new.txt"] == 70001
+
+
+@pytest.mark.parametrize("how", ["another work directory", "another node"])
+def test_a_backup_made_elsewhere_is_restored_here(lab: Lab, monkeypatch, how: str):
+    """With the remedy for a disk that is full all earlier backups must not be lost."""
+    home = str(lab.home) if how == "another work directory" else "/data/spaces/amap"
+    lab.was_at = (home, "/mnt/other/staging/amap")
+    paths = ("/mnt/other/staging/amap", f"{home}/config", f"{home}/data", f"{home}/release")
+    when = datetime(2026, 5, 30, tzinfo=UTC)
+    snapshot = _restic.Snapshot(ID, "amap", when, "node2", paths)
+    monkeypatch.setattr(_restic, "choose", lambda *_: snapshot)
+    monkeypatch.setitem(_restore_steps.STEPS, "load", failing(_restore_steps.load))
+    with pytest.raises(OSError, match="the disk is gone"):
+        restore(lab)
+    # Whoever goes on knows it from the journal.
+    monkeypatch.setattr(_restic, "choose", lambda *_: pytest.fail("it is chosen already"))
+    restore(lab)
+    restored(lab)
+    has_previous(lab)
+
+
+def test_a_release_that_is_not_here_touches_nothing(lab: Lab):
+    link = lab.backup / "files/release"
+    link.unlink()
+    link.symlink_to("../../nextcloud/releases/31.0.9")
+    with pytest.raises(_restore_job.RestoreError, match=r"release 31\.0\.9, which is not on this"):
+        restore(lab)
+    untouched(lab)

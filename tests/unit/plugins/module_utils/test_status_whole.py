@@ -81,3 +81,11 @@ def test_what_timers_and_backups_have_written(node: Path):
     assert (found["amap"]["usage"], found["amap"]["accounts"]) == ({"bytes": 7}, 3)
     assert found["amap"]["backup_failed"] == {"reason": "a pack is damaged"}
     assert found["velo"]["usage"] is None
+
+
+def test_a_damaged_journal_hides_no_other_space(node: Path):
+    _journal.write("amap", {"verb": "restore", "step": "load"})
+    Path(_journal.path_of("amap", str(node.parent / "life"))).write_text("{")
+    found = read(node, "amap", "velo")
+    assert "amap.json is damaged" in str(found["amap"]["pending"])
+    assert found["velo"]["pending"] is None

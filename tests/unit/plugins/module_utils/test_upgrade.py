@@ -302,3 +302,22 @@ def test_what_has_started_is_dismissed_when_it_comes_to_no_upgrade(lab, monkeypa
     monkeypatch.setitem(STEPS, "prepare", prepare)
     assert lab.move() == "prepare: no"
     assert [ready.dismissed for ready in started] == [True]
+
+
+@pytest.mark.parametrize(
+    ("journal", "said"),
+    [
+        ({"verb": "restore", "step": "load"}, "playbooks/restore.yml -e only=amap"),
+        (
+            {"verb": "upgrade", "direction": "undo", "step": "load", "to": "34.0.4"},
+            "playbooks/rollback.yml -e only=amap",
+        ),
+    ],
+)
+def test_what_failed_since_the_plan_was_made_is_left_alone(lab, journal, said):
+    """A batch lasts minutes: a restore may have come to nothing meanwhile."""
+    _journal.write("amap", journal)
+    with pytest.raises(_journal.JournalError, match=said):
+        lab.move()
+    assert lab.done == []
+    assert lab.journal() == journal

@@ -24,6 +24,8 @@ RUN = {"run": "r1", "by": "camille@desk", "since": "then", "release": "34.0.4"}
         ({**RUN, "at": 1000.0}, False),
         ({**RUN, "run": "r0", "at": 1000.0}, True),
         ({**RUN, "run": "r0", "at": 1000.0 - _upgrade_lease.LEASE_SECONDS}, False),
+        # The clock was set back by an hour.
+        ({**RUN, "run": "r0", "at": 1000.0 + 3600}, False),
     ],
 )
 def test_a_second_operator_is_kept_out_and_told_by_whom(lease, kept_out):

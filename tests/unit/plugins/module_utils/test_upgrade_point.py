@@ -51,7 +51,8 @@ def test_a_damaged_dump_is_not_taken_for_the_space(settings, monkeypatch):
     with open(f"{one.point}/database.sql", "w", encoding="utf-8") as file:
         file.write("CREATE TABLE `x` (\n")
     with open(f"{one.point}/point.json", "w", encoding="utf-8") as file:
-        json.dump({"sha256": "0"}, file)
+        described = {"release": "33.0.9", "to": "34.0.4", "version": "33.0.9.1", "at": 0}
+        json.dump({**described, "sha256": "0"}, file)
     # The database is not emptied for it.
     monkeypatch.setattr(_database, "load", None)
     with pytest.raises(UpgradeError, match=r"database.sql is not what was written"):

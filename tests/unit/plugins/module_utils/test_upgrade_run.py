@@ -7,13 +7,16 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _upgrade,
     _upgrade_plan,
     _upgrade_run,
+    _upgrade_tidy,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
-from tests.unit.plugins.module_utils.upgrading import ITEM, settings
+from tests.unit.plugins.module_utils.upgrading import ITEM, keep_point, settings
 
 __all__ = ["settings"]
 
@@ -40,7 +43,7 @@ def test_what_was_never_begun_is_not_said_to_be_stuck(settings):
     assert report.facts["ends"] == {"amap": "not begun"}
 
 
-def test_no_further_space_is_begun_once_the_budget_is_spent(settings, monkeypatch):
+def test_no_further_space_is_begun_once_the_budget_is_exhausted(settings, monkeypatch):
     found = moved(settings, monkeypatch, items(6), 1, broken={"s01", "s03"})
     assert found == ["", "broken", "", "broken", None, None]
 
@@ -49,7 +52,7 @@ def test_a_budget_of_none_stops_at_the_first_failure(settings, monkeypatch):
     assert moved(settings, monkeypatch, items(3), 0, broken={"s00"}) == ["broken", None, None]
 
 
-def test_a_turn_ends_and_the_rest_is_left(settings, monkeypatch):
+def test_a_batch_ends_and_the_rest_is_left(settings, monkeypatch):
     assert moved(settings, monkeypatch, items(3), 0, seconds=-1.0) == [None, None, None]
 
 
@@ -72,10 +75,32 @@ def test_so_many_at_the_same_time_and_no_more(settings, monkeypatch):
     assert most == 3
 
 
-def test_a_node_that_cannot_close_doors_says_so(settings, tmp_path):
+def test_a_node_that_cannot_close_spaces_says_so(settings, tmp_path):
     snippet = tmp_path / "snippet.conf"
     assert "playbooks/site.yml" in _upgrade_run.flag_problem(settings, str(snippet))
     snippet.write_text("location / {}\n")
     assert "playbooks/site.yml" in _upgrade_run.flag_problem(settings, str(snippet))
     snippet.write_text(f"if (-f {settings.closed}/$archipel_space) {{\n")
     assert _upgrade_run.flag_problem(settings, str(snippet)) == ""
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"release": "33.0.9"}'])
+def test_a_restore_point_that_is_damaged_is_one_space_s_own_matter(settings, text):
+    """Neither a rollback of others ends for it, nor the tidying up of the whole node."""
+    keep_point(settings)
+    with open(f"{settings.work}/amap/point/point.json", "w", encoding="utf-8") as file:
+        file.write(text)
+    for report in (
+        _upgrade_run.undo_all(settings, [ITEM], 1),
+        _upgrade_run.preview_undo(settings, [ITEM]),
+    ):
+        assert (
+            "point.json is damaged: there is no going back"
+            in report.result()["failed_spaces"]["amap"]
+        )
+    assert _upgrade_tidy.old_points(settings, 1, time.time()) == []
+
+
+def test_without_a_restore_point_a_backup_is_named(settings):
+    report = _upgrade_run.undo_all(settings, [ITEM], 1)
+    assert "playbooks/restore.yml brings back a backup" in report.result()["failed_spaces"]["amap"]

@@ -122,3 +122,10 @@ class TestDistant:
     def test_where_no_server_is_none_is_swept(self, tmp_path: Path):
         settings = SimpleNamespace(socket=str(tmp_path / "none"))
         _verification.sweep(settings)  # type: ignore[arg-type]
+
+
+def test_files_of_another_folder_are_compared_with_the_live_ones():
+    into = _verification.Target(None, "x", "/staging", "amap", "/data/amap", "/srv/spaces/amap")
+    assert into.live("/data/amap/data/a.txt") == "/srv/spaces/amap/data/a.txt"
+    assert into.live("/data/amap-2/a.txt") == "/data/amap-2/a.txt"
+    assert _verification.Target(None, "x", "/s", "amap").live("/a") == "/a"
