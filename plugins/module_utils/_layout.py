@@ -343,7 +343,7 @@ class Layout:
     @property
     def upgrade_client(self) -> str:
         """Options of an upgrade's database clients, with a password."""
-        return f"{self.places.upgrade}/clients/{self.slug}.cnf"
+        return f"{self.upgrade}/client.cnf"
 
     @property
     def upgrade_log(self) -> str:
@@ -401,7 +401,11 @@ class Layout:
             self.backup_client,
             self.backup_staging,
             self.upgrade,
-            self.upgrade_client,
+            # Where it was before: a space called clients would have had everybody's.
+            f"{self.places.upgrade}/clients/{self.slug}.cnf",
+            # A journal that was being written when its run was killed.
+            f"{self.journal}.new",
+            f"{self.export_note}.new",
             self.maintenance,
             # A slug has no dot.
             self.maintenance_pass("*"),

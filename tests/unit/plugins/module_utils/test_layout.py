@@ -46,10 +46,21 @@ def test_the_keys_of_a_check_go_too():
     assert covered(velo.maintenance_pass("0123abc"), velo.owned)
 
 
-def test_nothing_of_another_space_goes_with_it():
-    others = [_layout.Layout(slug) for slug in ("velo", "velo-ecole-2", "ecole", "x-velo-ecole")]
+@pytest.mark.parametrize("slug", ["velo-ecole", "clients", "staging", "hosts", "tmp", "data"])
+def test_nothing_of_another_space_goes_with_it(slug: str):
+    """Whatever it is called: some slugs are names of folders beside those of spaces."""
+    gone = _layout.Layout(slug)
+    others = [_layout.Layout(name) for name in ("velo", "velo-ecole-2", "ecole", f"x-{slug}")]
     found = [path for one in others for path in (*paths(one).values(), one.maintenance_pass("k"))]
-    assert [path for path in found if covered(path, (*velo.owned, *velo.guards))] == []
+    assert [path for path in found if covered(path, (*gone.owned, *gone.guards))] == []
+
+
+def test_what_an_earlier_version_left_goes_too():
+    for path in (
+        "/var/lib/archipel/upgrade/clients/velo-ecole.cnf",
+        "/var/lib/archipel/life/velo-ecole.json.new",
+    ):
+        assert covered(path, velo.owned)
 
 
 def test_data_go_last():
