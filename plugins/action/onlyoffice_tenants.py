@@ -9,9 +9,14 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import (
+    OnlyofficeTenants,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _onlyoffice
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import find_spaces
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import Tenant
+from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Result
 
 SHOWN = 20
 SPEC: dict[str, t.Any] = {
@@ -28,14 +33,13 @@ SPEC: dict[str, t.Any] = {
 class ActionModule(ActionBase):
     """Turn thousands of tenants into the desired state of one module."""
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
-    ) -> dict[str, t.Any]:
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Check, render, and run the module of the same name on the node."""
         super().run(tmp, task_vars)
         _, options = self.validate_argument_spec(argument_spec=SPEC)
         variables = task_vars or {}
-        tenants = [dict(t) for t in find_spaces(options["tenants"], variables, self._templar)]
+        found = find_spaces(options["tenants"], variables, self._templar)
+        tenants = t.cast("list[Tenant]", [dict(one) for one in found])
         shards: dict[str, str] = options["shards"]
         wrong = _onlyoffice.check(shards, tenants)
         if wrong:
@@ -43,11 +47,17 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("onlyoffice_tenants: " + "; ".join(wrong[:SHOWN] + more))
         managed = str(variables.get("ansible_managed", "Ansible managed"))
         wanted = _onlyoffice.plan(shards, tenants, managed)
-        given = ("directory", "nginx_directory", "ports", "rotate_while_open")
-        places = {key: options[key] for key in given}
-        result: dict[str, t.Any] = self._execute_module(
+        payload: OnlyofficeTenants = {
+            **wanted,
+            "directory": options["directory"],
+            "nginx_directory": options["nginx_directory"],
+            "ports": options["ports"],
+            "groups": shards,
+            "rotate_while_open": options["rotate_while_open"],
+        }
+        result: Result = self._execute_module(
             module_name="archipel.spaces.onlyoffice_tenants",
-            module_args={"payload": pack({**wanted, **places, "groups": shards})},
+            module_args={"payload": pack(payload)},
             task_vars=task_vars,
         )
         return result

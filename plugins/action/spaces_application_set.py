@@ -4,36 +4,39 @@
 
 from __future__ import annotations
 
-import typing as t
-
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import (
+    SpacesApplicationSet,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace
 
 
-class ActionModule(SpacesAction):
+class ActionModule(SpacesAction[SpacesApplicationSet]):
     """What the releases of a node must hold."""
 
     module = "spaces_application_set"
     needs_place = False
 
     def desired(
-        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
-    ) -> dict[str, t.Any]:
+        self, spaces: Spaces, context: Context, known: list[KnownSpace]
+    ) -> SpacesApplicationSet:
         """Return the applications each space needs, once the policy is found right."""
-        policy, suites = settings["applications"], settings["office_suites"]
-        problems = _applications.check(policy, suites, settings["offices"])
+        policy, suites = context["applications"], context["office_suites"]
+        problems = _applications.check(policy, suites, context["offices"])
         if problems:
             raise ValueError("\n".join(["the application set is wrong", *problems]))
-        needed = _applications.required(policy, suites, settings["offices"])
+        needed = _applications.required(policy, suites, context["offices"])
         return {
-            "root": settings["root"],
-            "releases": settings["installer"]["releases"],
-            "without": settings["installer"]["without"],
+            "root": context["root"],
+            "releases": context["installer"]["releases"],
+            "without": context["installer"]["without"],
             "needed": needed,
-            "named": _applications.named(policy, suites, settings["registration"]),
+            "named": _applications.named(policy, suites, context["registration"]),
             "spaces": {space["slug"]: space["release"] for space in spaces},
             "asked": {
-                space["slug"]: _applications.list_asked(space, settings["registration"])
+                space["slug"]: _applications.list_asked(space, context["registration"])
                 for space in spaces
                 if space["registration"]
             },

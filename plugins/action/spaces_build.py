@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
@@ -12,6 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _build, _render_files
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import COLLECTION, find_spaces
+from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Result
 
 SHOWN = 100
 
@@ -21,9 +21,7 @@ class ActionModule(ActionBase):
 
     _requires_connection = False
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
-    ) -> dict[str, t.Any]:
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Render and write."""
         super().run(tmp, task_vars)
         _, options = self.validate_argument_spec(

@@ -4,28 +4,27 @@
 
 from __future__ import annotations
 
-import typing as t
-
+from ansible_collections.archipel.spaces.plugins.module_utils._payloads import SpacesDatabases
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _render_common,
     _render_database,
     _render_services,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace
 
 
-class ActionModule(SpacesAction):
+class ActionModule(SpacesAction[SpacesDatabases]):
     """Desired state of the databases."""
 
     module = "spaces_databases"
 
-    def desired(
-        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
-    ) -> dict[str, t.Any]:
+    def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> SpacesDatabases:
         """Return the databases the node must have."""
         present = [space for space in spaces if space["status"] in _render_common.PRESENT]
         return {
-            "databases": [_render_database.database(space, settings) for space in present],
-            "socket": settings["database_socket"],
+            "databases": [_render_database.database(space, context) for space in present],
+            "socket": context["database_socket"],
             "known": {space["slug"]: _render_services.state_of(space) for space in known},
         }

@@ -6,45 +6,52 @@ from __future__ import annotations
 
 import base64
 import time
-import typing as t
 from pathlib import Path
 
 from ansible.utils.display import Display
 
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import (
+    Installation,
+    SpacesInstallations,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_nextcloud
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
 from ansible_collections.archipel.spaces.plugins.plugin_utils._progress import merged, sentence
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace
+from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Result, Variables
 
 # Seconds between two lines about how far it is.
 BATCH_SECONDS = 30
 
 
-def logos(items: list[dict[str, t.Any]]) -> dict[str, str]:
+def read_logos(items: list[Installation]) -> dict[str, str]:
     """Return the logos of these spaces, for the journey."""
     return {
-        item["space"]: base64.b64encode(Path(item["logo"]["path"]).read_bytes()).decode()
+        item["space"]: base64.b64encode(Path(logo["path"]).read_bytes()).decode()
         for item in items
+        if (logo := item["logo"])
     }
 
 
-class ActionModule(SpacesAction):
+class ActionModule(SpacesAction[SpacesInstallations]):
     """Desired state of the installations."""
 
     module = "spaces_installations"
 
     def desired(
-        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
-    ) -> dict[str, t.Any]:
+        self, spaces: Spaces, context: Context, known: list[KnownSpace]
+    ) -> SpacesInstallations:
         """Return the installations the node must have."""
         return {
-            "installations": _render_nextcloud.installations(spaces, settings),
-            "parallel": settings["install_parallel"],
-            "node": settings["installer"],
+            "installations": _render_nextcloud.installations(spaces, context),
+            "parallel": context["install_parallel"],
+            "node": context["installer"],
             "seconds": BATCH_SECONDS,
             "logos": {},
         }
 
-    def converge(self, desired: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def converge(self, desired: SpacesInstallations, task_vars: Variables) -> Result:
         """Call the module until no space is left, and say in between how far it is."""
         start = time.monotonic()
         result = super().converge(desired, task_vars)
@@ -61,12 +68,14 @@ class ActionModule(SpacesAction):
         if not lacking or result.get("failed"):
             return result
         rest = [item for item in desired["installations"] if item["space"] in lacking]
-        brought = {**desired, "installations": rest, "logos": logos(rest)}
+        brought: SpacesInstallations = {
+            **desired,
+            "installations": rest,
+            "logos": read_logos(rest),
+        }
         return merged(result, self.converge(brought, task_vars))
 
-    def _say(
-        self, task_vars: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any], seconds: float
-    ) -> None:
+    def _say(self, task_vars: Variables, result: Result, seconds: float) -> None:
         counts = (result["begun"], len(result["remaining"]), len(result["failed_spaces"]))
         line = sentence("installed or configured", *counts, seconds)
         Display().display(f"{task_vars.get('inventory_hostname', '')}: {line}")

@@ -4,29 +4,32 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import (
+    SpacesInvitations,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_nextcloud
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace
 
 
-class ActionModule(SpacesAction):
+class ActionModule(SpacesAction[SpacesInvitations]):
     """The first administrators of the chosen spaces that are approved."""
 
     module = "spaces_invitations"
     needs_place = False
 
     def desired(
-        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
-    ) -> dict[str, t.Any]:
+        self, spaces: Spaces, context: Context, known: list[KnownSpace]
+    ) -> SpacesInvitations:
         """Return whom the node invites; nobody, where nobody was named."""
         named = spaces if self._task.args.get("only") else []
         approved = [space for space in named if space["status"] == "approved"]
         again = boolean(self._task.args.get("again", False))
         return {
-            "invitations": _render_nextcloud.invitations(approved, settings, again=again),
-            "parallel": settings["install_parallel"],
-            "node": settings["installer"],
+            "invitations": _render_nextcloud.invitations(approved, context, again=again),
+            "parallel": context["install_parallel"],
+            "node": context["installer"],
         }

@@ -4,19 +4,18 @@
 
 from __future__ import annotations
 
-import typing as t
-
+from ansible_collections.archipel.spaces.plugins.module_utils._payloads import Quotas
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_files
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace
 
 
-class ActionModule(SpacesAction):
+class ActionModule(SpacesAction[Quotas]):
     """Desired state of the limits."""
 
     module = "spaces_quotas"
 
-    def desired(
-        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
-    ) -> dict[str, t.Any]:
+    def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> Quotas:
         """Return the limits the node must keep."""
-        return _render_files.limits(spaces, settings, known)
+        return _render_files.limits(spaces, context, known)

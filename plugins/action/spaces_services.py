@@ -4,24 +4,23 @@
 
 from __future__ import annotations
 
-import typing as t
-
+from ansible_collections.archipel.spaces.plugins.module_utils._payloads import SpacesServices
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_services
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace
 
 
-class ActionModule(SpacesAction):
+class ActionModule(SpacesAction[SpacesServices]):
     """Desired state of the services."""
 
     module = "spaces_services"
 
-    def desired(
-        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
-    ) -> dict[str, t.Any]:
+    def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> SpacesServices:
         """Return the services the node must have."""
         return {
             "units": _render_services.units(spaces),
-            "php": settings["services"],
-            "nginx": settings["nginx"],
-            "drift": _render_services.expected(known, settings),
+            "php": context["services"],
+            "nginx": context["nginx"],
+            "drift": _render_services.expected(known, context),
         }

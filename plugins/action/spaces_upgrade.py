@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import json
 import time
-import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.utils.display import Display
 
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import (
+    Brief,
+    Moving,
+    SpacesUpgrade,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _progress,
     _render_database,
@@ -20,20 +24,21 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _upgrades,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace, SpaceEntry
+from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Result, Variables
 
 STAGES = ("plan", "run", "undo", "end")
 # Requested, refused and purged ones have no space; closed ones await their purge as they are.
 MOVING = frozenset({"approved", "suspended"})
 
 
-class ActionModule(SpacesAction):
+class ActionModule(SpacesAction[SpacesUpgrade]):
     """Spaces, and what is applied to them on the new release."""
 
     module = "spaces_upgrade"
 
-    def desired(
-        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
-    ) -> dict[str, t.Any]:
+    def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> SpacesUpgrade:
         """Return what the node is asked to do."""
         arguments = self._task.args
         stage = arguments.get("stage", "plan")
@@ -44,18 +49,14 @@ class ActionModule(SpacesAction):
             order = {slug: place for place, slug in enumerate(arguments.get("slugs", ()))}
             here = [space for space in moving if space["slug"] in order]
             moving = sorted(here, key=lambda space: order[space["slug"]])
-        hosts = {space["slug"]: space["domains"][0] for space in moving}
         return {
             "stage": stage,
-            "items": [
-                {**item, "host": hosts[item["space"]]}
-                for item in _render_nextcloud.installations(moving, settings)
-            ]
+            "items": list_moving(moving, context)
             if stage in {"run", "undo"}
-            else [brief(space, settings) for space in moving],
-            "node": settings["installer"],
-            "places": settings["upgrade"],
-            "disabled": settings["applications"].get("disabled", []),
+            else [brief(space, context) for space in moving],
+            "node": context["installer"],
+            "places": context["upgrade"],
+            "disabled": context["applications"].get("disabled", []),
             "release": arguments.get("release", {}),
             "run": arguments["run"],
             "budget": _upgrades.share(
@@ -67,14 +68,14 @@ class ActionModule(SpacesAction):
             "keep_days": float(arguments.get("keep_days", 14)),
         }
 
-    def converge(self, desired: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def converge(self, desired: SpacesUpgrade, task_vars: Variables) -> Result:
         """Call the module until no space is left or too many failed."""
         begun = start = time.monotonic()
         result = batch = super().converge(desired, task_vars)
         self._note(task_vars, result, batch, start)
         while batch.get("remaining") and batch.get("begun") and not batch.get("exhausted"):
             left = set(batch["remaining"])
-            following = {
+            following: SpacesUpgrade = {
                 **desired,
                 "items": [item for item in desired["items"] if item["space"] in left],
                 "budget": desired["budget"] - len(result["failed_spaces"]),
@@ -96,9 +97,9 @@ class ActionModule(SpacesAction):
 
     def _note(
         self,
-        task_vars: t.Mapping[str, t.Any],
-        result: t.Mapping[str, t.Any],
-        batch: t.Mapping[str, t.Any],
+        task_vars: Variables,
+        result: Result,
+        batch: Result,
         start: float,
     ) -> None:
         """Say how far it is, to people who look and in the file for programs."""
@@ -128,21 +129,30 @@ class ActionModule(SpacesAction):
             Display().display(f"{node}, {base['wave']}: {words}")
 
 
-def brief(space: dict[str, t.Any], settings: dict[str, t.Any]) -> dict[str, t.Any]:
+def list_moving(spaces: Spaces, context: Context) -> list[Moving]:
+    """Return what moving spaces needs. Pure."""
+    hosts = {space["slug"]: space["domains"][0] for space in spaces}
+    return [
+        {**item, "host": hosts[item["space"]]}
+        for item in _render_nextcloud.installations(spaces, context)
+    ]
+
+
+def brief(space: SpaceEntry, context: Context) -> Brief:
     """Return what looking at a space needs. Pure."""
-    account = _render_database.database(space, settings)
-    address = _render_database.database_host(space, settings)
+    account = _render_database.database(space, context)
+    address = _render_database.database_host(space, context)
     return {"space": space["slug"], "database": {**account, "address": address}}
 
 
 COUNTED = ("spaces", "remaining", "failed_spaces")
 
 
-def changes(batch: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
+def changes(batch: Result) -> list[tuple[str, str]]:
     """Return what was done, by slug. Pure."""
     return [(slug, "; ".join(said)) for slug, said in batch.get("spaces", {}).items()]
 
 
-def failures(batch: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
+def failures(batch: Result) -> list[tuple[str, str]]:
     """Return what went wrong, by slug. Pure."""
     return list(batch.get("failed_spaces", {}).items())

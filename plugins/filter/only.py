@@ -56,7 +56,10 @@ if t.TYPE_CHECKING:
 
     from jinja2.runtime import Context
 
-    Spaces = list[dict[str, t.Any]]
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._space import SpaceEntry
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Unchecked
+
+    Spaces = list[SpaceEntry]
 
 
 @pass_context
@@ -84,7 +87,7 @@ def _split(words: str | Iterable[str]) -> set[str]:
 
 
 def _check(
-    words: set[str], groups: Mapping[str, list[str]], report: Mapping[str, t.Any], spaces: Spaces
+    words: set[str], groups: Mapping[str, list[str]], report: Unchecked, spaces: Spaces
 ) -> None:
     """Refuse what names neither a space nor a group of spaces, here or on another node."""
     here = {space["slug"] for space in spaces}
@@ -95,7 +98,7 @@ def _check(
         raise AnsibleFilterError(f'only: "{word}" {_why(word, known, report)}')
 
 
-def _why(word: str, known: set[str], report: Mapping[str, t.Any]) -> str:
+def _why(word: str, known: set[str], report: Unchecked) -> str:
     for status in ("requested", "refused"):
         if word in {space["slug"] for space in report.get(status, ())}:
             return f"is {status}: it has no space"

@@ -15,13 +15,25 @@ from ansible.template import Templar
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _lock_file
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import RegistryError, shown
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
 from ansible_collections.archipel.spaces.plugins.plugin_utils._selection import select
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import (
+    KnownSpace,
+    Skipped,
+    SpaceEntry,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import (
+    Result,
+    Unchecked,
+    Variables,
+)
 
-Spaces = list[dict[str, t.Any]]
+Spaces = list[SpaceEntry]
+Payload = t.TypeVar("Payload", bound=t.Mapping[str, object])
 COLLECTION = Path(__file__).resolve().parents[2]
 
 
-def find_spaces(value: t.Any, variables: t.Mapping[str, t.Any], templar: Templar) -> Spaces:
+def find_spaces(value: t.Any, variables: Variables, templar: Templar) -> Spaces:
     """Return the spaces of an option: a list, or the name of the variable that holds them.
 
     A variable named is read as it is. Walking through thousands of values in search of
@@ -43,7 +55,7 @@ def find_spaces(value: t.Any, variables: t.Mapping[str, t.Any], templar: Templar
     return found
 
 
-def refuse_unplaced(spaces: Spaces, placement: t.Mapping[str, t.Any]) -> None:
+def refuse_unplaced(spaces: Spaces, placement: Unchecked) -> None:
     """Refuse spaces whose place nobody has written down: the next run could give it to others.
 
     The first play of each playbook records them; --tags, --start-at-task and playbooks of one's own
@@ -74,32 +86,28 @@ def refuse_unplaced(spaces: Spaces, placement: t.Mapping[str, t.Any]) -> None:
         )
 
 
-class SpacesAction(ActionBase):
+class SpacesAction(ActionBase, t.Generic[Payload]):
     """Turn the spaces and the settings of a node into the desired state of one module."""
 
     module = ""
     # Whether the module makes things under a space's number, and so needs it to be recorded.
     needs_place = True
     # What templates of this task may name; set by `run`.
-    variables: t.Mapping[str, t.Any] = MappingProxyType({})
+    variables: Variables = MappingProxyType({})
 
-    def desired(
-        self, spaces: Spaces, settings: dict[str, t.Any], known: Spaces
-    ) -> dict[str, t.Any]:
+    def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> Payload:
         """Return the desired state that the module converges. Pure.
 
         Args:
             spaces: the spaces this run converges.
-            settings: the node and the policy.
+            context: the node and the policy.
             known: all spaces of the node, also those on hold or left out: a declaration
                 that is one file for all must name them too.
 
         """
         raise NotImplementedError
 
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
-    ) -> dict[str, t.Any]:
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Render, then run the module of the same name on the node."""
         super().run(tmp, task_vars)
         self.variables = task_vars or {}
@@ -112,7 +120,10 @@ class SpacesAction(ActionBase):
             refuse_unplaced(known, self.variables.get("archipel_placement") or {})
         left_out = set(arguments.get("exclude", ()))
         # A space whose file has errors is left as it is: its user and folders stay declared.
-        skipped = [{**s, "status": "suspended"} for s in arguments.get("skipped", ())]
+        skipped: list[KnownSpace] = [
+            {**one, "status": "suspended"}
+            for one in t.cast("list[Skipped]", arguments.get("skipped", ()))
+        ]
         chosen = [
             s
             for s in select(known, arguments.get("only", ""))
@@ -126,9 +137,9 @@ class SpacesAction(ActionBase):
             ) from error
         return {**self.converge(desired, task_vars or {}), "known": len(known)}
 
-    def converge(self, desired: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def converge(self, desired: Payload, task_vars: Variables) -> Result:
         """Run the module of the same name on the node, and return what it says."""
-        result: dict[str, t.Any] = self._execute_module(
+        result: Result = self._execute_module(
             module_name=f"archipel.spaces.{self.module}",
             module_args={"payload": pack(desired)},
             task_vars=task_vars,

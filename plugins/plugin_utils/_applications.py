@@ -10,11 +10,29 @@ import re
 import typing as t
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import (
+    Office,
+    Settings,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _connectors, _office_rules
 from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import did_you_mean, quoted
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import (
+    Applications,
+    Registration,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import SpaceEntry, Suite
+from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Unchecked
 
-Policy = t.Mapping[str, t.Any]
-Suites = t.Mapping[str, t.Mapping[str, t.Any]]
+Suites = t.Mapping[str, Suite]
+
+
+class Asked(t.TypedDict):
+    """Applications that a space's own file turns on or off, and application → key → value."""
+
+    enable: list[str]
+    disable: list[str]
+    settings: dict[str, Settings]
+
 
 ID = re.compile(r"[a-z][a-z0-9_]{1,63}")
 KEYS = ("enabled", "disabled", "settings")
@@ -44,16 +62,19 @@ def check(policy: t.Any, suites: t.Any, offices: t.Sequence[str]) -> list[str]:
     return problems + check_suites(suites, offices, policy)
 
 
-def named(policy: Policy, suites: Suites, registration: Policy) -> list[str]:
+def named(policy: Applications, suites: Suites, registration: Registration) -> list[str]:
     """Return the applications of which the policy says whether they are on."""
     connectors = (suite["application"] for suite in suites.values() if "application" in suite)
-    listed = (one for key in ("enabled", "disabled") for one in policy.get(key, ()))
+    listed = [*policy.get("enabled", ()), *policy.get("disabled", ())]
     asked = [registration["application"]] if registration.get("application") else []
     return sorted({*listed, *connectors, *asked})
 
 
 def left_open(
-    releases: t.Mapping[str, t.Any], policy: Policy, suites: Suites, registration: Policy
+    releases: t.Mapping[str, Unchecked],
+    policy: Applications,
+    suites: Suites,
+    registration: Registration,
 ) -> dict[str, list[str]]:
     """Return what releases bring and the policy neither turns on nor off, as far as it is known.
 
@@ -91,7 +112,7 @@ def check_ids(value: t.Any, where: str) -> list[str]:
     return problems + [f"{where}: {one} comes twice; remove one of the two" for one in twice]
 
 
-def check_lists(policy: Policy) -> list[str]:
+def check_lists(policy: Unchecked) -> list[str]:
     """Return what contradicts itself."""
     enabled, disabled = policy.get("enabled", []), policy.get("disabled", [])
     problems = [
@@ -128,7 +149,7 @@ def check_settings(settings: t.Any) -> list[str]:
     return problems
 
 
-def check_suites(suites: t.Any, offices: t.Sequence[str], policy: Policy) -> list[str]:
+def check_suites(suites: t.Any, offices: t.Sequence[str], policy: Unchecked) -> list[str]:
     """Return what is wrong with the office suites."""
     where = "archipel_office_suites"
     if not isinstance(suites, t.Mapping):
@@ -165,13 +186,13 @@ def check_suites(suites: t.Any, offices: t.Sequence[str], policy: Policy) -> lis
     return problems
 
 
-def required(policy: Policy, suites: Suites, offices: t.Sequence[str]) -> list[str]:
+def required(policy: Applications, suites: Suites, offices: t.Sequence[str]) -> list[str]:
     """Return the applications a release must hold."""
     connectors = [suites[office]["application"] for office in offices]
     return sorted({*policy.get("enabled", ()), *connectors})
 
 
-def office(space: t.Mapping[str, t.Any], suites: Suites, offices: t.Sequence[str]) -> Policy:
+def office(space: SpaceEntry, suites: Suites, offices: t.Sequence[str]) -> Office:
     """Return what `occ archipel:apply` is given about a space's office suites."""
     return {
         "suites": {one: _connectors.describe(space, one, suites[one]) for one in offices},
@@ -180,7 +201,7 @@ def office(space: t.Mapping[str, t.Any], suites: Suites, offices: t.Sequence[str
     }
 
 
-def registration(space: t.Mapping[str, t.Any], policy: Policy) -> dict[str, t.Any]:
+def registration(space: SpaceEntry, policy: Registration) -> Asked:
     """Return what makes visitors able to ask a space for an account, or unable."""
     application = policy.get("application")
     if not application:
@@ -194,14 +215,14 @@ def registration(space: t.Mapping[str, t.Any], policy: Policy) -> dict[str, t.An
     }
 
 
-def list_asked(space: t.Mapping[str, t.Any], policy: Policy) -> list[str]:
+def list_asked(space: SpaceEntry, policy: Registration) -> list[str]:
     """Return the applications that a space's own file asks for, beside the set."""
     return list(registration(space, policy)["enable"])
 
 
-def merged(*settings: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
+def merge_settings(*settings: t.Mapping[str, t.Mapping[str, object]]) -> dict[str, Settings]:
     """Return settings of applications, key by key; later ones win."""
-    result: dict[str, dict[str, t.Any]] = {}
+    result: dict[str, Settings] = {}
     for some in settings:
         for app, values in some.items():
             result.setdefault(app, {}).update(values)

@@ -12,10 +12,13 @@ from jinja2 import Environment
 from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import State, Statement
 from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import plan as plan_database
 from ansible_collections.archipel.spaces.plugins.module_utils._masking import mask_secrets
+from ansible_collections.archipel.spaces.plugins.module_utils._payloads import Limit
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _render_common,
+    _render_context,
     _render_database,
     _render_files,
+    _space,
 )
 
 # A folder without this mark is not ours to clean.
@@ -34,37 +37,38 @@ def sql_text(statement: Statement) -> str:
     return (sql % tuple(shown) if shown else sql) + ";\n"
 
 
-def quota_line(wanted: t.Mapping[str, t.Any]) -> str:
+def quota_line(wanted: Limit) -> str:
     """Return a space's limit as `setquota -b` reads it: id, then soft and hard KiB and files."""
     return f"{wanted['id']} 0 {wanted['bytes'] // 1024} 0 {wanted['files']}\n"
 
 
 def documents(
-    spaces: t.Sequence[_render_common.Space],
-    databases: t.Sequence[_render_common.Space],
-    settings: _render_common.Settings,
+    spaces: t.Sequence[_space.SpaceEntry],
+    databases: t.Sequence[_space.SpaceEntry],
+    context: _render_context.Context,
     environment: Environment,
 ) -> dict[str, str]:
     """Return every file of the build of one node, by path below its folder. Pure."""
     found: dict[str, str] = {}
-    for file in _render_files.files(spaces, settings, environment):
-        text = mask_secrets(file.content) if file.kind == "config" else file.content
-        found[f"{file.kind}/{file.space}.{'php' if file.kind == 'config' else 'conf'}"] = text
+    for file in _render_files.files(spaces, context, environment):
+        kind = file["kind"]
+        text = mask_secrets(file["content"]) if kind == "config" else file["content"]
+        found[f"{kind}/{file['space']}.{'php' if kind == 'config' else 'conf'}"] = text
     empty = State({}, {})
     for space in databases:
         if space["status"] in _render_common.PRESENT:
-            steps = plan_database(_render_database.database(space, settings), empty)
+            steps = plan_database(_render_database.database(space, context), empty)
             found[f"database/{space['slug']}.sql"] = "".join(
                 sql_text(statement) for _, statement in steps
             )
     present = _render_common.present(spaces)
     if present:
-        found["quota.txt"] = "".join(map(quota_line, _render_files.quotas(present, settings)))
+        found["quota.txt"] = "".join(map(quota_line, _render_files.quotas(present, context)))
         found["tmpfiles.conf"] = _render_files.tmpfiles_conf(
-            _render_files.directories(present, settings)
+            _render_files.directories(present, context)
         )
         found["sysusers.conf"] = (
-            "\n".join(_render_files.sysusers_lines(present, settings).values()) + "\n"
+            "\n".join(_render_files.sysusers_lines(present, context).values()) + "\n"
         )
     return found
 

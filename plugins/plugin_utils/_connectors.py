@@ -10,10 +10,17 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._placeholders impo
 from ansible_collections.archipel.spaces.plugins.plugin_utils._secrets import derive
 
 if t.TYPE_CHECKING:
-    from ansible_collections.archipel.spaces.plugins.plugin_utils._offices import Suite
+    from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import (
+        Settings,
+    )
+    from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import (
+        Suite as KnownSuite,
+    )
     from ansible_collections.archipel.spaces.plugins.plugin_utils._space import (
         OfficeServer,
         ServedSpace,
+        SpaceEntry,
+        Suite,
         Tenant,
     )
 
@@ -41,15 +48,15 @@ def list_tenants(spaces: t.Iterable[ServedSpace], suite: str, master_key: str) -
 
 
 def configure(
-    space: t.Mapping[str, t.Any], suites: t.Mapping[str, Suite], master_key: str
-) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+    space: SpaceEntry, suites: t.Mapping[str, Suite], master_key: str
+) -> tuple[dict[str, object], dict[str, Settings]]:
     """Return what the connectors of a space need: keys of config.php, settings of applications.
 
     All suites offered, not only the one in use: a switch then changes nothing but which is on.
     """
-    config: dict[str, t.Any] = {}
-    settings: dict[str, t.Any] = {}
-    for suite, server in space.get("office_servers", {}).items():
+    config: dict[str, object] = {}
+    settings: dict[str, Settings] = {}
+    for suite, server in space["office_servers"].items():
         details, values = suites[suite], _values(space, suite, server, master_key)
         config |= fill(details.get("config", {}), values)
         if own := fill(details.get("settings", {}), values):
@@ -57,10 +64,10 @@ def configure(
     return config, settings
 
 
-def describe(space: t.Mapping[str, t.Any], suite: str, details: Suite) -> dict[str, t.Any]:
+def describe(space: SpaceEntry, suite: str, details: Suite) -> KnownSuite:
     """Return what the application archipel in a space knows of a suite."""
-    server = space.get("office_servers", {}).get(suite)
-    known = {
+    server = space["office_servers"].get(suite)
+    known: KnownSuite = {
         "name": details["name"],
         "application": details["application"],
         "served": bool(server),
@@ -72,9 +79,7 @@ def describe(space: t.Mapping[str, t.Any], suite: str, details: Suite) -> dict[s
     return {**known, "open": fill(details["open"], words)}
 
 
-def _values(
-    space: t.Mapping[str, t.Any], suite: str, server: OfficeServer, master_key: str
-) -> dict[str, str]:
+def _values(space: SpaceEntry, suite: str, server: OfficeServer, master_key: str) -> dict[str, str]:
     """Return the words that settings of a connector may hold, for one space."""
     slug, rotation = space["slug"], server["rotation"]
     secret = derive_secret(master_key, suite, slug, rotation) if master_key else ""

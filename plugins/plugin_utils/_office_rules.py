@@ -14,8 +14,9 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
 )
 
 if t.TYPE_CHECKING:
-    from ansible_collections.archipel.spaces.plugins.plugin_utils._offices import Offices, Suite
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._offices import Offices
     from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Lock
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Unchecked
 
 # Key, and a sentence.
 Found = t.Iterator[tuple[str, str]]
@@ -27,10 +28,10 @@ WORDS = ("url", "host", "secret", "addresses", "space_url", "space_host", "slug"
 
 
 def check(
-    declared: t.Mapping[str, t.Any],
-    suites: t.Mapping[str, Suite],
+    declared: Unchecked,
+    suites: Unchecked,
     offered: t.Sequence[str],
-    addresses: t.Mapping[str, t.Any],
+    addresses: Unchecked,
 ) -> Found:
     """Everything that is wrong with the office servers: the key, and a sentence."""
     names: dict[str, str] = {}
@@ -53,7 +54,7 @@ def check(
         yield from _check_addresses(addresses)
 
 
-def _wrong_shard(shard: t.Any, suites: t.Mapping[str, Suite]) -> str | None:
+def _wrong_shard(shard: t.Any, suites: Unchecked) -> str | None:
     """What is wrong with one shard."""
     allowed = f"allowed: {', '.join(SHARD_KEYS)}, of which name and suite are needed"
     if not isinstance(shard, dict) or not {"name", "suite"} <= set(shard) <= set(SHARD_KEYS):
@@ -83,7 +84,7 @@ def _check_offered(served: t.Container[str], offered: t.Iterable[str]) -> Found:
             yield "archipel_offices", f"{text}; {remedy}"
 
 
-def _check_addresses(addresses: t.Mapping[str, t.Any]) -> Found:
+def _check_addresses(addresses: Unchecked) -> Found:
     """The allow-lists of both sides are made of them."""
     allowed = "allowed: a list of IP addresses, as other nodes see this one"
     for node in (node for node, value in addresses.items() if not value):
@@ -116,7 +117,7 @@ def is_number(value: object, largest: int | None = None) -> bool:
     return largest is None or value <= largest
 
 
-def check_suite(suite: str, details: Suite) -> list[str]:
+def check_suite(suite: str, details: Unchecked) -> list[str]:
     """What is wrong with the part of a suite that office servers are made of."""
     problems = []
     host, number = details.get("host"), details.get("connections", 1)

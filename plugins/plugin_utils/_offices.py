@@ -18,13 +18,13 @@ if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import Policy
     from ansible_collections.archipel.spaces.plugins.plugin_utils._space import (
         Client,
+        DeclaredShard,
         OfficeServer,
         ServedSpace,
         ServerLoad,
         ServerOfNode,
+        Suite,
     )
-
-Suite = t.Mapping[str, t.Any]
 
 # Spaces whose people may edit, now or as soon as a run ends.
 SERVED = frozenset({"approved", "suspended"})
@@ -80,7 +80,9 @@ class Offices:
         return found
 
 
-def read_servers(declared: t.Mapping[str, t.Any], suites: t.Mapping[str, Suite]) -> list[Server]:
+def read_servers(
+    declared: t.Mapping[str, t.Sequence[DeclaredShard]], suites: t.Mapping[str, Suite]
+) -> list[Server]:
     """Return the servers of node -> archipel_office_shards, which nothing is wrong with."""
     return [
         Server(one["name"], one["suite"], node, one.get("port"), _connections(one, suites))
@@ -89,7 +91,7 @@ def read_servers(declared: t.Mapping[str, t.Any], suites: t.Mapping[str, Suite])
     ]
 
 
-def _connections(shard: t.Mapping[str, t.Any], suites: t.Mapping[str, Suite]) -> int | None:
+def _connections(shard: DeclaredShard, suites: t.Mapping[str, Suite]) -> int | None:
     return shard.get("connections") or suites[shard["suite"]].get("connections")
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import TenantFiles
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import SLUG
-
-Tenant = dict[str, t.Any]
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import Tenant
+from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Unchecked
 
 # A host name with a dot and a letter at its end: neither "localhost", the server's own tenant,
 # nor an address, nor anything that a path could be made of.
@@ -28,7 +29,7 @@ ALLOWED: dict[str, tuple[re.Pattern[str], str]] = {
 }
 
 
-def check(shards: t.Iterable[str], tenants: t.Sequence[Tenant]) -> list[str]:
+def check(shards: t.Iterable[str], tenants: t.Sequence[Unchecked]) -> list[str]:
     """Return in sentences what is wrong with the tenants; nothing if all is well. Pure."""
     names = list(shards)
     found = [problem for tenant in tenants for problem in _wrong(tenant, names)]
@@ -44,7 +45,7 @@ def check(shards: t.Iterable[str], tenants: t.Sequence[Tenant]) -> list[str]:
     return found
 
 
-def _wrong(tenant: Tenant, shards: list[str]) -> list[str]:
+def _wrong(tenant: Unchecked, shards: list[str]) -> list[str]:
     """Return what is wrong with one tenant. A secret is never quoted."""
     who = tenant.get("slug", "(without slug)")
     missing = [key for key in KEYS if not isinstance(tenant.get(key), str)]
@@ -63,7 +64,7 @@ def _wrong(tenant: Tenant, shards: list[str]) -> list[str]:
     return found
 
 
-def plan(shards: t.Iterable[str], tenants: t.Sequence[Tenant], managed: str) -> dict[str, t.Any]:
+def plan(shards: t.Iterable[str], tenants: t.Sequence[Tenant], managed: str) -> TenantFiles:
     """Return the secrets by shard and host, and the two files that nginx reads. Pure."""
     secrets: dict[str, dict[str, str]] = {name: {} for name in shards}
     for tenant in tenants:

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _layout
 
-Space = t.Mapping[str, t.Any]
-Settings = t.Mapping[str, t.Any]
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace
+
+    Known = t.TypeVar("Known", bound=KnownSpace)
+
 # A gigabyte as Nextcloud counts it.
 GIGABYTE = 1024**3
 MANAGED = "Ansible managed by Archipel: changes made here are overwritten"
@@ -20,22 +23,26 @@ RUNNING = frozenset({"approved"})
 PRESENT = frozenset({"approved", "suspended"})
 
 
-def layout_of(space: Space, settings: Settings) -> _layout.Layout:
+def layout_of(space: KnownSpace, context: Context) -> _layout.Layout:
     """Return the names and places of a space on its node."""
     places = _layout.Places(
-        root=settings["root"],
-        vhosts=settings["vhost_directory"],
-        php=settings["php_directory"],
-        redis=settings["redis_run"],
+        root=context["root"],
+        vhosts=context["vhost_directory"],
+        php=context["php_directory"],
+        redis=context["redis_run"],
     )
     return _layout.Layout(space["slug"], places)
 
 
-def present(spaces: t.Iterable[Space]) -> list[Space]:
+def present(spaces: t.Iterable[Known]) -> list[Known]:
     """Return the spaces that have something on their node. Pure."""
     return [space for space in spaces if space["status"] in PRESENT]
 
 
-def plain(wanted: t.Iterable[t.Any]) -> list[dict[str, t.Any]]:
-    """Return dataclasses as dicts, for the journey to the node."""
-    return [asdict(item) for item in wanted]
+def exemption(space: KnownSpace) -> str:
+    """Return why a run leaves a space as it is: hold, or skipped for its file; empty: it does not.
+
+    What is left out because its file is wrong has no more than a KnownSpace has.
+    """
+    values: t.Mapping[str, object] = space
+    return "skipped" if "hold" not in values else "hold" if values["hold"] else ""

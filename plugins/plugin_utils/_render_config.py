@@ -4,56 +4,55 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.archipel.spaces.plugins.module_utils import _layout
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _locales
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render_common import (
     MANAGED,
-    Settings,
-    Space,
     layout_of,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context, Relay
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render_database import (
     database_config,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render_office import office_wiring
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render_php import (
     Expression,
+    PhpValues,
     php_key,
     php_literal,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import SpaceEntry
 
 # Languages in which new accounts find a first file: folders of the application archipel.
 SKELETONS = ("en", "fr")
 
 
-def managed_config(space: Space, settings: Settings) -> dict[str, t.Any]:
+def managed_config(space: SpaceEntry, context: Context) -> PhpValues:
     """Return every key of a space's configuration that belongs to the operator.
 
     What follows from the space wins over what the policy says for all.
     """
     return {
-        **settings["nextcloud_config"],
-        **place_config(space, settings),
-        **database_config(space, settings),
-        **people_config(space, settings),
-        **cache_config(space, settings),
-        **mail_config(settings["mail_relay"], space),
-        **office_wiring(space, settings)[0],
+        **context["nextcloud_config"],
+        **place_config(space, context),
+        **database_config(space, context),
+        **people_config(space, context),
+        **cache_config(space, context),
+        **mail_config(context["mail_relay"], space),
+        **office_wiring(space, context)[0],
     }
 
 
-def skeleton(space: Space) -> Expression:
+def skeleton(space: SpaceEntry) -> Expression:
     """Return where the first files of new accounts are, in the space's language."""
     language = _locales.find_language(space["locale"]).partition("_")[0]
     folder = language if language in SKELETONS else SKELETONS[0]
     return Expression(f"OC::$SERVERROOT . '/apps-extra/archipel/skeleton/{folder}'")
 
 
-def place_config(space: Space, settings: Settings) -> dict[str, t.Any]:
+def place_config(space: SpaceEntry, context: Context) -> PhpValues:
     """Return where a space's files and applications are."""
-    layout = layout_of(space, settings)
+    layout = layout_of(space, context)
     return {
         "datadirectory": layout.data,
         "tempdirectory": layout.temporary,
@@ -70,9 +69,9 @@ def place_config(space: Space, settings: Settings) -> dict[str, t.Any]:
     }
 
 
-def people_config(space: Space, settings: Settings) -> dict[str, t.Any]:
+def people_config(space: SpaceEntry, context: Context) -> PhpValues:
     """Return what the people of a space meet: names, language, limits, retention."""
-    days = settings["retention"]
+    days = context["retention"]
     return {
         "trusted_domains": list(space["domains"]),
         "overwriteprotocol": "https",
@@ -88,9 +87,9 @@ def people_config(space: Space, settings: Settings) -> dict[str, t.Any]:
     }
 
 
-def cache_config(space: Space, settings: Settings) -> dict[str, t.Any]:
+def cache_config(space: SpaceEntry, context: Context) -> PhpValues:
     """Return the caches: one of the PHP service, one of the space."""
-    socket = layout_of(space, settings).redis_socket
+    socket = layout_of(space, context).redis_socket
     return {
         "memcache.local": "\\OC\\Memcache\\APCu",
         "memcache.distributed": "\\OC\\Memcache\\Redis",
@@ -99,14 +98,14 @@ def cache_config(space: Space, settings: Settings) -> dict[str, t.Any]:
     }
 
 
-def mail_config(relay: t.Mapping[str, t.Any], space: Space) -> dict[str, t.Any]:
+def mail_config(relay: Relay, space: SpaceEntry) -> PhpValues:
     """Return the keys of outgoing mail; without a relay nothing is ever sent."""
     if not relay:
         return {"mail_smtpmode": "null"}
     # Each space may have an address of its own: the operator's {slug}@spaces.example.org.
     sender = str(relay["from"]).replace("{slug}", space["slug"])
     local, _, domain = sender.partition("@")
-    config: dict[str, t.Any] = {
+    config: PhpValues = {
         "mail_smtpmode": "smtp",
         "mail_smtphost": relay["host"],
         "mail_smtpport": relay.get("port", 25),
@@ -125,13 +124,13 @@ def mail_config(relay: t.Mapping[str, t.Any], space: Space) -> dict[str, t.Any]:
     return config
 
 
-def mail_tls(relay: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def mail_tls(relay: Relay) -> PhpValues:
     """Return how the relay's certificate is looked at, where that is not as usual.
 
     Nextcloud takes STARTTLS wherever it is offered, and has no setting against it: a relay with a
     certificate of its own is reached by naming its authority, its name, or by not looking.
     """
-    options: dict[str, t.Any] = {}
+    options: PhpValues = {}
     if relay.get("ca"):
         options["cafile"] = _layout.MAIL_CA
     if relay.get("certificate_name"):
@@ -141,8 +140,8 @@ def mail_tls(relay: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return options
 
 
-def managed_config_file(space: Space, settings: Settings) -> str:
+def managed_config_file(space: SpaceEntry, context: Context) -> str:
     """Return the text of a space's managed.config.php."""
-    rows = managed_config(space, settings).items()
+    rows = managed_config(space, context).items()
     body = "".join(f"  {php_key(key)} => {php_literal(value, 1)},\n" for key, value in rows)
     return f"<?php\n\n// {MANAGED}\n$CONFIG = [\n{body}];\n"

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-import typing as t
-
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import Settings
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _connectors
-from ansible_collections.archipel.spaces.plugins.plugin_utils._render_common import Settings, Space
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_php import PhpValues
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import SpaceEntry
 
 
-def office_wiring(space: Space, settings: Settings) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+def office_wiring(space: SpaceEntry, context: Context) -> tuple[PhpValues, dict[str, Settings]]:
     """Return the keys of config.php and the settings of applications for the office suites."""
-    return _connectors.configure(space, settings["office_suites"], settings["master_key"])
+    return _connectors.configure(space, context["office_suites"], context["master_key"])

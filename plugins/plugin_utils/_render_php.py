@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import typing as t
 
+# Keys of config.php, or of a mapping in it.
+PhpValues = dict[str, object]
+
 
 class Expression(str):
     """A piece of PHP that is written as it is. Never made from the registry's values."""
@@ -13,7 +16,7 @@ class Expression(str):
     __slots__ = ()
 
 
-def php_literal(value: t.Any, indent: int = 0) -> str:
+def php_literal(value: object, indent: int = 0) -> str:
     """Return the PHP literal of a value made of dicts, lists, strings, numbers and booleans.
 
     Raises:

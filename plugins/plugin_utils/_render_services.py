@@ -6,35 +6,37 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.module_utils._payloads import Expected, Unit
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render_common import (
     RUNNING,
-    Settings,
-    Space,
+    exemption,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace, SpaceEntry
 
 
-def units(spaces: t.Iterable[Space]) -> list[dict[str, t.Any]]:
+def units(spaces: t.Iterable[SpaceEntry]) -> list[Unit]:
     """Return which units of each space are enabled and which must be stopped."""
     return [{"space": s["slug"], "running": s["status"] in RUNNING} for s in spaces]
 
 
-def state_of(space: t.Mapping[str, t.Any]) -> str:
+def state_of(space: KnownSpace) -> str:
     """Return the state that says what a space must and may have. Pure.
 
     A space that was left out because its file is wrong has no status to rely on.
     """
-    return str(space["status"]) if "hold" in space and not space["hold"] else "exempt"
+    return "exempt" if exemption(space) else space["status"]
 
 
-def expected(known: t.Iterable[Space], settings: Settings) -> dict[str, t.Any]:
+def expected(known: t.Iterable[KnownSpace], context: Context) -> Expected:
     """Return what the node is compared with, to find what is in no file."""
     spaces = list(known)
     return {
         "known": {space["slug"]: state_of(space) for space in spaces},
         "ids": {space["slug"]: space["id"] for space in spaces},
         "places": {
-            "root": settings["root"],
-            "vhosts": settings["vhost_directory"],
-            "php": settings["php_directory"],
+            "root": context["root"],
+            "vhosts": context["vhost_directory"],
+            "php": context["php_directory"],
         },
     }

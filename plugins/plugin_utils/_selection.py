@@ -5,19 +5,18 @@
 from __future__ import annotations
 
 import re
-import typing as t
 
-Spaces = list[dict[str, t.Any]]
-GROUPED_BY = ("ring", "status", "office")
+from ansible_collections.archipel.spaces.plugins.plugin_utils._space import SpaceEntry
 
 
-def list_words(space: t.Mapping[str, t.Any]) -> set[str]:
+def list_words(space: SpaceEntry) -> set[str]:
     """Return the words that select a space: its slug and the names of its groups."""
     node = re.sub(r"\W", "_", f"on_{space['web']}")
-    return {space["slug"], node, *(f"{key}_{space[key]}" for key in GROUPED_BY)}
+    groups = {"ring": space["ring"], "status": space["status"], "office": space["office"]}
+    return {space["slug"], node, *(f"{kind}_{name}" for kind, name in groups.items())}
 
 
-def select(spaces: Spaces, only: str) -> Spaces:
+def select(spaces: list[SpaceEntry], only: str) -> list[SpaceEntry]:
     """Return the spaces that any word of a comma-separated selection names; all, if it is empty.
 
     A word that names nothing on this node may name a space of another one: whether it

@@ -42,6 +42,33 @@ class Theme(t.TypedDict):
     logo: Logo | None
 
 
+class Suite(t.TypedDict):
+    """An office suite of the catalogue: its connector and, where it is served, its role."""
+
+    name: str
+    application: str
+    role: t.NotRequired[str]
+    # Pattern of the servers' host names, with {shard} and perhaps {slug} and {domain}.
+    host: t.NotRequired[str]
+    # People who may edit at the same time on one server.
+    connections: t.NotRequired[int]
+    # Settings of the connector, keys of config.php, and how to ask whether documents are open: with
+    # placeholders such as {url}.
+    settings: t.NotRequired[dict[str, object]]
+    config: t.NotRequired[dict[str, object]]
+    open: t.NotRequired[dict[str, object]]
+
+
+class DeclaredShard(t.TypedDict):
+    """An office server as archipel_office_shards of a node has it."""
+
+    name: str
+    suite: str
+    port: t.NotRequired[int]
+    # People who may edit at the same time, where it is not the suite's number.
+    connections: t.NotRequired[int]
+
+
 class OfficeServer(t.TypedDict):
     """Where one space finds the server of one suite."""
 
@@ -66,11 +93,25 @@ class Client(t.TypedDict):
     office_servers: dict[str, OfficeServer]
 
 
-class SpaceEntry(Client):
-    """One space, resolved and ready to render."""
+class KnownSpace(t.TypedDict):
+    """What is known of every space of a node, also of one whose file is wrong."""
 
+    slug: str
+    status: Status
     # uid, gid and quota project: the same on every node.
     id: int
+    # Host names without port, the canonical one first.
+    domains: list[str]
+    # Nodes, as the inventory names them.
+    web: str
+    db: str
+
+
+class SpaceEntry(KnownSpace):
+    """One space, resolved and ready to render."""
+
+    # Suite → its server; empty where there are no office servers.
+    office_servers: dict[str, OfficeServer]
     name: str
     contact: Contact
     decision: Decision
@@ -98,9 +139,6 @@ class SpaceEntry(Client):
     closed_on: str | None
     # Whether every run leaves it as it is.
     hold: bool
-    # Nodes, as the inventory names them.
-    web: str
-    db: str
     # Relative to the registry.
     file: str
 

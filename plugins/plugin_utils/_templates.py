@@ -12,6 +12,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
+from ansible_collections.archipel.spaces.plugins.module_utils._payloads import File, NodeFiles
+from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Unchecked, Variables
+
 SPEC: dict[str, t.Any] = {
     "files": {
         "type": "list",
@@ -44,9 +47,7 @@ SPEC: dict[str, t.Any] = {
 class TemplatesAction(ActionBase):
     """Render with the role's own variables and search path, as `ansible.builtin.template` does."""
 
-    def rendered(
-        self, arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]
-    ) -> dict[str, t.Any]:
+    def rendered(self, arguments: Unchecked, variables: Variables) -> NodeFiles:
         """Return directories and files with their content, for `_managed_files.converge_node`.
 
         Args:
@@ -62,11 +63,14 @@ class TemplatesAction(ActionBase):
             raise AnsibleActionFail("; ".join(checked.error_messages))
         options = checked.validated_parameters
         return {
-            "directories": [{**d, "mode": int(d["mode"], 8)} for d in options["directories"]],
+            "directories": [
+                {"path": one["path"], "mode": int(one["mode"], 8), "group": one["group"]}
+                for one in options["directories"]
+            ],
             "files": [self._file(item, variables) for item in options["files"]],
         }
 
-    def _file(self, item: dict[str, t.Any], variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    def _file(self, item: Unchecked, variables: Variables) -> File:
         """Return one file with its content, as the module takes it."""
         text = item["content"] if item["src"] is None else self._content(item, variables)
         return {
@@ -79,7 +83,7 @@ class TemplatesAction(ActionBase):
             "mode": int(item["mode"], 8),
         }
 
-    def _content(self, item: dict[str, t.Any], variables: t.Mapping[str, t.Any]) -> str:
+    def _content(self, item: Unchecked, variables: Variables) -> str:
         """Return a template rendered, or a plain file as it is."""
         folder = "templates" if item["template"] else "files"
         try:

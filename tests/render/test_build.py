@@ -7,11 +7,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _build, _secrets
-from tests.render.samples import ENVIRONMENT, KEY, SETTINGS, SPACE
+from tests.render.samples import ENVIRONMENT, KEY, SETTINGS, space
 
 
 def test_the_build_holds_statements_quotas_and_no_secret():
-    distant = {**SPACE, "db": "db1"}
+    distant = space(db="db1")
     documents = _build.documents([distant], [distant], SETTINGS, ENVIRONMENT)
     secret = _secrets.derive(KEY, "database", "velo-ecole")
     assert not any(secret in text for text in documents.values())

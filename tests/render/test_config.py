@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils import (
@@ -11,13 +13,13 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _render_php,
     _secrets,
 )
-from tests.render.samples import KEY, ROOT, SETTINGS, SPACE
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Relay
+from tests.render.samples import KEY, ROOT, SETTINGS, SPACE, context, space
 
 
 def mail_of(**relay):
-    return _render_config.mail_config(
-        {"host": "mail.lan", "from": "{slug}@example.org", **relay}, SPACE
-    )
+    wanted = t.cast("Relay", {"host": "mail.lan", "from": "{slug}@example.org", **relay})
+    return _render_config.mail_config(wanted, SPACE)
 
 
 def pieces_of_php(value):
@@ -81,9 +83,9 @@ def test_a_distant_database_is_reached_with_a_derived_password_over_tls():
 
 @pytest.mark.parametrize("place", [{}, {"db": "db1"}])
 def test_every_piece_of_php_is_written_as_it_is(place):
-    space = {**SPACE, **place}
-    pieces = set(pieces_of_php(_render_config.managed_config(space, SETTINGS)))
-    text = _render_config.managed_config_file(space, SETTINGS)
+    one = space(**place)
+    pieces = set(pieces_of_php(_render_config.managed_config(one, SETTINGS)))
+    text = _render_config.managed_config_file(one, SETTINGS)
     assert len(pieces) == 3 + 2 * len(place)
     for piece in pieces:
         assert piece in text
@@ -98,13 +100,13 @@ def test_every_piece_of_php_is_written_as_it_is(place):
     ],
 )
 def test_a_machine_whose_address_nobody_said_is_named(places, missing):
-    space = {**SPACE, "db": "db1", **places}
+    one = space(**{"db": "db1", **places})
     with pytest.raises(ValueError, match=f"^velo-ecole has its files on .*: {missing}, or "):
-        _render_config.managed_config(space, SETTINGS)
+        _render_config.managed_config(one, SETTINGS)
 
 
 def test_operator_keys_do_not_override_what_follows_from_the_space():
-    settings = {**SETTINGS, "nextcloud_config": {"datadirectory": "/", "loglevel": 2}}
+    settings = context(nextcloud_config={"datadirectory": "/", "loglevel": 2})
     config = _render_config.managed_config(SPACE, settings)
     assert config["datadirectory"] == "/srv/spaces/velo-ecole/data"
     assert config["loglevel"] == 2
@@ -122,7 +124,7 @@ def test_new_accounts_find_first_files_in_the_language_of_the_space(locale, fold
 
 
 def test_mail_may_come_from_an_address_of_the_space():
-    relay = {"host": "mail.example.org", "from": "{slug}@spaces.example.org"}
+    relay: Relay = {"host": "mail.example.org", "from": "{slug}@spaces.example.org"}
     config = _render_config.mail_config(relay, SPACE)
     assert (config["mail_from_address"], config["mail_domain"]) == (
         "velo-ecole",

@@ -15,12 +15,12 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _render_files,
     _render_nextcloud,
 )
-from tests.render.samples import ENVIRONMENT, ROOT, SETTINGS, SPACE
+from tests.render.samples import ENVIRONMENT, ROOT, SETTINGS, SPACE, context, space
 
 
 def files(**changes):
-    wanted = _render_files.files([{**SPACE, **changes}], SETTINGS, ENVIRONMENT)
-    return {file.kind: file for file in wanted}
+    wanted = _render_files.files([space(**changes)], SETTINGS, ENVIRONMENT)
+    return {file["kind"]: file for file in wanted}
 
 
 def mapped(configuration: str, variable: str, entry: str) -> str:
@@ -34,7 +34,7 @@ def mapped(configuration: str, variable: str, entry: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("entry", "space", "status"),
+    ("entry", "slug", "status"),
     [
         ("approved/fr/velo-ecole@127.112.117.51", "velo-ecole", "approved"),
         # As earlier versions wrote it: spaces on hold, with errors, or in no file keep that.
@@ -46,17 +46,17 @@ def mapped(configuration: str, variable: str, entry: str) -> str:
         ("approved/fr/velo-ecole/x", "", "unknown"),
     ],
 )
-def test_nginx_takes_entries_of_earlier_versions(entry, space, status):
+def test_nginx_takes_entries_of_earlier_versions(entry, slug, status):
     """What has a status has a space: no root is ever that of nobody."""
     configuration = (
         ROOT / "roles/spaces/templates/etc/nginx/conf.d/archipel-spaces.conf.j2"
     ).read_text(encoding="utf-8")
-    assert mapped(configuration, "archipel_space", entry) == space
+    assert mapped(configuration, "archipel_space", entry) == slug
     assert mapped(configuration, "archipel_status", entry) == status
 
 
 def test_a_vhost_is_one_entry_of_the_map_per_name():
-    assert files()["vhost"].content.splitlines()[1:] == [
+    assert files()["vhost"]["content"].splitlines()[1:] == [
         "velo-ecole.example.org approved/fr/velo-ecole@127.112.117.51;",
         "cloud.velo-ecole.example approved/fr/velo-ecole@127.112.117.51;",
     ]
@@ -81,20 +81,21 @@ def test_a_suspended_space_keeps_its_configuration():
 def test_configurations_belong_to_root_and_only_the_space_reads_them():
     for kind in ("php", "config"):
         file = files()[kind]
-        assert (file.uid, file.gid, file.mode) == (0, 100003, 0o640)
+        assert (file["uid"], file["gid"], file["mode"]) == (0, 100003, 0o640)
 
 
 def test_directories_are_closed_to_other_spaces():
-    wanted = {d.path: d for d in _render_files.directories([SPACE], SETTINGS)}
+    found = _render_files.directories([SPACE], SETTINGS)
+    wanted = {one["path"]: (one["uid"], one["mode"]) for one in found}
     base = "/srv/spaces/velo-ecole"
-    assert (wanted[base].uid, wanted[base].mode) == (0, 0o755)
-    assert (wanted[f"{base}/config"].uid, wanted[f"{base}/config"].mode) == (0, 0o1770)
-    assert (wanted[f"{base}/data"].uid, wanted[f"{base}/data"].mode) == (100003, 0o750)
-    assert wanted["/run/archipel/redis/velo-ecole"].mode == 0o700
+    assert wanted[base] == (0, 0o755)
+    assert wanted[f"{base}/config"] == (0, 0o1770)
+    assert wanted[f"{base}/data"] == (100003, 0o750)
+    assert wanted["/run/archipel/redis/velo-ecole"] == (100003, 0o700)
 
 
 def test_closed_spaces_have_no_user_and_no_directories():
-    closed = [{**SPACE, "status": "closed"}]
+    closed = [space(status="closed")]
     assert _render_files.users(closed) == []
     assert _render_files.directories(closed, SETTINGS) == []
     assert _render_files.sysusers_lines(closed, SETTINGS) == {}
@@ -128,17 +129,17 @@ class TestStorage:
         ("status", "limited"), [("approved", True), ("suspended", True), ("closed", False)]
     )
     def test_a_suspended_space_keeps_its_limit(self, status, limited):
-        assert bool(_render_files.quotas([{**SPACE, "status": status}], SETTINGS)) is limited
+        assert bool(_render_files.quotas([space(status=status)], SETTINGS)) is limited
 
     def test_nothing_that_nextcloud_writes_for_itself_is_under_the_limit(self):
         """A full space must still log in, log, and keep its configuration."""
         config = _render_config.managed_config(SPACE, SETTINGS)
         data = config["datadirectory"]
-        php = files()["php"].content
+        php = files()["php"]["content"]
         inside = [line for line in php.splitlines() if f"{data}/" in line or line.endswith(data)]
         assert inside == []
-        assert not config["logfile"].startswith(data)
-        assert not config["tempdirectory"].startswith(data)
+        assert not str(config["logfile"]).startswith(str(data))
+        assert not str(config["tempdirectory"]).startswith(str(data))
 
     def test_clients_are_shown_the_storage_of_the_space(self):
         config = _render_nextcloud.applied_state(SPACE, SETTINGS)["app_config"]
@@ -147,13 +148,12 @@ class TestStorage:
 
     def test_without_a_share_nextcloud_bounds_the_trash_itself(self):
         retention = {"trash_days": 30, "versions_days": 90, "trash_percent": 0}
-        settings = {**SETTINGS, "retention": retention}
+        settings = context(retention=retention)
         config = _render_nextcloud.applied_state(SPACE, settings)["app_config"]
         assert config["files_trashbin"] == {"trashbin_size": None}
 
     def test_the_policy_may_say_more_about_the_same_application(self):
         policy = {"app_config": {"files": {"default_quota": "1 GB", "other": "x"}}}
-        config = _render_nextcloud.applied_state(SPACE, {**SETTINGS, "applied_state": policy})[
-            "app_config"
-        ]
+        applied = _render_nextcloud.applied_state(SPACE, context(applied_state=policy))
+        config = applied["app_config"]
         assert config["files"] == {"default_quota": "40 GB", "other": "x"}

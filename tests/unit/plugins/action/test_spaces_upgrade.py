@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import copy
 import types
+import typing as t
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
@@ -21,7 +23,7 @@ FIRST = {
     "ends": {"b": "rolled back"},
 }
 SECOND = {"changed": True, "spaces": {"c": ["33 → 34"]}, "remaining": [], "begun": 1}
-DESIRED = {"items": [{"space": slug} for slug in "abc"], "budget": 3, "parallel": 2}
+DESIRED: t.Any = {"items": [{"space": slug} for slug in "abc"], "budget": 3, "parallel": 2}
 
 
 def converge(monkeypatch, *turns):
@@ -38,7 +40,7 @@ def converge(monkeypatch, *turns):
     monkeypatch.setattr(SpacesAction, "converge", batch)
     action = object.__new__(spaces_upgrade.ActionModule)
     action._task = types.SimpleNamespace(args={})
-    return action.converge(dict(DESIRED), {"inventory_hostname": "node1"}), asked
+    return action.converge(copy.copy(DESIRED), {"inventory_hostname": "node1"}), asked
 
 
 def test_what_is_left_is_asked_for_in_a_further_turn(monkeypatch):

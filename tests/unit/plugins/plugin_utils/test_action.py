@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._action import (
     refuse_unplaced,
 )
 
-SPACES = [{"slug": "amap", "name": "{{ lookup('pipe', 'id') }}"}]
+SPACES: t.Any = [{"slug": "amap", "name": "{{ lookup('pipe', 'id') }}"}]
 
 
 def resolved(value, **variables):
@@ -66,7 +67,8 @@ class TestAPlaceThatNobodyWroteDown:
         refuse_unplaced(SPACES, self.placement(tmp_path, line))
 
     def test_of_another_node_is_no_matter(self, tmp_path: Path):
-        refuse_unplaced([{"slug": "velo"}], self.placement(tmp_path))
+        others: t.Any = [{"slug": "velo"}]
+        refuse_unplaced(others, self.placement(tmp_path))
 
     def test_is_no_question_where_no_inventory_placed_them(self):
         refuse_unplaced(SPACES, {})

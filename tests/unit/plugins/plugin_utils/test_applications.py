@@ -76,13 +76,14 @@ def test_everything_wrong_is_said_at_once():
 
 
 def test_a_release_must_hold_the_set_and_the_connectors_of_the_suites_offered():
-    suites = {**SUITES, "other": {"name": "Other", "application": "other"}}
-    needed = _applications.required(POLICY, suites, ["collabora"])
+    suites: Any = {**SUITES, "other": {"name": "Other", "application": "other"}}
+    policy: Any = POLICY
+    needed = _applications.required(policy, suites, ["collabora"])
     assert needed == ["calendar", "deck", "richdocuments"]
 
 
 def test_settings_are_merged_key_by_key_and_the_last_word_counts():
-    merged = _applications.merged({"a": {"x": 1, "y": 1}}, {"a": {"y": 2}, "b": {"z": 3}})
+    merged = _applications.merge_settings({"a": {"x": 1, "y": 1}}, {"a": {"y": 2}, "b": {"z": 3}})
     assert merged == {"a": {"x": 1, "y": 2}, "b": {"z": 3}}
 
 
@@ -102,8 +103,8 @@ def test_the_policy_names_everything_that_a_release_brings(version: str):
 
 def test_what_the_policy_does_not_name_is_told_by_release():
     applications, suites, registration = policy()
-    less = {**applications, "enabled": [], "disabled": applications["disabled"][1:]}
-    releases = {
+    less: Any = {**applications, "enabled": [], "disabled": applications["disabled"][1:]}
+    releases: dict[str, Any] = {
         "32": {"version": "32.0.2"},
         "33": {"version": "33.0.3", "applications": {"tasks": {}, "richdocuments": {}}},
         # Nobody here knows what that one brings; its machines do.

@@ -9,15 +9,16 @@ import typing as t
 from ansible_collections.archipel.spaces.plugins.filter.office_tenants import office_tenants
 from ansible_collections.archipel.spaces.plugins.plugin_utils import _connectors
 from ansible_collections.archipel.spaces.plugins.plugin_utils._space import ServedSpace
+from tests.render.samples import space
 from tests.unit.plugins.plugin_utils.test_offices import CATALOGUE, KEY
 
 
 class TestConnectors:
-    SPACE: t.ClassVar = {
-        "slug": "velo",
-        "url": "https://velo.example",
-        "domains": ["velo.example"],
-        "office_servers": {
+    SPACE = space(
+        slug="velo",
+        url="https://velo.example",
+        domains=["velo.example"],
+        office_servers={
             "onlyoffice": {
                 "shard": "o1",
                 "host": "velo.o1.example",
@@ -26,7 +27,7 @@ class TestConnectors:
                 "rotation": 2,
             }
         },
-    }
+    )
 
     SERVED: t.ClassVar[ServedSpace] = {
         "slug": "velo",
@@ -38,6 +39,8 @@ class TestConnectors:
     }
 
     def test_the_secret_is_the_servers_and_in_no_setting(self):
+        config: t.Any
+        settings: t.Any
         config, settings = _connectors.configure(self.SPACE, CATALOGUE, KEY)
         [tenant] = office_tenants([{**self.SERVED, "rotation": 2}], "onlyoffice", KEY)
         [before] = office_tenants([{**self.SERVED, "rotation": 1}], "onlyoffice", KEY)
@@ -45,5 +48,5 @@ class TestConnectors:
         assert config["onlyoffice"]["DocumentServerUrl"] == "https://velo.o1.example/"
         assert settings["onlyoffice"]["jwt_secret"] is None
         assert tenant["secret"] not in str(settings)
-        state = _connectors.describe(self.SPACE, "onlyoffice", CATALOGUE["onlyoffice"])
+        state: t.Any = _connectors.describe(self.SPACE, "onlyoffice", CATALOGUE["onlyoffice"])
         assert state["open"]["url"] == "https://velo.o1.example/info/info.json"

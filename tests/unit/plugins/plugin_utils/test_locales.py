@@ -18,6 +18,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import (
     _render_files,
     _render_nextcloud,
 )
+from tests.render.samples import SETTINGS, space
 from tests.unit.environment import ROOT, Environment
 
 LOCALES = sorted(_locales.list_locales())
@@ -101,12 +102,10 @@ def test_an_environment_with_all_of_them_is_right(environment: Environment):
     ],
 )
 def test_languages_and_formats_are_two_things(locale: str, language: str, formats: str):
-    space = {"locale": locale, "phone_region": "", "domains": [], "url": "", "accounts": 1}
-    space = {**space, "timezone": "UTC", "contact": {"name": "", "email": ""}}
-    retention = {"retention": {"trash_days": 1, "versions_days": 1}, "administrator": "admin"}
-    config = _render_config.people_config(space, retention)
+    one = space(locale=locale)
+    config = _render_config.people_config(one, SETTINGS)
     assert (config["default_language"], config["default_locale"]) == (language, formats)
-    account = _render_nextcloud.administrator(space, retention)
+    account = _render_nextcloud.administrator(one, SETTINGS)
     assert (account["language"], account["locale"]) == (language, formats)
 
 

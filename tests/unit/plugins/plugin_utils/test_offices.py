@@ -216,7 +216,9 @@ class TestInventory:
 
 
 def test_servers_take_the_suites_limit_unless_they_name_one():
-    declared = {"n": [{"name": "o1", "suite": "onlyoffice"}, {"name": "c1", "suite": "collabora"}]}
+    declared: t.Any = {
+        "n": [{"name": "o1", "suite": "onlyoffice"}, {"name": "c1", "suite": "collabora"}]
+    }
     assert _offices.read_servers(declared, CATALOGUE) == [
         Server("o1", "onlyoffice", "n", None, 20),
         Server("c1", "collabora", "n", None, None),

@@ -13,7 +13,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils import _onlyoffice
 SECRET = "s" * 32
 
 
-def tenant(slug: str = "velo", **changes: t.Any) -> dict[str, t.Any]:
+def tenant(slug: str = "velo", **changes: t.Any) -> t.Any:
     entry = {"slug": slug, "host": f"{slug}.office.example", "shard": "first", "secret": SECRET}
     return {**entry, **changes}
 

@@ -24,14 +24,14 @@ def space(slug: str, **changes: Any) -> dict[str, Any]:
     return {"slug": slug, "hold": False, **own, **changes}
 
 
-class Recording(_action.SpacesAction):
+class Recording(_action.SpacesAction[dict[str, Any]]):
     """Says what it was to render, and renders nothing."""
 
     module = "spaces_files"
 
-    def desired(self, spaces: Any, settings: Any, known: Any) -> dict[str, Any]:
-        if settings.get("wrong"):
-            raise settings["wrong"]
+    def desired(self, spaces: Any, context: Any, known: Any) -> dict[str, Any]:
+        if context.get("wrong"):
+            raise context["wrong"]
         return {"spaces": [one["slug"] for one in spaces], "known": known}
 
 

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What action plugins send to the modules of the same name: files, limits, databases, services.
+
+Only types, with their units: nothing here runs. A payload crosses to the node as compressed JSON,
+so that all of it is made of mappings, lists, texts, numbers and true or false.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+# --- files, users, limits: spaces_files, spaces_quotas, templates ------------------------------
+
+
+class File(t.TypedDict):
+    """A file: numeric owner and group, permission bits."""
+
+    # The space whose file it is; of a file of the node, its path.
+    space: str
+    # vhost, php, config, file, …: what a change of it concerns.
+    kind: str
+    path: str
+    content: str
+    uid: int
+    gid: int
+    mode: int
+
+
+class Directory(t.TypedDict):
+    """A directory of a space: numeric owner and group, permission bits."""
+
+    space: str
+    path: str
+    uid: int
+    gid: int
+    mode: int
+
+
+class NodeDirectory(t.TypedDict):
+    """A directory of the node, which root owns: the name of its group, permission bits."""
+
+    path: str
+    mode: int
+    group: str
+
+
+class NodeFiles(t.TypedDict):
+    """Directories and files of the node itself."""
+
+    directories: list[NodeDirectory]
+    files: list[File]
+
+
+class User(t.TypedDict):
+    """The unix user of a space; its group has the same name and number."""
+
+    space: str
+    name: str
+    id: int
+
+
+class Users(t.TypedDict):
+    """Users to make, and the file that declares those of all spaces of the node."""
+
+    wanted: list[User]
+    path: str
+    # Space → its line of sysusers.d.
+    declared: dict[str, str]
+    header: str
+
+
+class Directories(t.TypedDict):
+    """Directories to make, and the file of tmpfiles.d that declares those of all spaces."""
+
+    wanted: list[Directory]
+    path: str
+    content: str
+
+
+class KnownNames(t.TypedDict):
+    """Host names of a space, and why it is exempt from convergence: skipped, hold or empty."""
+
+    domains: list[str]
+    exempt: str
+
+
+class OwnServer(t.TypedDict):
+    """The server of nginx for the spaces' own domains: two files to include, certificates."""
+
+    listen: str
+    answers: str
+    # Certificate and key; the first pair that is there.
+    certificates: list[tuple[str, str]]
+
+
+class Names(t.TypedDict):
+    """What the host names on a node are compared with."""
+
+    # Folder of the vhosts, and the file with the server of own domains.
+    directory: str
+    path: str
+    header: str
+    # Names that the usual server answers for, `*.example.org` included.
+    served: list[str]
+    server: OwnServer
+    known: dict[str, KnownNames]
+
+
+class Limit(t.TypedDict):
+    """The storage limit of a space: a project quota. Bytes, and number of files."""
+
+    space: str
+    # Project, which is the uid.
+    id: int
+    paths: list[str]
+    bytes: int
+    files: int
+
+
+class Quotas(t.TypedDict):
+    """The limits of a node's spaces; spaces_quotas takes nothing else."""
+
+    wanted: list[Limit]
+    # Of all spaces of the node: an id has one owner.
+    ids: list[int]
+    root: str
+    # auto, ext4, xfs or none.
+    backend: str
+    # Whether a limit below what is used is set all the same.
+    allow_over: bool
+    # Whether each file is looked at.
+    verify: bool
+
+
+class SpacesFiles(t.TypedDict):
+    """spaces_files."""
+
+    node: NodeFiles
+    users: Users
+    directories: Directories
+    files: list[File]
+    names: Names
+    quotas: Quotas
+
+
+# --- databases: spaces_databases, and what others need of one ----------------------------------
+
+
+class Account(t.TypedDict):
+    """Who a space is at its database server, and from which host it comes."""
+
+    space: str
+    user: str
+    host: str
+
+
+class Database(Account):
+    """A database with its account."""
+
+    name: str
+    max_user_connections: int
+    # None: the server asks the socket who comes.
+    password: str | None
+
+
+class ReachedDatabase(Database):
+    """A database, and where the space finds it: localhost:socket, or host[:port]."""
+
+    address: str
+
+
+class SpacesDatabases(t.TypedDict):
+    """spaces_databases."""
+
+    databases: list[Database]
+    socket: str
+    # Space → what the node must and may have of it: its status, or `exempt`.
+    known: dict[str, str]
+
+
+# --- services: spaces_services, spaces_drift --------------------------------------------------
+
+
+class Unit(t.TypedDict):
+    """Whether the services of a space run."""
+
+    space: str
+    running: bool
+
+
+class PhpSources(t.TypedDict):
+    """What PHP services are compared with: files and folders."""
+
+    # Folder of the files that one service alone reads.
+    own: str
+    # Newer than a service: it is restarted; of programs, the time at which they came.
+    restart: list[str]
+    binaries: list[str]
+    # Newer than what it read last: it is reloaded.
+    reload: list[str]
+
+
+class NginxSources(t.TypedDict):
+    """What nginx is compared with: files and folders."""
+
+    paths: list[str]
+
+
+class Expected(t.TypedDict):
+    """What a node is compared with, to find what is in no file."""
+
+    # Space → what the node must and may have of it: its status, or `exempt`.
+    known: dict[str, str]
+    # Space → uid.
+    ids: dict[str, int]
+    # root, vhosts and php: folders.
+    places: dict[str, str]
+
+
+class SpacesServices(t.TypedDict):
+    """spaces_services."""
+
+    units: list[Unit]
+    php: PhpSources
+    nginx: NginxSources
+    drift: Expected
+
+
+class SpacesDrift(Expected):
+    """spaces_drift."""
+
+    accounts: list[Account]
+    # web or db: which part of the node is looked at.
+    of: str
+    socket: str
