@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _backup_record,
     _config,
     _database,
     _files,
@@ -32,8 +33,6 @@ STATUS = re.compile(r"^\S+ ([a-z]+)/", re.MULTILINE)
 DUMP, META = "database.sql", "space.json"
 # Of a space's folder; logs, sessions and temporary files are not worth keeping.
 PARTS = ("config", "data", "release", ".applied")
-# Parts of the record as they were called.
-FORMER_WORDS = {"proof": "verification", "unproved": "unverified"}
 # What a file may have done between being listed and being read.
 VANISHED = ("no such file or directory", "file does not exist")
 ROOM = 64 << 20
@@ -175,48 +174,6 @@ def names_in(folder: str) -> list[str]:
     return os.listdir(folder) if os.path.isdir(folder) else []
 
 
-# --- the record of what was done -----------------------------------------------------
-
-
-def record_path(settings: Settings) -> str:
-    """Return where it is written down."""
-    return f"{settings.work}/record.json"
-
-
-def read_record(settings: Settings) -> dict[str, Report]:
-    """Return slug → its last backup, its last verification, and what failed since."""
-    return read_record_at(record_path(settings))
-
-
-def read_record_at(path: str) -> dict[str, Report]:
-    """Return the record in a file, by its present words; nothing if there is none."""
-    found = _journal.read_json(path)
-    return {
-        slug: {
-            FORMER_WORDS.get(part, part): _journal.in_present_words(report, {"why": "reason"})
-            for part, report in entry.items()
-        }
-        for slug, entry in found.items()
-    }
-
-
-def write_record(settings: Settings, slug: str, **changes: Report | None) -> None:
-    """Change what is known of one space; None takes a part away."""
-    with _record_lock(settings):
-        record = read_record(settings)
-        entry = {**record.get(slug, {}), **changes}
-        record[slug] = {key: value for key, value in entry.items() if value is not None}
-        if not record[slug]:
-            del record[slug]
-        _journal.save(record_path(settings), record)
-
-
-def _record_lock(settings: Settings) -> t.ContextManager[None]:
-    """Wait for others that write the same record: it takes them milliseconds."""
-    os.makedirs(settings.work, mode=0o700, exist_ok=True)
-    return _journal.waiting(f"{settings.work}/record.lock")
-
-
 # --- one space -----------------------------------------------------------------------
 
 
@@ -263,7 +220,7 @@ def back_up_alone(settings: Settings, slug: str) -> Report:
     rows = sum(meta["tables"].values())
     report = {"at": meta["at"], **snapshot, "tables": len(meta["tables"]), "rows": rows}
     _journal.die_here("backup:record")
-    write_record(settings, slug, backup=report, failed=None)
+    _backup_record.write(settings.work, slug, backup=report, failed=None)
     return report
 
 
@@ -355,7 +312,7 @@ def is_settled(space: Space, entry: Report) -> bool:
 
 def due(settings: Settings) -> list[str]:
     """Return the spaces to back up, those that have waited longest first."""
-    record = read_record(settings)
+    record = _backup_record.read(settings.work)
     wanted = [
         slug
         for slug in spaces(settings)
@@ -395,7 +352,7 @@ def attempt(settings: Settings, slug: str) -> Report | str:
         *(BackupError, _database.DatabaseError, _restic.ResticError, OSError),
         _journal.JournalError,
     ) as error:
-        write_record(settings, slug, failed={"at": now(), "reason": str(error)})
+        _backup_record.write(settings.work, slug, failed={"at": now(), "reason": str(error)})
         return str(error)
 
 

@@ -20,6 +20,7 @@ from datetime import datetime
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _accounts,
     _backup,
+    _backup_record,
     _database,
     _files,
     _journal,
@@ -154,7 +155,7 @@ def last_backup(job: Job) -> str:
         return str(journal["backup"])
     if not _backup.is_space(job.settings, job.slug) and not databases(job):
         return ""
-    entry = _backup.read_record(job.settings).get(job.slug, {})
+    entry = _backup_record.read(job.settings.work).get(job.slug, {})
     remedy = f"run playbooks/backup.yml -e only={job.slug} -e verify=true first"
     backup, verification = entry.get("backup"), entry.get("verification")
     if not backup:
@@ -244,7 +245,7 @@ def undeclare(path: str, own: re.Pattern[str]) -> None:
 def settle(job: Job) -> None:
     """Forget what was known of its backups; they themselves are kept for a while."""
     parts = ("backup", "verification", "failed", "unverified")
-    _backup.write_record(job.settings, job.slug, **dict.fromkeys(parts))
+    _backup_record.write(job.settings.work, job.slug, **dict.fromkeys(parts))
     _standstill.lift(job.slug)
 
 

@@ -8,7 +8,7 @@ import os
 import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _backup,
+    _backup_record,
     _config,
     _files,
     _journal,
@@ -76,7 +76,7 @@ def read(root: str, slugs: t.Iterable[str], record_path: str) -> dict[str, State
     active = _units.read_observed().active
     usage = read_json(USAGE).get("spaces", {})
     accounts = read_json(ACCOUNTS).get("spaces", {})
-    record = _backup.read_record_at(record_path)
+    record = _backup_record.read_at(record_path)
     found = {}
     for slug in slugs:
         known = record.get(slug, {})

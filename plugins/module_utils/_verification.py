@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
+    _backup_record,
     _database,
     _journal,
     _layout,
@@ -191,7 +192,7 @@ def verify(settings: _backup.Settings, slug: str) -> _backup.Report:
 
     """
     snapshot = _restic.choose(_restic.snapshots(settings.repository, slug), slug, "latest")
-    known = _backup.read_record(settings).get(slug, {}).get("backup", {})
+    known = _backup_record.read(settings.work).get(slug, {}).get("backup", {})
     files = known.get("files") if known.get("snapshot") == snapshot.id else None
     server = _backup.read_space(settings, slug).server
     brought_up = None if server.distant else server
@@ -224,7 +225,7 @@ def choose_next(settings: _backup.Settings) -> str | None:
 
     Among those who never had one, chance decides.
     """
-    record = _backup.read_record(settings)
+    record = _backup_record.read(settings.work)
     ranks = []
     for slug in _backup.spaces(settings):
         entry = record.get(slug, {})
@@ -259,8 +260,8 @@ def run(settings: _backup.Settings, slugs: t.Sequence[str]) -> _backup.Outcome:
         for slug in slugs:
             try:
                 outcome.done[slug] = verify(settings, slug)
-                _backup.write_record(
-                    settings, slug, verification=outcome.done[slug], unverified=None
+                _backup_record.write(
+                    settings.work, slug, verification=outcome.done[slug], unverified=None
                 )
             except (
                 *(VerificationError, _restic.ResticError, _database.DatabaseError),
@@ -268,5 +269,5 @@ def run(settings: _backup.Settings, slugs: t.Sequence[str]) -> _backup.Outcome:
             ) as error:
                 outcome.failed[slug] = str(error)
                 failure = {"at": _backup.now(), "reason": str(error)}
-                _backup.write_record(settings, slug, unverified=failure)
+                _backup_record.write(settings.work, slug, unverified=failure)
     return outcome

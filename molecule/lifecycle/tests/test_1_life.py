@@ -196,7 +196,7 @@ def test_12_purged_is_nothing(scenario: Scenario, node: Host, story: Story, chor
     assert {f"database space_{SLUG}", f"folder /srv/spaces/{SLUG}"} <= {
         one.partition(" (")[0] for one in would
     }
-    # What reports said of it goes too, without waiting for their clock.
+    # What reports said of it goes too, without waiting for their timer.
     node.check_output("systemctl start archipel-accounts.service")
     assert SLUG in node.file(REPORT).content_string
     for step in ("drop", "delete", "ledger"):

@@ -252,7 +252,7 @@ def test_09_a_run_that_is_killed_goes_on_where_it_was(
     scenario: Scenario, fleet: Fleet, expected: dict[str, str], step: str
 ):
     fleet.kill_at(f"upgrade:{step}")
-    # The run that is killed before the dump is the one that closes the door.
+    # The run that is killed before the dump is the one that closes the space.
     with on_its_way(scenario, "stable-2") if step == "dump" else contextlib.nullcontext():
         fleet.upgrade("stable-2")
         assert fleet.was_killed()

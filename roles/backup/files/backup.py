@@ -22,6 +22,7 @@ sys.path.insert(0, "/usr/local/lib/archipel")
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
+    _backup_record,
     _database,
     _journal,
     _restic,
@@ -80,7 +81,7 @@ def metrics(settings: _backup.Settings, verb: str, code: int) -> str:
         f'archipel_backup_run_success{{verb="{verb}"}} {int(code == 0)}',
         f'archipel_backup_run_timestamp_seconds{{verb="{verb}"}} {time.time():.0f}',
     ]
-    for slug, entry in sorted(_backup.read_record(settings).items()):
+    for slug, entry in sorted(_backup_record.read(settings.work).items()):
         for part in ("backup", "verification"):
             at = entry.get(part, {}).get("at")
             seconds = _backup.datetime.fromisoformat(at).timestamp() if at else 0

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
+    _backup_record,
     _database,
     _journal,
     _restic,
@@ -66,8 +67,8 @@ def test_what_is_on_the_machine_is_backed_up(settings: _backup.Settings):
 def test_who_waited_longest_comes_first(settings: _backup.Settings):
     for slug in ("amap", "cine", "quai"):
         make(settings, slug)
-    _backup.write_record(settings, "amap", backup={"at": "2026-05-30", "snapshot": "x"})
-    _backup.write_record(settings, "quai", backup={"at": "2026-05-29", "snapshot": "y"})
+    _backup_record.write(settings.work, "amap", backup={"at": "2026-05-30", "snapshot": "x"})
+    _backup_record.write(settings.work, "quai", backup={"at": "2026-05-29", "snapshot": "y"})
     assert _backup.due(settings) == ["cine", "quai", "amap"]
 
 
@@ -75,11 +76,11 @@ def test_a_record_by_its_former_words_is_understood(settings: _backup.Settings):
     """Nodes have one that says `proof` and `unproved`."""
     before = {"backup": {"at": "1"}, "proof": {"at": "2"}, "unproved": {"at": "3"}}
     Path(settings.work).mkdir()
-    Path(_backup.record_path(settings)).write_text(json.dumps({"amap": before}))
+    Path(_backup_record.path_in(settings.work)).write_text(json.dumps({"amap": before}))
     found = {"backup": {"at": "1"}, "verification": {"at": "2"}, "unverified": {"at": "3"}}
-    assert _backup.read_record(settings) == {"amap": found}
-    _backup.write_record(settings, "amap", unverified=None)
-    written = json.loads(Path(_backup.record_path(settings)).read_text())
+    assert _backup_record.read(settings.work) == {"amap": found}
+    _backup_record.write(settings.work, "amap", unverified=None)
+    written = json.loads(Path(_backup_record.path_in(settings.work)).read_text())
     assert written == {"amap": {"backup": {"at": "1"}, "verification": {"at": "2"}}}
 
 
@@ -103,16 +104,16 @@ def test_the_last_backup_of_a_closed_space_is_the_last(
 
 
 def test_the_record_keeps_parts_apart(settings: _backup.Settings):
-    _backup.write_record(settings, "amap", backup={"at": NOON})
-    _backup.write_record(settings, "amap", failed={"reason": "full"})
-    assert _backup.read_record(settings)["amap"] == {
+    _backup_record.write(settings.work, "amap", backup={"at": NOON})
+    _backup_record.write(settings.work, "amap", failed={"reason": "full"})
+    assert _backup_record.read(settings.work)["amap"] == {
         "backup": {"at": NOON},
         "failed": {"reason": "full"},
     }
-    _backup.write_record(settings, "amap", failed=None)
-    assert _backup.read_record(settings)["amap"] == {"backup": {"at": NOON}}
-    _backup.write_record(settings, "amap", backup=None)
-    assert _backup.read_record(settings) == {}
+    _backup_record.write(settings.work, "amap", failed=None)
+    assert _backup_record.read(settings.work)["amap"] == {"backup": {"at": NOON}}
+    _backup_record.write(settings.work, "amap", backup=None)
+    assert _backup_record.read(settings.work) == {}
 
 
 def error(item: str, text: str) -> str:
@@ -155,7 +156,7 @@ class TestRun:
         outcome = _backup.run(settings, ["amap", "cine"])
         assert outcome.done == {"cine": {"at": NOON}}
         assert "No space left" in outcome.failed["amap"]
-        assert "No space left" in _backup.read_record(settings)["amap"]["failed"]["reason"]
+        assert "No space left" in _backup_record.read(settings.work)["amap"]["failed"]["reason"]
 
     def test_a_space_that_is_being_restored_is_left_alone(self, settings: _backup.Settings):
         """Half of it would become its newest backup."""

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
+    _backup_record,
     _database,
     _journal,
     _restic,
@@ -113,7 +114,7 @@ def test_a_backup_holds_the_database_its_description_and_what_makes_the_space(la
     assert (meta["slug"], meta["release"], meta["tables"]) == ("amap", "33.0.3", {"oc_a": 2})
     assert meta["dump"]["bytes"] == (lab.programs / "taken/database.sql").stat().st_size
     assert not lab.staging().exists()
-    assert _backup.read_record(lab.settings)["amap"] == {"backup": report}
+    assert _backup_record.read(lab.settings.work)["amap"] == {"backup": report}
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_what_is_no_backup_is_written_down_and_leaves_nothing(
     for name, text in files.items():
         lab.put(name, text)
     assert said in str(_backup.attempt(lab.settings, "amap"))
-    assert said in _backup.read_record(lab.settings)["amap"]["failed"]["reason"]
+    assert said in _backup_record.read(lab.settings.work)["amap"]["failed"]["reason"]
     assert not lab.staging().exists()
 
 

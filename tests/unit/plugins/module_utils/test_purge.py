@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _accounts,
-    _backup,
+    _backup_record,
     _journal,
     _layout,
     _purge,
@@ -96,7 +96,7 @@ def steps(tmp_path, monkeypatch, machine: Machine) -> Steps:
 
 
 def job() -> _purge.Job:
-    settings: Any = SimpleNamespace(root="/srv/spaces", socket="/s")
+    settings: Any = SimpleNamespace(root="/srv/spaces", work="/w", socket="/s")
     return _purge.Job(settings, _layout.Layout("amap"), 70002, "2026-03-03")
 
 
@@ -182,7 +182,7 @@ def test_a_purge_begins_at_nothing_that_is_under_way(steps: Steps):
 def test_what_held_it_down_is_lifted_at_the_end(tmp_path, monkeypatch, machine: Machine):
     (tmp_path / "still").mkdir()
     (tmp_path / "still/amap").touch()
-    monkeypatch.setattr(_backup, "write_record", lambda *_, **__: None)
+    monkeypatch.setattr(_backup_record, "write", lambda *_, **__: None)
     _purge.settle(job())
     assert not Path(tmp_path, "still/amap").exists()
 

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _accounts,
     _backup,
+    _backup_record,
     _database,
     _journal,
     _layout,
@@ -168,7 +169,7 @@ def record(node: Node, **changes: Any) -> None:
         "backup": {"at": TAKEN.isoformat(), "snapshot": ID},
         "verification": {"snapshot": ID, "at": TAKEN.isoformat()},
     }
-    _backup.write_record(node.job.settings, "amap", **{**entry, **changes})
+    _backup_record.write(node.job.settings.work, "amap", **{**entry, **changes})
 
 
 def test_a_space_that_can_be_brought_back_may_go(node: Node):
@@ -295,6 +296,6 @@ def test_nginx_forgets_the_name_first(node: Node, monkeypatch):
 
 def test_what_was_known_of_its_backups_is_forgotten(node: Node):
     record(node)
-    _backup.write_record(node.job.settings, "velo", backup={"snapshot": "1"})
+    _backup_record.write(node.job.settings.work, "velo", backup={"snapshot": "1"})
     _purge.settle(node.job)
-    assert set(_backup.read_record(node.job.settings)) == {"velo"}
+    assert set(_backup_record.read(node.job.settings.work)) == {"velo"}

@@ -18,6 +18,7 @@ import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _backup,
+    _backup_record,
     _database,
     _restic,
     _verification,
@@ -80,10 +81,12 @@ class Lab:
                 info = tarfile.TarInfo(name)
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
-        _backup.write_record(self.settings, slug, backup={"snapshot": slug, "at": "1", "files": 3})
+        _backup_record.write(
+            self.settings.work, slug, backup={"snapshot": slug, "at": "1", "files": 3}
+        )
 
     def record(self, slug: str) -> dict[str, Any]:
-        return _backup.read_record(self.settings)[slug]
+        return _backup_record.read(self.settings.work)[slug]
 
 
 @pytest.fixture
@@ -190,11 +193,11 @@ def test_closed_spaces_without_one_come_first_then_who_waited_longest(lab: Lab, 
     )
     verified = {"amap": "2026-05-02", "velo": "2026-05-01"}
     for slug, at in verified.items():
-        _backup.write_record(lab.settings, slug, verification={"snapshot": slug, "at": at})
-    _backup.write_record(lab.settings, "new", backup=None)
+        _backup_record.write(lab.settings.work, slug, verification={"snapshot": slug, "at": at})
+    _backup_record.write(lab.settings.work, "new", backup=None)
     assert _verification.choose_next(lab.settings) == "cine"
-    _backup.write_record(
-        lab.settings, "cine", verification={"snapshot": "cine", "at": "2026-05-03"}
+    _backup_record.write(
+        lab.settings.work, "cine", verification={"snapshot": "cine", "at": "2026-05-03"}
     )
     assert _verification.choose_next(lab.settings) == "velo"
     shutil.rmtree(lab.settings.root)
