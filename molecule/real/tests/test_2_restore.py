@@ -14,7 +14,9 @@ def lose(associations: Associations, slug: str) -> set[str]:
     """Delete content as somebody does by mistake; return the kinds that are hit."""
     space = associations.space(slug)
     space.zoe.dav("DELETE", f"files/{space.zoe.name}/{FOLDER}/{Files.folders[0]}")
-    space.zoe.dav("DELETE", f"calendars/{space.zoe.name}/repetitions/")
+    # For good: what is in the trash bin is still listed where it was.
+    calendar = f"calendars/{space.zoe.name}/repetitions/"
+    space.zoe.dav("DELETE", calendar, X_NC_CalDAV_No_Trashbin="1")
     for note in space.zoe.api("GET", Notes.interface):
         space.zoe.api("DELETE", f"{Notes.interface}/{note['id']}")
     lost = {"Files", "Calendar", "Notes"}
