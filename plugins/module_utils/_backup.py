@@ -197,7 +197,7 @@ def back_up(settings: Settings, slug: str) -> Report:
         raise BackupError(pending)
     # Between the dump and the last file nobody may move it to another release. Its repair after a
     # new major takes seconds.
-    with _journal.exclusive(f"life-{slug}", patience=PATIENCE):
+    with _journal.exclusive(settings.layout(slug).lock_name, patience=PATIENCE):
         # Whoever was waited for may have left the space half-way.
         if pending := _journal.under_way(slug):
             raise BackupError(pending)

@@ -21,12 +21,13 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _export_dav,
     _export_files,
     _journal,
+    _layout,
     _spool,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._export_files import Counts
 
 # Where archives are written, unless another folder is named.
-SPOOL = "/var/lib/archipel/export"
+SPOOL = _layout.Places.export
 # Seconds for which an archive that was not brought away is used again.
 FRESH = 24 * 3600
 README = """\
@@ -109,9 +110,14 @@ def preview(node: _backup.Node, slug: str, folder: str) -> Size:
     return size
 
 
+def layout_of(folder: str, slug: str) -> _layout.Layout:
+    """Return the names of what an export makes in a folder. Pure."""
+    return _layout.Layout(slug, _layout.Places(export=folder))
+
+
 def note_path(folder: str, slug: str) -> str:
     """Return where it is written down what an archive holds."""
-    return f"{folder}/{slug}.json"
+    return layout_of(folder, slug).export_note
 
 
 def left_behind(folder: str, slug: str) -> dict[str, t.Any] | None:
@@ -127,7 +133,7 @@ def left_behind(folder: str, slug: str) -> dict[str, t.Any] | None:
 
 def paths(folder: str, slug: str) -> list[str]:
     """Return every file that an export may leave in its spool. Pure."""
-    return [f"{folder}/{slug}{end}" for end in (".json", ".tar.gz", ".tar.gz.part", ".sql")]
+    return list(layout_of(folder, slug).exports)
 
 
 def remove(folder: str, slug: str) -> bool:
@@ -158,7 +164,7 @@ def export(
     space = space_of(node, slug)
     make_spool(folder)
     # Between the dump and the last file nobody may move the space, or export it too.
-    with _journal.exclusive(f"life-{slug}"):
+    with _journal.exclusive(_layout.Layout(slug).lock_name):
         if pending := _journal.under_way(slug):
             raise ExportError(pending)
         if not again and (note := left_behind(folder, slug)):
@@ -172,7 +178,8 @@ def export(
 
 def write(space: _backup.Space, name: str, folder: str) -> dict[str, t.Any]:
     """Write an archive; return what it holds."""
-    path, dump, counts = f"{folder}/{space.slug}.tar.gz", f"{folder}/{space.slug}.sql", Counts()
+    layout, counts = layout_of(folder, space.slug), Counts()
+    path, dump = layout.export_archive, layout.export_dump
     at = _backup.now()
     try:
         with _spool.writing(path) as archive:

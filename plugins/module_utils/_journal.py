@@ -17,8 +17,10 @@ import time
 import typing as t
 from contextlib import contextmanager
 
-FOLDER = "/var/lib/archipel/life"
-LOCKS = "/run/archipel"
+from ansible_collections.archipel.spaces.plugins.module_utils import _layout
+
+FOLDER = _layout.Places.journals
+LOCKS = _layout.Places.locks
 # Keys of journals as they were called.
 FORMER_WORDS = {"why": "reason", "told": "applied"}
 # For tests alone: `verb:step` in this file kills the process that reaches the step.
@@ -33,7 +35,7 @@ class JournalError(Exception):
 
 def path_of(slug: str, folder: str = FOLDER) -> str:
     """Return where the journal of a space is."""
-    return f"{folder}/{slug}.json"
+    return _layout.Layout(slug, _layout.Places(journals=folder)).journal
 
 
 def read(slug: str, folder: str = FOLDER) -> Journal | None:

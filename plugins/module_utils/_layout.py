@@ -376,10 +376,15 @@ class Layout:
         return f"{self.places.export}/{self.slug}.tar.gz"
 
     @property
+    def export_dump(self) -> str:
+        """Its database, on the way into an archive."""
+        return f"{self.places.export}/{self.slug}.sql"
+
+    @property
     def exports(self) -> tuple[str, ...]:
         """Everything that an export may leave."""
         archive = self.export_archive
-        return self.export_note, archive, f"{archive}.part", f"{self.places.export}/{self.slug}.sql"
+        return self.export_note, archive, f"{archive}.part", self.export_dump
 
     # --- as a whole ------------------------------------------------------------------
 

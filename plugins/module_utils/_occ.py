@@ -19,6 +19,7 @@ from pathlib import Path
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _config,
     _files,
+    _layout,
     _standstill,
 )
 
@@ -103,8 +104,8 @@ def properties(lines: t.Iterable[str], slug: str, release: str) -> list[str]:
     """Return the arguments that make systemd-run build the same sandbox. Pure."""
     wanted = [line.replace("%i", slug) for line in lines]
     wanted += [
-        f"Wants=space-redis@{slug}.service",
-        f"After=space-redis@{slug}.service",
+        f"Wants={_layout.Units(slug).redis}",
+        f"After={_layout.Units(slug).redis}",
         "Slice=archipel-jobs-spaces.slice",
         f"Environment=ARCHIPEL_RELEASE={release}",
     ]
@@ -126,7 +127,7 @@ def awake(slug: str) -> t.Iterator[None]:
         OSError: systemd does not start it, or does not let go of it.
 
     """
-    target = f"space-occ@{slug}.target"
+    target = _layout.Units(slug).occ
     with GUARD:
         HELD[slug] += 1
         first = HELD[slug] == 1
@@ -159,7 +160,7 @@ def run(
     php: str,
     arguments: t.Sequence[str],
     *,
-    root: str = "/srv/spaces",
+    root: str = _layout.Places.root,
     environment: t.Mapping[str, str] | None = None,
     stdin: str | None = None,
     timeout: float = 3600,
@@ -189,12 +190,13 @@ def run(
             a standstill.
 
     """
-    if os.path.lexists(f"{_standstill.FOLDER}/{slug}"):
+    if _standstill.is_held(slug):
         raise OSError(
             f"{slug} is held at a standstill while its data are moved; playbooks/status.yml says "
             "what is under way"
         )
-    release = os.path.realpath(f"{root}/{slug}/release", strict=True)
+    layout = _layout.under(root, slug)
+    release = os.path.realpath(layout.release, strict=True)
     command = sandboxed(slug, php, release, timeout=timeout, lines=lines, unit=unit)
     with awake(slug):
         done = subprocess.run(
@@ -204,7 +206,7 @@ def run(
             text=True,
             check=False,
         )
-    take_back(f"{root}/{slug}")
+    take_back(layout.home)
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 

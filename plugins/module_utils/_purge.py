@@ -270,7 +270,7 @@ def run(job: Job, *, check: bool) -> dict[str, t.Any]:
         PurgeError, ResticError, DatabaseError, SystemdError, OSError: it may not go, or not yet.
 
     """
-    with _journal.exclusive(f"life-{job.slug}"):
+    with _journal.exclusive(job.layout.lock_name):
         journal = _journal.read(job.slug)
         if journal and journal["verb"] != VERB:
             raise PurgeError(_journal.under_way(job.slug))

@@ -22,13 +22,14 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _config,
     _files,
     _journal,
+    _layout,
     _occ,
     _standstill,
     _systemd,
 )
 
 # Where upgrades keep what they note of a space, and the files that close one.
-WORK, CLOSED = "/var/lib/archipel/upgrade", "/var/lib/archipel/closed"
+WORK, CLOSED = _layout.Places.upgrade, _layout.Places.maintenance
 NOTE = "repair.json"
 COMMAND = ("maintenance:repair", "--include-expensive", "--no-interaction")
 # The lock of runs that apply settings to spaces: occ knows no application meanwhile.
@@ -60,6 +61,11 @@ class Settings:
     work: str = WORK
     closed: str = CLOSED
 
+    def layout(self, slug: str) -> _layout.Layout:
+        """Return the names and places of a space. Pure."""
+        places = _layout.Places(root=self.root, upgrade=self.work, maintenance=self.closed)
+        return _layout.Layout(slug, places)
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -82,7 +88,7 @@ def major(version: str) -> int:
 
 def path_of(slug: str, work: str = WORK) -> str:
     """Return where the note of a space is."""
-    return f"{work}/{slug}/{NOTE}"
+    return f"{_layout.Layout(slug, _layout.Places(upgrade=work)).upgrade}/{NOTE}"
 
 
 def read_note(slug: str, work: str = WORK) -> Note:
@@ -94,7 +100,7 @@ def note(slug: str, before: str, after: str, work: str = WORK) -> None:
     """Note that a space needs it, if its upgrade went from one major to another."""
     if major(before) == major(after):
         return
-    os.makedirs(f"{work}/{slug}", mode=0o700, exist_ok=True)
+    os.makedirs(os.path.dirname(path_of(slug, work)), mode=0o700, exist_ok=True)
     wanted = {"major": major(after), "state": WAITS, "since": time.time()}
     _journal.save(path_of(slug, work), wanted)
 
@@ -149,17 +155,17 @@ def obstacle(found: t.Mapping[str, t.Any], facts: Facts, now: float, patience: f
 
 def read_facts(settings: Settings, slug: str) -> Facts:
     """Return what a space is like; nothing of it is woken."""
-    config = _files.read_text(f"{settings.root}/{slug}/config/config.php")
+    layout = settings.layout(slug)
+    config = _files.read_text(layout.config_file)
     version = _config.VERSION.search(config)
-    names = [f"space-{unit}" for unit in (f"php@{slug}.socket", f"cron@{slug}.service")]
-    names.append(f"space-php@{slug}.service")
+    names = [layout.units.php_socket, layout.units.jobs, layout.units.php]
     shown = _systemd.properties(names, "ActiveState")
     states = [shown.get(name, {}).get("ActiveState", "") for name in names]
-    marks = (f"{settings.closed}/{slug}", f"{_standstill.FOLDER}/{slug}")
+    held = os.path.lexists(layout.maintenance) or _standstill.is_held(slug)
     return Facts(
         version=version[1] if version else "",
         maintenance=bool(_config.MAINTENANCE.search(config)),
-        held=any(map(os.path.lexists, marks)) or bool(_journal.under_way(slug)),
+        held=held or bool(_journal.under_way(slug)),
         is_open=states[0] == "active",
         jobs=states[1] in BUSY,
         awake=states[2] in BUSY,
@@ -168,7 +174,7 @@ def read_facts(settings: Settings, slug: str) -> Facts:
 
 def end_maintenance(settings: Settings, slug: str) -> None:
     """Let people in again: a repair that was ended leaves maintenance mode on."""
-    path = f"{settings.root}/{slug}/config/config.php"
+    path = settings.layout(slug).config_file
     text = _files.read_text(path)
     if _config.MAINTENANCE.search(text):
         about = os.stat(path)
@@ -187,7 +193,7 @@ def repair(settings: Settings, slug: str) -> str:
     """
     with contextlib.ExitStack() as locks:
         try:
-            locks.enter_context(_journal.exclusive(f"life-{slug}"))
+            locks.enter_context(_journal.exclusive(settings.layout(slug).lock_name))
         except _journal.JournalError:
             # It is being backed up, exported, moved: the next look comes.
             return ""

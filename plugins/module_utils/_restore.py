@@ -66,7 +66,7 @@ def run(settings: _backup.Settings, source: str, target: str, at: str) -> list[s
 
     """
     done = []
-    with _journal.exclusive(f"life-{target}"):
+    with _journal.exclusive(settings.layout(target).lock_name):
         _restic.check_reachable(settings.repository)
         journal = begin(settings, source, target, at)
         _restore_job.rename_former(settings, target)

@@ -117,7 +117,7 @@ def number_of(slug: str) -> int:
 
     """
     try:
-        return pwd.getpwnam(f"space-{slug}").pw_uid
+        return pwd.getpwnam(_layout.Layout(slug).user).pw_uid
     except KeyError as error:
         raise RestoreError(
             f"this node has no user space-{slug}: playbooks/spaces.yml -e only={slug} makes it; "

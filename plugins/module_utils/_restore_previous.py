@@ -25,7 +25,7 @@ def discard(settings: _backup.Settings, slug: str) -> list[str]:
 
     Of what is half removed nothing can be put back: the journal says so.
     """
-    with _journal.exclusive(f"life-{slug}"):
+    with _journal.exclusive(settings.layout(slug).lock_name):
         journal = _journal.read(slug)
         if journal and journal["verb"] != "discard":
             raise RestoreError(_journal.under_way(slug))
@@ -45,7 +45,7 @@ def put_back(settings: _backup.Settings, slug: str) -> list[str]:
 
     Can be repeated.
     """
-    with _journal.exclusive(f"life-{slug}"):
+    with _journal.exclusive(settings.layout(slug).lock_name):
         journal = _journal.read(slug)
         if (
             journal

@@ -49,10 +49,20 @@ class Process:
         return f"process {self.pid} ({self.name}{', of ' + self.unit if self.unit else ''})"
 
 
+def path_of(slug: str) -> str:
+    """Return the file that holds a space's units down while it is there."""
+    return _layout.Layout(slug, _layout.Places(standstill=FOLDER)).standstill
+
+
+def is_held(slug: str) -> bool:
+    """Tell whether a space's units are held down."""
+    return os.path.lexists(path_of(slug))
+
+
 def hold(slug: str) -> None:
     """Let no unit of a space start from now on; a reboot does not change that."""
     os.makedirs(FOLDER, mode=0o755, exist_ok=True)
-    Path(FOLDER, slug).touch(mode=0o644)
+    Path(path_of(slug)).touch(mode=0o644)
     folder = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         # It may lie on another disk than what is moved next: only this keeps their order.
@@ -63,7 +73,7 @@ def hold(slug: str) -> None:
 
 def lift(slug: str) -> None:
     """Let the units of a space start again. None is started."""
-    Path(FOLDER, slug).unlink(missing_ok=True)
+    Path(path_of(slug)).unlink(missing_ok=True)
 
 
 def bring(slug: str, user: int | None = None) -> None:

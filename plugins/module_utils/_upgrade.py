@@ -112,7 +112,9 @@ def move(settings: Settings, item: Mapping[str, t.Any], decision: Mapping[str, t
 
     """
     # A backup may be at work on it: it takes as long as jobs do.
-    with _journal.exclusive(f"life-{item['space']}", patience=settings.jobs_seconds):
+    with _journal.exclusive(
+        settings.layout(item["space"]).lock_name, patience=settings.jobs_seconds
+    ):
         job = Job(settings, item, begin(settings, item, decision))
         job.log(f"from {job.journal['from']} to {job.journal['to']}, run {settings.run}")
         wrong = errors(settings)
@@ -161,7 +163,7 @@ def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
 
     """
     slug = item["space"]
-    with _journal.exclusive(f"life-{slug}", patience=settings.jobs_seconds):
+    with _journal.exclusive(settings.layout(slug).lock_name, patience=settings.jobs_seconds):
         journal = _journal.read(slug)
         if journal and (journal["verb"] != _upgrade_job.VERB or journal["direction"] != "undo"):
             return _journal.under_way(slug)
@@ -172,7 +174,9 @@ def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
                 reason = f"{error}. The space was not touched"
             if reason:
                 return reason
-            kept = _upgrade_point.read_point(f"{settings.work}/{slug}/{_upgrade_job.POINT}")
+            kept = _upgrade_point.read_point(
+                f"{settings.layout(slug).upgrade}/{_upgrade_job.POINT}"
+            )
             journal = {
                 "verb": _upgrade_job.VERB,
                 "direction": "undo",

@@ -213,14 +213,14 @@ def restorable(settings: Settings, slugs: Iterable[str]) -> dict[str, dict[str, 
     found = {}
     for slug in slugs:
         with contextlib.suppress(UpgradeError, FileNotFoundError):
-            found[slug] = read_point(f"{settings.work}/{slug}/{_upgrade_job.POINT}")
+            found[slug] = read_point(f"{settings.layout(slug).upgrade}/{_upgrade_job.POINT}")
     return found
 
 
 def problem(settings: Settings, slug: str) -> str:
     """Return why a space cannot go back to its restore point; empty if it can."""
     try:
-        read_point(f"{settings.work}/{slug}/{_upgrade_job.POINT}")
+        read_point(f"{settings.layout(slug).upgrade}/{_upgrade_job.POINT}")
     except FileNotFoundError:
         return NO_POINT
     except UpgradeError as error:

@@ -91,14 +91,14 @@ import shlex
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _occ
+from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _occ
 
 SPEC = {
     "space": {"type": "str", "aliases": ["slug"], "required": True},
     "args": {"type": "str", "required": True},
     "environment": {"type": "dict", "default": {}, "no_log": True},
     "stdin": {"type": "str", "no_log": True},
-    "root": {"type": "path", "default": "/srv/spaces"},
+    "root": {"type": "path", "default": _layout.Places.root},
     "php": {"type": "path", "default": "/usr/bin/php"},
     "timeout": {"type": "int", "default": 3600},
 }

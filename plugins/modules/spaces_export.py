@@ -151,6 +151,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _database,
     _export,
     _journal,
+    _layout,
     _spool,
 )
 
@@ -158,8 +159,8 @@ SPEC = {
     "space": {"type": "str", "required": True},
     "name": {"type": "str", "required": True},
     "folder": {"type": "path", "default": _export.SPOOL},
-    "root": {"type": "path", "default": "/srv/spaces"},
-    "vhosts": {"type": "path", "default": "/etc/nginx/archipel"},
+    "root": {"type": "path", "default": _layout.Places.root},
+    "vhosts": {"type": "path", "default": _layout.Places.vhosts},
     "database_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
     "database_ca": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
     # The action plugin's.
@@ -178,7 +179,7 @@ ERRORS = (
 def act(options: dict[str, t.Any], *, check: bool) -> dict[str, t.Any]:
     """Do what is asked; return it."""
     slug, folder = options["space"], options["folder"]
-    path = f"{folder}/{slug}.tar.gz"
+    path = _export.layout_of(folder, slug).export_archive
     if not _backup.SLUG.fullmatch(slug):
         raise _export.ExportError("allowed: a slug")
     if options["state"] == "absent":

@@ -114,8 +114,8 @@ SPACE = {
 SPEC = {
     "spaces": {"type": "list", "elements": "dict", "required": True, "options": SPACE},
     "finish": {"type": "bool", "default": False},
-    "php_directory": {"type": "path", "default": "/etc/archipel/php"},
-    "spool": {"type": "path", "default": "/var/spool/archipel/invitations"},
+    "php_directory": {"type": "path", "default": _layout.Places.php},
+    "spool": {"type": "path", "default": _layout.Places.invitations},
 }
 ERRORS = (
     *(_backup.BackupError, _purge.PurgeError, _restic.ResticError, _systemd.SystemdError),

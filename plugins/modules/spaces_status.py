@@ -73,11 +73,11 @@ states:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _status, _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _status, _systemd
 
 SPEC = {
     "spaces": {"type": "list", "elements": "str", "required": True},
-    "root": {"type": "path", "default": "/srv/spaces"},
+    "root": {"type": "path", "default": _layout.Places.root},
     "record": {"type": "path", "default": "/var/lib/archipel/backup/record.json"},
 }
 

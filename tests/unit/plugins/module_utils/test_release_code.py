@@ -113,7 +113,7 @@ class TestPhp:
         assert _release_code.php_version("/nonexistent/php") is None
 
     def test_php_that_fails(self):
-        with pytest.raises(_release_manifest.ReleaseError, match="does not tell its version"):
+        with pytest.raises(_release_manifest.ReleaseError, match="does not say its version"):
             _release_code.php_version("/bin/false")
 
 
