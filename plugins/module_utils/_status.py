@@ -17,13 +17,11 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _units,
 )
 
-VERSION, MAINTENANCE = _config.VERSION, _config.MAINTENANCE
 # What the timers of the role quotas wrote last.
 USAGE = "/var/lib/archipel/usage.json"
 ACCOUNTS = "/var/lib/archipel/accounts.json"
 
 State = dict[str, t.Any]
-read_json = _journal.read_json
 
 
 def read_config(home: str) -> tuple[str, str]:
@@ -53,13 +51,13 @@ def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
     layout = _layout.Layout(slug, _layout.Places(root=root))
     home = layout.home
     config, problem = read_config(home)
-    version = VERSION.search(config)
+    version = _config.VERSION.search(config)
     release = os.path.realpath(f"{home}/release")
     return {
         "installed": _config.is_installed(config),
         "version": version[1] if version else None,
         "release": os.path.basename(release) if os.path.lexists(f"{home}/release") else None,
-        "maintenance": bool(MAINTENANCE.search(config)),
+        "maintenance": bool(_config.MAINTENANCE.search(config)),
         "open": active.get(layout.units.php_socket) == "active",
         "awake": active.get(layout.units.php) == "active",
         # Of these nobody hears otherwise: a page is answered by the web server alone.
@@ -74,8 +72,8 @@ def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
 def read(root: str, slugs: t.Iterable[str], record_path: str) -> dict[str, State]:
     """Return slug → what the space is like."""
     active = _units.read_observed().active
-    usage = read_json(USAGE).get("spaces", {})
-    accounts = read_json(ACCOUNTS).get("spaces", {})
+    usage = _journal.read_json(USAGE).get("spaces", {})
+    accounts = _journal.read_json(ACCOUNTS).get("spaces", {})
     record = _backup_record.read_at(record_path)
     found = {}
     for slug in slugs:

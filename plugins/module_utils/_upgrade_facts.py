@@ -24,7 +24,6 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _journal,
     _layout,
     _release_manifest,
-    _status,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._mariadb import quote
 
@@ -110,12 +109,12 @@ def read_space(root: str, slug: str) -> Found:
     """Return what the files of one space say."""
     layout = _layout.under(root, slug)
     config = _files.read_text(layout.config_file)
-    version = _status.VERSION.search(config)
+    version = _config.VERSION.search(config)
     return Found(
         _application_set.release_of(layout.home, ""),
         version[1] if version else "",
         _config.is_installed(config),
-        bool(_status.MAINTENANCE.search(config)),
+        bool(_config.MAINTENANCE.search(config)),
         _journal.read(slug),
     )
 

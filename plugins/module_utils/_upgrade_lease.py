@@ -16,7 +16,6 @@ from contextlib import ExitStack, contextmanager
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _installation,
     _journal,
-    _status,
 )
 
 LOCK = "upgrade"
@@ -61,8 +60,8 @@ def leased(run: Mapping[str, t.Any], path: str = LEASE) -> Iterator[None]:
         try:
             locks.enter_context(_journal.exclusive(LOCK))
         except _journal.JournalError as error:
-            raise _journal.JournalError(f"{words(_status.read_json(path))}: {error}") from error
-        if reason := holder(_status.read_json(path), run["run"], time.time()):
+            raise _journal.JournalError(f"{words(_journal.read_json(path))}: {error}") from error
+        if reason := holder(_journal.read_json(path), run["run"], time.time()):
             raise _journal.JournalError(reason)
         _journal.save(path, {**run, "at": time.time()})
         # An ordinary run must not apply settings to a space meanwhile; one that does has begun
@@ -79,16 +78,16 @@ def make_sure_nobody_else_runs(run: str, path: str = LEASE) -> None:
         JournalError: another run has this node.
 
     """
-    if reason := holder(_status.read_json(path), run, time.time()):
+    if reason := holder(_journal.read_json(path), run, time.time()):
         raise _journal.JournalError(reason)
     try:
         with _journal.exclusive(LOCK):
             return
     except _journal.JournalError as error:
-        raise _journal.JournalError(f"{words(_status.read_json(path))}: {error}") from error
+        raise _journal.JournalError(f"{words(_journal.read_json(path))}: {error}") from error
 
 
 def release_lease(run: str, path: str = LEASE) -> None:
     """Let others have the node."""
-    if _status.read_json(path).get("run") == run:
+    if _journal.read_json(path).get("run") == run:
         os.unlink(path)

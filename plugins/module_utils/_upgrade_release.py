@@ -17,7 +17,6 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _files,
     _install,
     _node,
-    _status,
     _upgrade_facts,
     _upgrade_occ,
     _upgrade_schema,
@@ -71,7 +70,7 @@ def end_maintenance(job: Job) -> None:
     """
     path, own = f"{job.home}/config/config.php", job.item["id"]
     text = _files.read_text(path)
-    if _status.MAINTENANCE.search(text):
+    if _config.MAINTENANCE.search(text):
         content = _config.without(text, {"maintenance"})
         _files.write_file({"path": path, "content": content, "uid": own, "gid": own, "mode": 0o640})
 
@@ -121,14 +120,14 @@ def make_sure_of_upgrade(job: Job) -> None:
 
     """
     config = _files.read_text(f"{job.home}/config/config.php")
-    found = _status.VERSION.search(config)
+    found = _config.VERSION.search(config)
     wanted = job.version_of(job.journal["to"])
     if not found or found[1] != wanted:
         raise UpgradeError(
             f"occ upgrade said nothing of a failure, yet config.php is at "
             f"{found[1] if found else 'no version'}, not at {wanted}"
         )
-    if _status.MAINTENANCE.search(config):
+    if _config.MAINTENANCE.search(config):
         raise UpgradeError("occ upgrade left maintenance mode on")
 
 

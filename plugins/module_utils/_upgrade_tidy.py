@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
     _journal,
-    _status,
     _upgrade_job,
     _upgrade_point,
 )
@@ -50,7 +49,7 @@ def releases_needed(settings: _upgrade_job.Settings) -> set[str]:
         }
     if os.path.isdir(_journal.FOLDER):
         for name in os.listdir(_journal.FOLDER):
-            journal = _status.read_json(f"{_journal.FOLDER}/{name}")
+            journal = _journal.read_json(f"{_journal.FOLDER}/{name}")
             needed |= {str(journal[key]) for key in ("from", "to") if key in journal}
     return needed
 
