@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 from dataclasses import fields
 
@@ -118,6 +119,24 @@ def test_templates_spell_them_alike(template: str, expected: str):
     here = {"spaces_root": "/srv/spaces"}
     text = re.sub(r"{{ (\w+) }}", lambda m: str({**VARIABLES, **here}.get(m[1], m[0])), text)
     assert re.search(rf"{re.escape(getattr(_layout.Layout('%i'), expected))}(?![\w/-])", text)
+
+
+def documented() -> list[str]:
+    """Return what the architecture says that a space has, of its own."""
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    table = text.partition("\n## Names on a node\n")[2].partition("\n## ")[0]
+    return [one for one in re.findall(r"`([^`]+)`", table) if "<slug>" in one]
+
+
+@pytest.mark.parametrize("name", documented())
+def test_the_architecture_names_them_alike(name: str):
+    layout = _layout.Layout("<slug>")
+    units = [
+        value for one in vars(_layout.Units) if isinstance(value := getattr(layout.units, one), str)
+    ]
+    known = {*values(layout).values(), *units, layout.maintenance_pass("<key>")}
+    names = {os.path.basename(one) for one in known}
+    assert name.rstrip("/") in known | names
 
 
 @pytest.mark.parametrize(
