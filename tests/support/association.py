@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario
 
 FILES = 30
@@ -67,13 +68,15 @@ class Association:
 
     def stored(self) -> str:
         """Return a checksum of what is on the disk and in the tables that hold people's things."""
-        data = f"/srv/spaces/{self.slug}/data/{self.account[0]}/files"
+        data = f"{Layout(self.slug).data}/{self.account[0]}/files"
         sums = self.scenario.node.check_output(f"cd {data} && sha256sum * | sha256sum")
         rows = [
             self.scenario.sql(
-                f"SELECT COUNT(*), MAX(fileid) FROM `space_{self.slug}`.oc_filecache"
+                f"SELECT COUNT(*), MAX(fileid) FROM `{Layout(self.slug).database}`.oc_filecache"
             ),
-            self.scenario.sql(f"SELECT uid FROM `space_{self.slug}`.oc_users ORDER BY uid"),
+            self.scenario.sql(
+                f"SELECT uid FROM `{Layout(self.slug).database}`.oc_users ORDER BY uid"
+            ),
         ]
         return f"{sums} {rows}"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import content
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario
 from tools import scenario as scenarios
 
@@ -134,7 +135,7 @@ class Associations:
 
     def releases(self) -> dict[str, str]:
         """Return what each space runs, after its own link."""
-        links = " ".join(f"/srv/spaces/{slug}/release" for slug in self.slugs)
+        links = " ".join(Layout(slug).release for slug in self.slugs)
         targets = self.scenario.node.check_output(f"readlink {links}").split()
         return {
             slug: target.rsplit("/", 1)[1] for slug, target in zip(self.slugs, targets, strict=True)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from testinfra.host import Host
 
+from tests.support.layout import Units
+
 
 @contextmanager
 def later(node: Host, slug: str, seconds: int) -> Iterator[None]:
@@ -18,10 +20,10 @@ def later(node: Host, slug: str, seconds: int) -> Iterator[None]:
         "DEBIAN_FRONTEND=noninteractive apt-get install -qq -y libfaketime >/dev/null"
     )
     library = node.check_output("ls /usr/lib/*/faketime/libfaketime.so.1")
-    folder = f"/run/systemd/system/space-php@{slug}.service.d"
+    folder = f"/run/systemd/system/{Units(slug).php}.d"
     clock = f"FAKETIME=+{seconds}s FAKETIME_DONT_FAKE_MONOTONIC=1"
     lines = f"[Service]\\nEnvironment=LD_PRELOAD={library} {clock}\\n"
-    again = f"systemctl daemon-reload && systemctl stop space-php@{slug}.service"
+    again = f"systemctl daemon-reload && systemctl stop {Units(slug).php}"
     node.check_output(f"mkdir -p {folder} && printf '{lines}' >{folder}/90-clock.conf && {again}")
     try:
         yield

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.association import member
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario
 
 OLD, NEW, ASLEEP = "33.0.9", "34.0.4", "asleep"
@@ -71,7 +72,7 @@ class Fleet:
 
     def _is_full(self, slug: str) -> bool:
         """Tell whether an earlier run on the same machine has done it."""
-        files = f"/srv/spaces/{slug}/data/{MEMBER}/files"
+        files = f"{Layout(slug).data}/{MEMBER}/files"
         return bool(self.scenario.node.file(f"{files}/f{FILES - 1}.bin").exists)
 
     def _fill(self, slug: str) -> None:
@@ -89,12 +90,14 @@ class Fleet:
     def _let_read(self, slug: str) -> None:
         """Give a reader an account, and a password that is the same in each run of these tests."""
         member(self.scenario, slug, READER)
-        config = self.scenario.node.check_output("cat %s", f"/srv/spaces/{slug}/config/config.php")
+        config = self.scenario.node.check_output("cat %s", Layout(slug).config_file)
         secret = config.split("'secret' => '")[1].split("'")[0]
         hashed = hashlib.sha512(f"{password_of(slug)}{secret}".encode()).hexdigest()
         columns = "(uid, login_name, name, token, type, version)"
         values = f"('{READER}', '{READER}', '{READER}', '{hashed}', 1, 2)"
-        self.scenario.sql(f"INSERT INTO `space_{slug}`.oc_authtoken {columns} VALUES {values}")
+        self.scenario.sql(
+            f"INSERT INTO `{Layout(slug).database}`.oc_authtoken {columns} VALUES {values}"
+        )
 
     def pages(self, slug: str) -> dict[str, int]:
         """Return how the pages answer that people open once they have logged in."""
@@ -114,7 +117,7 @@ class Fleet:
         sums = self.scenario.node.check_output(loop.format(" ".join(self.all))).splitlines()
         found = dict(line.split(" ", 1) for line in sums)
         queries = [
-            f"SELECT '{slug}', '{table}', COUNT(*) FROM `space_{slug}`.{table}"
+            f"SELECT '{slug}', '{table}', COUNT(*) FROM `{Layout(slug).database}`.{table}"
             + OTHERS.get(table, "")
             for slug in self.all
             for table in TABLES
@@ -123,7 +126,7 @@ class Fleet:
             found[slug] += f" {table}={rows}"
         logins = [
             f"SELECT '{slug}', GROUP_CONCAT(userid, '@', configvalue ORDER BY userid)"
-            f" FROM `space_{slug}`.oc_preferences"
+            f" FROM `{Layout(slug).database}`.oc_preferences"
             f" WHERE configkey = 'lastLogin' AND userid <> '{READER}'"
             for slug in self.open
         ]
@@ -133,7 +136,7 @@ class Fleet:
 
     def releases(self) -> dict[str, str]:
         """Return what each space runs, after its own link."""
-        links = " ".join(f"/srv/spaces/{slug}/release" for slug in self.all)
+        links = " ".join(Layout(slug).release for slug in self.all)
         targets = self.scenario.node.check_output(f"readlink {links}").split()
         return dict(zip(self.all, (target.rsplit("/", 1)[1] for target in targets), strict=True))
 
@@ -160,7 +163,8 @@ class Fleet:
         assert {slug: releases[slug] for slug in self.open} == expected
         assert self.served() == expected
         tokens = [
-            f"SELECT COUNT(*) FROM `space_{slug}`.oc_authtoken WHERE name = 'archipel-upgrade'"
+            f"SELECT COUNT(*) FROM `{Layout(slug).database}`.oc_authtoken"
+            " WHERE name = 'archipel-upgrade'"
             for slug in self.all
         ]
         assert {row[0] for row in self.scenario.sql(" UNION ALL ".join(tokens))} == {"0"}
@@ -209,7 +213,7 @@ class Fleet:
 
     def set_app(self, slug: str, app: str, key: str, value: str | None) -> None:
         """Change a setting behind Nextcloud's back."""
-        table = f"`space_{slug}`.oc_appconfig"
+        table = f"`{Layout(slug).database}`.oc_appconfig"
         gone = f"DELETE FROM {table} WHERE appid = '{app}' AND configkey = '{key}'"
         self.scenario.sql(gone)
         if value is not None:

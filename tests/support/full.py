@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from tests.support.browser import Answer, Browser
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario
 
 MIB = 1 << 20
@@ -84,7 +85,7 @@ def small(scenario: Scenario, slug: str) -> Iterator[Full]:
         NC_PASS=password,
         OC_PASS=password,
     ).split()[-1]
-    home = f"/srv/spaces/{slug}"
+    home = Layout(slug).home
     mounted = f"""
     set -eu
     systemctl stop space-php@{slug}.service

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _occ
+from tests.support.layout import Layout
 from tools import ROOT
 from tools.lab.machine import Machine
 from tools.lab.vm import VirtualMachine
@@ -49,7 +50,9 @@ class Programs:
 
     def outside(self, slug: str, program: str, **values: Any) -> Any:
         """Run a program as a space's user, as a shell opened with su would."""
-        return self._run(["runuser", "-u", f"space-{slug}", "--"], program, values | {"slug": slug})
+        return self._run(
+            ["runuser", "-u", Layout(slug).user, "--"], program, values | {"slug": slug}
+        )
 
     def inside(self, slug: str, program: str, **values: Any) -> Any:
         """Run a program as a space, in the sandbox that its PHP, jobs and occ have."""

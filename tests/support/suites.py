@@ -18,6 +18,7 @@ import yaml
 
 from tests.standin import collabora, connectors
 from tests.support import aptrepo, documentserver
+from tests.support.layout import Units
 from tests.support.scenario import Scenario
 from tools import ROOT, inventory, release, scenario
 
@@ -127,7 +128,7 @@ class Inside:
 
     def jobs(self, slug: str) -> None:
         """Run the jobs of a space."""
-        self.scenario.machine.execute("systemctl", "start", f"space-cron@{slug}.service")
+        self.scenario.machine.execute("systemctl", "start", Units(slug).jobs)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from testinfra.host import Host
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _mariadb
 from tests.support.browser import Browser
+from tests.support.layout import Layout, Units
 from tests.support.network import HELD, Network
 from tests.support.scenario import Scenario
 from tools import ROOT
@@ -88,7 +89,7 @@ def accounts(scenario: Scenario) -> set[str]:
 
 def test_the_databases_are_there_and_nowhere_else(node: Host, database: Host):
     found = database.check_output("mariadb -N -e %s", "SHOW DATABASES LIKE 'space\\_%'").split()
-    assert found == [f"space_{slug}" for slug in sorted([SLUG, OTHER])]
+    assert found == [Layout(slug).database for slug in sorted([SLUG, OTHER])]
     assert not node.file("/run/mysqld").exists
 
 
@@ -101,7 +102,7 @@ def test_spaces_answer(scenario: Scenario, browser: Browser):
 def test_occ_and_jobs_work(scenario: Scenario, node: Host):
     assert json.loads(scenario.occ(SLUG, "status --output=json"))["installed"] is True
     node.check_output("systemctl start space-cron@%s.service", SLUG)
-    assert scenario.show(f"space-cron@{SLUG}.service", "Result") == {"Result": "success"}
+    assert scenario.show(Units(SLUG).jobs, "Result") == {"Result": "success"}
 
 
 def test_the_connection_is_encrypted_and_refused_without(database: Host, node: Host):
@@ -110,7 +111,7 @@ def test_the_connection_is_encrypted_and_refused_without(database: Host, node: H
     # What the server asks of everybody, or of the account.
     required = database.check_output("mariadb -N -e %s", "SELECT @@require_secure_transport")
     assert required == "1" or kinds == {"1"}
-    config = node.file(f"/srv/spaces/{SLUG}/config/managed.config.php").content_string
+    config = node.file(Layout(SLUG).managed_config).content_string
     assert "PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT => true" in config
 
 
@@ -237,7 +238,7 @@ def test_an_upgrade_dumps_it_and_the_way_back_loads_it(scenario: Scenario, node:
     options = ("-e", f"release={before}-again", "-e", f"only={SLUG}")
     assert failed(scenario.attempt("upgrade.yml", *options)) == {}
     assert (release(node), accounts(scenario)) == (f"{before}-again", {"before"})
-    point = f"/var/lib/archipel/upgrade/{SLUG}/point/database.sql"
+    point = f"{Layout(SLUG).upgrade}/point/database.sql"
     assert "CREATE TABLE `oc_users`" in node.check_output("grep 'CREATE TABLE' %s", point)
     add_account(scenario, "after")
     assert failed(scenario.attempt("rollback.yml", "-e", f"only={SLUG}")) == {}
@@ -255,7 +256,9 @@ def test_a_further_space_starts_from_the_image_of_the_first(
     node.check_output(marked, dump)
     shutil.copy(ROOT / f"molecule/shared/ninth/{THIRD}.yml", scenario.registry(THIRD))
     scenario.converge("spaces.yml", "-e", f"only={THIRD}")
-    tables = database.check_output("mariadb -N -e %s", f"SHOW TABLES IN `space_{THIRD}`").split()
+    tables = database.check_output(
+        "mariadb -N -e %s", f"SHOW TABLES IN `{Layout(THIRD).database}`"
+    ).split()
     assert "oc_marked" in tables
     answer = scenario.browser.get(scenario.spaces[THIRD]["domains"][0], "/status.php")
     assert (answer.status, answer.json()["installed"]) == (200, True)

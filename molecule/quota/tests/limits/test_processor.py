@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.layout import Units
 from tests.support.scenario import Scenario
 
 # Space → how many processes want the processor at once.
@@ -25,7 +26,7 @@ while True:
 
 
 def unit(slug: str) -> str:
-    return f"space-php@{slug}.service"
+    return Units(slug).php
 
 
 def folder(slug: str) -> str:
@@ -36,9 +37,9 @@ def folder(slug: str) -> str:
 def busy(scenario: Scenario) -> Iterator[None]:
     """Two spaces whose PHP never waits, one of them with many more processes."""
     machine = scenario.machine
-    redis = [f"space-redis@{slug}.service" for slug in CHILDREN]
+    redis = [Units(slug).redis for slug in CHILDREN]
     services = [unit(slug) for slug in CHILDREN]
-    sockets = [f"space-php@{slug}.socket" for slug in CHILDREN]
+    sockets = [Units(slug).php_socket for slug in CHILDREN]
     for slug, children in CHILDREN.items():
         program = f"/usr/local/lib/busy-{slug}.py"
         machine.execute("sh", "-c", f"cat > {program}", stdin=BUSY.format(children=children))

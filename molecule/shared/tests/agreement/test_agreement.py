@@ -12,6 +12,7 @@ import pytest
 from testinfra.host import Host
 
 from tests.support.browser import Browser
+from tests.support.layout import Layout
 from tests.support.scenario import Change, Scenario
 
 
@@ -85,7 +86,7 @@ class TestChange:
         assert "amap" not in text
         assert "GRANT ALL PRIVILEGES ON `space\\_velo-ecole`" in text
         for slug in ("velo-ecole", "amap-du-val"):
-            ((account,),) = scenario.sql(f"SHOW CREATE USER `space-{slug}`@localhost")
+            ((account,),) = scenario.sql(f"SHOW CREATE USER `{Layout(slug).user}`@localhost")
             assert "IDENTIFIED VIA unix_socket" in account
             assert "unix_socket OR" not in account
             assert "ACCOUNT LOCK" not in account

@@ -8,12 +8,13 @@ from __future__ import annotations
 from testinfra.host import Host
 
 from tests.support.browser import Browser
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario, Space
 
 
 def test_no_user_and_no_group(node: Host, absent_slug: str):
-    assert not node.user(f"space-{absent_slug}").exists
-    assert not node.group(f"space-{absent_slug}").exists
+    assert not node.user(Layout(absent_slug).user).exists
+    assert not node.group(Layout(absent_slug).user).exists
 
 
 def test_no_file_is_called_after_it_or_names_it(node: Host, absent_slug: str):

@@ -12,12 +12,13 @@ import pytest
 from testinfra.host import Host
 
 from tests.support.browser import Browser
+from tests.support.layout import Layout, Units
 from tests.support.scenario import Scenario, Space
 
 SLUG = "velo-ecole"
-HOME = f"/srv/spaces/{SLUG}"
-PHP = f"space-php@{SLUG}.service"
-REDIS = f"space-redis@{SLUG}.service"
+HOME = Layout(SLUG).home
+PHP = Units(SLUG).php
+REDIS = Units(SLUG).redis
 DROPIN = "/run/systemd/system/{}.d"
 # One request, as the web server passes them on.
 CALL = """
@@ -70,7 +71,7 @@ def test_a_session_outlives_lunch_and_not_the_week(
     """PHP's own 24 minutes are over, and there is traffic, which its collector went by."""
     node.check_output(
         f"cd {HOME}/sessions && touch -d -2hours sess_lunch && touch -d -3days sess_week"
-        f" && chown space-{SLUG}: sess_lunch sess_week"
+        f" && chown {Layout(SLUG).user}: sess_lunch sess_week"
     )
     for _ in range(20):
         assert browser.get(spaces[SLUG]["domains"][0], "/login").status == 200
@@ -113,9 +114,7 @@ def test_php_s_own_log_is_the_journal(
     # What a child says itself.
     script = f"{HOME}/tmp/bound.php"
     node.check_output(f"echo '<?php error_log(\"a warning of ours\");' >{script}")
-    node.check_output(
-        "python3 -c %s", CALL.format(socket=f"/run/archipel/php/{SLUG}.sock", script=script)
-    )
+    node.check_output("python3 -c %s", CALL.format(socket=Layout(SLUG).php_socket, script=script))
     node.check_output(f"rm {script}; sleep 1")
     said = node.check_output(f"journalctl --unit={PHP} --since=@{since} --output=cat")
     assert "a warning of ours" in said
@@ -161,7 +160,7 @@ def unable(node: Host, unit: str) -> Iterator[str]:
     yield dropin
     node.check_output(f"rm -rf {dropin}; systemctl daemon-reload; systemctl stop {PHP}")
     node.check_output(f"systemctl reset-failed {PHP} {REDIS}")
-    node.check_output(f"systemctl start space-php@{SLUG}.socket")
+    node.check_output(f"systemctl start {Units(SLUG).php_socket}")
 
 
 @pytest.fixture
@@ -235,7 +234,7 @@ def test_a_php_that_cannot_start_is_given_up_told_of_and_tried_again_by_a_run(
     node.check_output(f"rm -rf {broken}; systemctl daemon-reload")
     scenario.converge("spaces.yml", "--extra-vars", f"only={SLUG}")
     assert wake(browser, spaces[SLUG]) == 200
-    assert node.service(f"space-php@{SLUG}.socket").is_running
+    assert node.service(Units(SLUG).php_socket).is_running
     assert node.check_output("systemctl --failed --no-legend --plain") == ""
 
 
@@ -243,17 +242,17 @@ def test_jobs_run_more_often_while_somebody_is_there(
     scenario: Scenario, node: Host, browser: Browser, spaces: dict[str, Space]
 ):
     """A reminder by mail is a job: a quarter of an hour is late for it."""
-    timer = f"space-awake@{SLUG}.timer"
+    timer = Units(SLUG).awake_timer
     node.check_output(f"systemctl stop {PHP}")
     gone = f"systemctl --quiet is-active {timer}"
     node.check_output(f"timeout 20 sh -c 'while {gone}; do sleep 0.2; done'")
     # A space that sleeps costs nothing more, and its jobs still run.
-    assert node.service(f"space-cron@{SLUG}.timer").is_running
+    assert node.service(Units(SLUG).jobs_timer).is_running
     assert wake(browser, spaces[SLUG]) == 200
     assert node.service(timer).is_running
-    node.check_output(f"systemctl start space-cron@{SLUG}.service")
+    node.check_output(f"systemctl start {Units(SLUG).jobs}")
     shown = scenario.show(timer, "NextElapseUSecMonotonic", "Unit", "TimersMonotonic")
-    assert shown["Unit"] == f"space-cron@{SLUG}.service"
+    assert shown["Unit"] == Units(SLUG).jobs
     assert "OnUnitInactiveUSec=5min" in shown["TimersMonotonic"]
     assert shown["NextElapseUSecMonotonic"] not in {"", "infinity"}
 

@@ -10,6 +10,7 @@ import re
 
 from testinfra.host import Host
 
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario
 
 # As a space: its user, in the group that may reach the socket, without any password.
@@ -22,7 +23,7 @@ def test_a_space_has_one_database_and_full_rights_on_it_alone(
     scenario: Scenario, approved_slug: str
 ):
     """The underscore is a wildcard in grants: unescaped, space_a would reach spaceXa."""
-    account = f"`space-{approved_slug}`@`localhost`"
+    account = f"`{Layout(approved_slug).user}`@`localhost`"
     grants = [row[0] for row in scenario.sql(f"SHOW GRANTS FOR {account}")]
     assert len(grants) == 2
     assert re.fullmatch(
@@ -51,14 +52,14 @@ def test_sorting_happens_on_the_disk_of_the_data(scenario: Scenario, node: Host)
 
 def test_connections_are_bounded(scenario: Scenario, approved_slug: str):
     """One space that opens connections without end must not lock out the others."""
-    user = f"space-{approved_slug}"
+    user = Layout(approved_slug).user
     rows = scenario.sql(f"SELECT max_user_connections FROM mysql.user WHERE user = '{user}'")
     assert 0 < int(rows[0][0]) <= 50
 
 
 def test_a_space_sees_no_other_database(node: Host, approved_slug: str):
     listed = node.check_output(AS_SPACE, approved_slug, approved_slug, "SHOW DATABASES")
-    assert set(listed.split()) == {"information_schema", f"space_{approved_slug}"}
+    assert set(listed.split()) == {"information_schema", Layout(approved_slug).database}
 
 
 def test_a_space_cannot_make_a_database_with_a_similar_name(node: Host):

@@ -12,6 +12,7 @@ import pytest
 from testinfra.host import Host
 
 from tests.support.browser import Browser
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario, Space
 
 OWN, OTHER = "velo-ecole", "amap-du-val"
@@ -56,9 +57,9 @@ def test_an_upload_of_unknown_length_arrives_whole(browser: Browser, member: Mem
 
 def test_the_file_belongs_to_the_space(browser: Browser, node: Host, member: Member):
     browser.request("PUT", member.host, PATH, account=member.account, body=TEXT)
-    stored = node.file(f"/srv/spaces/{OWN}/data/testeur/files/réunion.txt")
+    stored = node.file(f"{Layout(OWN).data}/testeur/files/réunion.txt")
     assert stored.content == TEXT
-    assert (stored.user, stored.group) == (f"space-{OWN}", f"space-{OWN}")
+    assert (stored.user, stored.group) == (Layout(OWN).user, Layout(OWN).user)
     assert stored.mode & 0o007 == 0
 
 

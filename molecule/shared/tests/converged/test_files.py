@@ -12,20 +12,21 @@ from pathlib import Path
 
 from testinfra.host import Host
 
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario, Space
 
 
 def test_the_user_has_the_recorded_id_and_no_shell(
     node: Host, spaces: dict[str, Space], approved_slug: str
 ):
-    user = node.user(f"space-{approved_slug}")
+    user = node.user(Layout(approved_slug).user)
     assert (user.uid, user.gid) == (spaces[approved_slug]["id"],) * 2
     assert user.shell in {"/usr/sbin/nologin", "/bin/false"}
     assert user.password in {"!", "!*", "*", "!!"}
 
 
 def test_owners_and_modes(node: Host, approved_slug: str):
-    root, user = f"/srv/spaces/{approved_slug}", f"space-{approved_slug}"
+    root, user = Layout(approved_slug).home, Layout(approved_slug).user
     expected = {
         root: "root:root 755",
         f"{root}/config": f"root:{user} 1770",
@@ -41,7 +42,7 @@ def test_owners_and_modes(node: Host, approved_slug: str):
 
 def test_each_space_points_to_its_release(node: Host, spaces: dict[str, Space], approved_slug: str):
     """Relative, so that a copy of /srv works elsewhere; its own, so that it moves alone."""
-    link = node.file(f"/srv/spaces/{approved_slug}/release")
+    link = node.file(Layout(approved_slug).release)
     assert link.is_symlink
     target = node.check_output("readlink /srv/spaces/%s/release", approved_slug)
     assert target == f"../../nextcloud/releases/{spaces[approved_slug]['release']}"
@@ -61,12 +62,12 @@ def test_the_configuration_is_what_the_registry_says(
         "class OC { public static $SERVERROOT = '/release'; }"
         "include $argv[1]; echo json_encode($CONFIG, JSON_UNESCAPED_UNICODE);"
     )
-    path = f"/srv/spaces/{approved_slug}/config/managed.config.php"
+    path = Layout(approved_slug).managed_config
     config = json.loads(node.check_output("php -r %s -- %s", script, path))
     space = spaces[approved_slug]
     assert sorted(config["trusted_domains"]) == sorted(space["domains"])
     assert config["overwrite.cli.url"] == space["url"]
-    assert config["datadirectory"] == f"/srv/spaces/{approved_slug}/data"
+    assert config["datadirectory"] == Layout(approved_slug).data
     assert config["one-click-instance.user-limit"] == space["accounts"]
     assert config["appstoreenabled"] is False
 
@@ -94,7 +95,7 @@ def test_invitations_are_for_root_only(node: Host):
 def test_an_invitation_reaches_its_contact_and_opens_its_space(
     node: Host, spaces: dict[str, Space], approved_slug: str
 ):
-    raw = node.file(f"/var/spool/archipel/invitations/{approved_slug}.eml").content
+    raw = node.file(Layout(approved_slug).invitation).content
     letter = email.message_from_bytes(raw, policy=email.policy.default)
     space = spaces[approved_slug]
     assert letter["To"].addresses[0].addr_spec == space["contact"]["email"]

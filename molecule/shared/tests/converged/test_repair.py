@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+from tests.support.layout import Layout, Units
 from tests.support.scenario import Scenario
 
 SLUG = "repair-cafe-brest"
-NOTE = f"/var/lib/archipel/upgrade/{SLUG}/repair.json"
-CONFIG = f"/srv/spaces/{SLUG}/config/config.php"
-PHP = f"space-php@{SLUG}.service"
+NOTE = f"{Layout(SLUG).upgrade}/repair.json"
+CONFIG = Layout(SLUG).config_file
+PHP = Units(SLUG).php
 LOOK = "systemctl start archipel-repair.service"
 
 

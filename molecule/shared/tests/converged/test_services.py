@@ -12,6 +12,7 @@ import pytest
 from testinfra.host import Host
 
 from tests.support.browser import Browser
+from tests.support.layout import Layout, Units
 from tests.support.scenario import Scenario, Space
 
 SHARED = ("redis-server.service", "php8.2-fpm.service", "php8.4-fpm.service")
@@ -51,12 +52,12 @@ def test_the_door_belongs_to_the_web_server(node: Host, approved_slug: str):
     """A space that could write to its own socket could drop PHP's settings."""
     folder = node.file("/run/archipel/php")
     assert (folder.user, folder.group, folder.mode) == ("root", "www-data", 0o750)
-    assert node.file(f"/run/archipel/php/{approved_slug}.sock").is_socket
-    user = f"space-{approved_slug}"
-    connect = f"import socket; socket.socket(1).connect('/run/archipel/php/{approved_slug}.sock')"
+    assert node.file(Layout(approved_slug).php_socket).is_socket
+    user = Layout(approved_slug).user
+    connect = f"import socket; socket.socket(1).connect('{Layout(approved_slug).php_socket}')"
     done = node.run(f"setpriv --reuid={user} --regid={user} --clear-groups python3 -c %s", connect)
     assert "PermissionError" in done.stderr
-    assert node.service(f"space-php@{approved_slug}.socket").is_enabled
+    assert node.service(Units(approved_slug).php_socket).is_enabled
 
 
 @pytest.mark.parametrize("kind", ["php", "redis"])
@@ -66,7 +67,7 @@ def test_services_are_walled_in(
     assert wake(browser, spaces[approved_slug]) == 200
     unit = f"space-{kind}@{approved_slug}.service"
     shown = scenario.show(unit, "User", "ActiveState", *SANDBOX)
-    assert shown == {"User": f"space-{approved_slug}", "ActiveState": "active", **SANDBOX}
+    assert shown == {"User": Layout(approved_slug).user, "ActiveState": "active", **SANDBOX}
 
 
 @pytest.mark.parametrize("kind", EXPOSURE)
@@ -90,7 +91,7 @@ class TestInside:
     ) -> str:
         """Return a command line that runs what follows it there, as the space's user."""
         assert wake(browser, spaces[slug]) == 200
-        pid = scenario.show(f"space-php@{slug}.service", "MainPID")["MainPID"]
+        pid = scenario.show(Units(slug).php, "MainPID")["MainPID"]
         # By number: inside, no name is known.
         number = spaces[slug]["id"]
         return f"nsenter --target={pid} --mount setpriv --reuid={number} --clear-groups"
@@ -110,12 +111,12 @@ class TestInside:
     @pytest.mark.parametrize("path", ["release/index.php", "config/zz.config.php", "new"])
     def test_what_runs_it_cannot_be_changed(self, node: Host, inside: str, slug: str, path: str):
         """Neither the code, nor its settings, which a further file would override."""
-        done = node.run(f"{inside} touch /srv/spaces/{slug}/{path}")
+        done = node.run(f"{inside} touch {Layout(slug).home}/{path}")
         assert "Read-only file system" in done.stderr or "Permission denied" in done.stderr
 
     def test_data_can_be_written(self, node: Host, inside: str, slug: str):
         """The sandbox stands around the space, not in it."""
-        path = f"/srv/spaces/{slug}/data/probe"
+        path = f"{Layout(slug).data}/probe"
         assert node.run(f"{inside} touch {path}").rc == 0
         node.check_output(f"rm {path}")
 
@@ -136,9 +137,9 @@ def test_redis_is_the_space_s_own(
     browser: Browser, spaces: dict[str, Space], node: Host, approved_slug: str
 ):
     assert wake(browser, spaces[approved_slug]) == 200
-    socket = node.file(f"/run/archipel/redis/{approved_slug}/redis.sock")
+    socket = node.file(Layout(approved_slug).redis_socket)
     assert socket.is_socket
-    assert socket.user == f"space-{approved_slug}"
+    assert socket.user == Layout(approved_slug).user
     assert socket.mode & 0o007 == 0
 
 
@@ -151,7 +152,7 @@ def test_an_idle_space_costs_nothing_and_wakes(
     php, redis = (f"systemctl --quiet is-active space-{kind}@{slug}" for kind in ("php", "redis"))
     node.check_output(f"timeout 60 sh -c 'while {php}; do {look}; done'")
     node.check_output(f"timeout 20 sh -c 'while {redis}; do sleep 0.2; done'")
-    assert scenario.show(f"space-php@{slug}.service", "MainPID") == {"MainPID": "0"}
+    assert scenario.show(Units(slug).php, "MainPID") == {"MainPID": "0"}
     assert wake(browser, spaces[slug]) == 200
     assert node.service(f"space-php@{slug}").is_running
     assert node.service(f"space-redis@{slug}").is_running
@@ -161,7 +162,7 @@ def test_an_idle_space_costs_nothing_and_wakes(
 def slow_redis(node: Host) -> Iterator[str]:
     """A space whose Redis takes a second longer to wake than its PHP."""
     slug = "velo-ecole"
-    folder = f"/run/systemd/system/space-redis@{slug}.service.d"
+    folder = f"/run/systemd/system/{Units(slug).redis}.d"
     node.check_output(f"mkdir -p {folder}")
     node.check_output(f"printf '[Service]\\nExecStartPre=sleep 1\\n' > {folder}/slow.conf")
     node.check_output("systemctl daemon-reload")
@@ -179,7 +180,7 @@ def woken(scenario: Scenario, browser: Browser, space: Space) -> None:
     }
     moments = {kind: int(*shown.values()) for kind, shown in began.items()}
     assert 0 < moments["redis"] < moments["php"]
-    socket = f"/run/archipel/redis/{slug}/redis.sock"
+    socket = Layout(slug).redis_socket
     assert scenario.machine.execute("redis-cli", "-s", socket, "ping").strip() == "PONG"
 
 
@@ -199,13 +200,13 @@ def test_php_waits_for_a_slow_redis(
     node: Host,
     slow_redis: str,
 ):
-    stop = f"systemctl stop space-php@{slow_redis}.service"
+    stop = f"systemctl stop {Units(slow_redis).php}"
     node.check_output(stop)
-    gone = f"systemctl --quiet is-active space-redis@{slow_redis}.service"
+    gone = f"systemctl --quiet is-active {Units(slow_redis).redis}"
     node.check_output(f"timeout 20 sh -c 'while {gone}; do sleep 0.1; done'")
     woken(scenario, browser, spaces[slow_redis])
     # To be stopped while it waits is no failure.
-    node.check_output(f"{stop}; systemctl start --no-block space-php@{slow_redis}.service")
+    node.check_output(f"{stop}; systemctl start --no-block {Units(slow_redis).php}")
     node.check_output(f"sleep 0.4; {stop}")
     assert node.check_output("systemctl --failed --no-legend --plain") == ""
 
@@ -242,7 +243,7 @@ def test_php_starts_from_code_compiled_for_it_and_cannot_change_it(
 
 
 def test_jobs_have_a_clock_and_run(node: Host, approved_slug: str):
-    timer = node.service(f"space-cron@{approved_slug}.timer")
+    timer = node.service(Units(approved_slug).jobs_timer)
     assert timer.is_enabled
     assert timer.is_running
     assert node.run("systemctl start space-cron@%s.service", approved_slug).rc == 0

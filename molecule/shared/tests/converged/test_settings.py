@@ -14,6 +14,7 @@ from testinfra.host import Host
 
 from ansible_collections.archipel.spaces.plugins.module_utils import _config
 from tests.support.browser import Browser
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario, Space
 
 SLUG = "velo-ecole"
@@ -34,7 +35,7 @@ def test_no_index_is_missing(scenario: Scenario, approved_slug: str, what: str):
 
 def test_a_state_file_holds_no_key_of_the_operators(node: Host, approved_slug: str):
     """Each has an id of its own, made before Nextcloud itself had to write one down."""
-    folder = f"/srv/spaces/{approved_slug}/config"
+    folder = Layout(approved_slug).config
     managed = _config.keys(node.file(f"{folder}/managed.config.php").content_string)
     state = _config.keys(node.file(f"{folder}/config.php").content_string)
     assert state & managed == set()
@@ -44,7 +45,7 @@ def test_a_state_file_holds_no_key_of_the_operators(node: Host, approved_slug: s
 @pytest.fixture
 def typed(scenario: Scenario) -> Iterator[None]:
     """A setting is stored under one type, as earlier versions did it."""
-    scenario.sql(f"UPDATE `space_{SLUG}`.oc_appconfig SET type = 4 WHERE {SHARING}")
+    scenario.sql(f"UPDATE `{Layout(SLUG).database}`.oc_appconfig SET type = 4 WHERE {SHARING}")
     yield
     scenario.converge("spaces.yml", "-e", f"only={SLUG}")
 
@@ -67,7 +68,9 @@ def test_the_next_run_mends_what_no_page_could_read(
 ):
     (change,) = scenario.converge("spaces.yml", "-e", f"only={SLUG}")
     assert "has a type of its own" in str(change)
-    assert scenario.sql(f"SELECT type FROM `space_{SLUG}`.oc_appconfig WHERE {SHARING}") == [["2"]]
+    assert scenario.sql(
+        f"SELECT type FROM `{Layout(SLUG).database}`.oc_appconfig WHERE {SHARING}"
+    ) == [["2"]]
     assert scenario.converge("spaces.yml", "-e", f"only={SLUG}") == []
     host = spaces[SLUG]["domains"][0]
     assert browser.request("GET", host, "/apps/files/", account=member).status == 200

@@ -15,6 +15,7 @@ import pytest
 from testinfra.host import Host
 
 from tests.support.full import MEMBER, MIB, MIDWAY, SIZE, Full, small
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario
 
 SLUG = "repair-cafe-brest"
@@ -44,7 +45,7 @@ def test_what_fits_but_once_leaves_nothing_behind(node: Host, full: Full):
     assert full.put("once", left - 2 * MIB) in MIDWAY
     assert full.dav("GET", "once").status == 404
     # As PHP calls what it keeps; Nextcloud has a file of its own there.
-    assert node.check_output("find %s -name 'php*'", f"/srv/spaces/{SLUG}/tmp") == ""
+    assert node.check_output("find %s -name 'php*'", Layout(SLUG).temporary) == ""
     assert full.free() >= left - MIB
 
 
@@ -71,8 +72,10 @@ def test_a_full_space_lets_somebody_log_in_anew(scenario: Scenario, filled: Full
 
 
 def test_a_full_space_still_writes_its_log(node: Host, filled: Full):
-    log = f"/srv/spaces/{SLUG}/log"
-    command = f"runuser -u space-{SLUG} -- dd if=/dev/zero of={log}/try bs=1M count=1 status=none"
+    log = Layout(SLUG).log
+    command = (
+        f"runuser -u {Layout(SLUG).user} -- dd if=/dev/zero of={log}/try bs=1M count=1 status=none"
+    )
     node.check_output(command)
     node.check_output("rm %s", f"{log}/try")
 

@@ -12,6 +12,7 @@ import pytest
 from testinfra.host import Host
 
 from tests.support.browser import Browser
+from tests.support.layout import Layout
 from tests.support.scenario import Change, Scenario, Space
 from tools import ROOT
 
@@ -53,10 +54,8 @@ def look(node: Host, spaces: dict[str, Space]) -> dict[str, str]:
 
 def files(node: Host, slug: str) -> str:
     """What the space does to itself (sessions, logs, its own data) is left out."""
-    places = (
-        f"/srv/spaces/{slug}/config /etc/nginx/archipel/{slug}.conf /etc/archipel/php/{slug}.conf"
-    )
-    roots = f"/srv/spaces/{slug} /srv/spaces/{slug}/data /srv/spaces/{slug}/release"
+    places = f"{Layout(slug).config} {Layout(slug).vhost} {Layout(slug).php}"
+    roots = f"{Layout(slug).home} {Layout(slug).data} {Layout(slug).release}"
     shape = "-printf '%p %u:%g %m %i %T@ %C@\n'"
     return node.check_output(
         f"find {places} {shape} 2>/dev/null | sort; find {roots} -maxdepth 0 {shape} | sort"

@@ -10,6 +10,7 @@ import json
 import pytest
 from testinfra.host import Host
 
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario
 
 SLUG = "chorale-des-halles"
@@ -60,7 +61,7 @@ def pair(scenario: Scenario, node: Host) -> tuple[str, str]:
     slug = like(scenario, source)
     # The other has lived for some time: what a release has to do but once is done there.
     node.check_output("systemctl start space-cron@%s.service", slug)
-    return source, f"space_{slug}"
+    return source, Layout(slug).database
 
 
 def like(scenario: Scenario, database: str) -> str:

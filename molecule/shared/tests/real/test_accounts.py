@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.browser import Answer
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario
 
 SLUG = "amap-du-val"
@@ -71,7 +72,7 @@ def space(scenario: Scenario) -> Iterator[Space]:
     # The password itself: Nextcloud wants it confirmed for what changes accounts.
     found = Space(scenario, password)
     used, limit = found.used()
-    table = f"`space_{SLUG}`.oc_users"
+    table = f"`{Layout(SLUG).database}`.oc_users"
     rows = ", ".join(f"('plein-{n}', 'plein-{n}', 'x')" for n in range(limit - 2 - used))
     scenario.sql(f"INSERT INTO {table} (uid, uid_lower, password) VALUES {rows}")
     yield found

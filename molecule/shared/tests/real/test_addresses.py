@@ -16,6 +16,7 @@ from testinfra.host import Host
 
 from tests.support.association import Association, member
 from tests.support.browser import Browser, Visit
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario
 
 SLUG = "velo-ecole"
@@ -74,7 +75,7 @@ def test_a_share_link_leads_there(browser: Browser, velo: Association, origin: s
 
 
 def test_the_invitation_leads_there(node: Host, browser: Browser, velo: Association, origin: str):
-    letter = node.file(f"/var/spool/archipel/invitations/{SLUG}.eml").content
+    letter = node.file(Layout(SLUG).invitation).content
     message = email.message_from_bytes(letter, policy=email.policy.default)
     body = message.get_body(("plain",))
     assert body is not None

@@ -16,6 +16,7 @@ import pytest
 from testinfra.host import Host
 
 from tests.support.browser import Browser
+from tests.support.layout import Units
 from tests.support.scenario import Scenario
 
 SLUG = "velo-ecole"
@@ -50,7 +51,7 @@ def test_wrong_passwords_are_remembered_over_an_idle_stop(
         )
         assert answer.status in {401, 429}
     assert attempts(scenario, address) == WRONG
-    node.check_output(f"systemctl stop space-php@{SLUG}.service")
-    gone = f"systemctl --quiet is-active space-redis@{SLUG}.service"
+    node.check_output(f"systemctl stop {Units(SLUG).php}")
+    gone = f"systemctl --quiet is-active {Units(SLUG).redis}"
     node.check_output(f"timeout 20 sh -c 'while {gone}; do sleep 0.2; done'")
     assert attempts(scenario, address) == WRONG

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.layout import Layout, Units
 from tests.support.scenario import Scenario
 from tools import ROOT
 
@@ -33,11 +34,11 @@ def said(scenario: Scenario) -> dict[str, list[dict[str, Any]]]:
     """Release → what the checks say in its spaces that have run their jobs once."""
     found: dict[str, list[dict[str, Any]]] = {}
     releases = {
-        slug: scenario.node.check_output("readlink %s", f"/srv/spaces/{slug}/release")
+        slug: scenario.node.check_output("readlink %s", Layout(slug).release)
         for slug in sorted(scenario.in_status("approved"))
     }
     for slug in {release: slug for slug, release in releases.items()}.values():
-        scenario.node.check_output("systemctl start %s", f"space-cron@{slug}.service")
+        scenario.node.check_output("systemctl start %s", Units(slug).jobs)
         # It ends with a code of its own where something is found.
         answer = scenario.module(
             "archipel.spaces.occ", space=slug, args="setupchecks --output=json"

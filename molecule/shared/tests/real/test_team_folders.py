@@ -19,6 +19,7 @@ import pytest
 from tests.support.association import member
 from tests.support.browser import Answer
 from tests.support.full import MIB, SIZE, Full, small
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario
 
 SLUG = "amap-du-val"
@@ -144,7 +145,7 @@ def test_it_takes_nobody_s_seat(team: Team):
 def test_what_is_in_it_belongs_to_no_account(team: Team, folder: int):
     assert dav(team.member, "PUT", "proces-verbal.txt", b"ordre du jour").status == 201
     assert dav(team.administrator, "GET", "proces-verbal.txt").body == b"ordre du jour"
-    data = f"/srv/spaces/{SLUG}/data"
+    data = Layout(SLUG).data
     path = f"{data}/__groupfolders/{folder}/files/proces-verbal.txt"
     assert team.scenario.node.file(path).content == b"ordre du jour"
     assert dav(team.member, "DELETE", "proces-verbal.txt").status == 204
@@ -192,7 +193,7 @@ def test_a_full_space_is_emptied_through_the_folder_s_trash(filled: Team):
 
 def test_the_delegation_is_ours_alone(team: Team):
     rows = team.scenario.sql(
-        f"SELECT group_id FROM `space_{SLUG}`.oc_authorized_groups "
+        f"SELECT group_id FROM `{Layout(SLUG).database}`.oc_authorized_groups "
         "WHERE class = 'OCA\\\\GroupFolders\\\\Settings\\\\Admin'"
     )
     assert rows == [["space-admins"]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from testinfra.host import Host
 
 from tests.support.browser import Browser
+from tests.support.layout import Units
 from tests.support.scenario import Scenario, Space
 
 
@@ -24,7 +25,7 @@ def test_the_space_wakes_by_itself(browser: Browser, spaces: dict[str, Space], a
 
 
 def test_its_jobs_have_their_clock_back(node: Host, approved_slug: str):
-    assert node.service(f"space-cron@{approved_slug}.timer").is_running
+    assert node.service(Units(approved_slug).jobs_timer).is_running
 
 
 def test_suspended_stays_suspended(browser: Browser, spaces: dict[str, Space], suspended_slug: str):
