@@ -48,6 +48,18 @@ def count(moments: list[float], now: float) -> list[float]:
     return [*lately, now] if len(lately) < MOST else lately
 
 
+def parse(text: str) -> dict[str, list[float]]:
+    """Return when programs were told, by kind of unit; nothing of a record that is none. Pure."""
+    try:
+        found = {
+            kind: [float(one) for one in moments]
+            for kind, moments in dict(json.loads(text)).items()
+        }
+    except (ValueError, TypeError):
+        return {}
+    return found
+
+
 def due(unit: str, now: float) -> int:
     """Return the how-many-eth time this kind of unit is told of within the hour; 0: not told."""
     kind = unit.partition("@")[0]
@@ -56,9 +68,8 @@ def due(unit: str, now: float) -> int:
         # Many spaces fail at the same moment.
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        known = json.loads(file.read() or "{}")
-        before = known.get(kind, [])
-        known[kind] = count(before, now)
+        known = parse(file.read())
+        known[kind] = count(known.get(kind, []), now)
         file.truncate(0)
         file.write(json.dumps(known))
     return len(known[kind]) if now in known[kind] else 0
@@ -78,7 +89,12 @@ def main(unit: str) -> int:
     """Tell everybody; a program that fails does not keep the others from being told."""
     # systemd reads the priority in front of a line.
     print(f"<2>{unit} failed: journalctl -u {unit}", flush=True)
-    number = due(unit, time.time())
+    try:
+        number = due(unit, time.time())
+    except OSError as error:
+        # Told too often rather than never: /run may be full.
+        print(f"<3>{RECORD}: {error}", flush=True)
+        number = 1
     if not number:
         return 0
     text = tail(unit) + (MORE if number == MOST else "")

@@ -299,8 +299,24 @@ def missing(tables: t.Mapping[str, str]) -> str:
 
 
 def remember(config: Config) -> dict[str, list[str]]:
-    """Return host → addresses, as name servers said last."""
-    return dict(json.loads(read(Path(config["state"]) / "addresses.json") or "{}"))
+    """Return host → addresses, as name servers said last; nothing of what cannot be read."""
+    try:
+        found = dict(json.loads(read(Path(config["state"]) / "addresses.json") or "{}"))
+        return {host: [str(one) for one in addresses] for host, addresses in found.items()}
+    except (ValueError, TypeError):
+        return {}
+
+
+def keep(config: Config, resolved: Resolved) -> None:
+    """Write down what name servers said, whole or not at all."""
+    path = Path(config["state"]) / "addresses.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".new")
+    with beside.open("w", encoding="utf-8") as file:
+        json.dump(resolved, file)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
 
 
 def differing_files(config: Config, resolv_conf: str, names: t.Mapping[str, t.Any]) -> Resolved:
@@ -360,7 +376,7 @@ def converge(
     if not check:
         apply(files, rules, slices, wanted)
         if resolved != remembered:
-            write(Path(config["state"]) / "addresses.json", json.dumps(resolved))
+            keep(config, resolved)
     return [*(["firewall"] if rules else []), *slices, *sorted(files)]
 
 

@@ -67,6 +67,24 @@ def test_a_machine_full_of_failures_tells_a_few_times(alert, tmp_path, monkeypat
     assert "unit archipel-backup.service" in heard.read_text()
 
 
+@pytest.mark.parametrize("text", ["{", '{"space-php": [1]', "[]", '{"space-php": "x"}', "\0"])
+def test_a_record_that_cannot_be_read_keeps_nobody_from_hearing(alert, tmp_path, text):
+    """A node that lost power may leave half of one behind."""
+    heard = program(tmp_path, "mail")
+    alert.RECORD.parent.mkdir()
+    alert.RECORD.write_text(text)
+    assert alert.main("space-php@amap.service") == 0
+    assert "unit space-php@amap.service" in heard.read_text()
+
+
+def test_a_record_that_cannot_be_written_keeps_nobody_from_hearing(alert, tmp_path, capsys):
+    heard = program(tmp_path, "mail")
+    alert.RECORD.mkdir(parents=True)
+    assert alert.main("space-php@amap.service") == 0
+    assert "unit space-php@amap.service" in heard.read_text()
+    assert "alerts.json" in capsys.readouterr().out
+
+
 def test_an_hour_later_it_is_told_again(alert):
     moments: list[float] = []
     for now in range(10):

@@ -268,6 +268,28 @@ def test_before_a_first_look_it_lets_through_what_is_known(network, machine):
     assert not machine.state.exists()
 
 
+@pytest.mark.parametrize("text", ["{", "[]", '{"db1": ["192.0.2.1"]}}', '{"db1": 3}'])
+def test_what_was_remembered_and_cannot_be_read_is_asked_again(network, machine, text):
+    """A node that lost power may leave half of it behind."""
+    machine.state.mkdir(parents=True, exist_ok=True)
+    (machine.state / "addresses.json").write_text(text)
+    network.converge(machine.config, check=False)
+    assert json.loads((machine.state / "addresses.json").read_text()) == RESOLVED
+
+
+def test_what_is_remembered_is_never_half_of_it(network, machine, monkeypatch):
+    network.converge(machine.config, check=False)
+    before = (machine.state / "addresses.json").read_text()
+
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        network.keep(machine.config, {"db1": ["192.0.2.99"]})
+    assert (machine.state / "addresses.json").read_text() == before
+
+
 def test_a_program_that_is_not_installed_is_said(network):
     with pytest.raises(SystemExit, match=r"^no-nft is not installed on this node: run playbooks"):
         network.run("no-nft", "list", "chains", "inet")
