@@ -17,6 +17,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _layout,
     _mariadb,
     _quotactl,
+    _unit_names,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import IDS
 
@@ -40,7 +41,7 @@ MAY = {
     "exempt": EVERY,
 }
 # Where `systemctl edit`, `mask` and `set-property` write, and the files that roles put there.
-UNIT_FOLDERS = (_layout.UNIT_FILES, f"{_layout.UNIT_FILES}.control")
+UNIT_FOLDERS = (_unit_names.FOLDER, f"{_unit_names.FOLDER}.control")
 ACTIVE = frozenset({"active", "activating", "reloading"})
 
 Found = dict[str, set[str]]
@@ -75,7 +76,7 @@ def users(lines: t.Iterable[str]) -> dict[str, int]:
 def units(active: t.Mapping[str, str], enabled: t.Iterable[str]) -> set[str]:
     """Return the spaces of which a unit runs or will after a reboot. Pure."""
     names = {*enabled, *(name for name, state in active.items() if state in ACTIVE)}
-    return {match["slug"] for match in map(_layout.UNIT.fullmatch, names) if match}
+    return {match["slug"] for match in map(_unit_names.UNIT.fullmatch, names) if match}
 
 
 def unit_files(folders: t.Iterable[str] = UNIT_FOLDERS) -> set[str]:
@@ -89,11 +90,11 @@ def unit_files(folders: t.Iterable[str] = UNIT_FOLDERS) -> set[str]:
             names = os.listdir(folder)
         except FileNotFoundError:
             continue
-        for match in filter(None, map(_layout.UNIT_FILE.fullmatch, names)):
+        for match in filter(None, map(_unit_names.FILE.fullmatch, names)):
             if match[2]:
                 found.add(match[2])
             elif match[3]:
-                others = set(os.listdir(f"{folder}/{match[0]}")) - _layout.OWN_DROPINS
+                others = set(os.listdir(f"{folder}/{match[0]}")) - _unit_names.OWN_DROPINS
                 found |= {f"{match[0]}/{name}" for name in others}
     return found
 

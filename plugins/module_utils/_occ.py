@@ -21,6 +21,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _files,
     _layout,
     _standstill,
+    _unit_names,
 )
 
 SANDBOX = "/etc/archipel/sandbox/space.conf"
@@ -104,8 +105,8 @@ def properties(lines: t.Iterable[str], slug: str, release: str) -> list[str]:
     """Return the arguments that make systemd-run build the same sandbox. Pure."""
     wanted = [line.replace("%i", slug) for line in lines]
     wanted += [
-        f"Wants={_layout.Units(slug).redis}",
-        f"After={_layout.Units(slug).redis}",
+        f"Wants={_unit_names.Units(slug).redis}",
+        f"After={_unit_names.Units(slug).redis}",
         "Slice=archipel-jobs-spaces.slice",
         f"Environment=ARCHIPEL_RELEASE={release}",
     ]
@@ -127,7 +128,7 @@ def awake(slug: str) -> t.Iterator[None]:
         OSError: systemd does not start it, or does not let go of it.
 
     """
-    target = _layout.Units(slug).occ
+    target = _unit_names.Units(slug).occ
     with GUARD:
         HELD[slug] += 1
         first = HELD[slug] == 1

@@ -30,6 +30,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _restore_job,
     _standstill,
     _systemd,
+    _unit_names,
     _units,
 )
 
@@ -295,7 +296,7 @@ def report_again() -> None:
         SystemdError: one could not be written.
 
     """
-    there = [name for name in REPORTS if os.path.exists(f"{_layout.UNIT_FILES}/{name}")]
+    there = [name for name in REPORTS if os.path.exists(f"{_unit_names.FOLDER}/{name}")]
     if there:
         # Not just started: one that is at work may have read the space before it went.
         _systemd.systemctl("restart", *there)

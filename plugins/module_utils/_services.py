@@ -13,7 +13,12 @@ import subprocess
 import time
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _systemd, _units
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _layout,
+    _systemd,
+    _unit_names,
+    _units,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 RELOADED = _layout.Places.reloads
@@ -85,7 +90,7 @@ def converge_services(
     )
     for verb, units in steps.items():
         for unit in units:
-            report.change(_layout.slug_of(unit), f"{unit}: {verb}")
+            report.change(_unit_names.slug_of(unit), f"{unit}: {verb}")
         if units and not check:
             # Timed before: what changes meanwhile is newer.
             now = time.time()
@@ -97,7 +102,7 @@ def converge_services(
 
 def own_file(folder: str, unit: str) -> str:
     """Return the configuration that a space's PHP service alone reads. Pure."""
-    return f"{folder}/{_layout.slug_of(unit)}{_layout.CONF}"
+    return f"{folder}/{_unit_names.slug_of(unit)}{_layout.CONF}"
 
 
 def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
@@ -122,7 +127,7 @@ def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: boo
 
 def running_services() -> dict[str, tuple[float, float]]:
     """Return when each running PHP service started, and when it last read its configuration."""
-    found = _systemd.properties([_layout.PHP_SERVICES], *TIMES)
+    found = _systemd.properties([_unit_names.PHP_SERVICES], *TIMES)
     return {
         unit: (_systemd.moment(values.get("ExecMainStartTimestamp", "")), loaded_at(unit, values))
         for unit, values in found.items()

@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _systemd, _unit_names
 
 # The same path as in the units' conditions (role spaces, __spaces_still).
 FOLDER = _layout.Places.standstill
@@ -89,7 +89,7 @@ def bring(slug: str, user: int | None = None) -> None:
 
     """
     hold(slug)
-    units = _layout.Units(slug)
+    units = _unit_names.Units(slug)
     # What could start the others comes first.
     for some in (units.waking, units.running):
         try:
@@ -121,7 +121,7 @@ def at_work(slug: str, user: int | None = None) -> str:
 
 def active_units(slug: str) -> dict[str, str]:
     """Return the units of a space that are not at rest, with their state."""
-    units = [*_layout.Units(slug).waking, *_layout.Units(slug).running]
+    units = [*_unit_names.Units(slug).waking, *_unit_names.Units(slug).running]
     shown = _systemd.properties(units, "ActiveState")
     if lacking := [unit for unit in units if "ActiveState" not in shown.get(unit, {})]:
         raise StandstillError(refusal(f"systemd does not report the state of {lacking[0]}"))

@@ -14,6 +14,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _journal,
     _layout,
     _repair,
+    _unit_names,
     _units,
 )
 
@@ -34,7 +35,7 @@ def read_config(home: str) -> tuple[str, str]:
 
 def own_units(slug: str) -> list[str]:
     """Return the services of one space."""
-    units = _layout.Units(slug)
+    units = _unit_names.Units(slug)
     return [*units.kept_alive, units.jobs]
 
 

@@ -11,7 +11,7 @@ import time
 import typing as t
 from datetime import UTC, datetime
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _layout
+from ansible_collections.archipel.spaces.plugins.module_utils import _unit_names
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC")
@@ -126,7 +126,7 @@ def note_failures(failed: t.Mapping[str, str], verb: str, report: Report) -> Non
     node = []
     for unit, reason in failed.items():
         words = f"systemctl {verb} {unit}: {reason}"
-        if slug := _layout.slug_of(unit):
+        if slug := _unit_names.slug_of(unit):
             report.fail(slug, words)
         else:
             node.append(words)
@@ -180,9 +180,9 @@ def moment(text: str) -> float:
 def daemon_reload(report: Report, *, check: bool) -> None:
     """Make systemd read unit files that changed since it last did."""
     started = moment(systemctl("show", "--timestamp=us+utc", "--property=UserspaceTimestamp"))
-    folder, ours = _layout.UNIT_FILES, (*_layout.UNIT_PREFIXES, *ADDED_TO)
+    folder, ours = _unit_names.FOLDER, (*_unit_names.PREFIXES, *ADDED_TO)
     dropins = [n for n in os.listdir(folder) if n.startswith(ours) and n.endswith(".d")]
-    files = newest([folder], _layout.UNIT_PREFIXES)
+    files = newest([folder], _unit_names.PREFIXES)
     changed = max(files, newest(f"{folder}/{name}" for name in dropins))
     if changed <= max(started, newest([RELOAD_STAMP])):
         return

@@ -8,7 +8,7 @@ import os
 import typing as t
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _systemd, _unit_names
 from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report
 
 # The timers that put idle spaces to sleep, run jobs that spaces ask for, bound sessions and logs,
@@ -53,17 +53,17 @@ def read_observed() -> Observed:
     """Read which units of spaces are active and which are enabled."""
     observed = Observed()
     for line in _systemd.systemctl(
-        "list-units", "--all", "--plain", "--no-legend", "--full", *_layout.UNIT_PATTERNS
+        "list-units", "--all", "--plain", "--no-legend", "--full", *_unit_names.PATTERNS
     ).splitlines():
         fields = line.split(None, 4)
         if len(fields) >= 4:
             observed.active[fields[0]] = fields[2]
     for directory in WANTS.values():
         try:
-            names = os.listdir(f"{_layout.UNIT_FILES}/{directory}")
+            names = os.listdir(f"{_unit_names.FOLDER}/{directory}")
         except FileNotFoundError:
             continue
-        observed.enabled.update(n for n in names if n.startswith(_layout.UNIT_PREFIXES))
+        observed.enabled.update(n for n in names if n.startswith(_unit_names.PREFIXES))
     observed.lost = lost_sockets(observed.active)
     return observed
 
@@ -80,8 +80,8 @@ def lost_sockets(active: t.Mapping[str, str], folder: str = _layout.Places.php_s
     except FileNotFoundError:
         there = set()
     running = [name for name, state in active.items() if state == "active"]
-    sockets = filter(_layout.PHP_SOCKET.fullmatch, running)
-    return {_layout.slug_of(name) for name in sockets} - there
+    sockets = filter(_unit_names.PHP_SOCKET.fullmatch, running)
+    return {_unit_names.slug_of(name) for name in sockets} - there
 
 
 def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], observed: Observed, report: Report) -> Plan:
@@ -90,7 +90,7 @@ def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], observed: Observed, report: 
     for item in wanted:
         slug = item["space"]
         if item["running"]:
-            for unit in _layout.Units(slug).enabled:
+            for unit in _unit_names.Units(slug).enabled:
                 if unit not in observed.enabled:
                     steps.enable.append(unit)
                     report.change(slug, f"{unit} enabled")
@@ -101,7 +101,7 @@ def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], observed: Observed, report: 
                 recreate_socket(slug, steps, report)
             try_again(slug, observed, steps, report)
             continue
-        for unit in _layout.Units(slug).stopped:
+        for unit in _unit_names.Units(slug).stopped:
             if unit in observed.enabled:
                 steps.disable.append(unit)
                 report.change(slug, f"{unit} disabled")
@@ -113,7 +113,7 @@ def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], observed: Observed, report: 
 
 def recreate_socket(slug: str, steps: Plan, report: Report) -> None:
     """Add what makes a socket anew: systemd lets nobody open one whose service runs."""
-    units = _layout.Units(slug)
+    units = _unit_names.Units(slug)
     steps.stop += [units.php, units.php_socket]
     steps.start.append(units.php_socket)
     report.change(slug, f"{units.php_socket} made anew, its file was gone")
@@ -124,7 +124,7 @@ def try_again(slug: str, observed: Observed, steps: Plan, report: Report) -> Non
 
     Its socket is closed with such a PHP: without this nothing but a person would open it again.
     """
-    for unit in _layout.Units(slug).kept_alive:
+    for unit in _unit_names.Units(slug).kept_alive:
         if observed.active.get(unit) == "failed":
             steps.reset_failed.append(unit)
             steps.start.append(unit)

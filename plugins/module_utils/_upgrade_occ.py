@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _layout,
     _occ,
     _systemd,
+    _unit_names,
     _upgrade_job,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_job import Job, UpgradeError
@@ -17,7 +17,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_job impor
 
 def unit_of(slug: str) -> str:
     """Return the name under which a space's occ runs meanwhile."""
-    return _layout.Units(slug).upgrade
+    return _unit_names.Units(slug).upgrade
 
 
 def occ(

@@ -36,7 +36,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
 FILES = [
     path
     for path in under("plugins", suffix=".py")
-    if path.name not in {"_layout.py"} and "/filter/" not in shown(path)
+    if path.name not in {"_layout.py", "_unit_names.py"} and "/filter/" not in shown(path)
 ]
 
 

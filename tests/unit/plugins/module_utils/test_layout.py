@@ -12,7 +12,7 @@ from dataclasses import fields
 import pytest
 import yaml
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _layout
+from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _unit_names
 from tests.policy.tree import ROOT
 
 TEMPLATES = ROOT / "roles/spaces/templates"
@@ -89,9 +89,9 @@ def test_places_are_those_of_the_role():
 
 def test_units_are_those_of_the_role():
     ours = {f"{name.partition('@')[0]}@%i{name.partition('@')[2]}" for name in unit_templates()}
-    units = _layout.Units("%i")
+    units = _unit_names.Units("%i")
     known = {
-        value for name in vars(_layout.Units) if isinstance(value := getattr(units, name), str)
+        value for name in vars(_unit_names.Units) if isinstance(value := getattr(units, name), str)
     }
     assert {name for name in known if "@" in name} == ours
     assert units.upgrade == "archipel-upgrade-%i.service"
@@ -132,7 +132,9 @@ def documented() -> list[str]:
 def test_the_architecture_names_them_alike(name: str):
     layout = _layout.Layout("<slug>")
     units = [
-        value for one in vars(_layout.Units) if isinstance(value := getattr(layout.units, one), str)
+        value
+        for one in vars(_unit_names.Units)
+        if isinstance(value := getattr(layout.units, one), str)
     ]
     known = {*values(layout).values(), *units, layout.maintenance_pass("<key>")}
     names = {os.path.basename(one) for one in known}
@@ -157,8 +159,8 @@ def test_declarations_of_a_space(line: str):
 def test_a_slug_is_found_again():
     units = velo.units
     for unit in (*units.waking, *units.running):
-        assert _layout.slug_of(unit) == "velo-ecole"
-        assert (match := _layout.UNIT.fullmatch(unit))
+        assert _unit_names.slug_of(unit) == "velo-ecole"
+        assert (match := _unit_names.UNIT.fullmatch(unit))
         assert match["slug"] == "velo-ecole"
     assert _layout.slugs_of([velo.user, "nobody"], _layout.USER) == {"velo-ecole"}
     assert _layout.slugs_of([velo.database, "mysql"], _layout.DATABASE) == {"velo-ecole"}

@@ -17,6 +17,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _layout,
     _purge,
     _systemd,
+    _unit_names,
 )
 from tests.unit.plugins.module_utils.machine import Machine, machine, own_journals
 
@@ -57,7 +58,7 @@ def test_only_a_space_s_own_declarations_go(tmp_path, monkeypatch, slug):
 )
 def test_reports_forget_what_is_gone(tmp_path, monkeypatch, there):
     called = []
-    monkeypatch.setattr(_layout, "UNIT_FILES", str(tmp_path))
+    monkeypatch.setattr(_unit_names, "FOLDER", str(tmp_path))
     monkeypatch.setattr(_systemd, "systemctl", lambda *words: called.append(words))
     for name in there:
         (tmp_path / name).touch()

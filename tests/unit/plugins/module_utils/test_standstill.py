@@ -11,7 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _standstill, _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils import (
+    _standstill,
+    _systemd,
+    _unit_names,
+)
 from tests.unit.plugins.module_utils.machine import Machine, machine
 
 __all__ = ["machine"]
@@ -25,7 +29,7 @@ ALL = (SOCKET, TIMER, AWAKE, PHP, CRON, REDIS, OCC)
 REMEDY = "run the same playbook again"
 USER = 70001
 FOLDER = _standstill.FOLDER
-TEMPLATES = _layout.Units("")
+TEMPLATES = _unit_names.Units("")
 
 
 def held(slug: str = "amap") -> bool:

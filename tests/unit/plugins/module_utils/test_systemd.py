@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils import _systemd, _unit_names
 
 
 def test_systemds_times_are_read_to_the_microsecond():
@@ -21,7 +21,7 @@ def test_the_newest_file_of_a_folder_counts_and_foreign_names_do_not(tmp_path):
     for name, time in (("space-php@.service", 100), ("ssh.service", 900)):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (time, time))
-    assert _systemd.newest([str(tmp_path)], _layout.UNIT_PREFIXES) == 100
+    assert _systemd.newest([str(tmp_path)], _unit_names.PREFIXES) == 100
     assert _systemd.newest([str(tmp_path / "missing")]) == 0
 
 
