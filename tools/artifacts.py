@@ -19,9 +19,12 @@ from tools.lab import LabError
 
 collection.importable()
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _archive, _release_code
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _code_signature
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source as source
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _archive
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _release_code
+from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import _code_signature
+from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
+    _release_source as source,
+)
 
 FOLDER = ROOT / "artifacts"
 NEXTCLOUD = re.compile(r"nextcloud-(\d+\.\d+\.\d+)(\.tar\.bz2|\.tar\.gz|\.zip)")

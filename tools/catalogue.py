@@ -40,10 +40,10 @@ from tools.catalogue_text import CatalogueError, Entry, Proposal, edited
 
 collection.importable()
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _support
+from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
     _code_signature,
     _release_source,
-    _support,
 )
 
 FEED = "https://apps.nextcloud.com/api/v1/apps.json"

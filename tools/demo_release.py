@@ -16,8 +16,10 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _code_signature
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source as source
+from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import _code_signature
+from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
+    _release_source as source,
+)
 from tools import artifacts, release
 from tools.artifacts import FOLDER
 from tools.lab import LabError

@@ -12,9 +12,13 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _ledger, _lock_record
-from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import RegistryError, shown
-from ansible_collections.archipel.spaces.plugins.plugin_utils._secrets import derive
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
+    RegistryError,
+    shown,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._secrets import derive
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _lock_record
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _ledger
 
 SPEC: dict[str, t.Any] = {
     "placement": {"type": "dict", "required": True},

@@ -13,11 +13,13 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
-from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import pack
+from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
     _application_source as application_source,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source as source
+from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
+    _release_source as source,
+)
 
 MODULE = "archipel.spaces.nextcloud_release"
 ALLOWED = {"id", "release", "folder", "php", "applications", "sources"}

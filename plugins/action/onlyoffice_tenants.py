@@ -9,14 +9,14 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
     OnlyofficeTenants,
 )
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _onlyoffice
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import find_spaces
-from ansible_collections.archipel.spaces.plugins.plugin_utils._space import Tenant
-from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Result
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import pack
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import find_spaces
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import Tenant
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Result
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _onlyoffice
 
 SHOWN = 20
 SPEC: dict[str, t.Any] = {

@@ -10,12 +10,12 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _lock_record
-from ansible_collections.archipel.spaces.plugins.plugin_utils._placement import Place
-from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     RegistryError,
     shown,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _lock_record
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import Place
 
 SPEC = {
     "path": {"type": "path", "required": True},

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
-from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
     SpacesApplicationSet,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
-from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
-from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
+    Spaces,
+    SpacesAction,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import KnownSpace
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _applications
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
 
 
 class ActionModule(SpacesAction[SpacesApplicationSet]):

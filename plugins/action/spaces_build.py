@@ -9,9 +9,12 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _build, _render_files
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import COLLECTION, find_spaces
-from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Result
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
+    COLLECTION,
+    find_spaces,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Result
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _build, _render_files
 
 SHOWN = 100
 

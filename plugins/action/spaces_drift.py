@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
-from ansible_collections.archipel.spaces.plugins.module_utils._payloads import SpacesDrift
-from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import SpacesDrift
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
+    Spaces,
+    SpacesAction,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import KnownSpace
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import (
     _render_common,
     _render_database,
     _render_services,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
-from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
-from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
 
 
 class ActionModule(SpacesAction[SpacesDrift]):

@@ -21,7 +21,7 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _transfer
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _transfer
 
 # Bytes brought at a time where there is no stream; a third more as text, several times in memory.
 PIECE = 8 << 20

@@ -4,17 +4,22 @@
 
 from __future__ import annotations
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _layout
-from ansible_collections.archipel.spaces.plugins.module_utils._payloads import SpacesFiles
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_common, _render_files
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import SpacesFiles
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
     COLLECTION,
     Spaces,
     SpacesAction,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
-from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace
-from ansible_collections.archipel.spaces.plugins.plugin_utils._templates import TemplatesAction
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._templates import (
+    TemplatesAction,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import KnownSpace
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import (
+    _render_common,
+    _render_files,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
 
 
 class ActionModule(SpacesAction[SpacesFiles], TemplatesAction):

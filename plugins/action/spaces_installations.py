@@ -10,16 +10,25 @@ from pathlib import Path
 
 from ansible.utils.display import Display
 
-from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
     Installation,
     SpacesInstallations,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_nextcloud
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
-from ansible_collections.archipel.spaces.plugins.plugin_utils._progress import merged, sentence
-from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
-from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace
-from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Result, Variables
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
+    Spaces,
+    SpacesAction,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._progress import (
+    merged,
+    sentence,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import KnownSpace
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import (
+    Result,
+    Variables,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _render_nextcloud
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
 
 # Seconds between two lines about how far it is.
 BATCH_SECONDS = 30

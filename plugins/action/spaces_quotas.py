@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.archipel.spaces.plugins.module_utils._payloads import Quotas
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_files
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
-from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
-from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace
+from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import Quotas
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
+    Spaces,
+    SpacesAction,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import KnownSpace
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _render_files
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
 
 
 class ActionModule(SpacesAction[Quotas]):

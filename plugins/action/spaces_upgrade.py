@@ -12,21 +12,30 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.utils.display import Display
 
-from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud_payloads import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
     Brief,
     Moving,
     SpacesUpgrade,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils import (
-    _progress,
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
+    Spaces,
+    SpacesAction,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core import _progress
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import (
+    KnownSpace,
+    SpaceEntry,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import (
+    Result,
+    Variables,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _upgrades
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import (
     _render_database,
     _render_nextcloud,
-    _upgrades,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import Spaces, SpacesAction
-from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
-from ansible_collections.archipel.spaces.plugins.plugin_utils._space import KnownSpace, SpaceEntry
-from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Result, Variables
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
 
 STAGES = ("plan", "run", "undo", "end")
 # Requested, refused and purged ones have no space; closed ones await their purge as they are.

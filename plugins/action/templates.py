@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack
-from ansible_collections.archipel.spaces.plugins.plugin_utils._templates import TemplatesAction
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import pack
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._templates import (
+    TemplatesAction,
+)
 
 
 class ActionModule(TemplatesAction):

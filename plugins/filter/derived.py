@@ -46,7 +46,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._secrets import derive
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._secrets import derive
 
 
 def derived(master_key: str, purpose: str, name: str) -> str:

@@ -47,7 +47,9 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._invitable import invitable as check
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._invitable import (
+    invitable as check,
+)
 
 
 def invitable(spaces: list[dict[str, t.Any]], report: dict[str, t.Any], only: str) -> list[str]:

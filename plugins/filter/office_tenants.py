@@ -52,10 +52,13 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _connectors
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _connectors
 
 if t.TYPE_CHECKING:
-    from ansible_collections.archipel.spaces.plugins.plugin_utils._space import ServedSpace, Tenant
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import (
+        ServedSpace,
+        Tenant,
+    )
 
 
 def office_tenants(spaces: list[ServedSpace], suite: str, master_key: str) -> list[Tenant]:

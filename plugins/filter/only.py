@@ -46,8 +46,8 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from jinja2 import pass_context
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _selection
-from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import did_you_mean
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core import _selection
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import did_you_mean
 
 PREFIXES = ("status_", "ring_", "office_", "on_")
 
@@ -56,8 +56,8 @@ if t.TYPE_CHECKING:
 
     from jinja2.runtime import Context
 
-    from ansible_collections.archipel.spaces.plugins.plugin_utils._space import SpaceEntry
-    from ansible_collections.archipel.spaces.plugins.plugin_utils._unchecked import Unchecked
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import SpaceEntry
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 
     Spaces = list[SpaceEntry]
 

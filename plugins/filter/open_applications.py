@@ -52,7 +52,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _applications
 
 
 def open_applications(releases: t.Any, policy: t.Any, suites: t.Any, registration: t.Any) -> t.Any:

@@ -41,7 +41,9 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._release_source import dearmor
+from ansible_collections.archipel.spaces.plugins.plugin_utils._sources._release_source import (
+    dearmor,
+)
 
 PRIMARY_KEY = 6
 OLD_LENGTHS = {0: 1, 1: 2, 2: 4}

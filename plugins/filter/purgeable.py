@@ -52,7 +52,9 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._ending import purgeable as check
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._ending import (
+    purgeable as check,
+)
 
 KEYS = ("slug", "id", "web", "closed_on")
 

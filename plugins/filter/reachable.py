@@ -66,7 +66,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _reachable
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _reachable
 
 
 def reachable(

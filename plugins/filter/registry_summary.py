@@ -35,7 +35,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import escaped
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import escaped
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -46,7 +46,7 @@ _value:
 import datetime
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _support
+from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _support
 
 
 def support_ends(

@@ -8,7 +8,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _upgrades
+from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _upgrades
 
 Result = dict[str, t.Any]
 

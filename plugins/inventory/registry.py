@@ -95,23 +95,24 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.template import trust_as_template
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import (
-    _context,
-    _distant,
-    _entries,
-    _environment,
-    _nodes,
-    _policy,
-    _registry,
-    _rules,
-    _upgrades,
-)
-from ansible_collections.archipel.spaces.plugins.plugin_utils._problem import (
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     RegistryError,
     did_you_mean,
     escaped,
     shown,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
+    _context,
+    _distant,
+    _entries,
+    _nodes,
+    _rules,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _policy, _upgrades
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
+    _environment,
+    _registry,
 )
 
 if t.TYPE_CHECKING:
@@ -121,7 +122,7 @@ if t.TYPE_CHECKING:
     from ansible.inventory.host import Host
     from ansible.parsing.dataloader import DataLoader
 
-    from ansible_collections.archipel.spaces.plugins.plugin_utils._space import SpaceEntry
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import SpaceEntry
 
 SUFFIXES = ("spaces.yml", "spaces.yaml")
 # What Ansible ends with where its options make no sense.

@@ -86,7 +86,7 @@ dropins:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _compilation, _opcache
+from ansible_collections.archipel.spaces.plugins.module_utils._web import _compilation, _opcache
 
 SPEC = {
     "folder": {"type": "str", "default": "/srv/nextcloud/opcache"},

@@ -145,14 +145,14 @@ ansible_facts:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _release,
-    _release_manifest,
-)
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import (
     PAYLOAD_OPTION,
     distribution,
     unpack,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import (
+    _release,
+    _release_manifest,
 )
 
 

@@ -91,7 +91,8 @@ import shlex
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _occ
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _occ
 
 SPEC = {
     "space": {"type": "str", "aliases": ["slug"], "required": True},

@@ -90,8 +90,11 @@ refused:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _onlyoffice
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import (
+    PAYLOAD_OPTION,
+    unpack,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _onlyoffice
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ filesystem:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _filesystem
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _filesystem
 
 SPEC = {
     "path": {"type": "path", "required": True},

@@ -59,12 +59,12 @@ ansible_facts:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _application_set
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import (
     PAYLOAD_OPTION,
     distribution,
     unpack,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _application_set
 
 
 def main() -> None:

@@ -69,13 +69,13 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
-    _database,
-    _journal,
     _restic,
     _verification,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
 SPEC = {
     "only": {"type": "list", "elements": "str", "default": []},

@@ -66,8 +66,12 @@ import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _drift, _mariadb
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import (
+    PAYLOAD_OPTION,
+    unpack,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._inspect import _drift
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _mariadb
 
 try:
     import pymysql

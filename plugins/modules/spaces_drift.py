@@ -64,13 +64,13 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _drift,
-    _mariadb,
-    _systemd,
-    _units,
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import (
+    PAYLOAD_OPTION,
+    unpack,
 )
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+from ansible_collections.archipel.spaces.plugins.module_utils._inspect import _drift
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _mariadb
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd, _units
 
 try:
     import pymysql

@@ -146,14 +146,13 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal, _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
-    _database,
     _export,
-    _journal,
-    _layout,
     _spool,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
 SPEC = {
     "space": {"type": "str", "required": True},

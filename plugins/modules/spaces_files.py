@@ -112,13 +112,16 @@ over:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import (
+    PAYLOAD_OPTION,
+    unpack,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _filesystem,
-    _managed_files,
     _quotas,
     _tree,
 )
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+from ansible_collections.archipel.spaces.plugins.module_utils._web import _managed_files
 
 
 def main() -> None:

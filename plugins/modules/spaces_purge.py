@@ -96,15 +96,14 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal, _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
-    _database,
-    _journal,
-    _layout,
     _purge,
     _restic,
-    _systemd,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
 SPACE = {
     "slug": {"type": "str", "required": True},

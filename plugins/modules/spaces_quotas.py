@@ -74,8 +74,11 @@ node:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _filesystem, _quotas
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import (
+    PAYLOAD_OPTION,
+    unpack,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _filesystem, _quotas
 
 
 def main() -> None:

@@ -86,17 +86,16 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
-    _database,
-    _journal,
-    _projects,
     _restic,
     _restore,
     _restore_job,
     _restore_previous,
-    _systemd,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _projects, _systemd
 
 SPEC = {
     "space": {"type": "str", "required": True},

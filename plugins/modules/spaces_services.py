@@ -67,16 +67,13 @@ drift:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _drift,
-    _services,
-    _systemd,
-)
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import (
     PAYLOAD_OPTION,
     Report,
     unpack,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._inspect import _drift
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _services, _systemd
 
 
 def main() -> None:

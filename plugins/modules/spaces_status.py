@@ -73,7 +73,9 @@ states:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _layout, _status, _systemd
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._inspect import _status
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
 SPEC = {
     "spaces": {"type": "list", "elements": "str", "required": True},

@@ -132,14 +132,19 @@ from contextlib import nullcontext
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import (
+    PAYLOAD_OPTION,
+    Report,
+    unpack,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import (
     _application_set,
-    _journal,
-    _mariadb,
     _node,
     _occ,
     _release_manifest,
-    _systemd,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _upgrade_facts,
     _upgrade_job,
     _upgrade_lease,
@@ -148,11 +153,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _upgrade_run,
     _upgrade_tidy,
 )
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import (
-    PAYLOAD_OPTION,
-    Report,
-    unpack,
-)
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _mariadb
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
 try:
     import pymysql

@@ -100,8 +100,11 @@ files:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _managed_files
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import PAYLOAD_OPTION, unpack
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import (
+    PAYLOAD_OPTION,
+    unpack,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._web import _managed_files
 
 
 def main() -> None:

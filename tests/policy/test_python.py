@@ -155,13 +155,16 @@ def test_programs_that_carry_our_modules_carry_all_of_them(role: str):
     """What one of them imports is put onto the machine beside it."""
     text = (ROOT / f"roles/{role}/vars/main.yml").read_text(encoding="utf-8")
     carried = set(yaml.safe_load(text)[f"__{role}_modules"])
-    here = {path.stem: path for path in under("plugins/module_utils", suffix=".py")}
+    here = {
+        f"{path.parent.name}/{path.stem}": path
+        for path in under("plugins/module_utils", suffix=".py")
+    }
     needed = {
-        alias.name
+        module
         for name in carried
         for node in ast.walk(tree(here[name]))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(OURS)
-        for alias in [*node.names, ast.alias((node.module or "").rpartition(".")[2])]
-        if alias.name in here
+        for path in [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        if (module := "/".join(path.split(".")[-2:])) in here
     }
     assert needed - carried == set()

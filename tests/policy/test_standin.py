@@ -11,7 +11,9 @@ import pytest
 from tests.policy.tree import ROOT
 from tests.standin import build
 
-SHIPPED = json.loads((ROOT / "plugins/plugin_utils/shipped.json").read_text(encoding="utf-8"))
+SHIPPED = json.loads(
+    (ROOT / "plugins/plugin_utils/_render/shipped.json").read_text(encoding="utf-8")
+)
 MAJORS = [major for major in SHIPPED if major.isdecimal()]
 
 

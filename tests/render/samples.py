@@ -7,9 +7,9 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_files
-from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Context
-from ansible_collections.archipel.spaces.plugins.plugin_utils._space import SpaceEntry
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import SpaceEntry
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _render_files
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = "{{ lookup('pipe','id') }} '; DROP TABLE x; -- \\' \"$(id)\" 🐙 \u202egnp.exe ?> <script>"

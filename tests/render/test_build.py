@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _build, _secrets
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core import _secrets
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _build
 from tests.render.samples import ENVIRONMENT, KEY, SETTINGS, space
 
 

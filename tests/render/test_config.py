@@ -8,12 +8,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core import _secrets
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import (
     _render_config,
     _render_php,
-    _secrets,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils._render_context import Relay
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Relay
 from tests.render.samples import KEY, ROOT, SETTINGS, SPACE, context, space
 
 

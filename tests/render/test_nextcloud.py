@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_nextcloud
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _render_nextcloud
 from tests.render.samples import HOSTILE, SETTINGS, SPACE
 
 

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_php
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _render_php
 from tests.render.samples import HOSTILE
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _render_services
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _render_services
 
 
 @pytest.mark.parametrize(

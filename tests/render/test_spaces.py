@@ -9,8 +9,8 @@ import re
 import pytest
 import yaml
 
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import pack, unpack
-from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import pack, unpack
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import (
     _render_config,
     _render_files,
     _render_nextcloud,

@@ -14,8 +14,8 @@ from tools import collection
 # Benchmarks are programs of their own.
 collection.importable()
 
-from ansible_collections.archipel.spaces.plugins.module_utils._layout import Layout  # noqa: E402
-from ansible_collections.archipel.spaces.plugins.module_utils._unit_names import (  # noqa: E402
+from ansible_collections.archipel.spaces.plugins.module_utils._core._layout import Layout  # noqa: E402
+from ansible_collections.archipel.spaces.plugins.module_utils._system._unit_names import (  # noqa: E402
     Units,
 )
 

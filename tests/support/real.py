@@ -24,10 +24,8 @@ import yaml
 
 # Makes the collection importable.
 import tests.conftest  # noqa: F401
-from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _release_code,
-)
-from ansible_collections.archipel.spaces.plugins.plugin_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _release_code
+from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
     _code_signature,
     _release_source,
 )

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _occ
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _occ
 from tests.support.layout import Layout
 from tools import ROOT
 from tools.lab.machine import Machine
 from tools.lab.vm import VirtualMachine
 
-QUOTACTL = (ROOT / "plugins/module_utils/_quotactl.py").read_text(encoding="utf-8")
+QUOTACTL = (ROOT / "plugins/module_utils/_system/_quotactl.py").read_text(encoding="utf-8")
 # The network's filters are its.
 SLICE = "archipel-jobs-spaces.slice"
 PRELUDE = """

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import (
-    _application_source,
-    _applications,
-)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _applications
+from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import _application_source
 from tests.standin import build
 from tests.unit.environment import ROOT
 

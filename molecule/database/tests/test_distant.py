@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _mariadb
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _mariadb
 from tests.support.browser import Browser
 from tests.support.layout import Layout, Units
 from tests.support.network import HELD, Network

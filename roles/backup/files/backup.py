@@ -20,14 +20,14 @@ from pathlib import Path
 
 sys.path.insert(0, "/usr/local/lib/archipel")
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
     _backup_record,
-    _database,
-    _journal,
     _restic,
     _verification,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
 METRICS = "archipel_backup.prom"
 

@@ -15,7 +15,8 @@ import sys
 
 sys.path.insert(0, "/usr/local/lib/archipel")
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _journal, _repair
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _repair
 
 
 def main() -> int:

@@ -31,7 +31,8 @@ def load(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[str], ModuleType]:
 
     def loaded(path: str) -> ModuleType:
         program = ROOT / path
-        monkeypatch.syspath_prepend(str(ROOT / "plugins/module_utils"))
+        for package in ("_core", "_system"):
+            monkeypatch.syspath_prepend(str(ROOT / "plugins/module_utils" / package))
         monkeypatch.syspath_prepend(str(program.parent))
         # A name of its own: some programs are called as a module of ours is.
         name = f"program_{program.stem}"

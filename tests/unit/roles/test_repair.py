@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _journal, _repair
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _repair
 
 ROOT = Path(__file__).parents[3]
 WORDS = ["repair", "--root", "/srv/spaces", "--php", "php", "--parallel", "2"]
@@ -59,10 +60,11 @@ def test_all_that_it_imports_is_put_on_the_machine(tmp_path):
     variables = yaml.safe_load((ROOT / "roles/spaces/vars/main.yml").read_text(encoding="utf-8"))
     inside = "ansible_collections/archipel/spaces/plugins/module_utils"
     folder = tmp_path / inside
-    folder.mkdir(parents=True)
     for module in variables["__spaces_modules"]:
         source = ROOT / f"plugins/module_utils/{module}.py"
-        (folder / source.name).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+        copy = folder / f"{module}.py"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     program = (ROOT / "roles/spaces/files/repair.py").read_text(encoding="utf-8")
     code = program.replace("/usr/local/lib/archipel", str(tmp_path))
     done = subprocess.run(

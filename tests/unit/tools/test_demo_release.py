@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _code_signature as code
+from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
+    _code_signature as code,
+)
 from tests.unit.plugins.plugin_utils import signing
 from tests.unit.tools.test_artifacts import lay
 from tools import demo_release

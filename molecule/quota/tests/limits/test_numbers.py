@@ -23,13 +23,20 @@ SECONDS = 2.0
 # The best of some: the processor is shared, and may be emulated.
 TRIALS = 3
 PACKAGE = "ansible_collections/archipel/spaces/plugins/module_utils"
-MODULES = ("_files", "_filesystem", "_projects", "_quotactl", "_quotas", "_spaces")
+MODULES = (
+    "_core/_files",
+    "_system/_filesystem",
+    "_system/_projects",
+    "_system/_quotactl",
+    "_system/_quotas",
+    "_core/_spaces",
+)
 MANY = """
 import base64, io, shutil, tarfile, time
 place = "/var/tmp/many"
 tarfile.open(fileobj=io.BytesIO(base64.b64decode(package))).extractall(place, filter="data")
 sys.path.insert(0, place)
-from ansible_collections.archipel.spaces.plugins.module_utils import _quotas
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _quotas
 top = f"{root}/.many"
 wanted = [{"space": f"s{n}", "id": 200000 + n, "bytes": size, "files": size // 16384,
            "paths": [f"{top}/s{n}/{tree}" for tree in ("data", "tmp")]} for n in range(1000)]

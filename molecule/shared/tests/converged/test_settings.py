@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from testinfra.host import Host
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _config
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _config
 from tests.support.browser import Browser
 from tests.support.layout import Layout
 from tests.support.scenario import Scenario, Space

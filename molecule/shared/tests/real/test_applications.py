@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _applications
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _applications
 from tests.support.scenario import Scenario
 
 RELEASES = "/srv/nextcloud/releases"

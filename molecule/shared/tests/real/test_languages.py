@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _locales
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _locales
 from tests.support.scenario import Scenario
 
 RELEASES = "/srv/nextcloud/releases"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.archipel.spaces.plugins.action import spaces_export
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _transfer
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _transfer
 
 DATA = os.urandom(100_000)
 MARK = "BECOME-SUCCESS-abc"

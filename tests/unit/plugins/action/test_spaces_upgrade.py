@@ -12,7 +12,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.archipel.spaces.plugins.action import spaces_upgrade
-from ansible_collections.archipel.spaces.plugins.plugin_utils._action import SpacesAction
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import SpacesAction
 
 FIRST = {
     "changed": True,

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ansible_collections.archipel.spaces.plugins.filter.support_ends import support_ends
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _support
+from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _support
 from tests.unit.environment import ROOT
 
 RELEASES: dict[str, Any] = {

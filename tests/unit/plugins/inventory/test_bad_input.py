@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _environment
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _environment
 from tests.unit.environment import ONE_NODE, ROOT, Environment
 
 PLACED = "velo-ecole: {id: 70000, web: node1, db: node1}"

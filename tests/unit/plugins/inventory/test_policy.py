@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _policy
+from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _policy
 from tests.unit.environment import ROOT, Environment
 
 EXTRA = "group_vars/all/zz-extra.yml"
@@ -195,7 +195,7 @@ class TestSchema:
 
     def test_it_is_published(self):
         published = ROOT / "schema" / "policy.schema.json"
-        used = ROOT / "plugins/plugin_utils/policy.schema.json"
+        used = ROOT / "plugins/plugin_utils/_policy/policy.schema.json"
         assert published.resolve() == used.resolve()
 
     def test_everything_that_is_set_is_in_it(self):

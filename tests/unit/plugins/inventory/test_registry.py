@@ -18,7 +18,7 @@ from ansible.template import Templar, is_trusted_as_template
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _registry
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _registry
 from tests.unit.environment import ROOT, Environment
 
 DECIDED = {"by": "moderation", "on": "2024-05-30", "reason": "why"}

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
-    _database,
     _export,
     _spool,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 from tests.unit.plugins.module_utils.machine import own_journals
 
 ZONE = "BEGIN:VTIMEZONE\r\nTZID:Europe/Paris\r\nBEGIN:STANDARD\r\nEND:STANDARD\r\nEND:VTIMEZONE"

@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _filesystem, _quotactl, _quotas
+from ansible_collections.archipel.spaces.plugins.module_utils._system import (
+    _filesystem,
+    _quotactl,
+    _quotas,
+)
 
 GIB = 1 << 30
 ID = 70003

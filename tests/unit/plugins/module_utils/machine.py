@@ -10,11 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _journal,
-    _standstill,
-    _systemd,
-)
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _standstill, _systemd
 
 PROGRAM = """\
 #!/bin/sh

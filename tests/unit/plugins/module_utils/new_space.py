@@ -7,11 +7,8 @@ from __future__ import annotations
 import hashlib
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _apply,
-    _occ,
-)
-from ansible_collections.archipel.spaces.plugins.module_utils._node import Node
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _apply, _occ
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud._node import Node
 
 ITEM = {
     "space": "amap",

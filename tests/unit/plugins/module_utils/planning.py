@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import _journal, _upgrade_plan
-from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_facts import Target
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import _upgrade_plan
+from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgrade_facts import (
+    Target,
+)
 
 CODE = """<?php
 $OC_Version = [34, 0, 4, 1];

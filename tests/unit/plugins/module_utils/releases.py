@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _files,
-    _managed_files,
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _files
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import (
     _release,
     _release_build,
     _release_manifest,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _release_source
+from ansible_collections.archipel.spaces.plugins.module_utils._web import _managed_files
+from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import _release_source
 from tests.standin import build as standin
 
 ROOT = Path(__file__).resolve().parents[4]

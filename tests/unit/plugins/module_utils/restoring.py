@@ -17,17 +17,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
-    _database,
-    _journal,
-    _projects,
     _restic,
     _restore,
     _restore_job,
     _restore_previous,
     _restore_steps,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _projects
 from tests.unit.plugins.module_utils.machine import Machine, own_journals
 
 ID = "5" * 64

@@ -14,13 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _database,
-    _files,
-    _journal,
-    _node,
-    _occ,
-    _probe,
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _files, _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _node, _occ, _probe
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _upgrade,
     _upgrade_account,
     _upgrade_check,
@@ -31,8 +27,13 @@ from ansible_collections.archipel.spaces.plugins.module_utils import (
     _upgrade_record,
     _upgrade_schema,
 )
-from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_job import Settings
-from ansible_collections.archipel.spaces.plugins.module_utils._upgrade_steps import STEPS
+from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgrade_job import (
+    Settings,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgrade_steps import (
+    STEPS,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
 ITEM = {
     "space": "amap",

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
-    _database,
-    _journal,
     _restic,
     _restore,
     _restore_job,
     _restore_previous,
-    _systemd,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 from ansible_collections.archipel.spaces.plugins.modules import spaces_restore
 
 Run = Callable[..., dict[str, Any]]

@@ -10,12 +10,10 @@ from types import SimpleNamespace
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.archipel.spaces.plugins.module_utils import (
-    _journal,
-    _systemd,
-    _upgrade_job,
-)
-from ansible_collections.archipel.spaces.plugins.module_utils._spaces import Report, pack
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import Report, pack
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import _upgrade_job
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 from ansible_collections.archipel.spaces.plugins.modules import spaces_upgrade
 
 

@@ -15,7 +15,7 @@ from ansible_collections.archipel.spaces.plugins.action import (
     spaces_application_set,
     spaces_installations,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils import _action
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _action
 
 
 def space(slug: str, **changes: Any) -> dict[str, Any]:

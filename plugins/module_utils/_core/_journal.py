@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Journals of what is done to one space in several steps: upgrading, restoring, purging it.
+
+A journal is written before its first step and says which step comes next. Whoever finds
+one knows that a run was cut short, and where; the same verb goes on from there, and everybody
+else leaves the space alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import time
+import typing as t
+from contextlib import contextmanager
+
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
+
+FOLDER = _layout.Places.journals
+LOCKS = _layout.Places.locks
+# Keys of journals as they were called.
+FORMER_WORDS = {"why": "reason", "told": "applied"}
+# For tests alone: `verb:step` in this file kills the process that reaches the step.
+KILL_AT = "/run/archipel/kill-at"
+
+Journal = dict[str, t.Any]
+
+
+class JournalError(Exception):
+    """Somebody else is at work on the space, or nobody knows what was begun with it."""
+
+
+def path_of(slug: str, folder: str = FOLDER) -> str:
+    """Return where the journal of a space is."""
+    return _layout.Layout(slug, _layout.Places(journals=folder)).journal
+
+
+def read(slug: str, folder: str = FOLDER) -> Journal | None:
+    """Return what is under way for a space, if anything is.
+
+    Raises:
+        JournalError: its journal cannot be understood.
+
+    """
+    path = path_of(slug, folder)
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = in_present_words(json.load(file), FORMER_WORDS)
+    except FileNotFoundError:
+        return None
+    except (ValueError, AttributeError) as error:
+        raise JournalError(damaged(path)) from error
+    if not {"verb", "step"} <= set(found):
+        raise JournalError(damaged(path))
+    return found
+
+
+def damaged(path: str) -> str:
+    """Return what to do about a journal that cannot be understood. Pure."""
+    return (
+        f"{path} is damaged, so nobody knows what was begun with this space: look at it and at the "
+        "space, bring it back with playbooks/restore.yml if need be, and remove that file"
+    )
+
+
+def write(slug: str, journal: t.Mapping[str, t.Any], folder: str = FOLDER) -> None:
+    """Write a journal for good: whole or not at all, also if the node loses power."""
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    save(path_of(slug, folder), journal)
+    die_here(f"{journal['verb']}:{journal['step']}")
+
+
+def save(path: str, value: t.Mapping[str, t.Any]) -> None:
+    """Write JSON to a root-only file, and to the disk."""
+    beside = f"{path}.new"
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(beside, path)
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read_json(path: str) -> Journal:
+    """Return a file of JSON; nothing if there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return dict(json.load(file))
+    except FileNotFoundError:
+        return {}
+
+
+def in_present_words(found: t.Mapping[str, t.Any], former: t.Mapping[str, str]) -> Journal:
+    """Return what was written down with the words of before as it is called now. Pure.
+
+    Args:
+        found: what was written down.
+        former: former key → present key.
+
+    """
+    return {former.get(key, key): value for key, value in found.items()}
+
+
+def remove(slug: str, folder: str = FOLDER) -> None:
+    """Say that all is done."""
+    try:
+        os.unlink(path_of(slug, folder))
+    except FileNotFoundError:
+        return
+
+
+def die_here(place: str) -> None:
+    """Be killed, without any chance to tidy up, where a test wants it."""
+    try:
+        with open(KILL_AT, encoding="ascii") as file:
+            wanted = file.read().strip()
+    except OSError:
+        return
+    if wanted == place:
+        os.unlink(KILL_AT)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def under_way(slug: str, folder: str = FOLDER) -> str:
+    """Return in words what was begun and not finished; empty if nothing was."""
+    journal = read(slug, folder)
+    if journal is None:
+        return ""
+    verb = journal["verb"]
+    if verb == "upgrade" and journal.get("direction") == "undo":
+        return (
+            f"its rollback from {journal['to']} was interrupted at the step {journal['step']!r}: "
+            f"playbooks/rollback.yml -e only={slug} finishes it"
+        )
+    if verb == "upgrade":
+        return (
+            f"its upgrade to {journal['to']} is under way or was interrupted at the step "
+            f"{journal['step']!r}: playbooks/upgrade.yml -e release={journal['to']} "
+            f"-e only={slug} finishes it"
+        )
+    playbook = "purge" if verb == "purge" else "restore"
+    # What is done to the state from before a restore is asked for by these words.
+    previous = {"putback": "restore", "discard": "discard"}.get(verb)
+    options = f" -e previous={previous} -e confirm={slug}" if previous else ""
+    undone = (
+        f", or have the state from before again with -e previous=restore -e confirm={slug}"
+        if verb == "restore"
+        else ""
+    )
+    return (
+        f"a {verb} of it was interrupted at the step {journal['step']!r}: finish it with "
+        f"playbooks/{playbook}.yml -e only={slug}{options}{undone}"
+    )
+
+
+@contextmanager
+def exclusive(name: str, folder: str = LOCKS, *, patience: float = 0) -> t.Iterator[None]:
+    """Keep everybody else from doing the same meanwhile.
+
+    Args:
+        name: of what is done.
+        folder: of the locks.
+        patience: seconds to wait for somebody who does it already.
+
+    Raises:
+        JournalError: somebody does.
+
+    """
+    os.makedirs(folder, exist_ok=True)
+    path, waited = f"{folder}/{name}.lock", 0
+    while True:
+        with open(path, "w", encoding="ascii") as lock:
+            if taken(lock):
+                # A purge removes the lock with the space: who has waited holds what nobody sees.
+                if is_at(lock, path):
+                    yield
+                    return
+                continue
+        if waited >= patience:
+            raise JournalError(f"another run holds {path}: wait for its end, and run again")
+        time.sleep(1)
+        waited += 1
+
+
+def taken(lock: t.IO[str]) -> bool:
+    """Take a lock, if nobody has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_at(lock: t.IO[str], path: str) -> bool:
+    """Tell whether an open file is the one that a path leads to."""
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def waiting(path: str) -> t.Iterator[None]:
+    """Wait until nobody else does the same."""
+    with open(path, "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

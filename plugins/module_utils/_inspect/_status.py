@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What the spaces of a node are like, from a few small files and one question to systemd."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.archipel.spaces.plugins.module_utils._core import (
+    _config,
+    _files,
+    _journal,
+    _layout,
+)
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _repair
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import _backup_record
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _unit_names, _units
+
+# What the timers of the role quotas wrote last.
+USAGE = "/var/lib/archipel/usage.json"
+ACCOUNTS = "/var/lib/archipel/accounts.json"
+
+State = dict[str, t.Any]
+
+
+def read_config(home: str) -> tuple[str, str]:
+    """Return a space's config.php, and why it cannot be read: that is this space's own matter."""
+    try:
+        return _files.read_text(f"{home}/config/config.php"), ""
+    except OSError as error:
+        return "", f"{error.filename}: {error.strerror}"
+
+
+def own_units(slug: str) -> list[str]:
+    """Return the services of one space."""
+    units = _unit_names.Units(slug)
+    return [*units.kept_alive, units.jobs]
+
+
+def pending(slug: str) -> str:
+    """Return what was begun and not finished, in words; a damaged journal is one space's matter."""
+    try:
+        return _journal.under_way(slug)
+    except _journal.JournalError as error:
+        return str(error)
+
+
+def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
+    """Return what one space is like, without what others know of it."""
+    layout = _layout.Layout(slug, _layout.Places(root=root))
+    home = layout.home
+    config, problem = read_config(home)
+    version = _config.VERSION.search(config)
+    release = os.path.realpath(f"{home}/release")
+    return {
+        "installed": _config.is_installed(config),
+        "version": version[1] if version else None,
+        "release": os.path.basename(release) if os.path.lexists(f"{home}/release") else None,
+        "maintenance": bool(_config.MAINTENANCE.search(config)),
+        "open": active.get(layout.units.php_socket) == "active",
+        "awake": active.get(layout.units.php) == "active",
+        # Of these nobody hears otherwise: a page is answered by the web server alone.
+        "failed": [unit for unit in own_units(slug) if active.get(unit) == "failed"],
+        "jobs": active.get(layout.units.jobs_timer) == "active",
+        "repair": _repair.words(_repair.read_note(slug)) or None,
+        "pending": pending(slug) or problem or None,
+        "previous": any(map(os.path.isdir, (layout.previous, layout.former_previous))),
+    }
+
+
+def read(root: str, slugs: t.Iterable[str], record_path: str) -> dict[str, State]:
+    """Return slug → what the space is like."""
+    active = _units.read_observed().active
+    usage = _journal.read_json(USAGE).get("spaces", {})
+    accounts = _journal.read_json(ACCOUNTS).get("spaces", {})
+    record = _backup_record.read_at(record_path)
+    found = {}
+    for slug in slugs:
+        known = record.get(slug, {})
+        found[slug] = {
+            **state(root, slug, active),
+            "usage": usage.get(slug),
+            "accounts": accounts.get(slug),
+            "backup": known.get("backup"),
+            "verification": known.get("verification"),
+            "backup_failed": known.get("failed") or known.get("unverified"),
+        }
+    return found

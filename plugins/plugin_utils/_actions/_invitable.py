@@ -1,0 +1,59 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Whether somebody may be invited into spaces: named one by one, and approved. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._ending import words
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import did_you_mean
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Entry = t.Mapping[str, t.Any]
+
+
+def invitable(
+    spaces: Iterable[Entry], report: Mapping[str, t.Any], only: str
+) -> tuple[list[str], list[str]]:
+    """The slugs that are named, and everything that speaks against inviting there.
+
+    Args:
+        spaces: the spaces of all nodes.
+        report: archipel_report.
+        only: comma-separated slugs.
+
+    """
+    entries = {space["slug"]: space for space in spaces}
+    named = words(only)
+    if not named:
+        return [], ["name the spaces: -e only=slug,slug"]
+    problems = []
+    for word in named:
+        why = _against(entries[word]) if word in entries else _unknown(word, report, entries)
+        problems += [f"{word}: {why}"] if why else []
+    return named, problems
+
+
+def _against(entry: Entry) -> str:
+    if entry["hold"]:
+        return f"is on hold; take `hold: true` out of {entry['file']} first"
+    if entry["status"] != "approved":
+        return f"is {entry['status']}; nobody is invited into a space that is not approved"
+    return ""
+
+
+def _unknown(word: str, report: Mapping[str, t.Any], known: Iterable[str]) -> str:
+    for status in ("requested", "refused"):
+        if word in {space["slug"] for space in report.get(status, ())}:
+            return f"is {status}: it has no space"
+    if word in report.get("purged", ()):
+        return "was purged"
+    if word in report.get("skipped", {}):
+        return "its file has errors and it is left as it is: see archipel_report"
+    if word in report.get("without_file", ()):
+        return "is placed, but its file is gone: take it back from git"
+    hint = did_you_mean(word, known)
+    return f"names no space; invitations take slugs, one by one, and no groups.{hint}"

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Render a role's templates in its action plugin, many at once."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
+
+from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import File, NodeFiles
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import (
+    Unchecked,
+    Variables,
+)
+
+SPEC: dict[str, t.Any] = {
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "required_one_of": [["src", "content"]],
+        "mutually_exclusive": [["src", "content"]],
+        "options": {
+            "dest": {"type": "path", "required": True},
+            "src": {"type": "str"},
+            "content": {"type": "str"},
+            "vars": {"type": "dict", "default": {}},
+            "mode": {"type": "str", "default": "0644"},
+            "template": {"type": "bool", "default": True},
+        },
+    },
+    "directories": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "path": {"type": "path", "required": True},
+            "mode": {"type": "str", "default": "0755"},
+            "group": {"type": "str", "default": "root"},
+        },
+    },
+}
+
+
+class TemplatesAction(ActionBase):
+    """Render with the role's own variables and search path, as `ansible.builtin.template` does."""
+
+    def rendered(self, arguments: Unchecked, variables: Variables) -> NodeFiles:
+        """Return directories and files with their content, for `_managed_files.converge_node`.
+
+        Args:
+            arguments: as SPEC describes them.
+            variables: what templates may name.
+
+        Raises:
+            AnsibleActionFail: the arguments are wrong, or a template is missing.
+
+        """
+        checked = ArgumentSpecValidator(SPEC).validate(dict(arguments))
+        if checked.error_messages:
+            raise AnsibleActionFail("; ".join(checked.error_messages))
+        options = checked.validated_parameters
+        return {
+            "directories": [
+                {"path": one["path"], "mode": int(one["mode"], 8), "group": one["group"]}
+                for one in options["directories"]
+            ],
+            "files": [self._file(item, variables) for item in options["files"]],
+        }
+
+    def _file(self, item: Unchecked, variables: Variables) -> File:
+        """Return one file with its content, as the module takes it."""
+        text = item["content"] if item["src"] is None else self._content(item, variables)
+        return {
+            "space": item["dest"],
+            "kind": "file",
+            "path": item["dest"],
+            "content": text,
+            "uid": 0,
+            "gid": 0,
+            "mode": int(item["mode"], 8),
+        }
+
+    def _content(self, item: Unchecked, variables: Variables) -> str:
+        """Return a template rendered, or a plain file as it is."""
+        folder = "templates" if item["template"] else "files"
+        try:
+            source = Path(self._find_needle(folder, item["src"]))
+            text = source.read_text(encoding="utf-8")
+        except OSError as error:
+            raise AnsibleActionFail(f"templates: {item['src']}: {error}") from error
+        if not item["template"]:
+            return text
+        paths = [str(source.parent)]
+        for path in variables.get("ansible_search_path", []):
+            paths += [f"{path}/templates", path]
+        available = {"ansible_managed": "Ansible managed", **variables, **item["vars"]}
+        templar = self._templar.copy_with_new_env(searchpath=paths, available_variables=available)
+        overrides = {"trim_blocks": True}
+        return str(templar.template(trust_as_template(text), overrides=overrides) or "")

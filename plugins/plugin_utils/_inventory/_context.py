@@ -1,0 +1,82 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the rules compare the files of a registry with: read from the environment around it."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
+    Problem,
+    RegistryError,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
+    _lock_file,
+    _nodes,
+    _office_rules,
+    _offices,
+    _rules,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _policy
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _ledger
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._environment import (
+        Environment,
+    )
+
+
+def read(nodes: _nodes.Nodes, environment: Environment) -> _rules.RuleContext:
+    """Read the policy, the nodes and their office servers, the lock file and the ledger.
+
+    Raises:
+        RegistryError: something is wrong with one of them.
+    """
+    values = _read_policy(nodes)
+    policy = _policy.Policy.from_vars(values)
+    offices = _read_offices(nodes, policy, values)
+    servers = dict.fromkeys((server.name for server in offices.servers), "an office server")
+    return _rules.RuleContext(
+        policy=policy,
+        offices=offices,
+        lock=_lock_file.read_lock(environment.lock),
+        lock_path=str(environment.lock),
+        web=nodes.homes("web"),
+        db=nodes.homes("db"),
+        # The servers' host names are theirs alone.
+        names={**nodes.taken_names(), **servers},
+        today=datetime.datetime.now(tz=datetime.UTC).date(),
+        purged=_ledger.list_purged(_ledger.read(environment.ledger)),
+    )
+
+
+def _read_policy(nodes: _nodes.Nodes) -> dict[str, t.Any]:
+    """Return what the inventory needs of the policy, once nothing is wrong with any of it."""
+    declared = nodes.declared()
+    problems = _policy.check_declared(declared, nodes.evaluate)
+    values = nodes.policy(_policy.NAMES)
+    problems += _policy.check(values, str(nodes.root / "group_vars" / "all"), declared)
+    if problems:
+        raise RegistryError(dict.fromkeys(problems))
+    return values
+
+
+def _read_offices(
+    nodes: _nodes.Nodes, policy: _policy.Policy, values: Mapping[str, t.Any]
+) -> _offices.Offices:
+    """Return the office servers of the nodes."""
+    suites = values.get("archipel_office_suites", {})
+    declared, addresses = nodes.shards(), nodes.addresses("office", "web")
+    found = _office_rules.check(declared, suites, policy.offices, addresses)
+    problems = [Problem(nodes.path, text, key=key) for key, text in found]
+    if problems:
+        raise RegistryError(problems)
+    return _offices.Offices(
+        servers=tuple(_offices.read_servers(declared, suites)),
+        suites=suites,
+        addresses=addresses,
+        rotations=values.get("archipel_office_rotations", {}),
+    )

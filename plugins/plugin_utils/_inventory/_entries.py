@@ -1,0 +1,316 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""From the files, the policy and the placement to what the roles consume."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import IDS
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
+    Problem,
+    RegistryError,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
+    _distant,
+    _offices,
+    _placement,
+    _rules,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._policy._policy import DEFAULT_RING
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
+    _locales,
+    _logo,
+    _registry,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import (
+        Client,
+        Decision,
+        FilesReport,
+        NewSpace,
+        Pending,
+        Report,
+        ServedSpace,
+        ServerOfNode,
+        Skipped,
+        SpaceEntry,
+        Summary,
+    )
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import Place
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._rules import (
+        ReservedNames,
+        RuleContext,
+    )
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import (
+        Record,
+        Registry,
+    )
+
+
+@dataclass(slots=True)
+class Options:
+    """What the inventory file chooses."""
+
+    folder: Path
+    # The folder of the registry, which `file` of an entry is relative to.
+    root: Path
+    # Where nodes are named.
+    nodes: Path
+    skip_invalid: bool = False
+    allow_empty: bool = False
+    cache: _registry.Cache = field(default_factory=lambda: _registry.Cache(""))
+
+
+@dataclass(slots=True)
+class Result:
+    """Everything the inventory plugin says about an environment."""
+
+    # Approved, suspended and closed spaces, sorted by slug.
+    entries: list[SpaceEntry]
+    # Node -> what is known of the spaces that are left as they are there: slug, id, web, db.
+    skipped: dict[str, list[Skipped]]
+    report: Report
+    # Node -> the office servers it has, and node -> what they must know of spaces.
+    servers: dict[str, list[ServerOfNode]]
+    served: dict[str, list[ServedSpace]]
+    # archipel_placement: what the lock file lacks, for archipel.spaces.placement.
+    placement: Pending
+    # Database node → the nodes that reach it over the network.
+    clients: dict[str, list[str]]
+
+    def on(self, node: str, role: t.Literal["web", "db"]) -> list[SpaceEntry]:
+        """The entries whose web or db node this is."""
+        return [entry for entry in self.entries if entry[role] == node]
+
+
+def list_outside(entries: Iterable[SpaceEntry | Skipped], base_domain: str) -> list[str]:
+    """Return the host names of spaces that the base domain's wildcard does not cover. Pure."""
+    names = (name for entry in entries for name in entry["domains"])
+    return sorted({name for name in names if not name.endswith(f".{base_domain}")})
+
+
+def resolve(options: Options, context: RuleContext) -> Result:
+    """Read, check, place, complete. Raises RegistryError with everything that is wrong."""
+    registry = _registry.read(options.folder, options.cache, _rules.check_schema)
+    reserved = _rules.reserve_names(registry.rejected, context)
+    problems = [*registry.problems, *_rules.check_all(registry.records, context, reserved)]
+    fatal = [
+        *_rules.check_lock(registry.records, context),
+        *_check_inventory(registry, options, context),
+    ]
+    if fatal or (problems and not options.skip_invalid):
+        raise RegistryError([*problems, *fatal])
+    faulty = {problem.slug for problem in problems}
+    records = [record for record in registry.records if record.slug not in faulty]
+    living = [record for record in records if _rules.exists(record, context)]
+    pending = _plan([record.slug for record in living], context)
+    places = {**context.lock.spaces, **pending}
+    folder = _folder(options)
+    entries = [complete(record, places[record.slug], context, folder) for record in living]
+    offices, policy = context.offices, context.policy
+    nodes = sorted({server.node for server in offices.servers})
+    reserved |= _rules.reserve_names([r for r in registry.records if r.slug in faulty], context)
+    known = [*entries, *_skipped_entries(faulty, reserved, context)]
+    return Result(
+        entries=entries,
+        skipped=_skipped(faulty, reserved, context),
+        report={
+            **_report(registry, records, problems, context, options),
+            "new": _new(pending, context),
+            "offices": _offices.count_load(known, offices),
+        },
+        clients=_distant.list_clients(
+            places.values(), *([node.name for node in part] for part in (context.web, context.db))
+        ),
+        servers={node: _offices.list_servers(node, offices, policy) for node in nodes},
+        served={node: _offices.list_served(node, known, offices) for node in nodes},
+        placement={
+            "path": context.lock_path,
+            "environment": context.policy.environment,
+            "recorded": not pending,
+            "pending": {slug: place._asdict() for slug, place in pending.items()},
+        },
+    )
+
+
+def _new(pending: dict[str, Place], context: RuleContext) -> list[NewSpace]:
+    """Not in the lock file yet: made by the next run that makes spaces."""
+    return [
+        {"slug": slug, "id": place.id, "web": place.web, "db": place.db}
+        for slug, place in pending.items()
+        if slug not in context.lock.spaces
+    ]
+
+
+def _check_inventory(registry: Registry, options: Options, context: RuleContext) -> list[Problem]:
+    problems = []
+    for role, nodes in (("web", context.web), ("db", context.db)):
+        if not nodes:
+            text = f"no node in the group {role}; name one there"
+            problems.append(Problem(str(options.nodes), text, key=role))
+    if not registry.files and not options.allow_empty:
+        text = "no file in the registry; add <slug>.yml, or set `allow_empty: true` in spaces.yml"
+        problems.append(Problem(str(options.folder), text))
+    return problems
+
+
+def _plan(slugs: Iterable[str], context: RuleContext) -> dict[str, Place]:
+    try:
+        shards = context.offices.shards(context.policy.offices)
+        return _placement.plan(context.lock, slugs, context.web, context.db, shards)
+    except _placement.NoRoomError:
+        full = ", ".join(f"{node.name} ({node.capacity})" for node in context.web)
+        text = f"no room for new spaces, every web node is at its archipel_capacity: {full}"
+        remedy = "add a node or raise it"
+        raise RegistryError([Problem(context.lock_path, f"{text}; {remedy}")]) from None
+    except _placement.NoIdError:
+        ids = IDS
+        text = f"no id is left for new spaces: each of {len(ids)} is given once, from {ids.start}"
+        remedy = "make another environment for them"
+        raise RegistryError(
+            [Problem(context.lock_path, f"{text}; {remedy}", key="next_id")]
+        ) from None
+
+
+def _folder(options: Options) -> str:
+    """The folder's name as seen from the registry."""
+    return os.path.relpath(options.folder, options.root)
+
+
+def complete(record: Record, place: Place, context: RuleContext, folder: str) -> SpaceEntry:
+    """Return one space, ready to render. What people wrote stays untrusted text."""
+    data, slug, policy = record.data, record.slug, context.policy
+    limits, decision = data.get("limits", {}), data["decision"]
+    theme, contact = data.get("theme", {}), data["contact"]
+    ring = data.get("ring", DEFAULT_RING)
+    return {
+        "slug": slug,
+        "id": place.id,
+        "name": data["name"],
+        "status": data["status"],
+        "contact": {"name": contact.get("name"), "email": contact["email"]},
+        "decision": _decision(decision),
+        "office": data.get("office", policy.offices[0]),
+        "office_pinned": data.get("office_pinned", policy.office_pinned),
+        "ring": ring,
+        "release": policy.releases[ring],
+        "accounts": limits.get("accounts", policy.limits_default["accounts"]),
+        "storage_gb": limits.get("storage_gb", policy.limits_default["storage_gb"]),
+        "domains": [policy.host_name(slug), *data.get("domains", ())],
+        "url": policy.url(slug),
+        "locale": data.get("locale", policy.locale),
+        "phone_region": _locales.find_phone_region(
+            data.get("locale", policy.locale), policy.locale, policy.phone_region
+        ),
+        "timezone": data.get("timezone", policy.timezone),
+        "theme": {
+            "color": theme.get("color"),
+            "slogan": theme.get("slogan"),
+            "logo": _logo.describe(Path(record.path).parent, theme.get("logo")),
+        },
+        "registration": data.get("registration", False),
+        "closed_on": data.get("closed_on"),
+        "hold": data.get("hold", False),
+        "web": place.web,
+        "db": place.db,
+        "file": f"{folder}/{slug}{_registry.SUFFIX}",
+        "office_servers": context.offices.serving(slug, place.office, policy),
+    }
+
+
+def _decision(decision: Mapping[str, t.Any]) -> Decision:
+    return {"by": decision.get("by"), "on": decision.get("on"), "reason": decision.get("reason")}
+
+
+def _skipped(
+    faulty: Iterable[str], reserved: ReservedNames, context: RuleContext
+) -> dict[str, list[Skipped]]:
+    """A space whose file is wrong is known on its nodes, so that it is no drift.
+
+    The lock file says all that is certain of it: enough for what declares all users of a node
+    in one file, too little for anything that follows the registry.
+    """
+    skipped: dict[str, list[Skipped]] = {}
+    for slug in sorted(faulty):
+        if place := context.lock.spaces.get(slug):
+            names = _names(slug, reserved, context)
+            known: Skipped = {
+                "slug": slug,
+                "id": place.id,
+                "web": place.web,
+                "db": place.db,
+                "domains": names,
+            }
+            for node in {place.web, place.db}:
+                skipped.setdefault(node, []).append(known)
+    return skipped
+
+
+def _names(slug: str, reserved: ReservedNames, context: RuleContext) -> list[str]:
+    return [context.policy.host_name(slug), *sorted(reserved.get(slug, ()))]
+
+
+def _skipped_entries(
+    faulty: Iterable[str], reserved: ReservedNames, context: RuleContext
+) -> list[Client]:
+    """What office servers keep knowing of such a space: people may be writing in it."""
+    policy = context.policy
+    return [
+        {
+            "slug": slug,
+            "status": "approved",
+            "domains": _names(slug, reserved, context),
+            "office_servers": context.offices.serving(slug, place.office, policy),
+        }
+        for slug in sorted(faulty)
+        if (place := context.lock.spaces.get(slug))
+    ]
+
+
+def _report(
+    registry: Registry,
+    records: Sequence[Record],
+    problems: Iterable[Problem],
+    context: RuleContext,
+    options: Options,
+) -> FilesReport:
+    by_status: dict[str, list[Record]] = {status: [] for status in _rules.STATUSES}
+    for record in records:
+        by_status[record.data["status"]].append(record)
+    skipped: dict[str, list[str]] = {}
+    for problem in problems:
+        skipped.setdefault(problem.slug, []).append(str(problem))
+    known = {*skipped, *(record.slug for record in registry.records)}
+    folder = _folder(options)
+    return {
+        "environment": context.policy.environment,
+        "files": registry.files,
+        "counts": {status: len(group) for status, group in by_status.items()},
+        "requested": [_summary(record, folder) for record in by_status["requested"]],
+        "refused": [_summary(record, folder) for record in by_status["refused"]],
+        "closed": [r.slug for r in by_status["closed"] if _rules.exists(r, context)],
+        # Gone for good; their files only remember them.
+        "purged": [r.slug for r in by_status["closed"] if not _rules.exists(r, context)],
+        "held": [record.slug for record in records if record.data.get("hold")],
+        "skipped": skipped,
+        # Placed, but their file is gone: nothing is deleted for that.
+        "without_file": sorted(set(context.lock.spaces) - known),
+        "ignored": registry.ignored,
+    }
+
+
+def _summary(record: Record, folder: str) -> Summary:
+    decision = record.data.get("decision")
+    return {
+        "slug": record.slug,
+        "name": record.data["name"],
+        "decision": _decision(decision) if decision else None,
+        "file": f"{folder}/{record.slug}{_registry.SUFFIX}",
+    }

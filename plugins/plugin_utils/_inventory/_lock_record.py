@@ -1,0 +1,149 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Add to placement.yml and take out of it, alone and all at once."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+import typing as t
+from dataclasses import replace
+from pathlib import Path
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._lock_file import (
+    dump_lock,
+    read_lock,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import (
+        Lock,
+        Place,
+    )
+
+
+class ConflictError(Exception):
+    """The lock file has changed since the placement was computed."""
+
+
+def merge(lock: Lock, environment: str, pending: Mapping[str, Place]) -> Lock:
+    """Add what was planned to a lock that may have moved on since."""
+    if lock.environment not in {None, environment}:
+        theirs = f'it belongs to the environment "{lock.environment}"'
+        raise ConflictError(f'{theirs}, this run to "{environment}"')
+    new = find_unrecorded(lock, pending)
+    taken = {place.id: slug for slug, place in lock.spaces.items()}
+    for slug, place in new.items():
+        plan_ = f"id {place.id}, planned for {slug},"
+        if known := lock.spaces.get(slug):
+            _check_addition(slug, known, place)
+            continue
+        if place.id in taken:
+            raise ConflictError(f"{plan_} is now that of {taken[place.id]}")
+        if place.id < lock.next_id:
+            raise ConflictError(f"{plan_} was given to another space before")
+    next_id = max([lock.next_id, *(place.id + 1 for place in new.values())])
+    spaces = {**lock.spaces, **new}
+    return replace(lock, environment=environment, next_id=next_id, spaces=spaces)
+
+
+def _check_addition(slug: str, known: Place, place: Place) -> None:
+    """A placed space may be given shards of suites it has none of; nothing else of it changes."""
+    if (known.id, known.web, known.db) != (place.id, place.web, place.db):
+        raise ConflictError(f"{slug} is now on {known.web}")
+    for suite, name in known.office.items():
+        if place.office.get(suite) != name:
+            raise ConflictError(f"{slug} is now served by {name}")
+
+
+def find_unrecorded(lock: Lock, pending: Mapping[str, Place]) -> dict[str, Place]:
+    """The part of a plan that the lock does not say yet."""
+    return {
+        slug: place for slug, place in sorted(pending.items()) if lock.spaces.get(slug) != place
+    }
+
+
+class Recorded(t.NamedTuple):
+    """What recording did, or would do."""
+
+    before: str
+    after: str
+    new: dict[str, Place]
+
+
+def record(path: Path, environment: str, pending: Mapping[str, Place], *, write: bool) -> Recorded:
+    """Add a plan to the lock file, alone and all at once."""
+    path = path.resolve()
+    with _one_operator(path.parent):
+        lock = read_lock(path)
+        before = path.read_text(encoding="utf-8")
+        new = find_unrecorded(lock, pending)
+        after = dump_lock(merge(lock, environment, pending)) if new else before
+        if write and new:
+            _replace(path, after)
+    return Recorded(before, after, new)
+
+
+def forget(path: Path, slug: str, number: int, *, write: bool) -> bool:
+    """Take a purged space out of the lock file; return whether it was in it. Its id stays taken."""
+    path = path.resolve()
+    with _one_operator(path.parent):
+        lock = read_lock(path)
+        place = lock.spaces.get(slug)
+        if place is None:
+            return False
+        if place.id != number:
+            raise ConflictError(f"{slug} has the id {place.id} now, not {number}")
+        spaces = {name: other for name, other in lock.spaces.items() if name != slug}
+        if write:
+            _replace(path, dump_lock(replace(lock, spaces=spaces)))
+    return True
+
+
+@contextlib.contextmanager
+def _one_operator(folder: Path) -> Iterator[None]:
+    """Wait, for milliseconds, until nobody else records.
+
+    The folder itself is locked: no lock file is left behind, and a rename does not lose it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside, flush to disk, rename: a reader sees the old file or the new one."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".placement.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(descriptor, _mode(path))
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink()
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _mode(path: Path) -> int:
+    """The mode the file has, or that of any new file of this user."""
+    try:
+        return path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask

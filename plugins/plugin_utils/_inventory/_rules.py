@@ -1,0 +1,295 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a registry must satisfy: the JSON Schema, in sentences, and the rules across files."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
+    Problem,
+    did_you_mean,
+    shown,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _office_rules
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._offices import Offices
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
+    _locales,
+    _logo,
+    _names,
+    _schema,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import (
+        Lock,
+        Node,
+    )
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._policy._policy import Policy
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
+
+STATUSES = ("requested", "approved", "refused", "suspended", "closed")
+# Statuses whose spaces exist on a node.
+LIVING = frozenset({"approved", "suspended", "closed"})
+
+# --- one file: the schema ------------------------------------------------------------
+
+
+SCHEMA = _schema.Schema(Path(__file__).with_name("space.schema.json"))
+
+
+def check_schema(record: Record) -> list[Problem]:
+    """Everything the schema finds wrong in one file."""
+    if SCHEMA.is_valid(record.data):
+        return []
+    status = record.data.get("status") if isinstance(record.data, dict) else None
+    context = _schema.Context(
+        condition=f"the status is {status}",
+        forbidden=f"not allowed with status {status}; remove it or change the status",
+    )
+    return [record.problem(text, *place) for place, text in SCHEMA.faults(record.data, context)]
+
+
+def exists(record: Record, context: RuleContext) -> bool:
+    """Whether its space is, or shall be, on a node: not if it was purged."""
+    status = record.data["status"]
+    return status in LIVING and (status != "closed" or record.slug in context.lock.spaces)
+
+
+# --- across files --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RuleContext:
+    """What the rules compare the files with."""
+
+    policy: Policy
+    lock: Lock
+    lock_path: str
+    web: Sequence[Node]
+    db: Sequence[Node]
+    # Names of the inventory that no space may take, and what each is.
+    names: Mapping[str, str]
+    today: datetime.date
+    offices: Offices = field(default_factory=Offices)
+    # Slug → when it was purged, from the ledger.
+    purged: Mapping[str, str] = field(default_factory=dict)
+
+
+# Slug → host names outside the base domain, of spaces whose file is wrong.
+ReservedNames = t.Mapping[str, t.Collection[str]]
+
+
+def reserve_names(rejected: Iterable[Record], context: RuleContext) -> dict[str, set[str]]:
+    """The names that spaces with a wrong file keep: what it says, and said when it was right.
+
+    A space that exists stays as it is on its node, and answers to these names. Where nothing
+    can be read any more, the node knows them: no name is taken from a space that is there.
+    """
+    found: dict[str, set[str]] = {}
+    for record in rejected:
+        if record.slug in context.lock.spaces:
+            found.setdefault(record.slug, set()).update(_claimed(record, context))
+    return found
+
+
+def _claimed(record: Record, context: RuleContext) -> set[str]:
+    """What may be a claim in a file of which nothing is certain."""
+    listed = record.data.get("domains") if isinstance(record.data, dict) else None
+    names = listed if isinstance(listed, list) else [listed]
+    base = context.policy.base_domain
+    return {
+        name
+        for name in names
+        if isinstance(name, str)
+        and _names.HOST_NAME.fullmatch(name)
+        and name != base
+        and not name.endswith(f".{base}")
+    }
+
+
+def check_all(
+    records: Sequence[Record], context: RuleContext, reserved: ReservedNames | None = None
+) -> Iterator[Problem]:
+    """Yield every problem that one file alone cannot show.
+
+    `reserved` are the names of spaces whose file is wrong.
+    """
+    for record in records:
+        yield from _check_name(record, context)
+        yield from _check_choices(record, context.policy)
+        yield from _check_limits(record, context.policy)
+        yield from _check_dates(record, context.today)
+        yield from _check_status(record, context)
+        yield from _check_logo(record)
+    yield from _check_domains(records, context, reserved or {})
+
+
+def _check_name(record: Record, context: RuleContext) -> Iterator[Problem]:
+    slug = record.slug
+    if slug in context.policy.reserved_slugs:
+        remedy = "rename the file; archipel_reserved_slugs in the policy lists the reserved ones"
+        yield record.problem(f'the slug "{slug}" is reserved; {remedy}')
+    elif kind := context.names.get(slug):
+        text = f'the slug "{slug}" is the name of {kind} of this inventory already'
+        yield record.problem(f"{text}; rename the file")
+
+
+def _check_choices(record: Record, policy: Policy) -> Iterator[Problem]:
+    office = record.data.get("office")
+    if office is not None and office not in policy.offices:
+        allowed = f"allowed, from archipel_offices in the policy: {', '.join(policy.offices)}"
+        hint = did_you_mean(office, policy.offices)
+        yield record.problem(f'found "{office}"; {allowed}.{hint}', "office")
+    for key, fault in (("locale", _locales.check_locale), ("timezone", _locales.check_timezone)):
+        value = record.data.get(key)
+        if value is not None and (text := fault(value)):
+            yield record.problem(text, key)
+
+
+def _check_logo(record: Record) -> Iterator[Problem]:
+    name = record.data.get("theme", {}).get("logo")
+    if name is not None and (text := _logo.check(Path(record.path).parent, record.slug, name)):
+        yield record.problem(text, "theme", "logo")
+
+
+def _check_limits(record: Record, policy: Policy) -> Iterator[Problem]:
+    limits = record.data.get("limits")
+    if not limits or "approved_by" in limits:
+        return
+    for kind, maximum in policy.limits_maximum.items():
+        if limits.get(kind, 0) > maximum:
+            remedy = "lower it, or name in limits.approved_by who allowed more"
+            text = f"found {limits[kind]}; allowed: at most {maximum}; {remedy}"
+            yield record.problem(text, "limits", kind)
+
+
+def _check_dates(record: Record, today: datetime.date) -> Iterator[Problem]:
+    # A day of tolerance: it may already be tomorrow where the file was written.
+    latest = (today + datetime.timedelta(days=1)).isoformat()
+    decided, closed = record.data.get("decision", {}).get("on"), record.data.get("closed_on")
+    for place, date in ((("decision", "on"), decided), (("closed_on",), closed)):
+        if date is not None and date > latest:
+            text = f"found {date}, which is in the future; allowed: up to today, {today}"
+            yield record.problem(text, *place)
+    if decided and closed and closed < decided:
+        text = f"found {closed}; allowed: not before decision.on, {decided}"
+        yield record.problem(text, "closed_on")
+
+
+def _check_status(record: Record, context: RuleContext) -> Iterator[Problem]:
+    status, place = record.data["status"], context.lock.spaces.get(record.slug)
+    if place is not None and status not in LIVING:
+        where = f"{shown(context.lock_path)}:{context.lock.lines.get(record.slug)}"
+        text = f'found "{status}", but the space exists on {place.web} ({where})'
+        yield record.problem(f"{text}; allowed: approved, suspended or closed", "status")
+    elif place is None and status == "closed" and record.slug not in context.purged:
+        text = (
+            f'found "closed", but {shown(context.lock_path)} knows no such space: nothing to close'
+        )
+        remedy = "if that file was lost, take it from git"
+        yield record.problem(f"{text}; allowed: requested, refused or approved; {remedy}", "status")
+
+
+class _Claim(t.NamedTuple):
+    slug: str
+    # Nothing: its file is wrong, which is reported.
+    record: Record | None
+    number: int = 0
+
+
+def _check_domains(
+    records: Iterable[Record], context: RuleContext, reserved: ReservedNames
+) -> Iterator[Problem]:
+    """Each host name belongs to one space."""
+    base, suffix = context.policy.base_domain, f".{context.policy.base_domain}"
+    claims: dict[str, list[_Claim]] = {}
+    for slug, names in reserved.items():
+        for name in names:
+            claims.setdefault(name, []).append(_Claim(slug, None))
+    for record in records:
+        for number, domain in enumerate(record.data.get("domains", ())):
+            if domain == base or domain.endswith(suffix):
+                text = f'found "{domain}"; allowed: names outside {base}'
+                remedy = "inside it the name of a file is the name of its space"
+                yield record.problem(f"{text}; {remedy}", "domains", number)
+            elif fault := _names.check_domain(domain):
+                yield record.problem(fault, "domains", number)
+            elif record.data["status"] == "requested" or exists(record, context):
+                claims.setdefault(domain, []).append(_Claim(record.slug, record, number))
+    for domain, claimants in claims.items():
+        if len(claimants) > 1:
+            yield from _disputed(domain, claimants, context)
+
+
+def _disputed(domain: str, claimants: Sequence[_Claim], context: RuleContext) -> Iterator[Problem]:
+    """The newcomer is to blame: a placed space keeps its name when a new file claims it."""
+    placed = [claim for claim in claimants if claim.slug in context.lock.spaces]
+    owner = placed[0] if len(placed) == 1 else None
+    for claim in claimants:
+        if claim is not owner and claim.record:
+            others = ", ".join(_owner(c) for c in claimants if c is not claim)
+            text = f'the domain "{domain}" is also that of {others}; keep it in one file'
+            yield claim.record.problem(text, "domains", claim.number)
+
+
+def _owner(claim: _Claim) -> str:
+    if claim.record:
+        return shown(claim.record.path)
+    return f"{claim.slug}, whose file is wrong and whose names stay as they are"
+
+
+def check_lock(records: Sequence[Record], context: RuleContext) -> Iterator[Problem]:
+    """The lock file against the environment and its nodes."""
+    environment = context.lock.environment
+    if environment not in {None, context.policy.environment}:
+        text = f'found "{environment}", but archipel_environment is "{context.policy.environment}"'
+        remedy = "two environments are mixed: take this one's placement.yml from git"
+        yield Problem(context.lock_path, f"{text}; {remedy}", key="environment")
+    yield from _check_offices(records, context)
+    yield from _check_homes(records, context)
+
+
+def _check_offices(records: Sequence[Record], context: RuleContext) -> Iterator[Problem]:
+    """The office servers of the lock file, and secrets that were changed."""
+    slugs = {record.slug for record in records}
+    alive = sorted(record.slug for record in records if exists(record, context))
+    for slug, text in _office_rules.check_lock(context.lock, alive, context.offices):
+        yield Problem(context.lock_path, text, context.lock.lines.get(slug), slug)
+    for slug in sorted(set(context.offices.rotations) - slugs):
+        text = f"there is no file of a space {slug}.{did_you_mean(slug, slugs)}"
+        yield Problem("group_vars/all", text, key="archipel_office_rotations")
+
+
+def _check_homes(records: Sequence[Record], context: RuleContext) -> Iterator[Problem]:
+    """Nodes that are gone while spaces live on them: one sentence each, however many do."""
+    homes = {"web": {node.name for node in context.web}, "db": {node.name for node in context.db}}
+    gone: dict[str, dict[str, list[str]]] = {}
+    for record in records:
+        place = context.lock.spaces.get(record.slug)
+        if place is not None and record.data["status"] in LIVING:
+            for role, node in (("web", place.web), ("db", place.db)):
+                if node not in homes[role]:
+                    gone.setdefault(node, {}).setdefault(role, []).append(record.slug)
+    for node, roles in sorted(gone.items()):
+        slugs = sorted({slug for found in roles.values() for slug in found})
+        text = f'the {" and ".join(roles)} node "{node}" is gone'
+        if len(slugs) > 1:
+            text += f", with {len(slugs)} spaces ({', '.join(slugs[:3])}, …)"
+        there = (f"group {role} of the inventory has {_listed(homes[role])}" for role in roles)
+        remedy = (
+            "bring the node back into nodes.yml, or restore its spaces elsewhere and "
+            "change these lines to where they are now"
+        )
+        key = slugs[0] if len(slugs) == 1 else ""
+        line = context.lock.lines.get(slugs[0])
+        yield Problem(context.lock_path, f"{text}: {', '.join(there)}; {remedy}", line, key)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

@@ -1,0 +1,54 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Whether a name is a host's, its xn-- parts say something, or it is an address. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import quoted
+
+HOST_NAME = re.compile(
+    r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+)
+_PREFIX = "xn--"
+# Letters, their marks, digits and the hyphen; and what IDNA takes besides, in words that need it.
+_CATEGORIES = frozenset("LMN")
+_SIGNS = frozenset("-·׳״・\u200c\u200d")
+
+
+def check_domain(domain: str) -> str:
+    """Return what is wrong with the xn-- parts of a host name; empty if nothing is."""
+    for label in domain.split("."):
+        if label.startswith(_PREFIX) and not _is_internationalised(label):
+            text = f"found {quoted(domain)}, but {label} is the xn-- form of no name"
+            return f"{text}; allowed: what the registrar or a converter gives for the real name"
+    return ""
+
+
+def _is_internationalised(label: str) -> bool:
+    """Whether a label is what its own meaning is written as."""
+    try:
+        text = label.removeprefix(_PREFIX).encode().decode("punycode")
+        written = text.encode("punycode").decode()
+    except UnicodeError:
+        return False
+    return (
+        written == label.removeprefix(_PREFIX)
+        and not text.isascii()
+        and unicodedata.normalize("NFC", text.lower()) == text
+        and not text.startswith("-")
+        and not text.endswith("-")
+        and not unicodedata.category(text[0]).startswith("M")
+        and all(unicodedata.category(char)[0] in _CATEGORIES or char in _SIGNS for char in text)
+    )
+
+
+def is_address(value: object) -> bool:
+    """Return whether something is an IP address in a text."""
+    try:
+        return isinstance(value, str) and bool(ipaddress.ip_address(value))
+    except ValueError:
+        return False

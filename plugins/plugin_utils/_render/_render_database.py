@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Databases and accounts of spaces, and how a space reaches its own."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
+    Account,
+    Database,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._secrets import derive
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import SpaceEntry
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_common import (
+    layout_of,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_php import (
+    Expression,
+    PhpValues,
+)
+
+
+def database(space: SpaceEntry, context: Context) -> Database:
+    """Return the database and its account, the password only where one is needed."""
+    wanted: Database = {
+        **database_account(space, context),
+        "name": layout_of(space, context).database,
+        "max_user_connections": context["database_connections"],
+        "password": None,
+    }
+    if space["db"] != space["web"]:
+        wanted["password"] = derive(
+            context["master_key"], "database", space["slug"], context.get("rotation", 0)
+        )
+    return wanted
+
+
+def database_account(space: SpaceEntry, context: Context) -> Account:
+    """Return who a space is at its database server, and from where."""
+    local = space["db"] == space["web"]
+    hosts = context["database_client_hosts"]
+    client = "" if local else address(space, "web", "database_client_hosts", hosts)
+    return {
+        "space": space["slug"],
+        "user": layout_of(space, context).user,
+        "host": client or "localhost",
+    }
+
+
+def database_host(space: SpaceEntry, context: Context) -> str:
+    """Return where a space finds its database, as Nextcloud writes it."""
+    if space["db"] == space["web"]:
+        return f"localhost:{context['database_socket']}"
+    return address(space, "db", "database_hosts", context["database_hosts"])
+
+
+def address(
+    space: SpaceEntry, part: t.Literal["web", "db"], setting: str, known: t.Mapping[str, str]
+) -> str:
+    """Return where a node of another part finds the one that a space lives on.
+
+    Raises:
+        ValueError: the operator has not said it.
+
+    """
+    node = space[part]
+    if node not in known:
+        raise ValueError(
+            f"{space['slug']} has its files on {space['web']} and its database on {space['db']}: "
+            f"spaces_{setting} must name an address for {node}, or placement.yml one for both"
+        )
+    return str(known[node])
+
+
+def database_config(space: SpaceEntry, context: Context) -> PhpValues:
+    """Return how a space reaches its database."""
+    account = database(space, context)
+    config: PhpValues = {
+        "dbtype": "mysql",
+        "dbhost": database_host(space, context),
+        "dbname": account["name"],
+        "dbuser": account["user"],
+        "dbpassword": account["password"] or "",
+        "mysql.utf8mb4": True,
+    }
+    if account["password"] is not None:
+        config["dbdriveroptions"] = {
+            Expression("PDO::MYSQL_ATTR_SSL_CA"): context["database_ca"],
+            Expression("PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT"): True,
+        }
+    return config

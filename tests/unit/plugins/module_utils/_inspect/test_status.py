@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What a node says of its spaces."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._inspect import _status
+
+
+@pytest.mark.parametrize("folder", ["amap", "amap/config"])
+def test_a_file_where_a_folder_should_be_does_not_hide_the_others(tmp_path, monkeypatch, folder):
+    monkeypatch.setattr(_journal.under_way, "__defaults__", (str(tmp_path / "life"),))
+    (tmp_path / folder).parent.mkdir(exist_ok=True)
+    (tmp_path / folder).touch()
+    state = _status.state(str(tmp_path), "amap", {})
+    assert state["pending"] == f"{tmp_path}/amap/config/config.php: Not a directory"
+    assert state["installed"] is False
+
+
+def test_services_that_failed_are_named(tmp_path, monkeypatch):
+    """The web server answers for such a space: its page looks like that of one that wakes."""
+    monkeypatch.setattr(_journal.under_way, "__defaults__", (str(tmp_path / "life"),))
+    active = {
+        "space-php@amap.service": "failed",
+        "space-redis@amap.service": "active",
+        "space-cron@amap.service": "failed",
+        "space-cron@amap.timer": "active",
+        "space-php@velo.service": "failed",
+    }
+    state = _status.state(str(tmp_path), "amap", active)
+    assert state["failed"] == ["space-php@amap.service", "space-cron@amap.service"]

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Single steps of an upgrade and of its rollback."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _occ, _probe
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
+    _upgrade_check,
+    _upgrade_flag,
+    _upgrade_point,
+    _upgrade_record,
+    _upgrade_steps,
+)
+from tests.unit.plugins.module_utils.upgrading import (
+    BEFORE,
+    Occ,
+    Site,
+    database,
+    job,
+    settings,
+    with_secret,
+)
+
+__all__ = ["database", "settings"]
+
+
+def test_what_was_never_touched_is_said_although_it_was_open(settings, monkeypatch):
+    monkeypatch.setattr(_upgrade_check, "forget", lambda _job: None)
+    way = {"direction": "back", "failed_at": "prepare", "reason": "prepare: no"}
+    _upgrade_steps.reopen(job(settings, **way))
+    assert _upgrade_record.last_of(settings, "amap")["result"] == "left as it was"
+
+
+@pytest.mark.parametrize("step", ["prepare", "close", "dump"])
+def test_before_there_is_a_dump_nothing_is_brought_back(settings, step):
+    one = job(settings, direction="back", failed_at=step)
+    _upgrade_point.load(one)
+    _upgrade_point.files(one)
+    _upgrade_steps.return_release(one)
+    assert os.readlink(f"{one.home}/release") == "../../releases/33.0.9"
+    assert _upgrade_steps.result_of(one) == "left as it was"
+
+
+@pytest.mark.parametrize("step", ["point", "upgrade", "apply", "check", "open"])
+def test_afterwards_everything_is(settings, step):
+    assert (
+        _upgrade_steps.result_of(job(settings, direction="back", failed_at=step)) == "rolled back"
+    )
+
+
+def test_the_flag_is_lowered_last(settings, monkeypatch):
+    one, seen = job(settings, closed_at=0.0), []
+    os.makedirs(f"{one.folder}/point.new")
+    _upgrade_flag.raise_flag(one)
+    monkeypatch.setattr(_upgrade_check, "forget", lambda _job: None)
+    monkeypatch.setattr(
+        _upgrade_flag, "lower_flag", lambda job: seen.extend(os.listdir(job.folder))
+    )
+    _upgrade_steps.open_up(one)
+    assert sorted(seen) == ["last.json", "point", "repair.json"]
+
+
+@pytest.mark.parametrize(
+    ("direction", "commands"),
+    [
+        ("back", ["files:scan-app-data"]),
+        ("undo", ["maintenance:data-fingerprint", "files:scan-app-data"]),
+    ],
+)
+def test_on_the_way_back_what_the_newer_release_removed_is_looked_for(
+    settings, monkeypatch, database, direction, commands
+):
+    Site(monkeypatch, files=500)
+    occ = Occ()
+    monkeypatch.setattr(_occ, "run", occ)
+    one = with_secret(job(settings, direction=direction, failed_at="upgrade", pages=BEFORE))
+    one.journal["probe"] = ["camille", "1700000000"]
+    _upgrade_flag.raise_flag(one)
+    # A rollback that leads to broken pages is none.
+    with pytest.raises(_probe.ProbeError, match="/apps/files/ answers 500"):
+        _upgrade_steps.verify(one)
+    asked = [occ.calls[0], *occ.options[0]["more"]]
+    assert [call[0] for call in asked] == commands
+    # Nothing that only newer releases have: it may be the oldest one that is gone back to.
+    assert all(set(call[1:]) <= {"--no-interaction"} for call in asked)
