@@ -15,7 +15,7 @@ from tools import collection
 collection.importable()
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._layout import Layout  # noqa: E402
-from ansible_collections.archipel.spaces.plugins.module_utils._system._unit_names import (  # noqa: E402
+from ansible_collections.archipel.spaces.plugins.module_utils._core._unit_names import (  # noqa: E402
     Units,
 )
 

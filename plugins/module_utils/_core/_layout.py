@@ -12,7 +12,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field, fields
 
-from ansible_collections.archipel.spaces.plugins.module_utils._system._unit_names import Units
+from ansible_collections.archipel.spaces.plugins.module_utils._core._unit_names import Units
 
 # Names of unix users and database accounts, and of databases.
 USER, DATABASE = "space-", "space_"

@@ -11,13 +11,16 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _files, _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._core import (
+    _files,
+    _layout,
+    _unit_names,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import IDS
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _mariadb
 from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _filesystem,
     _quotactl,
-    _unit_names,
 )
 
 WEB = ("vhost", "php", "user", "directory", "unit", "quota")

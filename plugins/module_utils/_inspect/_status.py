@@ -12,10 +12,11 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core import (
     _files,
     _journal,
     _layout,
+    _unit_names,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _repair
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import _backup_record
-from ansible_collections.archipel.spaces.plugins.module_utils._system import _unit_names, _units
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _units
 
 # What the timers of the role quotas wrote last.
 USAGE = "/var/lib/archipel/usage.json"

@@ -16,10 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _config, _files, _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._core import (
+    _config,
+    _files,
+    _layout,
+    _unit_names,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _standstill,
-    _unit_names,
 )
 
 SANDBOX = "/etc/archipel/sandbox/space.conf"

@@ -17,7 +17,12 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _files, _journal, _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._core import (
+    _files,
+    _journal,
+    _layout,
+    _unit_names,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
     _backup_record,
@@ -30,7 +35,6 @@ from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _quotactl,
     _standstill,
     _systemd,
-    _unit_names,
     _units,
 )
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _unit_names
 from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _occ
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import _upgrade_job
 from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgrade_job import (
     Job,
     UpgradeError,
 )
-from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd, _unit_names
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
 
 def unit_of(slug: str) -> str:

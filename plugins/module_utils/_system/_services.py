@@ -13,11 +13,10 @@ import subprocess
 import time
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout, _unit_names
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import Report
 from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _systemd,
-    _unit_names,
     _units,
 )
 

@@ -20,8 +20,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
-from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd, _unit_names
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout, _unit_names
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
 # The same path as in the units' conditions (role spaces, __spaces_still).
 FOLDER = _layout.Places.standstill

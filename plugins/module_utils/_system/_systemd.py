@@ -11,8 +11,8 @@ import time
 import typing as t
 from datetime import UTC, datetime
 
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _unit_names
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import Report
-from ansible_collections.archipel.spaces.plugins.module_utils._system import _unit_names
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC")
 # How units are enabled and disabled: by their links alone, which the next boot reads. Asked for

@@ -8,9 +8,9 @@ import os
 import typing as t
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout, _unit_names
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import Report
-from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd, _unit_names
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
 # The timers that put idle spaces to sleep, run jobs that spaces ask for, bound sessions and logs,
 # repair spaces after a new major, and what keeps the network as it is wanted.

@@ -12,8 +12,7 @@ from dataclasses import fields
 import pytest
 import yaml
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
-from ansible_collections.archipel.spaces.plugins.module_utils._system import _unit_names
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout, _unit_names
 from tests.policy.tree import ROOT
 
 TEMPLATES = ROOT / "roles/spaces/templates"

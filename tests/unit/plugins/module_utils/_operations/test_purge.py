@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal, _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._core import (
+    _journal,
+    _layout,
+    _unit_names,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup_record,
     _purge,
@@ -18,7 +22,6 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
 from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _accounts,
     _systemd,
-    _unit_names,
 )
 from tests.unit.plugins.module_utils.machine import Machine, machine, own_journals
 

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _unit_names
 from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _standstill,
     _systemd,
-    _unit_names,
 )
 from tests.unit.plugins.module_utils.machine import Machine, machine
 

@@ -8,7 +8,8 @@ import os
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd, _unit_names
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _unit_names
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
 
 def test_systemds_times_are_read_to_the_microsecond():
