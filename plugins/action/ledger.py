@@ -12,6 +12,7 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     RegistryError,
     shown,
@@ -42,7 +43,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, t.Any]:
         """Record, or say what would be recorded."""
         super().run(tmp, task_vars)
-        _result, options = self.validate_argument_spec(SPEC)
+        options = _options.read("ledger", self._task.args, SPEC)
         lock = Path(options["placement"]["path"])
         changes: dict[str, list[str]] = {}
         for space in options["spaces"]:

@@ -8,12 +8,14 @@ import hashlib
 import tempfile
 import typing as t
 from pathlib import Path
+from types import MappingProxyType
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import pack
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
     _application_source as application_source,
 )
@@ -22,16 +24,41 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
 )
 
 MODULE = "archipel.spaces.nextcloud_release"
-ALLOWED = {"id", "release", "folder", "php", "applications", "sources"}
+SPEC: dict[str, t.Any] = {
+    "id": {"type": "str", "required": True},
+    "release": {"type": "dict", "required": True},
+    "folder": {"type": "path", "default": "/srv/nextcloud/releases"},
+    "php": {"type": "path", "default": "/usr/bin/php"},
+    "applications": {"type": "list", "elements": "path", "default": []},
+    "sources": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "local_folders": {"type": "list", "elements": "path", "default": []},
+            "allow_unsigned_local": {"type": "bool", "default": False},
+            "standin_folder": {"type": "str", "default": ""},
+            "leave_out_unavailable": {"type": "bool", "default": False},
+            "mirror_url": {"type": "str", "default": ""},
+            "cache_folder": {"type": "path", "required": True},
+            "keyring": {"type": "str", "default": ""},
+            "key_url": {"type": "str", "default": "https://nextcloud.com/nextcloud.asc"},
+            "key_fingerprint": {"type": "str", "required": True},
+        },
+    },
+}
 Vars = dict[str, t.Any] | None
 
 
 class ActionModule(ActionBase):
     """Ask the node whether the release is there; bring the archive only if it is not."""
 
+    # Of the task, once they are checked.
+    options: t.Mapping[str, t.Any] = MappingProxyType({})
+
     def run(self, tmp: str | None = None, task_vars: Vars = None) -> dict[str, t.Any]:
         """Build the release on the node unless it is there."""
         super().run(tmp, task_vars)
+        self.options = _options.read("nextcloud_release", self._task.args, SPEC)
         order = self._order()
         applications = self._applications()
         order["wanted"]["applications"] = [
@@ -41,7 +68,7 @@ class ActionModule(ActionBase):
             {"id": name, "sha256": entry["sha256"].lower(), "version": entry["version"]}
             for name, entry in self._pinned().items()
         ]
-        sources = self._sources()
+        sources = source.Sources(**self.options["sources"])
         order["wanted"]["leave_out"] = sources.leave_out_unavailable
         order["wanted"]["standin"] = bool(sources.standin_folder)
         asked = self._ask(order, task_vars)
@@ -60,7 +87,7 @@ class ActionModule(ActionBase):
         """Return the verified archives of a release, and say what is not as it should be."""
         say, warn = Display().display, Display().warning
         try:
-            entry = self._task.args["release"].get("archive") or {}
+            entry = self.options["release"].get("archive") or {}
             archive = source.obtain(wanted["version"], entry, sources, say)
             gathered = application_source.gather(
                 wanted["id"], self._pinned(), archive, sources, say
@@ -87,18 +114,10 @@ class ActionModule(ActionBase):
 
     def _order(self) -> dict[str, t.Any]:
         """Return what the module is to do, but for the archives."""
-        arguments = self._task.args
-        wrong = set(arguments) - ALLOWED
-        missing = {"id", "release", "sources"} - set(arguments)
-        if wrong or missing:
-            raise AnsibleActionFail(
-                f"{MODULE}: unknown options {sorted(wrong)}, missing options {sorted(missing)}; "
-                f"allowed: {', '.join(sorted(ALLOWED))}"
-            )
-        release = arguments["release"]
+        release = self.options["release"]
         try:
             wanted = {
-                "id": str(arguments["id"]),
+                "id": self.options["id"],
                 "version": str(release["version"]),
                 "php_min": str(release["php"]["min"]),
                 "php_max": str(release["php"]["max"]),
@@ -106,19 +125,19 @@ class ActionModule(ActionBase):
             }
         except (KeyError, TypeError) as error:
             raise AnsibleActionFail(
-                f"archipel_releases: release {arguments['id']} lacks {error}; "
+                f"archipel_releases: release {self.options['id']} lacks {error}; "
                 "it needs version, php.min and php.max"
             ) from error
         return {
-            "folder": arguments.get("folder", "/srv/nextcloud/releases"),
-            "php": arguments.get("php", "/usr/bin/php"),
+            "folder": self.options["folder"],
+            "php": self.options["php"],
             "wanted": wanted,
             "source": None,
         }
 
     def _applications(self) -> dict[str, bytes]:
         """Return the packed applications that lie on the controller."""
-        folders = [Path(folder) for folder in self._task.args.get("applications", [])]
+        folders = [Path(folder) for folder in self.options["applications"]]
         for folder in folders:
             if not (folder / "appinfo/info.xml").is_file():
                 raise AnsibleActionFail(f"{folder} has no appinfo/info.xml")
@@ -126,19 +145,11 @@ class ActionModule(ActionBase):
 
     def _pinned(self) -> dict[str, dict[str, t.Any]]:
         """Return the applications that the catalogue pins, once they are found right."""
-        arguments = self._task.args
-        entries = arguments["release"].get("applications") or {}
-        problems = application_source.check(str(arguments["id"]), entries)
+        entries = self.options["release"].get("applications") or {}
+        problems = application_source.check(self.options["id"], entries)
         if problems:
             raise AnsibleActionFail("\n".join(problems))
         return dict(entries)
-
-    def _sources(self) -> source.Sources:
-        """Return where archives may come from."""
-        try:
-            return source.Sources(**self._task.args["sources"])
-        except TypeError as error:
-            raise AnsibleActionFail(f"{MODULE}: sources: {error}") from error
 
     def _compare(self, sources: source.Sources, manifest: dict[str, t.Any]) -> None:
         """Say when a local file is not what a release, which stays as it is, was built from."""

@@ -9,6 +9,9 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _occ
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
+
 
 class ActionModule(ActionBase):
     """Fill in the slug of a space of the inventory, then run the module on its node."""
@@ -19,6 +22,7 @@ class ActionModule(ActionBase):
         """Run the module with the space it is meant for."""
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
+        _options.refuse_unknown("occ", arguments, _occ.OPTIONS)
         variables = task_vars or {}
         if not arguments.get("space") and not arguments.get("slug"):
             if "space" not in variables:

@@ -13,6 +13,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_p
     OnlyofficeTenants,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import pack
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import find_spaces
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import Tenant
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Result
@@ -36,7 +37,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Check, render, and run the module of the same name on the node."""
         super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(argument_spec=SPEC)
+        options = _options.read("onlyoffice_tenants", self._task.args, SPEC)
         variables = task_vars or {}
         found = find_spaces(options["tenants"], variables, self._templar)
         tenants = t.cast("list[Tenant]", [dict(one) for one in found])

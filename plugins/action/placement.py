@@ -10,6 +10,7 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     RegistryError,
     shown,
@@ -17,11 +18,17 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _lock_record
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import Place
 
-SPEC = {
-    "path": {"type": "path", "required": True},
-    "environment": {"type": "str", "required": True},
-    "recorded": {"type": "bool"},
-    "pending": {"type": "dict", "required": True},
+SPEC: dict[str, t.Any] = {
+    "placement": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "path": {"type": "path", "required": True},
+            "environment": {"type": "str", "required": True},
+            "recorded": {"type": "bool"},
+            "pending": {"type": "dict", "required": True},
+        },
+    }
 }
 
 
@@ -39,10 +46,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, t.Any]:
         """Record, or say what would be recorded."""
         super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(
-            {"placement": {"type": "dict", "required": True, "options": SPEC}}
-        )
-        placement = arguments["placement"]
+        placement = _options.read("placement", self._task.args, SPEC)["placement"]
         pending = _places(placement["pending"])
         write = not self._task.check_mode
         try:

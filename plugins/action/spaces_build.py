@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
     COLLECTION,
     find_spaces,
@@ -17,6 +19,12 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked i
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _build, _render_files
 
 SHOWN = 100
+SPEC: dict[str, t.Any] = {
+    "spaces": {"type": "raw", "required": True},
+    "databases": {"type": "raw", "required": True},
+    "settings": {"type": "dict", "required": True},
+    "directory": {"type": "path", "required": True},
+}
 
 
 class ActionModule(ActionBase):
@@ -27,14 +35,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Render and write."""
         super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(
-            argument_spec={
-                "spaces": {"type": "raw", "required": True},
-                "databases": {"type": "raw", "required": True},
-                "settings": {"type": "dict", "required": True},
-                "directory": {"type": "path", "required": True},
-            }
-        )
+        options = _options.read("spaces_build", self._task.args, SPEC)
         spaces, databases = (
             find_spaces(options[key], task_vars or {}, self._templar)
             for key in ("spaces", "databases")

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import SpacesDrift
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
     Spaces,
     SpacesAction,
@@ -23,6 +26,9 @@ class ActionModule(SpacesAction[SpacesDrift]):
 
     module = "spaces_drift"
     needs_place = False
+    OWN: t.ClassVar[_options.Spec] = {
+        "of": {"type": "str", "choices": ["web", "database"], "default": "web"}
+    }
 
     def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> SpacesDrift:
         """Return the state of each space of the node."""
@@ -30,6 +36,6 @@ class ActionModule(SpacesAction[SpacesDrift]):
         return {
             **_render_services.expected(known, context),
             "accounts": [_render_database.database_account(space, context) for space in present],
-            "of": self._task.args.get("of", "web"),
+            "of": self.options["of"],
             "socket": context["database_socket"],
         }

@@ -21,7 +21,8 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _transfer
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import _export
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options, _transfer
 
 # Bytes brought at a time where there is no stream; a third more as text, several times in memory.
 PIECE = 8 << 20
@@ -38,6 +39,7 @@ class ActionModule(ActionBase):
         """Run the module, and bring its archive where a folder for it is named."""
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
+        _options.refuse_unknown("spaces_export", arguments, _export.OPTIONS)
         folder = arguments.pop("dest", "")
         result = self._execute_module(
             module_name="archipel.spaces.spaces_export",

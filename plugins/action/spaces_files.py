@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
 from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import SpacesFiles
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
     COLLECTION,
     Spaces,
@@ -26,12 +29,23 @@ class ActionModule(SpacesAction[SpacesFiles], TemplatesAction):
     """Desired state of the node's own files, and of its spaces' users, files and limits."""
 
     module = "spaces_files"
+    OWN: t.ClassVar[_options.Spec] = {
+        "node": {
+            "type": "dict",
+            "default": {},
+            # What is in them is the matter of the templates.
+            "options": {
+                "files": {"type": "list", "elements": "dict", "default": []},
+                "directories": {"type": "list", "elements": "dict", "default": []},
+            },
+        }
+    }
 
     def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> SpacesFiles:
         """Return what the node must have."""
         environment = _render_files.templates(_render_files.template_directory(COLLECTION))
         return {
-            "node": self.rendered(self._task.args.get("node", {}), self.variables),
+            "node": self.rendered(self.options["node"] or {}, self.variables),
             "users": {
                 "wanted": _render_files.users(spaces),
                 "path": f"{context['sysusers_directory']}/{_layout.DECLARATIONS}",

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.parsing.convert_bool import boolean
+import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
     SpacesInvitations,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
     Spaces,
     SpacesAction,
@@ -23,16 +24,18 @@ class ActionModule(SpacesAction[SpacesInvitations]):
 
     module = "spaces_invitations"
     needs_place = False
+    OWN: t.ClassVar[_options.Spec] = {"again": {"type": "bool", "default": False}}
 
     def desired(
         self, spaces: Spaces, context: Context, known: list[KnownSpace]
     ) -> SpacesInvitations:
         """Return whom the node invites; nobody, where nobody was named."""
-        named = spaces if self._task.args.get("only") else []
+        named = spaces if self.options["only"] else []
         approved = [space for space in named if space["status"] == "approved"]
-        again = boolean(self._task.args.get("again", False))
         return {
-            "invitations": _render_nextcloud.invitations(approved, context, again=again),
+            "invitations": _render_nextcloud.invitations(
+                approved, context, again=self.options["again"]
+            ),
             "parallel": context["install_parallel"],
             "node": context["installer"],
         }

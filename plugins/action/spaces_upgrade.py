@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import json
 import time
+import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
@@ -17,6 +18,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_p
     Moving,
     SpacesUpgrade,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
     Spaces,
     SpacesAction,
@@ -37,7 +39,6 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._render import (
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
 
-STAGES = ("plan", "run", "undo", "end")
 # Requested, refused and purged ones have no space; closed ones await their purge as they are.
 MOVING = frozenset({"approved", "suspended"})
 
@@ -46,16 +47,25 @@ class ActionModule(SpacesAction[SpacesUpgrade]):
     """Spaces, and what is applied to them on the new release."""
 
     module = "spaces_upgrade"
+    OWN: t.ClassVar[_options.Spec] = {
+        "release": {"type": "dict", "default": {}},
+        "stage": {"type": "str", "choices": ["plan", "run", "undo", "end"], "default": "plan"},
+        "slugs": {"type": "list", "elements": "str", "default": []},
+        "run": {"type": "dict", "required": True},
+        "wave": {"type": "str", "default": ""},
+        "budget": {"type": "int", "default": 0},
+        "parallel": {"type": "int", "default": 2},
+        "events": {"type": "path"},
+        "keep_releases": {"type": "list", "elements": "str", "default": []},
+        "keep_days": {"type": "int", "default": 14},
+    }
 
     def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> SpacesUpgrade:
         """Return what the node is asked to do."""
-        arguments = self._task.args
-        stage = arguments.get("stage", "plan")
-        if stage not in STAGES:
-            raise AnsibleActionFail(f"stage: found {stage!r}; allowed: {', '.join(STAGES)}")
+        options, stage = self.options, self.options["stage"]
         moving = [space for space in spaces if space["status"] in MOVING]
         if stage in {"run", "undo"}:
-            order = {slug: place for place, slug in enumerate(arguments.get("slugs", ()))}
+            order = {slug: place for place, slug in enumerate(options["slugs"])}
             here = [space for space in moving if space["slug"] in order]
             moving = sorted(here, key=lambda space: order[space["slug"]])
         return {
@@ -66,15 +76,13 @@ class ActionModule(SpacesAction[SpacesUpgrade]):
             "node": context["installer"],
             "places": context["upgrade"],
             "disabled": context["applications"].get("disabled", []),
-            "release": arguments.get("release", {}),
-            "run": arguments["run"],
-            "budget": _upgrades.share(
-                int(arguments.get("budget", 0)), len(moving), len(arguments.get("slugs", ()))
-            ),
-            "parallel": int(arguments.get("parallel", 2)),
+            "release": options["release"],
+            "run": options["run"],
+            "budget": _upgrades.share(options["budget"], len(moving), len(options["slugs"])),
+            "parallel": options["parallel"],
             "seconds": _upgrades.BATCH,
-            "keep_releases": list(arguments.get("keep_releases", ())),
-            "keep_days": float(arguments.get("keep_days", 14)),
+            "keep_releases": options["keep_releases"],
+            "keep_days": float(options["keep_days"]),
         }
 
     def converge(self, desired: SpacesUpgrade, task_vars: Variables) -> Result:
@@ -118,7 +126,7 @@ class ActionModule(SpacesAction[SpacesUpgrade]):
         done, left, failed = (len(result.get(key, ())) for key in COUNTED)
         node = str(task_vars.get("inventory_hostname", ""))
         base = {"at": datetime.now(tz=UTC).isoformat(timespec="seconds"), "node": node}
-        base["wave"] = self._task.args.get("wave", "")
+        base["wave"] = self.options["wave"]
         lines = [
             *({**base, "space": s, "result": "upgraded", "said": w} for s, w in changes(batch)),
             *(
@@ -127,7 +135,7 @@ class ActionModule(SpacesAction[SpacesUpgrade]):
             ),
             {**base, "done": done, "failed": failed, "left": left, "seconds": round(seconds, 1)},
         ]
-        if path := self._task.args.get("events"):
+        if path := self.options["events"]:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             # At once: the processes of several nodes write into the same file.

@@ -99,6 +99,9 @@ options:
         description: Fingerprint of the only key whose signatures count.
         type: str
         required: true
+  payload:
+    description: The release, checked and packed by the action plugin. Not for playbooks.
+    type: str
 attributes:
   check_mode:
     description: Can run in check mode and tell what a real run would change.

@@ -91,23 +91,14 @@ import shlex
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
 from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _occ
-
-SPEC = {
-    "space": {"type": "str", "aliases": ["slug"], "required": True},
-    "args": {"type": "str", "required": True},
-    "environment": {"type": "dict", "default": {}, "no_log": True},
-    "stdin": {"type": "str", "no_log": True},
-    "root": {"type": "path", "default": _layout.Places.root},
-    "php": {"type": "path", "default": "/usr/bin/php"},
-    "timeout": {"type": "int", "default": 3600},
-}
 
 
 def main() -> None:
     """Run occ once."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=_occ.OPTIONS, required_one_of=[["space"]], supports_check_mode=True
+    )
     if module.check_mode:
         module.exit_json(changed=False, skipped=True, msg="occ is not run in check mode")
     values = dict(module.params)

@@ -146,7 +146,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal, _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
     _export,
@@ -154,19 +154,6 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
-SPEC = {
-    "space": {"type": "str", "required": True},
-    "name": {"type": "str", "required": True},
-    "folder": {"type": "path", "default": _export.SPOOL},
-    "root": {"type": "path", "default": _layout.Places.root},
-    "vhosts": {"type": "path", "default": _layout.Places.vhosts},
-    "database_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
-    "database_ca": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
-    # The action plugin's.
-    "dest": {"type": "path", "default": ""},
-    "again": {"type": "bool", "default": False},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-}
 # Not on a disk.
 MEMORY = "/run"
 ERRORS = (
@@ -206,7 +193,7 @@ def node_of(options: dict[str, t.Any], work: str) -> _backup.Node:
 
 def main() -> None:
     """Write the archive, or remove it."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_export.OPTIONS, supports_check_mode=True)
     try:
         result = act(module.params, check=module.check_mode)
     except ERRORS as error:

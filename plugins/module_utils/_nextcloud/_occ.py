@@ -26,6 +26,18 @@ from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _standstill,
 )
 
+# Of the module occ, and of its action plugin.
+OPTIONS: dict[str, t.Any] = {
+    # Which one it is may follow from what a command is aimed at; the module needs it.
+    "space": {"type": "str", "aliases": ["slug"]},
+    "args": {"type": "str", "required": True},
+    "environment": {"type": "dict", "default": {}, "no_log": True},
+    "stdin": {"type": "str", "no_log": True},
+    "root": {"type": "path", "default": _layout.Places.root},
+    "php": {"type": "path", "default": "/usr/bin/php"},
+    "timeout": {"type": "int", "default": 3600},
+}
+
 SANDBOX = "/etc/archipel/sandbox/space.conf"
 # Where compiled code is to be had, it is in a file of its own (module nextcloud_opcache).
 COMPILED = "/etc/archipel/sandbox/opcache.conf"

@@ -29,6 +29,20 @@ from ansible_collections.archipel.spaces.plugins.module_utils._sql import _datab
 
 # Where archives are written, unless another folder is named.
 SPOOL = _layout.Places.export
+# Of the module spaces_export, and of its action plugin.
+OPTIONS: dict[str, t.Any] = {
+    "space": {"type": "str", "required": True},
+    "name": {"type": "str", "required": True},
+    "folder": {"type": "path", "default": SPOOL},
+    "root": {"type": "path", "default": _layout.Places.root},
+    "vhosts": {"type": "path", "default": _layout.Places.vhosts},
+    "database_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
+    "database_ca": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
+    # The action plugin's.
+    "dest": {"type": "path", "default": ""},
+    "again": {"type": "bool", "default": False},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
 # Seconds for which an archive that was not brought away is used again.
 FRESH = 24 * 3600
 README = """\

@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import pack
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     RegistryError,
     shown,
@@ -93,10 +94,18 @@ class SpacesAction(ActionBase, t.Generic[Payload]):
     """Turn the spaces and the settings of a node into the desired state of one module."""
 
     module = ""
+    # The options of the task beside those that all bulk actions have.
+    OWN: t.ClassVar[_options.Spec] = MappingProxyType({})
     # Whether the module makes things under a space's number, and so needs it to be recorded.
     needs_place = True
-    # What templates of this task may name; set by `run`.
+    # What templates of this task may name, and its checked options; set by `run`.
     variables: Variables = MappingProxyType({})
+    options: t.Mapping[str, t.Any] = MappingProxyType({})
+
+    @classmethod
+    def spec(cls) -> _options.Spec:
+        """Return the options of the task."""
+        return {**_options.SPACES, **cls.OWN}
 
     def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> Payload:
         """Return the desired state that the module converges. Pure.
@@ -114,26 +123,21 @@ class SpacesAction(ActionBase, t.Generic[Payload]):
         """Render, then run the module of the same name on the node."""
         super().run(tmp, task_vars)
         self.variables = task_vars or {}
-        arguments = self._task.args
-        for name in ("spaces", "settings"):
-            if name not in arguments:
-                raise AnsibleActionFail(f"archipel.spaces.{self.module} needs the option {name}")
-        known = find_spaces(arguments["spaces"], task_vars or {}, self._templar)
+        options = _options.read(self.module, self._task.args, self.spec())
+        self.options = options
+        known = find_spaces(options["spaces"], task_vars or {}, self._templar)
         if self.needs_place and not self._task.check_mode:
             refuse_unplaced(known, self.variables.get("archipel_placement") or {})
-        left_out = set(arguments.get("exclude", ()))
+        left_out = set(options["exclude"])
         # A space whose file has errors is left as it is: its user and folders stay declared.
         skipped: list[KnownSpace] = [
-            {**one, "status": "suspended"}
-            for one in t.cast("list[Skipped]", arguments.get("skipped", ()))
+            {**one, "status": "suspended"} for one in t.cast("list[Skipped]", options["skipped"])
         ]
         chosen = [
-            s
-            for s in select(known, arguments.get("only", ""))
-            if not s["hold"] and s["slug"] not in left_out
+            s for s in select(known, options["only"]) if not s["hold"] and s["slug"] not in left_out
         ]
         try:
-            desired = self.desired(chosen, arguments["settings"], [*known, *skipped])
+            desired = self.desired(chosen, options["settings"], [*known, *skipped])
         except (KeyError, ValueError, TypeError) as error:
             raise AnsibleActionFail(
                 f"archipel.spaces.{self.module}: {type(error).__name__}: {error}"

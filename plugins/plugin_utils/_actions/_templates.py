@@ -8,11 +8,11 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import File, NodeFiles
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import (
     Unchecked,
     Variables,
@@ -61,10 +61,7 @@ class TemplatesAction(ActionBase):
             AnsibleActionFail: the arguments are wrong, or a template is missing.
 
         """
-        checked = ArgumentSpecValidator(SPEC).validate(dict(arguments))
-        if checked.error_messages:
-            raise AnsibleActionFail("; ".join(checked.error_messages))
-        options = checked.validated_parameters
+        options = _options.read("templates", arguments, SPEC)
         return {
             "directories": [
                 {"path": one["path"], "mode": int(one["mode"], 8), "group": one["group"]}

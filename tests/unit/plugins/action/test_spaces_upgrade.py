@@ -40,6 +40,7 @@ def converge(monkeypatch, *turns):
     monkeypatch.setattr(SpacesAction, "converge", batch)
     action = object.__new__(spaces_upgrade.ActionModule)
     action._task = types.SimpleNamespace(args={})
+    action.options = {"wave": "", "events": None}
     return action.converge(copy.copy(DESIRED), {"inventory_hostname": "node1"}), asked
 
 

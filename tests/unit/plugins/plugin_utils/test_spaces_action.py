@@ -79,6 +79,8 @@ def test_all_but_those_on_hold(run: Any):
         ({"only": "on_node1"}, ["amap", "velo"]),
         ({"only": "cine"}, []),
         ({"exclude": ["amap"]}, ["velo"]),
+        # A text is a list of one, and not one of letters.
+        ({"exclude": "amap"}, ["velo"]),
         ({"only": "of-another-node"}, []),
     ],
 )
@@ -97,7 +99,9 @@ def test_an_option_that_is_missing_is_named(monkeypatch, missing: str):
     monkeypatch.setattr(ActionBase, "run", lambda *_: {})
     given: dict[str, Any] = {"spaces": [], "settings": {}}
     del given[missing]
-    with pytest.raises(AnsibleActionFail, match=f"spaces_files needs the option {missing}"):
+    with pytest.raises(
+        AnsibleActionFail, match=f"spaces_files: missing required arguments: {missing}"
+    ):
         action(Recording, given).run(None, {})
 
 
