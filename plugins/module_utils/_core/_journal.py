@@ -16,6 +16,7 @@ import signal
 import time
 import typing as t
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
 
@@ -23,6 +24,7 @@ FOLDER = _layout.Places.journals
 LOCKS = _layout.Places.locks
 # Keys of journals as they were called.
 FORMER_WORDS = {"why": "reason", "told": "applied"}
+FORMER_VERBS = {"putback": "return"}
 # For tests alone: `verb:step` in this file kills the process that reaches the step.
 KILL_AT = "/run/archipel/kill-at"
 
@@ -55,7 +57,7 @@ def read(slug: str, folder: str = FOLDER) -> Journal | None:
         raise JournalError(damaged(path)) from error
     if not {"verb", "step"} <= set(found):
         raise JournalError(damaged(path))
-    return found
+    return {**found, "verb": FORMER_VERBS.get(found["verb"], found["verb"])}
 
 
 def damaged(path: str) -> str:
@@ -71,6 +73,23 @@ def write(slug: str, journal: t.Mapping[str, t.Any], folder: str = FOLDER) -> No
     os.makedirs(folder, mode=0o700, exist_ok=True)
     save(path_of(slug, folder), journal)
     die_here(f"{journal['verb']}:{journal['step']}")
+
+
+@dataclass
+class Entry:
+    """The journal of one space, as whoever works on it has it."""
+
+    slug: str
+    values: Journal
+
+    def save(self, **changes: t.Any) -> None:
+        """Write it for good; what could not be written is not believed either."""
+        write(self.slug, {**self.values, **changes})
+        self.values |= changes
+
+    def remove(self) -> None:
+        """Say that all is done."""
+        remove(self.slug)
 
 
 def save(path: str, value: t.Mapping[str, t.Any]) -> None:
@@ -148,7 +167,7 @@ def under_way(slug: str, folder: str = FOLDER) -> str:
         )
     playbook = "purge" if verb == "purge" else "restore"
     # What is done to the state from before a restore is asked for by these words.
-    previous = {"putback": "restore", "discard": "discard"}.get(verb)
+    previous = {"return": "restore", "discard": "discard"}.get(verb)
     options = f" -e previous={previous} -e confirm={slug}" if previous else ""
     undone = (
         f", or have the state from before again with -e previous=restore -e confirm={slug}"

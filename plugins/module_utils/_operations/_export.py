@@ -9,6 +9,7 @@ no space is woken. Whatever the size, memory stays what it is for an empty space
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -21,6 +22,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
     _export_dav,
     _export_files,
     _spool,
+    _workflow,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._operations._export_files import (
     Counts,
@@ -43,6 +45,9 @@ OPTIONS: dict[str, t.Any] = {
     "again": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
+VERB, BRING = "export", "bring"
+# Of the note, for nobody but us.
+OWN_KEYS = frozenset({"verb", "step"})
 # Seconds for which an archive that was not brought away is used again.
 FRESH = 24 * 3600
 README = """\
@@ -135,15 +140,23 @@ def note_path(folder: str, slug: str) -> str:
     return layout_of(folder, slug).export_note
 
 
-def left_behind(folder: str, slug: str) -> dict[str, t.Any] | None:
-    """Return the archive that an earlier run made and nobody has taken away, if it is young."""
+def read_note(folder: str, slug: str) -> dict[str, t.Any] | None:
+    """Return what is noted of an export: how far it is, and what its archive holds."""
     try:
         with open(note_path(folder, slug), encoding="utf-8") as file:
-            note = dict(json.load(file))
-        whole = os.stat(note["path"]).st_size == note["size"]
+            # Notes of before have no step: their archive is whole.
+            return {"verb": VERB, "step": BRING, **json.load(file)}
     except FileNotFoundError:
         return None
-    return note if whole and time.time() - note["made"] < FRESH else None
+
+
+def is_waiting(note: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether an archive waits to be brought away: it is whole, and young."""
+    try:
+        whole = bool(os.stat(note["path"]).st_size == note["size"])
+    except FileNotFoundError:
+        return False
+    return whole and time.time() - note["made"] < FRESH
 
 
 def paths(folder: str, slug: str) -> list[str]:
@@ -161,6 +174,78 @@ def remove(folder: str, slug: str) -> bool:
         except FileNotFoundError:
             continue
     return found
+
+
+# --- the work --------------------------------------------------------------------------------
+
+
+@dataclass
+class Note:
+    """The journal of an export, beside its archive: nobody else waits for that."""
+
+    path: str
+    values: dict[str, t.Any]
+
+    def save(self, **changes: t.Any) -> None:
+        """Write it for good."""
+        _journal.save(self.path, {**self.values, **changes})
+        self.values |= changes
+        _journal.die_here(f"{VERB}:{self.values['step']}")
+
+    def remove(self) -> None:
+        """Say that there is no archive."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+
+
+@dataclass(frozen=True)
+class Job:
+    """The archive of one space."""
+
+    space: _backup.Space
+    # Of the association.
+    name: str
+    folder: str
+    note: Note
+
+
+def clear(job: Job) -> None:
+    """Remove what an earlier export left, but for the note of this one."""
+    for path in paths(job.folder, job.space.slug):
+        if path != job.note.path:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def pack(job: Job) -> None:
+    """Write the archive, if it fits."""
+    _spool.demand_room(job.folder, measure(job.space).need)
+    job.note.values |= write(job.space, job.name, job.folder)
+
+
+STEPS: dict[str, t.Callable[[Job], None]] = {"clear": clear, "write": pack}
+
+
+def workflow() -> _workflow.Workflow[Job]:
+    """Return the steps of an export: it goes on where it was, and leaves nothing if it fails.
+
+    The controller does the last one: until it has brought the archive away, the note stays.
+    """
+    undo = {"clear": (_workflow.Step("remove", clear),)}
+    steps = (_workflow.Step(name, act, undo.get(name, ())) for name, act in STEPS.items())
+    return _workflow.Workflow(
+        VERB, (*steps, _workflow.Step(BRING, None)), taken_back_until=list(STEPS)[-1]
+    )
+
+
+def begin(folder: str, slug: str, *, again: bool) -> dict[str, t.Any]:
+    """Return the note of an export: of an earlier one that can be gone on with, or a new one."""
+    note = read_note(folder, slug)
+    if note and note["step"] == BRING and is_waiting(note) and not again:
+        return note
+    if note and note["step"] in STEPS and note.get(_workflow.DIRECTION) is None:
+        return note
+    return {"verb": VERB, "step": next(iter(STEPS))}
 
 
 def export(
@@ -182,13 +267,12 @@ def export(
     with _journal.exclusive(_layout.Layout(slug).lock_name):
         if pending := _journal.under_way(slug):
             raise ExportError(pending)
-        if not again and (note := left_behind(folder, slug)):
-            return {**note, "reused": True}
-        remove(folder, slug)
-        _spool.demand_room(folder, measure(space).need)
-        note = write(space, name, folder)
-        _journal.save(note_path(folder, slug), note)
-    return {**note, "reused": False}
+        note = Note(note_path(folder, slug), begin(folder, slug, again=again))
+        result = _workflow.run(workflow(), Job(space, name, folder, note), note)
+    if result.error:
+        raise result.error
+    found = {key: value for key, value in note.values.items() if key not in OWN_KEYS}
+    return {**found, "reused": not result.done}
 
 
 def write(space: _backup.Space, name: str, folder: str) -> dict[str, t.Any]:

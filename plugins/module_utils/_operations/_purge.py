@@ -8,6 +8,7 @@ there, so that an interrupted purge is finished by the next one.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import pwd
@@ -28,6 +29,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
     _backup_record,
     _restic,
     _restore_job,
+    _workflow,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 from ansible_collections.archipel.spaces.plugins.module_utils._system import (
@@ -254,15 +256,38 @@ def settle(job: Job) -> None:
     _standstill.lift(job.slug)
 
 
+# By the names that journals know them by.
 STEPS: dict[str, t.Callable[[Job], None]] = {
     "stop": stop,
-    "door": unpublish,
+    "vhost": unpublish,
     "drop": drop,
     "delete": delete,
     "unlimit": unlimit,
     "dismiss": dismiss,
     "settle": settle,
 }
+FORMER = {"vhost": ("door",)}
+# What the controller does: its journal stays until `finish`.
+LEDGER = "ledger"
+
+
+@contextlib.contextmanager
+def standing_still(job: Job, step: _workflow.Step[Job]) -> t.Iterator[None]:
+    """Have nothing of the space run while a step removes what it would use."""
+    if step.name in AT_STANDSTILL:
+        _standstill.bring(job.slug, job.id)
+    yield
+
+
+def workflow() -> _workflow.Workflow[Job]:
+    """Return the steps of a purge: each removes what is there, so it begins again."""
+    steps = (_workflow.Step(name, act, (), FORMER.get(name, ())) for name, act in STEPS.items())
+    return _workflow.Workflow(
+        VERB,
+        (*steps, _workflow.Step(LEDGER, None)),
+        resume=_workflow.Resume.BEGIN_AGAIN,
+        around_step=standing_still,
+    )
 
 
 def run(job: Job, *, check: bool) -> dict[str, t.Any]:
@@ -281,16 +306,10 @@ def run(job: Job, *, check: bool) -> dict[str, t.Any]:
             raise PurgeError(_journal.under_way(job.slug))
         backup = last_backup(job)
         goes = inventory(job)
-        result = {"goes": goes, "backup": backup, "interrupted": journal is not None}
-        if check:
-            return result
-        for step, act in STEPS.items():
-            _journal.write(job.slug, {"verb": VERB, "step": step, "id": job.id, "backup": backup})
-            if step in AT_STANDSTILL:
-                _standstill.bring(job.slug, job.id)
-            act(job)
-        _journal.write(job.slug, {"verb": VERB, "step": "ledger", "id": job.id, "backup": backup})
-    return result
+        if not check:
+            start = {"verb": VERB, "step": next(iter(STEPS)), "id": job.id, "backup": backup}
+            _workflow.run(workflow(), job, _journal.Entry(job.slug, start))
+    return {"goes": goes, "backup": backup, "interrupted": journal is not None}
 
 
 def report_again() -> None:
@@ -309,7 +328,7 @@ def report_again() -> None:
 def finish(slug: str) -> bool:
     """Say that the controller has written down what was purged."""
     journal = _journal.read(slug)
-    if journal and journal["verb"] == VERB and journal["step"] == "ledger":
+    if journal and journal["verb"] == VERB and journal["step"] == LEDGER:
         _journal.remove(slug)
         _restore_job.remove(f"{_journal.LOCKS}/life-{slug}.lock")
         return True

@@ -17,12 +17,12 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
     _restic,
     _restore_job,
     _restore_steps,
+    _workflow,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._operations._restore_job import (
     Job,
     RestoreError,
 )
-from ansible_collections.archipel.spaces.plugins.module_utils._system import _standstill
 
 
 def begin(settings: _backup.Settings, source: str, target: str, at: str) -> dict[str, t.Any]:
@@ -68,25 +68,16 @@ def run(settings: _backup.Settings, source: str, target: str, at: str) -> list[s
         RestoreError, ResticError, DatabaseError, SystemdError, OSError: it is not done yet.
 
     """
-    done = []
     with _journal.exclusive(settings.layout(target).lock_name):
         _restic.check_reachable(settings.repository)
         journal = begin(settings, source, target, at)
         _restore_job.rename_former(settings, target)
         was = (journal.get("home", ""), journal.get("staging", ""))
         job = Job(settings, source, target, journal["snapshot"], *was)
-        names = list(_restore_steps.STEPS)
-        for step in names[names.index(journal["step"]) :]:
-            _journal.write(target, {**journal, "step": step})
-            if step in _restore_job.AT_STANDSTILL:
-                _standstill.bring(target)
-            try:
-                _restore_steps.STEPS[step](job)
-            except Exception:
-                # The space is as it was: what came to nothing is in nobody's way.
-                if step in _restore_job.HARMLESS:
-                    _restore_job.abandon(settings, target)
-                raise
-            done.append(step)
-        _journal.remove(target)
-    return [f"restored from backup {job.snapshot[:8]} of {journal['at'][:16]} ({', '.join(done)})"]
+        entry = _journal.Entry(target, journal)
+        result = _workflow.run(_restore_steps.workflow(), job, entry)
+    if result.error:
+        # The space is as it was: what came to nothing is in nobody's way.
+        raise result.error
+    when, steps = journal["at"][:16], ", ".join(result.done)
+    return [f"restored from backup {job.snapshot[:8]} of {when} ({steps})"]

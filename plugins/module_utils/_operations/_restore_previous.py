@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
+from dataclasses import dataclass
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal, _layout
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
     _restore_job,
+    _workflow,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._operations._restore_job import (
     RestoreError,
@@ -20,32 +23,69 @@ from ansible_collections.archipel.spaces.plugins.module_utils._system import _st
 
 # Up to here, what still has its name is the state from before.
 UNTIL_ASIDE = ("stop", "aside")
+DISCARD, RETURN = "discard", "return"
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The state of a space from before a restore."""
+
+    settings: _backup.Settings
+    slug: str
+
+    @property
+    def layout(self) -> _layout.Layout:
+        """Names and places of the space."""
+        return self.settings.layout(self.slug)
+
+    @property
+    def server(self) -> _database.Server:
+        """The database server of this node."""
+        return _database.local(self.settings.socket)
+
+
+# --- it goes -----------------------------------------------------------------------------
 
 
 def discard(settings: _backup.Settings, slug: str) -> list[str]:
     """Remove the state from before a restore. Can be repeated.
 
     Of what is half removed nothing can be put back: the journal says so.
+
+    Raises:
+        RestoreError: something else is under way.
+
     """
     with _journal.exclusive(settings.layout(slug).lock_name):
         journal = _journal.read(slug)
-        if journal and journal["verb"] != "discard":
+        if journal and journal["verb"] != DISCARD:
             raise RestoreError(_journal.under_way(slug))
         if not journal and not _restore_job.has_previous(settings, slug):
             return []
-        _journal.write(slug, {"verb": "discard", "step": "remove"})
-        _restore_job.rename_former(settings, slug)
-        layout = settings.layout(slug)
-        _restore_job.remove(layout.previous)
-        _database.drop(_database.local(settings.socket), layout.previous_database)
-        _journal.remove(slug)
+        entry = _journal.Entry(slug, journal or {"verb": DISCARD, "step": "remove"})
+        flow = _workflow.Workflow(DISCARD, (_workflow.Step("remove", remove),))
+        _workflow.run(flow, Previous(settings, slug), entry)
     return ["the state from before the restore was removed"]
+
+
+def remove(previous: Previous) -> None:
+    """Remove the folder and the database."""
+    _restore_job.rename_former(previous.settings, previous.slug)
+    _restore_job.remove(previous.layout.previous)
+    _database.drop(previous.server, previous.layout.previous_database)
+
+
+# --- it comes back -------------------------------------------------------------------------
 
 
 def put_back(settings: _backup.Settings, slug: str) -> list[str]:
     """Undo a restore, also one that was cut short: the previous state takes its place again.
 
     Can be repeated.
+
+    Raises:
+        RestoreError: something else is under way, or there is nothing to put back.
+
     """
     with _journal.exclusive(settings.layout(slug).lock_name):
         journal = _journal.read(slug)
@@ -56,20 +96,13 @@ def put_back(settings: _backup.Settings, slug: str) -> list[str]:
         ):
             _restore_job.abandon(settings, slug)
             return ["the interrupted restore was given up: it had not touched the space yet"]
-        begin = first_back(settings, slug, journal)
+        start = {"verb": RETURN, "step": first_step(settings, slug, journal)}
         _restore_job.rename_former(settings, slug)
-        names = list(BACK)
-        for one in names[names.index(begin) :]:
-            _journal.write(slug, {"verb": "putback", "step": one})
-            if one in _restore_job.AT_STANDSTILL:
-                _standstill.bring(slug)
-            BACK[one](settings, slug)
-        _standstill.lift(slug)
-        _journal.remove(slug)
+        _workflow.run(workflow(), Previous(settings, slug), _journal.Entry(slug, start))
     return ["the state from before the restore was put back"]
 
 
-def first_back(settings: _backup.Settings, slug: str, journal: t.Mapping[str, t.Any] | None) -> str:
+def first_step(settings: _backup.Settings, slug: str, journal: t.Mapping[str, t.Any] | None) -> str:
     """Return the step that the return begins with.
 
     Raises:
@@ -79,19 +112,24 @@ def first_back(settings: _backup.Settings, slug: str, journal: t.Mapping[str, t.
     if journal and journal["verb"] == _restore_job.VERB:
         # Before all of it was moved aside, what has its name still is the state to return to.
         return "return" if journal["step"] in UNTIL_ASIDE else "stop"
-    if journal and journal["verb"] != "putback":
+    if journal and journal["verb"] != RETURN:
         raise RestoreError(_journal.under_way(slug))
     if not journal and not _restore_job.has_previous(settings, slug):
         raise RestoreError("no earlier state of it is kept")
     return str(journal["step"]) if journal else "stop"
 
 
-def clear(settings: _backup.Settings, slug: str) -> None:
+def stop(previous: Previous) -> None:
+    """Bring the space to a standstill."""
+    _standstill.bring(previous.slug)
+
+
+def clear(previous: Previous) -> None:
     """Remove what was restored: it is in the backup still.
 
     What the space did not have before the restore goes too.
     """
-    layout, server = settings.layout(slug), _database.local(settings.socket)
+    layout, server = previous.layout, previous.server
     if os.path.isdir(layout.previous):
         for part in _backup.PARTS:
             _restore_job.remove(f"{layout.home}/{part}")
@@ -99,23 +137,43 @@ def clear(settings: _backup.Settings, slug: str) -> None:
         _database.drop(server, layout.database)
 
 
-def return_previous(settings: _backup.Settings, slug: str) -> None:
+def return_previous(previous: Previous) -> None:
     """Give the previous state its names back; what an interrupted restore unpacked goes."""
-    layout, server = settings.layout(slug), _database.local(settings.socket)
+    layout, server = previous.layout, previous.server
     for part in _backup.PARTS:
         if os.path.lexists(f"{layout.previous}/{part}"):
             _restore_job.remove(f"{layout.home}/{part}")
             os.rename(f"{layout.previous}/{part}", f"{layout.home}/{part}")
     if os.path.isdir(layout.data):
-        _restore_job.limit(layout.data, _restore_job.number_of(slug))
+        _restore_job.limit(layout.data, _restore_job.number_of(previous.slug))
     _database.move(server, layout.previous_database, layout.database)
     _database.drop(server, layout.previous_database)
     _restore_job.remove(layout.previous)
     _restore_job.remove(layout.restoring)
 
 
-BACK: dict[str, t.Callable[[_backup.Settings, str], None]] = {
-    "stop": lambda _settings, slug: _standstill.bring(slug),
+def finish(previous: Previous) -> None:
+    """Let the space be started again."""
+    _standstill.lift(previous.slug)
+
+
+STEPS: dict[str, t.Callable[[Previous], None]] = {
+    "stop": stop,
     "clear": clear,
     "return": return_previous,
+    "finish": finish,
 }
+
+
+def workflow() -> _workflow.Workflow[Previous]:
+    """Return the steps of the return: it goes on where it was."""
+    steps = tuple(_workflow.Step(name, act) for name, act in STEPS.items())
+    return _workflow.Workflow(RETURN, steps, around_step=standing_still)
+
+
+@contextlib.contextmanager
+def standing_still(previous: Previous, step: _workflow.Step[Previous]) -> t.Iterator[None]:
+    """Have nothing of the space run while a step moves what it would use."""
+    if step.name in _restore_job.AT_STANDSTILL:
+        _standstill.bring(previous.slug)
+    yield

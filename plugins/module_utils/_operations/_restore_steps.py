@@ -4,17 +4,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import typing as t
+from collections.abc import Iterator
 
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
     _restic,
     _restore_contents,
     _restore_job,
+    _workflow,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._operations._restore_job import (
     Job,
@@ -207,3 +210,27 @@ STEPS: dict[str, t.Callable[[Job], None]] = {
     "place": place,
     "finish": finish,
 }
+
+
+def give_up(job: Job) -> None:
+    """Remove what was unpacked: the space was not touched yet."""
+    _restore_job.remove(job.stage)
+
+
+def workflow() -> _workflow.Workflow[Job]:
+    """Return the steps of a restore: it goes on where it was, and is given up while harmless."""
+    undo = {"fetch": (_workflow.Step("fetch", give_up),)}
+    return _workflow.Workflow(
+        _restore_job.VERB,
+        tuple(_workflow.Step(name, act, undo.get(name, ())) for name, act in STEPS.items()),
+        taken_back_until=_restore_job.HARMLESS[-1],
+        around_step=standing_still,
+    )
+
+
+@contextlib.contextmanager
+def standing_still(job: Job, step: _workflow.Step[Job]) -> Iterator[None]:
+    """Have nothing of the space run while a step moves what it would use."""
+    if step.name in _restore_job.AT_STANDSTILL:
+        _standstill.bring(job.target)
+    yield

@@ -14,7 +14,8 @@ import os
 import secrets
 import time
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
 from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import (
@@ -31,6 +32,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
     _upgrade_point,
     _upgrade_record,
     _upgrade_steps,
+    _workflow,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgrade_job import (
     Job,
@@ -42,12 +44,12 @@ from ansible_collections.archipel.spaces.plugins.module_utils._sql import _datab
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
 
-def errors(settings: Settings) -> tuple[type[Exception], ...]:
+def errors(job: Job) -> tuple[type[Exception], ...]:
     """Return what may go wrong in a step."""
     return (
         *(UpgradeError, _probe.ProbeError, _database.DatabaseError, _systemd.SystemdError),
         *(_node.InstallationError, OSError, ValueError, LookupError),
-        settings.node.database_error,
+        job.settings.node.database_error,
     )
 
 
@@ -75,35 +77,73 @@ def begin(settings: Settings, item: Mapping[str, t.Any], decision: Mapping[str, 
     }
 
 
-def walk(job: Job) -> None:
-    """Do the steps from the one the journal names to the last of its way."""
-    way = _upgrade_job.WAYS[job.journal["direction"]]
-    if job.journal["step"] != way[0]:
+def workflow() -> _workflow.Workflow[Job]:
+    """Return the steps of an upgrade.
+
+    All of it is taken back together: the restore point holds the whole space. It goes on where it
+    was cut short, and a step that fails leads back, until the space is open again.
+    """
+    back = steps_of(_upgrade_job.BACK)
+    first, *others = steps_of(_upgrade_job.FORWARD)
+    return _workflow.Workflow(
+        _upgrade_job.VERB,
+        (replace(first, undo=back), *others),
+        taken_back_until=_upgrade_job.FORWARD[-1],
+        failures=errors,
+        is_past_return=has_arrived,
+        note=note_failure,
+        around=with_occ,
+        around_step=logged,
+    )
+
+
+def rollback() -> _workflow.Workflow[Job]:
+    """Return the steps of a rollback on demand: it goes on where it was cut short."""
+    return _workflow.Workflow(
+        _upgrade_job.VERB,
+        steps_of(_upgrade_job.UNDO),
+        direction="undo",
+        failures=errors,
+        around=with_occ,
+        around_step=logged,
+    )
+
+
+def steps_of(names: Iterable[str]) -> tuple[_workflow.Step[Job], ...]:
+    """Return steps by their names."""
+    return tuple(_workflow.Step(name, _upgrade_steps.STEPS[name]) for name in names)
+
+
+@contextlib.contextmanager
+def with_occ(job: Job, step: _workflow.Step[Job]) -> Iterator[None]:
+    """Have no occ of a run that was cut short, and one start of its Redis for all commands."""
+    if step.name != _upgrade_job.WAYS[job.journal["direction"]][0]:
         _upgrade_occ.end_occ(job)
-    # One start of its Redis for all commands.
     with _occ.awake(job.slug):
         try:
-            for step in way[way.index(job.journal["step"]) :]:
-                job.save(step=step)
-                job.log(f"step {step}")
-                began = time.monotonic()
-                _upgrade_steps.STEPS[step](job)
-                job.took[step] = round(time.monotonic() - began, 2)
+            yield
         finally:
             _upgrade_occ.stand_down(job)
-    _journal.remove(job.slug)
 
 
-def turn_back(job: Job, error: Exception) -> None:
-    """Send a space whose way forward ended back to where it was."""
+@contextlib.contextmanager
+def logged(job: Job, step: _workflow.Step[Job]) -> Iterator[None]:
+    """Write down when a step begins, and note how long it took."""
+    job.log(f"step {step.name}")
+    began = time.monotonic()
+    yield
+    job.took[step.name] = round(time.monotonic() - began, 2)
+
+
+def note_failure(job: Job, error: Exception) -> dict[str, t.Any]:
+    """Log why a space goes back to where it was; return what its rollback is to know."""
     journal = job.journal
     reason = f"{journal['step']}: {error}"
     job.log(f"failed at {reason}")
     key = journal.get("key") or secrets.token_hex(16)
     # The last step keeps the restore point before it lowers the flag, and may fail in between.
     kept = journal["step"] == _upgrade_job.FORWARD[-1] and not os.path.isdir(job.point)
-    changes = {"direction": "back", "failed_at": journal["step"], "reason": reason, "key": key}
-    job.save(step=_upgrade_job.BACK[0], kept=kept, **changes)
+    return {"reason": reason, "key": key, "kept": kept}
 
 
 def move(settings: Settings, item: Mapping[str, t.Any], decision: Mapping[str, t.Any]) -> str:
@@ -115,26 +155,19 @@ def move(settings: Settings, item: Mapping[str, t.Any], decision: Mapping[str, t
     """
     # A backup may be at work on it: it takes as long as jobs do.
     with _journal.exclusive(
-        settings.layout(item["space"]).lock_name, patience=settings.jobs_seconds
+        settings.layout(str(item["space"])).lock_name, patience=settings.jobs_seconds
     ):
         job = Job(settings, item, begin(settings, item, decision))
         job.log(f"from {job.journal['from']} to {job.journal['to']}, run {settings.run}")
-        wrong = errors(settings)
         try:
-            try:
-                walk(job)
-            except wrong as error:
-                if job.journal["direction"] != "forward" or has_arrived(job):
-                    raise
-                turn_back(job, error)
-                walk(job)
-        except wrong as error:
+            _workflow.run(workflow(), job, job.entry)
+        except errors(job) as error:
             return stuck(job, error)
         return str(job.journal.get("reason", ""))
 
 
 def has_arrived(job: Job) -> bool:
-    """Tell whether the last step of its way has opened the door."""
+    """Tell whether the last step of its way has opened the space."""
     way = _upgrade_job.WAYS[job.journal["direction"]]
     return job.journal["step"] == way[-1] and _upgrade_flag.is_open(job)
 
@@ -169,38 +202,43 @@ def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
         journal = _journal.read(slug)
         if journal and (journal["verb"] != _upgrade_job.VERB or journal["direction"] != "undo"):
             return _journal.under_way(slug)
-        if journal is None:
-            try:
-                reason = _upgrade_point.no_room(settings, item)
-            except errors(settings) as error:
-                reason = f"{error}. The space was not touched"
-            if reason:
-                return reason
-            kept = _upgrade_point.read_point(
-                f"{settings.layout(slug).upgrade}/{_upgrade_job.POINT}"
-            )
-            journal = {
-                "verb": _upgrade_job.VERB,
-                "direction": "undo",
-                "step": _upgrade_job.UNDO[0],
-                "probe": kept["probe"],
-                **{key: kept.get(key, {}) for key in _upgrade_check.SEEN_BEFORE},
-                "from": kept["release"],
-                "to": kept["to"],
-                "version": kept["version"],
-                "began": time.time(),
-                "run": settings.run,
-            }
-        job = Job(settings, item, journal)
+        job = Job(settings, item, journal or {})
         try:
-            walk(job)
-        except errors(settings) as error:
+            if journal is None:
+                if reason := _upgrade_point.no_room(job):
+                    return reason
+                job.journal |= begin_rollback(job)
+        except errors(job) as error:
+            return f"{error}. The space was not touched"
+        try:
+            _workflow.run(rollback(), job, job.entry)
+        except errors(job) as error:
             job.log(f"stuck at {job.journal['step']}: {error}")
             reason = f"the step {job.journal['step']!r} failed: {error}"
-            if job.journal.get("loading"):
-                return f"{reason}{half_way(job)}"
-            return f"{reason}{abandon(job)}"
+            return reason + (half_way(job) if job.journal.get("loading") else abandon(job))
     return ""
+
+
+def begin_rollback(job: Job) -> Journal:
+    """Return the journal of a rollback on demand.
+
+    Raises:
+        UpgradeError, OSError: there is no restore point to go back to.
+
+    """
+    kept = _upgrade_point.read_point(f"{job.folder}/{_upgrade_job.POINT}")
+    return {
+        "verb": _upgrade_job.VERB,
+        "direction": "undo",
+        "step": _upgrade_job.UNDO[0],
+        "probe": kept["probe"],
+        **{key: kept.get(key, {}) for key in _upgrade_check.SEEN_BEFORE},
+        "from": kept["release"],
+        "to": kept["to"],
+        "version": kept["version"],
+        "began": time.time(),
+        "run": job.settings.run,
+    }
 
 
 def half_way(job: Job) -> str:

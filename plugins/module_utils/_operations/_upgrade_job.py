@@ -154,10 +154,14 @@ class Job:
                 for line in text.splitlines() or [""]:
                     file.write(f"{_backup.now()} {line}\n")
 
+    @property
+    def entry(self) -> _journal.Entry:
+        """Its journal, to be written and removed."""
+        return _journal.Entry(self.slug, self.journal)
+
     def save(self, **changes: t.Any) -> None:
         """Write the journal, with changes; what could not be written is not believed either."""
-        _journal.write(self.slug, {**self.journal, **changes})
-        self.journal |= changes
+        self.entry.save(**changes)
 
     @property
     def is_web(self) -> bool:

@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 import typing as t
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _files, _journal, _layout
@@ -193,16 +193,15 @@ def put_back(source: str, target: str, owner: int) -> None:
     )
 
 
-def no_room(settings: Settings, item: Mapping[str, t.Any]) -> str:
+def no_room(job: Job) -> str:
     """Return why the present database could not be kept; empty if it can."""
-    job = Job(settings, item, {})
     need = _database.size(job.server, job.database) + _upgrade_plan.ROOM
-    free = _upgrade_facts.free_in(settings.work)
+    free = _upgrade_facts.free_in(job.settings.work)
     if need <= free:
         return ""
     return (
-        f"its present database needs up to {need >> 20} MB in {settings.work}, {free >> 20} MB are "
-        "free: make room. The space was not touched"
+        f"its present database needs up to {need >> 20} MB in {job.settings.work}, {free >> 20} MB "
+        "are free: make room. The space was not touched"
     )
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tarfile
 from pathlib import Path
@@ -109,6 +110,39 @@ def test_what_was_killed_is_cleared_away(space: _backup.Node, tmp_path: Path):
     assert _export.remove(str(tmp_path / "spool"), "amap")
     assert os.listdir(tmp_path / "spool") == []
     assert not _export.remove(str(tmp_path / "spool"), "amap")
+
+
+class Killed(BaseException):
+    """The process is gone: nothing tidies up after it."""
+
+
+@pytest.mark.parametrize("at", ["export:clear", "export:write", "export:bring"])
+def test_killed_at_each_step_it_goes_on(space: _backup.Node, tmp_path: Path, monkeypatch, at: str):
+    left = [at]
+
+    def die(place: str) -> None:
+        if left == [place]:
+            left.clear()
+            raise Killed
+
+    monkeypatch.setattr(_journal, "die_here", die)
+    with pytest.raises(Killed):
+        export(space, tmp_path)
+    done = export(space, tmp_path)
+    assert sorted(os.listdir(tmp_path / "spool")) == ["amap.json", "amap.tar.gz"]
+    assert done["counts"]["files"] == 1
+    # Nothing but the transfer was left.
+    assert done["reused"] == (at == "export:bring")
+    assert not {"verb", "step", "direction"} & set(done)
+
+
+def test_an_archive_that_was_noted_without_a_step_is_used(space: _backup.Node, tmp_path: Path):
+    """As the code of before has written it."""
+    first = export(space, tmp_path)
+    note = tmp_path / "spool/amap.json"
+    text = json.loads(note.read_text())
+    note.write_text(json.dumps({key: text[key] for key in text if key not in ("verb", "step")}))
+    assert export(space, tmp_path) == {**first, "reused": True}
 
 
 def test_nothing_is_exported_of_what_was_left_half_way_meanwhile(space, tmp_path, monkeypatch):

@@ -198,3 +198,14 @@ def test_archives_that_wait_on_the_node_go_too():
     assert "/var/lib/archipel/export/amap.tar.gz.part" in found
     # The space's own folder is the last: what is left of an interrupted purge is known by it.
     assert found[-1] == "/srv/spaces/amap"
+
+
+@pytest.mark.parametrize("step", ["stop", "door", "drop", "settle", "ledger"])
+def test_a_purge_that_the_code_of_before_began_begins_again(steps: Steps, step: str):
+    """One of its steps was called so that no version knows it any more."""
+    _journal.write("amap", {"verb": "purge", "step": step, "id": 70002, "backup": "b"})
+    purge()
+    assert steps.taken == [name for name in _purge.STEPS if name != "stop"]
+    journal = _journal.read("amap") or {}
+    assert (journal["verb"], journal["step"], journal["id"]) == ("purge", "ledger", 70002)
+    assert _purge.finish("amap")

@@ -18,6 +18,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 from tests.unit.plugins.module_utils.machine import machine
 from tests.unit.plugins.module_utils.restoring import (
+    ID,
     PHP,
     Killed,
     Lab,
@@ -146,3 +147,26 @@ def test_an_interrupted_restore_is_finished_before_another_begins(lab: Lab, monk
     _journal.write("amap", {"verb": "purge", "step": "drop"})
     with pytest.raises(_restore_job.RestoreError, match=r"playbooks/purge\.yml"):
         restore(lab)
+
+
+@pytest.mark.parametrize("step", [name for name in _restore_steps.STEPS if name != "fetch"])
+def test_a_restore_that_the_code_of_before_began_is_finished(lab: Lab, monkeypatch, step: str):
+    monkeypatch.setitem(_restore_steps.STEPS, step, failing(_restore_steps.STEPS[step]))
+    with pytest.raises(OSError, match="the disk is gone"):
+        restore(lab)
+    # It did not write where the backup was made, for it was here.
+    words = ("verb", "source", "at", "since", "snapshot", "step")
+    found = _journal.read("amap") or {}
+    _journal.write("amap", {word: found[word] for word in words})
+    restore(lab)
+    restored(lab)
+    has_previous(lab)
+    settled(lab)
+
+
+def test_a_step_that_only_a_newer_version_knows_is_said(lab: Lab):
+    journal = {"verb": "restore", "step": "teleport", "source": "amap", "snapshot": ID, "at": "1"}
+    _journal.write("amap", journal)
+    with pytest.raises(_journal.JournalError, match="this version knows fetch, stop, aside"):
+        restore(lab)
+    assert _journal.read("amap") == journal

@@ -205,3 +205,25 @@ def test_what_a_node_keeps_by_its_former_name_is_found(lab: Lab, monkeypatch, ve
         restored(lab)
     assert not Path(lab.settings.root, ".kept-amap").exists()
     assert "archipel_kept_amap" not in lab.databases
+
+
+@pytest.mark.parametrize("step", ["stop", "clear", "return"])
+def test_a_return_that_the_code_of_before_began_is_finished(lab: Lab, step: str):
+    """It was called putback."""
+    restore(lab)
+    if step == "return":
+        _restore_previous.clear(_restore_previous.Previous(lab.settings, "amap"))
+    _journal.write("amap", {"verb": "putback", "step": step})
+    with pytest.raises(_restore_job.RestoreError, match="-e previous=restore -e confirm=amap"):
+        restore(lab)
+    _restore_previous.put_back(lab.settings, "amap")
+    came_back(lab)
+
+
+def test_a_step_of_a_return_that_nobody_knows_is_said(lab: Lab):
+    restore(lab)
+    _journal.write("amap", {"verb": "return", "step": "teleport"})
+    with pytest.raises(_journal.JournalError, match="this version knows stop, clear, return"):
+        _restore_previous.put_back(lab.settings, "amap")
+    restored(lab)
+    has_previous(lab)

@@ -18,6 +18,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
     _upgrade_record,
     _upgrade_release,
     _upgrade_steps,
+    _workflow,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgrade_job import (
     BACK,
@@ -284,7 +285,7 @@ def test_what_fails_after_the_point_was_kept_finds_it(settings, gone):
     os.makedirs(f"{one.folder}/point")
     if not gone:
         os.makedirs(f"{one.folder}/point.new")
-    _upgrade.turn_back(one, OSError("disk"))
+    _workflow.turn_back(_upgrade.workflow(), one, one.entry, OSError("disk"))
     assert one.point == f"{one.folder}/{'point' if gone else 'point.new'}"
     # An older point is never taken for one that was not written.
     assert job(settings, direction="back", failed_at="check").point.endswith("/point.new")
@@ -321,3 +322,48 @@ def test_what_failed_since_the_plan_was_made_is_left_alone(lab, journal, said):
         lab.move()
     assert lab.done == []
     assert lab.journal() == journal
+
+
+BEFORE = {
+    "verb": "upgrade",
+    "from": "33.0.9",
+    "to": "34.0.4",
+    "version": "33.0.9.1",
+    "enabled": ["deck", "files"],
+    "began": 1000.0,
+    "run": "r0",
+    "probe": None,
+    "key": "a" * 32,
+}
+
+
+@pytest.mark.parametrize("step", [*FORWARD, *BACK])
+def test_an_upgrade_that_the_code_of_before_began_is_finished(lab, step):
+    """As it wrote journals: reasons were called so, and what was applied."""
+    way = {"direction": "forward", "step": step, "told": True}
+    if step in BACK:
+        failed = {"failed_at": "apply", "why": "apply: no", "kept": False}
+        way = {"direction": "back", "step": step, **failed}
+    _journal.write("amap", {**BEFORE, **way})
+    assert lab.move() == ("apply: no" if step in BACK else "")
+    names = BACK if step in BACK else FORWARD
+    assert lab.done == list(names[names.index(step) :])
+    assert lab.journal() is None
+
+
+@pytest.mark.parametrize("step", UNDO)
+def test_a_rollback_that_the_code_of_before_began_is_finished(lab, step):
+    _journal.write("amap", {**BEFORE, "direction": "undo", "step": step})
+    assert _upgrade.undo(lab.settings, ITEM) == ""
+    assert lab.done == list(UNDO[UNDO.index(step) :])
+    assert lab.journal() is None
+
+
+@pytest.mark.parametrize("direction", ["forward", "undo"])
+def test_a_step_that_only_a_newer_version_knows_is_said(lab, direction):
+    journal = {**BEFORE, "direction": direction, "step": "teleport"}
+    _journal.write("amap", journal)
+    act = lab.move if direction == "forward" else lambda: _upgrade.undo(lab.settings, ITEM)
+    with pytest.raises(_journal.JournalError, match="'teleport' of a upgrade was begun"):
+        act()
+    assert (lab.done, lab.journal()) == ([], journal)
