@@ -58,3 +58,51 @@ attributes:
 author:
   - The Archipel contributors
 """
+
+    # Ansible reads options and attributes of a fragment, and no return values: what modules have in
+    # common there is written out in each, and tests/policy/test_returns.py holds it to this.
+    # A description begins with these sentences; what is a module's own comes after them.
+    RETURN = r"""
+known:
+  description: Number of spaces in O(spaces), whether this run converges them or not.
+  returned: always
+  type: int
+spaces:
+  description: What was changed (in check mode, would be), by slug. Only changed spaces are listed.
+  returned: always
+  type: dict
+failed_spaces:
+  description:
+    - Why a space could not be converged, by slug.
+    - The module itself does not fail for them.
+  returned: always
+  type: dict
+node:
+  description: What was changed on the node itself.
+  returned: always
+  type: list
+  elements: str
+usage:
+  description: What each space uses and may use, by slug. Empty without limits.
+  returned: always
+  type: dict
+over:
+  description: Spaces that use more than they shall have; they can store nothing more.
+  returned: always
+  type: list
+  elements: str
+drift:
+  description:
+    - What is on the node and in no file of the registry, and the other way round, in words.
+  returned: always
+  type: list
+  elements: str
+ansible_facts:
+  description: Facts of M(ansible.builtin.setup), under the same names.
+  returned: success
+  type: dict
+changed:
+  description: Whether something was done, or in check mode would be.
+  returned: always
+  type: bool
+"""

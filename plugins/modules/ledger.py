@@ -66,7 +66,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 spaces:
-  description: What was recorded (in check mode, would be), by slug.
+  description:
+    - What was changed (in check mode, would be), by slug. Only changed spaces are listed.
+    - Here, what was recorded.
   returned: always
   type: dict
   sample: {"cine": ["written into registry/production/ledger.txt"]}

@@ -86,6 +86,11 @@ refused:
   returned: always
   type: dict
   sample: {"velo-ecole": "people have documents open in it (2 of them); the old secret stays …"}
+files:
+  description: What was changed in files that nginx reads.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -66,7 +66,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 spaces:
-  description: What was recorded (in check mode, would be), by slug. Only new spaces are listed.
+  description:
+    - What was changed (in check mode, would be), by slug. Only changed spaces are listed.
+    - Here, where new spaces were recorded.
   returned: always
   type: dict
   sample: {"velo-ecole": ["placed on node1 with id 70003, database on node1"]}

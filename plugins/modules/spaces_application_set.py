@@ -34,6 +34,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+known:
+  description: Number of spaces in O(spaces), whether this run converges them or not.
+  returned: always
+  type: int
+  sample: 8
 without:
   description: Applications of the set that a release goes without, by release.
   returned: success

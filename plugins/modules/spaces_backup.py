@@ -53,13 +53,16 @@ changed:
   returned: always
   type: bool
 spaces:
-  description: What was done (in check mode, would be), by slug.
+  description:
+    - What was changed (in check mode, would be), by slug. Only changed spaces are listed.
+    - Here, what was backed up or verified.
   returned: always
   type: dict
   sample: {"velo-ecole": ["backup 1a2b3c4d: 30 files, 151 rows"]}
 failed_spaces:
   description:
-    - Why a space could not be dealt with, by slug. The module itself does not fail for them.
+    - Why a space could not be converged, by slug.
+    - The module itself does not fail for them.
   returned: always
   type: dict
   sample: {}

@@ -41,6 +41,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+known:
+  description: Number of spaces in O(spaces), whether this run converges them or not.
+  returned: always
+  type: int
+  sample: 8
 unknown:
   description: Name of what is there and in no file → what there is of it.
   returned: always
@@ -52,7 +57,8 @@ missing:
   type: dict
   sample: {}
 drift:
-  description: Both in words, one sentence each.
+  description:
+    - What is on the node and in no file of the registry, and the other way round, in words.
   returned: always
   type: list
   elements: str

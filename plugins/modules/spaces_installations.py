@@ -67,6 +67,16 @@ node:
   returned: always
   type: list
   elements: str
+begun:
+  description: Number of spaces that were begun, those that failed included.
+  returned: always
+  type: int
+  sample: 8
+remaining:
+  description: Spaces that were not begun, by slug.
+  returned: always
+  type: list
+  elements: str
 """
 
 import traceback

@@ -45,12 +45,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 known:
-  description: Number of spaces in O(spaces), whether this run looks at them or not.
+  description: Number of spaces in O(spaces), whether this run converges them or not.
   returned: always
   type: int
   sample: 8
 spaces:
-  description: Who was sent what (in check mode, would be), by slug.
+  description:
+    - What was changed (in check mode, would be), by slug. Only changed spaces are listed.
+    - Here, who was sent what.
   returned: always
   type: dict
   sample:
@@ -61,12 +63,17 @@ left:
   type: dict
   sample: {}
 failed_spaces:
-  description: Why nothing was sent, by slug. The module itself does not fail for them.
+  description:
+    - Why a space could not be converged, by slug.
+    - The module itself does not fail for them.
+    - Here, why nothing was sent.
   returned: always
   type: dict
   sample: {}
 node:
-  description: Always empty.
+  description:
+    - What was changed on the node itself.
+    - Here always empty.
   returned: always
   type: list
   elements: str

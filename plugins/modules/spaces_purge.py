@@ -75,13 +75,16 @@ changed:
   returned: always
   type: bool
 spaces:
-  description: What was done (in check mode, would be), by slug.
+  description:
+    - What was changed (in check mode, would be), by slug. Only changed spaces are listed.
+    - Here, what was deleted.
   returned: always
   type: dict
   sample: {"cine": ["folder /srv/spaces/cine (1.2G)", "database space_cine (151 rows)"]}
 failed_spaces:
   description:
-    - Why a space could not be dealt with, by slug. The module itself does not fail for them.
+    - Why a space could not be converged, by slug.
+    - The module itself does not fail for them.
   returned: always
   type: dict
   sample: {}

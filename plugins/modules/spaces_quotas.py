@@ -45,8 +45,9 @@ spaces:
   sample: {"velo-ecole": ["storage 40 GB, 2621440 files → 50 GB, 3276800 files"]}
 failed_spaces:
   description:
-    - Why a space's limit could not be set, by slug.
+    - Why a space could not be converged, by slug.
     - The module itself does not fail for them.
+    - Here, why its limit could not be set.
   returned: always
   type: dict
   sample: {}
@@ -66,7 +67,9 @@ over:
   type: list
   elements: str
 node:
-  description: Always empty.
+  description:
+    - What was changed on the node itself.
+    - Here always empty.
   returned: always
   type: list
   elements: str

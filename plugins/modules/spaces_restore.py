@@ -72,7 +72,9 @@ changed:
   returned: always
   type: bool
 spaces:
-  description: What was done (in check mode, would be), by slug.
+  description:
+    - What was changed (in check mode, would be), by slug. Only changed spaces are listed.
+    - Here, from which backup.
   returned: always
   type: dict
   sample: {"velo-ecole": ["restored from backup 1a2b3c4d of 2026-05-30T01:12"]}

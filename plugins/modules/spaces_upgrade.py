@@ -87,6 +87,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+known:
+  description: Number of spaces in O(spaces), whether this run converges them or not.
+  returned: always
+  type: int
+  sample: 8
 built:
   description: Whether the release is on this node already; some obstacles show only then.
   returned: O(stage=plan), and in check mode
@@ -103,20 +108,33 @@ plan:
   type: dict
   sample:
     velo-ecole: {"kind": "upgrade", "reason": "", "release": "33.0.9", "version": "33.0.9.1"}
+bytes_needed:
+  description: Bytes that dumps of these spaces may take, those included that lack the room.
+  returned: O(stage=plan), and in check mode
+  type: int
+bytes_free:
+  description: Bytes that are free for them on the node.
+  returned: O(stage=plan), and in check mode
+  type: int
+seconds_each:
+  description: Seconds from one space to the next in the last run on the node; 0 if there was none.
+  returned: O(stage=plan), and in check mode
+  type: float
 outcomes:
   description: How each space of this run fared.
   returned: O(stage=end)
   type: dict
   sample: {"velo-ecole": {"result": "upgraded", "downtime": 4.2}}
 spaces:
-  description: What was done, by slug. Only changed spaces are listed.
+  description: What was changed (in check mode, would be), by slug. Only changed spaces are listed.
   returned: always
   type: dict
   sample: {"velo-ecole": ["33.0.9.1 → 34.0.4.1, closed for 4.2 s"]}
 failed_spaces:
   description:
-    - Why a space could not be moved, by slug.
+    - Why a space could not be converged, by slug.
     - The module itself does not fail for them.
+    - Here, why it could not be moved.
   returned: always
   type: dict
   sample: {}
@@ -124,6 +142,26 @@ exhausted:
   description: Whether more spaces failed than the budget allows.
   returned: O(stage=run)
   type: bool
+node:
+  description: What was changed on the node itself.
+  returned: always
+  type: list
+  elements: str
+begun:
+  description: Number of spaces that were begun, those that failed included.
+  returned: O(stage=run) and O(stage=undo)
+  type: int
+  sample: 8
+remaining:
+  description: Spaces that were not begun, by slug.
+  returned: O(stage=run) and O(stage=undo)
+  type: list
+  elements: str
+removed:
+  description: Releases that were removed, since nothing needs them any more.
+  returned: O(stage=end)
+  type: list
+  elements: str
 """
 
 import traceback
