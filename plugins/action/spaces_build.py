@@ -40,9 +40,9 @@ class ActionModule(ActionBase):
             find_spaces(options[key], task_vars or {}, self._templar)
             for key in ("spaces", "databases")
         )
-        environment = _render_files.templates(_render_files.template_directory(COLLECTION))
+        environment = _render_files.load_templates(_render_files.find_templates(COLLECTION))
         try:
-            wanted = _build.documents(spaces, databases, options["settings"], environment)
+            wanted = _build.render_documents(spaces, databases, options["settings"], environment)
             changes = _build.write(Path(options["directory"]), wanted, check=self._task.check_mode)
         except ValueError as error:
             raise AnsibleActionFail(f"spaces_build: {error}") from error

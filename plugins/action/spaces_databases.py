@@ -27,7 +27,7 @@ class ActionModule(SpacesAction[SpacesDatabases]):
         """Return the databases the node must have."""
         present = [space for space in spaces if space["status"] in _render_common.PRESENT]
         return {
-            "databases": [_render_database.database(space, context) for space in present],
+            "databases": [_render_database.plan_database(space, context) for space in present],
             "socket": context["database_socket"],
-            "known": {space["slug"]: _render_services.state_of(space) for space in known},
+            "known": {space["slug"]: _render_services.find_state(space) for space in known},
         }

@@ -34,8 +34,8 @@ class ActionModule(SpacesAction[SpacesDrift]):
         """Return the state of each space of the node."""
         present = [space for space in spaces if space["status"] in _render_common.PRESENT]
         return {
-            **_render_services.expected(known, context),
-            "accounts": [_render_database.database_account(space, context) for space in present],
+            **_render_services.list_expected(known, context),
+            "accounts": [_render_database.find_account(space, context) for space in present],
             "of": self.options["of"],
             "socket": context["database_socket"],
         }

@@ -43,21 +43,23 @@ class ActionModule(SpacesAction[SpacesFiles], TemplatesAction):
 
     def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> SpacesFiles:
         """Return what the node must have."""
-        environment = _render_files.templates(_render_files.template_directory(COLLECTION))
+        environment = _render_files.load_templates(_render_files.find_templates(COLLECTION))
         return {
             "node": self.rendered(self.options["node"] or {}, self.variables),
             "users": {
-                "wanted": _render_files.users(spaces),
+                "wanted": _render_files.list_users(spaces),
                 "path": f"{context['sysusers_directory']}/{_layout.DECLARATIONS}",
-                "declared": _render_files.sysusers_lines(known, context),
+                "declared": _render_files.render_sysusers(known, context),
                 "header": f"# {_render_common.MANAGED}",
             },
             "directories": {
-                "wanted": _render_files.directories(spaces, context),
+                "wanted": _render_files.list_directories(spaces, context),
                 "path": f"{context['tmpfiles_directory']}/{_layout.DECLARATIONS}",
-                "content": _render_files.tmpfiles_conf(_render_files.directories(known, context)),
+                "content": _render_files.render_tmpfiles(
+                    _render_files.list_directories(known, context)
+                ),
             },
-            "files": _render_files.files(spaces, context, environment),
-            "names": _render_files.names(known, context),
-            "quotas": _render_files.limits(spaces, context, known),
+            "files": _render_files.render_files(spaces, context, environment),
+            "names": _render_files.list_names(known, context),
+            "quotas": _render_files.plan_limits(spaces, context, known),
         }

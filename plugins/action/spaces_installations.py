@@ -53,7 +53,7 @@ class ActionModule(SpacesAction[SpacesInstallations]):
     ) -> SpacesInstallations:
         """Return the installations the node must have."""
         return {
-            "installations": _render_nextcloud.installations(spaces, context),
+            "installations": _render_nextcloud.list_installations(spaces, context),
             "parallel": context["install_parallel"],
             "node": context["installer"],
             "seconds": BATCH_SECONDS,

@@ -33,7 +33,7 @@ class ActionModule(SpacesAction[SpacesInvitations]):
         named = spaces if self.options["only"] else []
         approved = [space for space in named if space["status"] == "approved"]
         return {
-            "invitations": _render_nextcloud.invitations(
+            "invitations": _render_nextcloud.list_invitations(
                 approved, context, again=self.options["again"]
             ),
             "parallel": context["install_parallel"],

@@ -21,4 +21,4 @@ class ActionModule(SpacesAction[Quotas]):
 
     def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> Quotas:
         """Return the limits the node must keep."""
-        return _render_files.limits(spaces, context, known)
+        return _render_files.plan_limits(spaces, context, known)

@@ -22,8 +22,8 @@ class ActionModule(SpacesAction[SpacesServices]):
     def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> SpacesServices:
         """Return the services the node must have."""
         return {
-            "units": _render_services.units(spaces),
+            "units": _render_services.list_units(spaces),
             "php": context["services"],
             "nginx": context["nginx"],
-            "drift": _render_services.expected(known, context),
+            "drift": _render_services.list_expected(known, context),
         }

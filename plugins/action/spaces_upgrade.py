@@ -151,14 +151,14 @@ def list_moving(spaces: Spaces, context: Context) -> list[Moving]:
     hosts = {space["slug"]: space["domains"][0] for space in spaces}
     return [
         {**item, "host": hosts[item["space"]]}
-        for item in _render_nextcloud.installations(spaces, context)
+        for item in _render_nextcloud.list_installations(spaces, context)
     ]
 
 
 def brief(space: SpaceEntry, context: Context) -> Brief:
     """Return what looking at a space needs. Pure."""
-    account = _render_database.database(space, context)
-    address = _render_database.database_host(space, context)
+    account = _render_database.plan_database(space, context)
+    address = _render_database.find_host(space, context)
     return {"space": space["slug"], "database": {**account, "address": address}}
 
 

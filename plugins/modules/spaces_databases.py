@@ -97,8 +97,8 @@ def main() -> None:
         module.fail_json(
             msg=f"MariaDB at {wanted['socket']} does not answer, no space was looked at: {error}"
         )
-    drift = _drift.of_databases(before, wanted["databases"], wanted["known"])
-    report.facts["drift"] = _drift.sentences(drift)
+    drift = _drift.compare_databases(before, wanted["databases"], wanted["known"])
+    report.facts["drift"] = _drift.describe(drift)
     module.exit_json(**report.result())
 
 

@@ -89,7 +89,7 @@ except ImportError:
 def web(wanted: dict[str, t.Any]) -> _drift.Found:
     """Return what this web node holds."""
     observed = _units.read_observed()
-    running = _drift.units(observed.active, observed.enabled)
+    running = _drift.find_units(observed.active, observed.enabled)
     return _drift.read_web(wanted["places"], running, wanted["ids"])
 
 
@@ -128,7 +128,7 @@ def main() -> None:
     except (OSError, _systemd.SystemdError) as error:
         module.fail_json(msg=f"this node cannot be read, nothing was compared: {error}")
     drift = _drift.compare(found, wanted["known"])
-    module.exit_json(changed=False, **drift, drift=_drift.sentences(drift))
+    module.exit_json(changed=False, **drift, drift=_drift.describe(drift))
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def main() -> None:
         report = _tree.converge(wanted, check=module.check_mode, diff=module._diff)
     except (_managed_files.FilesError, _filesystem.FilesystemError, OSError) as error:
         module.fail_json(msg=str(error))
-    for warning in _quotas.warnings(wanted["quotas"], report):
+    for warning in _quotas.list_warnings(wanted["quotas"], report):
         module.warn(warning)
     module.exit_json(**report.result())
 

@@ -92,7 +92,7 @@ def main() -> None:
         report = _quotas.converge(**wanted, check=module.check_mode)
     except _filesystem.FilesystemError as error:
         module.fail_json(msg=str(error))
-    for warning in _quotas.warnings(wanted, report):
+    for warning in _quotas.list_warnings(wanted, report):
         module.warn(warning)
     module.exit_json(**report.result())
 

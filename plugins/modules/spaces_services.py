@@ -82,10 +82,10 @@ def main() -> None:
     wanted, report = unpack(module.params["payload"]), Report()
     try:
         before = _services.converge(wanted, report, check=module.check_mode)
-        drift = _drift.of_web(wanted, before.active, before.enabled, check=module.check_mode)
+        drift = _drift.compare_web(wanted, before.active, before.enabled, check=module.check_mode)
     except (_systemd.SystemdError, OSError) as error:
         module.fail_json(msg=str(error), **report.result())
-    report.facts["drift"] = _drift.sentences(drift)
+    report.facts["drift"] = _drift.describe(drift)
     module.exit_json(**report.result())
 
 

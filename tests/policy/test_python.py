@@ -144,9 +144,9 @@ def test_no_failure_is_dropped(path: Path):
 
 
 def test_a_dropped_failure_would_be_found():
-    source = "_systemd.in_slices(units, 'stop')\nsubprocess.run(command, check=False)\n"
+    source = "_systemd.run_sliced(units, 'stop')\nsubprocess.run(command, check=False)\n"
     assert len(dropped("example", ast.parse(source))) == 2
-    kept = "failed = _systemd.in_slices(units, 'stop')\nsubprocess.run(command, check=True)\n"
+    kept = "failed = _systemd.run_sliced(units, 'stop')\nsubprocess.run(command, check=True)\n"
     assert dropped("example", ast.parse(kept)) == []
 
 

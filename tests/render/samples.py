@@ -111,7 +111,7 @@ SPACE: SpaceEntry = {
     "file": "spaces/velo-ecole.yml",
     "office_servers": {},
 }
-ENVIRONMENT = _render_files.templates(_render_files.template_directory(ROOT))
+ENVIRONMENT = _render_files.load_templates(_render_files.find_templates(ROOT))
 
 
 def space(**changes: t.Any) -> SpaceEntry:

@@ -13,7 +13,7 @@ from tests.render.samples import ENVIRONMENT, KEY, SETTINGS, space
 
 def test_the_build_holds_statements_quotas_and_no_secret():
     distant = space(db="db1")
-    documents = _build.documents([distant], [distant], SETTINGS, ENVIRONMENT)
+    documents = _build.render_documents([distant], [distant], SETTINGS, ENVIRONMENT)
     secret = _secrets.derive(KEY, "database", "velo-ecole")
     assert not any(secret in text for text in documents.values())
     assert "CREATE DATABASE `space_velo-ecole`" in documents["database/velo-ecole.sql"]

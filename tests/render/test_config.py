@@ -19,7 +19,7 @@ from tests.render.samples import KEY, ROOT, SETTINGS, SPACE, context, space
 
 def mail_of(**relay):
     wanted = t.cast("Relay", {"host": "mail.lan", "from": "{slug}@example.org", **relay})
-    return _render_config.mail_config(wanted, SPACE)
+    return _render_config.configure_mail(wanted, SPACE)
 
 
 def pieces_of_php(value):
@@ -35,7 +35,7 @@ def pieces_of_php(value):
 
 
 def test_the_configuration_holds_limits_and_no_password_where_none_is_needed():
-    config = _render_config.managed_config(SPACE, SETTINGS)
+    config = _render_config.list_managed(SPACE, SETTINGS)
     assert config["dbpassword"] == ""
     assert config["dbhost"] == "localhost:/run/mysqld/mysqld.sock"
     assert config["one-click-instance.user-limit"] == 50
@@ -68,7 +68,7 @@ def test_a_relay_with_a_certificate_of_its_own_can_be_used(relay, options):
 
 
 def test_a_distant_database_is_reached_with_a_derived_password_over_tls():
-    config = _render_config.managed_config({**SPACE, "db": "db1"}, SETTINGS)
+    config = _render_config.list_managed({**SPACE, "db": "db1"}, SETTINGS)
     assert config["dbhost"] == "db1.example.org"
     assert config["dbpassword"] == _secrets.derive(KEY, "database", "velo-ecole")
     # As PHP reads it: a quoted name is a key that PDO knows nothing of, and there is no TLS.
@@ -78,18 +78,18 @@ def test_a_distant_database_is_reached_with_a_derived_password_over_tls():
     PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT => true,
   ],
 """
-    assert options in _render_config.managed_config_file({**SPACE, "db": "db1"}, SETTINGS)
+    assert options in _render_config.render_managed({**SPACE, "db": "db1"}, SETTINGS)
 
 
 @pytest.mark.parametrize("place", [{}, {"db": "db1"}])
 def test_every_piece_of_php_is_written_as_it_is(place):
     one = space(**place)
-    pieces = set(pieces_of_php(_render_config.managed_config(one, SETTINGS)))
-    text = _render_config.managed_config_file(one, SETTINGS)
+    pieces = set(pieces_of_php(_render_config.list_managed(one, SETTINGS)))
+    text = _render_config.render_managed(one, SETTINGS)
     assert len(pieces) == 3 + 2 * len(place)
     for piece in pieces:
         assert piece in text
-        assert _render_php.php_literal(str(piece)) not in text
+        assert _render_php.format_literal(str(piece)) not in text
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ def test_every_piece_of_php_is_written_as_it_is(place):
 def test_a_machine_whose_address_nobody_said_is_named(places, missing):
     one = space(**{"db": "db1", **places})
     with pytest.raises(ValueError, match=f"^velo-ecole has its files on .*: {missing}, or "):
-        _render_config.managed_config(one, SETTINGS)
+        _render_config.list_managed(one, SETTINGS)
 
 
 def test_operator_keys_do_not_override_what_follows_from_the_space():
     settings = context(nextcloud_config={"datadirectory": "/", "loglevel": 2})
-    config = _render_config.managed_config(SPACE, settings)
+    config = _render_config.list_managed(SPACE, settings)
     assert config["datadirectory"] == "/srv/spaces/velo-ecole/data"
     assert config["loglevel"] == 2
 
@@ -117,7 +117,7 @@ def test_operator_keys_do_not_override_what_follows_from_the_space():
     [("fr", "fr"), ("fr_CA", "fr"), ("en", "en"), ("oc", "en"), ("pt_BR", "en")],
 )
 def test_new_accounts_find_first_files_in_the_language_of_the_space(locale, folder):
-    text = _render_config.managed_config_file({**SPACE, "locale": locale}, SETTINGS)
+    text = _render_config.render_managed({**SPACE, "locale": locale}, SETTINGS)
     assert f"OC::$SERVERROOT . '/apps-extra/archipel/skeleton/{folder}'" in text
     skeleton = ROOT / "roles/nextcloud/files/apps/archipel/skeleton" / folder
     assert list(skeleton.iterdir())
@@ -125,7 +125,7 @@ def test_new_accounts_find_first_files_in_the_language_of_the_space(locale, fold
 
 def test_mail_may_come_from_an_address_of_the_space():
     relay: Relay = {"host": "mail.example.org", "from": "{slug}@spaces.example.org"}
-    config = _render_config.mail_config(relay, SPACE)
+    config = _render_config.configure_mail(relay, SPACE)
     assert (config["mail_from_address"], config["mail_domain"]) == (
         "velo-ecole",
         "spaces.example.org",

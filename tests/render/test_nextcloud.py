@@ -9,7 +9,7 @@ from tests.render.samples import HOSTILE, SETTINGS, SPACE
 
 
 def test_what_nextcloud_is_given_carries_the_name_and_never_a_password():
-    applied = _render_nextcloud.applied_state(SPACE, SETTINGS)
+    applied = _render_nextcloud.render_applied(SPACE, SETTINGS)
     assert applied["app_defaults"]["theming"]["name"] == HOSTILE
     assert applied["app_config"]["core"] == {
         "backgroundjobs_mode": "cron",
@@ -20,7 +20,7 @@ def test_what_nextcloud_is_given_carries_the_name_and_never_a_password():
 
 
 def test_every_space_is_given_the_same_applications_and_its_own_suite():
-    applied = _render_nextcloud.applied_state(SPACE, SETTINGS)
+    applied = _render_nextcloud.render_applied(SPACE, SETTINGS)
     assert applied["apps"] == {"enable": ["calendar"], "disable": ["survey_client", "registration"]}
     assert list(applied["office"]["suites"]) == ["collabora", "onlyoffice"]
     assert (applied["office"]["default"], applied["office"]["pinned"]) == ("collabora", False)
@@ -28,16 +28,16 @@ def test_every_space_is_given_the_same_applications_and_its_own_suite():
 
 
 def test_visitors_may_ask_for_an_account_where_the_file_says_so():
-    applied = _render_nextcloud.applied_state({**SPACE, "registration": True}, SETTINGS)
+    applied = _render_nextcloud.render_applied({**SPACE, "registration": True}, SETTINGS)
     assert applied["apps"]["enable"] == ["calendar", "registration"]
     assert applied["app_config"]["registration"] == {"approval": True}
-    applied = _render_nextcloud.applied_state(SPACE, {**SETTINGS, "registration": {}})
+    applied = _render_nextcloud.render_applied(SPACE, {**SETTINGS, "registration": {}})
     assert applied["apps"]["disable"] == ["survey_client"]
 
 
 def test_a_space_s_own_choices_are_not_in_the_template_of_its_release():
     """Each space would otherwise make the template of the one before it useless."""
-    rows = _render_nextcloud.installations([SPACE, {**SPACE, "registration": True}], SETTINGS)
+    rows = _render_nextcloud.list_installations([SPACE, {**SPACE, "registration": True}], SETTINGS)
     plain, wishing = (row["template"] for row in rows)
-    assert plain == wishing == {"apps": _render_nextcloud.application_set(SETTINGS)}
+    assert plain == wishing == {"apps": _render_nextcloud.list_applications(SETTINGS)}
     assert rows[0]["applied"]["apps"] != rows[1]["applied"]["apps"]

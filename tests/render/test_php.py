@@ -26,12 +26,12 @@ from tests.render.samples import HOSTILE
     ],
 )
 def test_php_literals(value, literal):
-    assert _render_php.php_literal(value) == literal
+    assert _render_php.format_literal(value) == literal
 
 
 def test_a_value_without_a_literal_is_refused():
     with pytest.raises(TypeError, match="no PHP literal"):
-        _render_php.php_literal(object())
+        _render_php.format_literal(object())
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,6 @@ def test_a_value_without_a_literal_is_refused():
 )
 def test_a_php_string_comes_out_literally(text):
     """A single-quoted PHP string knows two escapes only: undo them, and read the text again."""
-    literal = _render_php.php_literal(text)
+    literal = _render_php.format_literal(text)
     assert re.fullmatch(r"'(?:[^'\\]|\\[\\'])*'", literal, re.DOTALL)
     assert re.sub(r"\\([\\'])", r"\1", literal[1:-1]) == text

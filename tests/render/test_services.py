@@ -20,4 +20,4 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _re
     ],
 )
 def test_the_state_of_a_space(space, state):
-    assert _render_services.state_of(space) == state
+    assert _render_services.find_state(space) == state

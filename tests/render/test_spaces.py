@@ -19,7 +19,7 @@ from tests.render.samples import ENVIRONMENT, ROOT, SETTINGS, SPACE, context, sp
 
 
 def files(**changes):
-    wanted = _render_files.files([space(**changes)], SETTINGS, ENVIRONMENT)
+    wanted = _render_files.render_files([space(**changes)], SETTINGS, ENVIRONMENT)
     return {file["kind"]: file for file in wanted}
 
 
@@ -85,7 +85,7 @@ def test_configurations_belong_to_root_and_only_the_space_reads_them():
 
 
 def test_directories_are_closed_to_other_spaces():
-    found = _render_files.directories([SPACE], SETTINGS)
+    found = _render_files.list_directories([SPACE], SETTINGS)
     wanted = {one["path"]: (one["uid"], one["mode"]) for one in found}
     base = "/srv/spaces/velo-ecole"
     assert wanted[base] == (0, 0o755)
@@ -96,9 +96,9 @@ def test_directories_are_closed_to_other_spaces():
 
 def test_closed_spaces_have_no_user_and_no_directories():
     closed = [space(status="closed")]
-    assert _render_files.users(closed) == []
-    assert _render_files.directories(closed, SETTINGS) == []
-    assert _render_files.sysusers_lines(closed, SETTINGS) == {}
+    assert _render_files.list_users(closed) == []
+    assert _render_files.list_directories(closed, SETTINGS) == []
+    assert _render_files.render_sysusers(closed, SETTINGS) == {}
 
 
 def test_the_journey_to_the_node_changes_nothing():
@@ -115,7 +115,7 @@ def test_every_page_for_people_is_there_in_both_languages():
 
 class TestStorage:
     def test_a_limit_is_in_bytes_and_files_on_the_data_alone(self):
-        assert _render_files.quotas([SPACE], SETTINGS) == [
+        assert _render_files.list_quotas([SPACE], SETTINGS) == [
             {
                 "space": "velo-ecole",
                 "id": 100003,
@@ -129,11 +129,11 @@ class TestStorage:
         ("status", "limited"), [("approved", True), ("suspended", True), ("closed", False)]
     )
     def test_a_suspended_space_keeps_its_limit(self, status, limited):
-        assert bool(_render_files.quotas([space(status=status)], SETTINGS)) is limited
+        assert bool(_render_files.list_quotas([space(status=status)], SETTINGS)) is limited
 
     def test_nothing_that_nextcloud_writes_for_itself_is_under_the_limit(self):
         """A full space must still log in, log, and keep its configuration."""
-        config = _render_config.managed_config(SPACE, SETTINGS)
+        config = _render_config.list_managed(SPACE, SETTINGS)
         data = config["datadirectory"]
         php = files()["php"]["content"]
         inside = [line for line in php.splitlines() if f"{data}/" in line or line.endswith(data)]
@@ -142,18 +142,18 @@ class TestStorage:
         assert not str(config["tempdirectory"]).startswith(str(data))
 
     def test_clients_are_shown_the_storage_of_the_space(self):
-        config = _render_nextcloud.applied_state(SPACE, SETTINGS)["app_config"]
+        config = _render_nextcloud.render_applied(SPACE, SETTINGS)["app_config"]
         assert config["files"] == {"default_quota": "40 GB"}
         assert config["files_trashbin"] == {"trashbin_size": str(10 * 1024**3)}
 
     def test_without_a_share_nextcloud_bounds_the_trash_itself(self):
         retention = {"trash_days": 30, "versions_days": 90, "trash_percent": 0}
         settings = context(retention=retention)
-        config = _render_nextcloud.applied_state(SPACE, settings)["app_config"]
+        config = _render_nextcloud.render_applied(SPACE, settings)["app_config"]
         assert config["files_trashbin"] == {"trashbin_size": None}
 
     def test_the_policy_may_say_more_about_the_same_application(self):
         policy = {"app_config": {"files": {"default_quota": "1 GB", "other": "x"}}}
-        applied = _render_nextcloud.applied_state(SPACE, context(applied_state=policy))
+        applied = _render_nextcloud.render_applied(SPACE, context(applied_state=policy))
         config = applied["app_config"]
         assert config["files"] == {"default_quota": "40 GB", "other": "x"}

@@ -33,7 +33,7 @@ class State:
     access_list: bool = False
 
 
-def access_lists(path: str | int, names: t.Sequence[str] = ACCESS_LISTS) -> list[str]:
+def list_access_lists(path: str | int, names: t.Sequence[str] = ACCESS_LISTS) -> list[str]:
     """Return which access lists a file or directory has; none where the file system knows none."""
     found = []
     for name in names:
@@ -58,7 +58,7 @@ def read_file(path: str) -> State | None:
         info = os.fstat(descriptor)
         regular = stat.S_ISREG(info.st_mode) and info.st_size <= LARGEST
         content = os.read(descriptor, LARGEST + 1) if regular else None
-        lists = access_lists(descriptor, ACCESS_LISTS[:1])
+        lists = list_access_lists(descriptor, ACCESS_LISTS[:1])
     finally:
         os.close(descriptor)
     return State(content, info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode), bool(lists))
@@ -71,7 +71,7 @@ def read_text(path: str) -> str:
     return (content or b"").decode("utf-8", "replace")
 
 
-def differences(wanted: t.Mapping[str, t.Any], state: State | None) -> list[str]:
+def find_differences(wanted: t.Mapping[str, t.Any], state: State | None) -> list[str]:
     """Return in words what is wrong with a file; nothing if it is as wanted. Pure."""
     if state is None:
         return ["created"]
@@ -149,7 +149,7 @@ def sweep(folders: t.Iterable[str]) -> None:
                 continue
 
 
-def named(folder: str, suffix: str) -> set[str]:
+def list_names(folder: str, suffix: str) -> set[str]:
     """Return the names of a folder's files of one suffix, without it."""
     try:
         names = os.listdir(folder)

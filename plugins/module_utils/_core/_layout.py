@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._unit_names import Units
 
@@ -359,12 +359,6 @@ def under(root: str, slug: str) -> Layout:
     return Layout(slug, Places(root=root))
 
 
-def slugs_of(names: t.Iterable[str], prefix: str) -> set[str]:
+def parse_slugs(names: t.Iterable[str], prefix: str) -> set[str]:
     """Return the slugs in names of users, accounts (`USER`) or databases (`DATABASE`)."""
     return {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
-
-
-def places_of(values: t.Mapping[str, t.Any]) -> Places:
-    """Return the folders that a payload names; what it does not name is where it always is."""
-    known = {one.name for one in fields(Places)}
-    return Places(**{name: str(value) for name, value in values.items() if name in known})

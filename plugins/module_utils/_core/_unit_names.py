@@ -94,6 +94,6 @@ class Units:
         return self.php_socket, self.jobs_timer, self.jobs, self.php, self.awake_timer, self.redis
 
 
-def slug_of(unit: str) -> str:
+def parse_slug(unit: str) -> str:
     """Return the slug in the name of a unit: space-php@velo-ecole.service → velo-ecole."""
     return unit.partition("@")[2].rpartition(".")[0]

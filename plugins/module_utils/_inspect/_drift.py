@@ -51,7 +51,7 @@ Found = dict[str, set[str]]
 Drift = dict[str, dict[str, list[str]]]
 
 
-def directories(root: str) -> set[str]:
+def list_directories(root: str) -> set[str]:
     """Return the folders of spaces; what begins with a dot is ours for a moment."""
     try:
         with os.scandir(root) as entries:
@@ -61,7 +61,7 @@ def directories(root: str) -> set[str]:
     return {name for name in folders if not name.startswith(".") and name != "lost+found"}
 
 
-def users(lines: t.Iterable[str]) -> dict[str, int]:
+def find_users(lines: t.Iterable[str]) -> dict[str, int]:
     """Return name → id of the users that spaces have, or whose id is a space's. Pure."""
     found = {}
     for line in lines:
@@ -75,13 +75,13 @@ def users(lines: t.Iterable[str]) -> dict[str, int]:
     return found
 
 
-def units(active: t.Mapping[str, str], enabled: t.Iterable[str]) -> set[str]:
+def find_units(active: t.Mapping[str, str], enabled: t.Iterable[str]) -> set[str]:
     """Return the spaces of which a unit runs or will after a reboot. Pure."""
     names = {*enabled, *(name for name, state in active.items() if state in ACTIVE)}
     return {match["slug"] for match in map(_unit_names.UNIT.fullmatch, names) if match}
 
 
-def unit_files(folders: t.Iterable[str] = UNIT_FOLDERS) -> set[str]:
+def find_unit_files(folders: t.Iterable[str] = UNIT_FOLDERS) -> set[str]:
     """Return whose units somebody changed beside our templates.
 
     A space where it is a unit of its own or a drop-in for one, else the drop-in for all.
@@ -101,7 +101,7 @@ def unit_files(folders: t.Iterable[str] = UNIT_FOLDERS) -> set[str]:
     return found
 
 
-def limits(root: str, owners: t.Mapping[int, str]) -> set[str]:
+def find_limits(root: str, owners: t.Mapping[int, str]) -> set[str]:
     """Return the owners of the limits of the file system; a number where nobody owns it."""
     if not os.path.isdir(root) or not _filesystem.find(root).counted:
         return set()
@@ -115,29 +115,29 @@ def read_web(places: t.Mapping[str, str], running: set[str], ids: t.Mapping[str,
 
     Args:
         places: the folders `root`, `vhosts` and `php`.
-        running: what `units` gave.
+        running: what `find_units` gave.
         ids: slug → id of the spaces that the registry knows.
 
     """
     with open("/etc/passwd", encoding="utf-8", errors="replace") as file:
-        people = users(file)
+        people = find_users(file)
     owners = {number: name for name, number in (people | dict(ids)).items()}
     return {
-        "vhost": _files.named(places["vhosts"], _layout.CONF),
-        "php": _files.named(places["php"], _layout.CONF),
+        "vhost": _files.list_names(places["vhosts"], _layout.CONF),
+        "php": _files.list_names(places["php"], _layout.CONF),
         "user": set(people),
-        "directory": directories(places["root"]),
+        "directory": list_directories(places["root"]),
         "unit": running,
-        "unit file": unit_files(),
-        "quota": limits(places["root"], owners),
+        "unit file": find_unit_files(),
+        "quota": find_limits(places["root"], owners),
     }
 
 
 def read_databases(schemata: t.Iterable[str], accounts: t.Iterable[str]) -> Found:
     """Return kind → names of what a database node holds. Pure."""
     return {
-        "database": _layout.slugs_of(schemata, _layout.DATABASE),
-        "account": _layout.slugs_of(accounts, _layout.USER),
+        "database": _layout.parse_slugs(schemata, _layout.DATABASE),
+        "account": _layout.parse_slugs(accounts, _layout.USER),
     }
 
 
@@ -161,7 +161,7 @@ def compare(found: Found, known: t.Mapping[str, str]) -> Drift:
     return {"unknown": dict(sorted(unknown.items())), "missing": dict(sorted(missing.items()))}
 
 
-def sentences(drift: t.Mapping[str, t.Mapping[str, list[str]]]) -> list[str]:
+def describe(drift: t.Mapping[str, t.Mapping[str, list[str]]]) -> list[str]:
     """Return what people read of it. Pure."""
     return [
         *(f"{name}: {', '.join(kinds)} too many" for name, kinds in drift["unknown"].items()),
@@ -169,7 +169,7 @@ def sentences(drift: t.Mapping[str, t.Mapping[str, list[str]]]) -> list[str]:
     ]
 
 
-def of_web(
+def compare_web(
     wanted: t.Mapping[str, t.Any],
     active: t.Mapping[str, str],
     enabled: t.Iterable[str],
@@ -190,13 +190,13 @@ def of_web(
     """
     chosen = {item["space"]: item["running"] for item in wanted["units"]}
     running = {slug for slug, runs in chosen.items() if runs}
-    running |= units(active, enabled) - set(chosen)
+    running |= find_units(active, enabled) - set(chosen)
     found = read_web(wanted["drift"]["places"], running, wanted["drift"]["ids"])
     result = compare(found, wanted["drift"]["known"])
     return {**result, "missing": {}} if check else result
 
 
-def of_databases(
+def compare_databases(
     state: _mariadb.State, wanted: t.Sequence[t.Mapping[str, t.Any]], known: t.Mapping[str, str]
 ) -> Drift:
     """Compare a database node with the registry after a run. Pure.

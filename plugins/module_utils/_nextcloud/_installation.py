@@ -220,7 +220,7 @@ def converge(
     todo = find_work(wanted, node, report)
     if todo:
         # Units that changed in this run are needed below, not only when the sockets open.
-        _systemd.daemon_reload(report, check=check)
+        _systemd.reload_daemon(report, check=check)
     if check:
         for item, steps in todo:
             for what in steps.values():

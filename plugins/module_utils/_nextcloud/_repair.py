@@ -158,7 +158,7 @@ def read_facts(settings: Settings, slug: str) -> Facts:
     config = _files.read_text(layout.config_file)
     version = _config.VERSION.search(config)
     names = [layout.units.php_socket, layout.units.jobs, layout.units.php]
-    shown = _systemd.properties(names, "ActiveState")
+    shown = _systemd.read_properties(names, "ActiveState")
     states = [shown.get(name, {}).get("ActiveState", "") for name in names]
     held = os.path.lexists(layout.maintenance) or _standstill.is_held(slug)
     return Facts(

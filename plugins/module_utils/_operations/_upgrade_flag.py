@@ -84,7 +84,7 @@ def wait_for_jobs(job: Job) -> None:
     unit = job.layout.units.jobs
     end = time.monotonic() + job.settings.jobs_seconds
     while True:
-        shown = _systemd.properties([unit], "ActiveState")
+        shown = _systemd.read_properties([unit], "ActiveState")
         if shown.get(unit, {}).get("ActiveState") not in _upgrade_job.RUNNING:
             return
         if time.monotonic() > end:

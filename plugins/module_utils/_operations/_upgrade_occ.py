@@ -99,6 +99,6 @@ def stand_down(job: Job) -> None:
 
 def end_occ(job: Job) -> None:
     """End an occ that a run which was cut short left behind."""
-    shown = _systemd.properties([unit_of(job.slug)], "ActiveState")
+    shown = _systemd.read_properties([unit_of(job.slug)], "ActiveState")
     if any(one.get("ActiveState") in _upgrade_job.RUNNING for one in shown.values()):
         _systemd.systemctl("stop", unit_of(job.slug))

@@ -143,7 +143,7 @@ def converge(
         if decisions[item["space"]].kind in (_upgrade_plan.UPGRADE, _upgrade_plan.RESUME)
     ]
     if todo and not budget.exhausted():
-        _systemd.daemon_reload(report, check=False)
+        _systemd.reload_daemon(report, check=False)
     results = move_all(settings, todo, budget, parallel, seconds)
     note(settings, report, todo, results)
     if done := report.facts["begun"]:

@@ -54,7 +54,7 @@ def plan_users(
 def declare(path: str, content: str, *, check: bool) -> bool:
     """Write a file of declarations if it differs; return whether it did."""
     item = {"path": path, "content": content, "uid": 0, "gid": 0, "mode": 0o644}
-    differs = bool(_files.differences(item, _files.read_file(path)))
+    differs = bool(_files.find_differences(item, _files.read_file(path)))
     if differs and not check:
         _files.write_file(item)
     return differs
@@ -94,7 +94,7 @@ def converge_users(
     return report
 
 
-def directory_differences(item: t.Mapping[str, t.Any]) -> list[str]:
+def compare_directory(item: t.Mapping[str, t.Any]) -> list[str]:
     """Return in words what is wrong with a directory."""
     try:
         info = os.lstat(item["path"])
@@ -109,7 +109,7 @@ def directory_differences(item: t.Mapping[str, t.Any]) -> list[str]:
         found.append(f"owner {info.st_uid}:{info.st_gid} → {item['uid']}:{item['gid']}")
     if stat.S_IMODE(info.st_mode) != item["mode"]:
         found.append(f"mode {stat.S_IMODE(info.st_mode):04o} → {item['mode']:04o}")
-    if _files.access_lists(item["path"]):
+    if _files.list_access_lists(item["path"]):
         found.append("access list removed")
     return found
 
@@ -128,7 +128,7 @@ def converge_directories(
             remove_access_lists(item, report)
         code, said = run(["systemd-tmpfiles", "--create", path])
         for item in wrong:
-            if directory_differences(item):
+            if compare_directory(item):
                 report.fail(
                     item["space"], f"{item['path']}: systemd-tmpfiles ({code}): {said[-500:]}"
                 )
@@ -141,7 +141,7 @@ def plan_directories(
     """Return the directories to make or mend; note that, and what cannot be one, per space."""
     wrong = []
     for item in wanted:
-        found = directory_differences(item)
+        found = compare_directory(item)
         if found == ["not a directory"]:
             report.fail(
                 item["space"], f"{item['path']} is not a directory: move it away and run again"
@@ -155,7 +155,7 @@ def plan_directories(
 def remove_access_lists(item: t.Mapping[str, t.Any], report: Report) -> None:
     """Take away the rights that somebody gave beside owner and mode."""
     try:
-        for name in _files.access_lists(item["path"]):
+        for name in _files.list_access_lists(item["path"]):
             os.removexattr(item["path"], name)
     except OSError as error:
         report.fail(item["space"], f"{item['path']}: {error.strerror}")

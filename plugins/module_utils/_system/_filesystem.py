@@ -53,7 +53,7 @@ class Filesystem:
         return asdict(self)
 
 
-def plain(text: str) -> str:
+def unescape(text: str) -> str:
     """Return a field of mountinfo without its escapes. Pure."""
     return ESCAPED.sub(lambda match: chr(int(match[1], 8)), text)
 
@@ -65,18 +65,18 @@ def parse(text: str) -> list[Mount]:
         front, dash, back = line.partition(" - ")
         fields, rest = front.split(), back.split()
         if dash and len(fields) > 4 and len(rest) > 1:
-            mounts.append(Mount(plain(fields[4]), rest[0], plain(rest[1])))
+            mounts.append(Mount(unescape(fields[4]), rest[0], unescape(rest[1])))
     return mounts
 
 
-def holding(path: str, mounts: t.Iterable[Mount]) -> Mount:
+def find_mount(path: str, mounts: t.Iterable[Mount]) -> Mount:
     """Return the mount that a path is on. Pure."""
     around = [m for m in mounts if m.point == "/" or f"{path}/".startswith(f"{m.point}/")]
     longest = max((len(m.point) for m in around), default=0)
     return [m for m in around if len(m.point) == longest][-1]
 
 
-def existing(path: str) -> str:
+def find_existing(path: str) -> str:
     """Return the path, or the nearest folder around it that is there."""
     while not os.path.isdir(path):
         path = os.path.dirname(path)
@@ -88,10 +88,10 @@ def find(path: str) -> Filesystem:
     real = os.path.realpath(path)
     with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
         mounts = parse(file.read())
-    mount = holding(real, mounts)
+    mount = find_mount(real, mounts)
     counted = enforced = False
     if mount.type in LIMITING:
-        with _quotactl.opened(existing(real)) as descriptor:
+        with _quotactl.opened(find_existing(real)) as descriptor:
             counted, enforced = _quotactl.state(descriptor)
     below = tuple(sorted(m.point for m in mounts if m.point.startswith(f"{real}/")))
     return Filesystem(path, mount.point, mount.type, mount.source, counted, enforced, below)
@@ -118,10 +118,10 @@ def check(found: Filesystem, backend: str) -> None:
             f"{where}; archipel_quota_backend says {backend}. Mend one of the two"
         )
     if not found.enforced:
-        raise FilesystemError(f"{where}. {remedy(found)}")
+        raise FilesystemError(f"{where}. {explain_remedy(found)}")
 
 
-def remedy(found: Filesystem) -> str:
+def explain_remedy(found: Filesystem) -> str:
     """Return what makes limits hold on a file system that could. Pure."""
     fstab = f"in /etc/fstab add prjquota to the options of {found.point}"
     root = found.point == "/"

@@ -31,21 +31,21 @@ def converge(wanted: dict[str, t.Any], *, check: bool, diff: bool) -> Report:
     nobody is led to it.
     """
     report = Report()
-    found = {name: present(folder(wanted, name)) for name in wanted["secrets"]}
-    files = [item for name in wanted["secrets"] for item in secret_files(wanted, name)]
-    refused = {} if wanted["rotate_while_open"] else in_use(wanted, filter(replaces, files))
+    found = {name: list_present(find_folder(wanted, name)) for name in wanted["secrets"]}
+    files = [item for name in wanted["secrets"] for item in plan_secrets(wanted, name)]
+    refused = {} if wanted["rotate_while_open"] else find_open(wanted, filter(replaces, files))
     files = [item for item in files if item["space"] not in refused]
     if not check:
         make_folders([item["path"] for item in files])
     report.add(_managed_files.converge(files, check=check, diff=False))
     slugs = {f"{shard}/{host}": slug for shard, host, slug in wanted["slugs"]}
     report.facts = {
-        "rotated": rotated(report.changes),
+        "rotated": list_rotated(report.changes),
         "refused": {slugs[name]: reason for name, reason in refused.items()},
     }
     if not report.failures:
         try:
-            report.add(nginx(wanted, check=check, diff=diff))
+            report.add(write_nginx(wanted, check=check, diff=diff))
         except _managed_files.FilesError as error:
             report.fail(wanted["nginx_directory"], str(error))
     if not report.failures:
@@ -55,12 +55,12 @@ def converge(wanted: dict[str, t.Any], *, check: bool, diff: bool) -> Report:
     return report
 
 
-def folder(wanted: t.Mapping[str, t.Any], shard: str) -> str:
+def find_folder(wanted: t.Mapping[str, t.Any], shard: str) -> str:
     """Return where the tenants of a shard are. Pure."""
     return os.path.join(wanted["directory"], shard, "tenants")
 
 
-def present(path: str) -> set[str]:
+def list_present(path: str) -> set[str]:
     """Return the tenants that a shard has."""
     try:
         with os.scandir(path) as entries:
@@ -69,14 +69,14 @@ def present(path: str) -> set[str]:
         return set()
 
 
-def secret_files(wanted: t.Mapping[str, t.Any], shard: str) -> list[dict[str, t.Any]]:
+def plan_secrets(wanted: t.Mapping[str, t.Any], shard: str) -> list[dict[str, t.Any]]:
     """Return the secrets of one shard as files. No line end: the server would warn of it."""
-    gid = group_id(wanted["groups"][shard])
+    gid = find_group(wanted["groups"][shard])
     return [
         {
             "space": f"{shard}/{host}",
             "kind": "secret",
-            "path": os.path.join(folder(wanted, shard), host, SECRET_FILE),
+            "path": os.path.join(find_folder(wanted, shard), host, SECRET_FILE),
             "content": secret,
             "uid": 0,
             "gid": gid,
@@ -86,7 +86,7 @@ def secret_files(wanted: t.Mapping[str, t.Any], shard: str) -> list[dict[str, t.
     ]
 
 
-def group_id(name: str) -> int:
+def find_group(name: str) -> int:
     """Return a group's number; none that exists where check mode comes before the group."""
     try:
         return grp.getgrnam(name).gr_gid
@@ -103,7 +103,7 @@ def make_folders(paths: t.Iterable[str]) -> None:
             os.chmod(place, FOLDER_MODE)
 
 
-def rotated(changes: t.Mapping[str, list[str]]) -> list[str]:
+def list_rotated(changes: t.Mapping[str, list[str]]) -> list[str]:
     """Return the tenants whose secret was another one before. Pure."""
     return sorted(name for name, said in changes.items() if any("content" in s for s in said))
 
@@ -114,7 +114,7 @@ def replaces(item: t.Mapping[str, t.Any]) -> bool:
     return state is not None and state.content not in (None, item["content"].encode())
 
 
-def in_use(
+def find_open(
     wanted: t.Mapping[str, t.Any], files: t.Iterable[t.Mapping[str, t.Any]]
 ) -> dict[str, str]:
     """Return why secrets cannot be replaced now: somebody would lose what they type."""
@@ -122,7 +122,7 @@ def in_use(
     for item in files:
         shard, _, host = item["space"].partition("/")
         try:
-            people = editing(wanted["ports"][shard], host)
+            people = count_editing(wanted["ports"][shard], host)
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = f"the shard {shard} does not say whether documents are open ({error})"
             found[item["space"]] = f"{reason}; {HELD_BACK}"
@@ -133,7 +133,7 @@ def in_use(
     return found
 
 
-def editing(port: int, host: str) -> int:
+def count_editing(port: int, host: str) -> int:
     """Ask a shard, past nginx, how many people are editing in a tenant."""
     address = f"http://127.0.0.1:{port}{INFO_PATH}"
     request = urllib.request.Request(address, headers={"Host": host})
@@ -141,7 +141,7 @@ def editing(port: int, host: str) -> int:
         return int(json.load(answer)["quota"]["edit"]["connectionsCount"])
 
 
-def nginx(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:
+def write_nginx(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:
     """Write what nginx includes; report it as a change of the node."""
     files = [
         {
@@ -166,7 +166,7 @@ def remove(
 ) -> None:
     """Take tenants out of a shard; one that holds something of somebody else's is named."""
     for host in sorted(hosts):
-        place = os.path.join(folder(wanted, shard), host)
+        place = os.path.join(find_folder(wanted, shard), host)
         try:
             others = sorted(set(os.listdir(place)) - {SECRET_FILE})
             if others:

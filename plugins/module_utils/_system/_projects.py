@@ -90,7 +90,7 @@ def walk(directory: int, project: int, found: Walk, *, check: bool) -> None:
     """
     opened = [directory]
     try:
-        with many_files():
+        with allow_many_files():
             below = [enter(directory, directory, project, found, check=check)]
             while below:
                 if not below[-1]:
@@ -158,7 +158,7 @@ def visit_entry(inner: int, top: int, project: int, found: Walk, *, check: bool)
 
 
 @contextmanager
-def many_files() -> t.Iterator[None]:
+def allow_many_files() -> t.Iterator[None]:
     """Let this process open as many files as it may, for as long as it needs them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -181,7 +181,7 @@ def visit(descriptor: int, wanted: _quotactl.Tag, found: Walk, *, check: bool) -
         _quotactl.set_tag(descriptor, wanted)
 
 
-def carrying(directory: int, project: int) -> int:
+def count_carrying(directory: int, project: int) -> int:
     """Return how many files and folders of an open tree carry a project."""
     found = Walk()
     walk(directory, project, found, check=True)

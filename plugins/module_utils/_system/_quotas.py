@@ -75,16 +75,16 @@ class Run:
     check: bool
 
 
-def gib(number: int) -> str:
+def format_gib(number: int) -> str:
     """Return bytes in the unit of the registry. Pure."""
     return f"{number / GIB:.4g} GB" if number else "none"
 
 
-def shown(wanted: Item, quota: _quotactl.Quota) -> tuple[str, str]:
+def format_limits(wanted: Item, quota: _quotactl.Quota) -> tuple[str, str]:
     """Return a limit before and after in words. Pure."""
     return (
-        f"{gib(quota.limit_bytes)}, {quota.limit_files or 'any number of'} files",
-        f"{gib(wanted['bytes'])}, {wanted['files']} files",
+        f"{format_gib(quota.limit_bytes)}, {quota.limit_files or 'any number of'} files",
+        f"{format_gib(wanted['bytes'])}, {wanted['files']} files",
     )
 
 
@@ -131,7 +131,7 @@ def check_collision(item: Item, state: State) -> None:
     if not state.tags[0].project and not state.interrupted and elsewhere > 0:
         raise QuotaError(
             f"project {number} already holds {elsewhere} files outside {' and '.join(paths)}. Find "
-            f"them: find {os.path.dirname(home_of(item))} -xdev -type d -exec lsattr -pd {{}} + "
+            f"them: find {os.path.dirname(find_home(item))} -xdev -type d -exec lsattr -pd {{}} + "
             f"| grep '^ *{number} '; give them back with chattr -R -p 0 DIRECTORY, or remove them"
         )
 
@@ -168,14 +168,15 @@ def refuse_over(item: Item, quota: _quotactl.Quota, *, allow_over: bool) -> None
     """
     if is_over(item, quota) and not allow_over:
         raise QuotaError(
-            f"uses {gib(quota.used_bytes)} in {quota.files} files; its limit would be "
-            f"{gib(item['bytes'])} and {item['files']} files, and it could store nothing more. Let "
-            "it free some first, raise limits.storage_gb, or run with -e allow_over=true. Its "
-            f"limit stays as it was: {gib(quota.limit_bytes)}"
+            f"uses {format_gib(quota.used_bytes)} in {quota.files} files; its limit would be "
+            f"{format_gib(item['bytes'])} and {item['files']} files, and it could store nothing "
+            "more. Let it free some first, raise limits.storage_gb, or run with -e "
+            "allow_over=true. Its "
+            f"limit stays as it was: {format_gib(quota.limit_bytes)}"
         )
 
 
-def claims(text: str) -> dict[int, list[str]]:
+def parse_claims(text: str) -> dict[int, list[str]]:
     """Return project → paths of the lines of /etc/projects. Pure."""
     found: dict[int, list[str]] = {}
     for line in text.splitlines():
@@ -187,7 +188,7 @@ def claims(text: str) -> dict[int, list[str]]:
 
 def read_claims() -> dict[int, list[str]]:
     """Return what /etc/projects says, if there is one."""
-    return claims(_files.read_text(PROJECTS))
+    return parse_claims(_files.read_text(PROJECTS))
 
 
 def read_state(item: Item, run: Run) -> State:
@@ -210,34 +211,34 @@ def read_state(item: Item, run: Run) -> State:
                 continue
             tags.append(_quotactl.tag(tree))
             if quota.files and not tags[0].project and tags[-1].project == item["id"]:
-                counted += _projects.carrying(tree, item["id"])
-    interrupted = os.path.lexists(journal_of(item))
+                counted += _projects.count_carrying(tree, item["id"])
+    interrupted = os.path.lexists(find_journal(item))
     taken = tuple(run.claimed.get(item["id"], ()))
     return State(tuple(tags), quota, interrupted, taken, counted)
 
 
-def home_of(item: Item) -> str:
+def find_home(item: Item) -> str:
     """Return a space's folder, which holds its trees. Pure."""
     return os.path.dirname(item["paths"][0])
 
 
-def place_of(error: OSError, item: Item) -> str:
+def find_place(error: OSError, item: Item) -> str:
     """Return what an error is about: one of the space's trees, or its folder. Pure.
 
     Names of what people stored in there are theirs.
     """
-    return str(error.filename) if error.filename in item["paths"] else home_of(item)
+    return str(error.filename) if error.filename in item["paths"] else find_home(item)
 
 
-def journal_of(item: Item) -> str:
+def find_journal(item: Item) -> str:
     """Return the path of a space's journal: outside its trees, where its user cannot write."""
-    return f"{home_of(item)}/{JOURNAL}"
+    return f"{find_home(item)}/{JOURNAL}"
 
 
 def mark(item: Item, paths: t.Sequence[str], run: Run, state: State, report: Report) -> int:
     """Mark trees of a space; return how many bytes a check run would have marked."""
     device = os.fstat(run.root).st_dev
-    found = _projects.mark_trees(paths, item["id"], journal_of(item), device, check=run.check)
+    found = _projects.mark_trees(paths, item["id"], find_journal(item), device, check=run.check)
     if found.wrong or state.interrupted:
         report.change(
             item["space"], f"marked as project {item['id']}: {found.wrong} files and folders"
@@ -263,7 +264,7 @@ def converge_space(item: Item, run: Run, report: Report) -> _quotactl.Quota:
     refuse_over(item, quota, allow_over=run.allow_over or not steps.limit)
     if not steps.limit:
         return quota
-    before, after = shown(item, state.quota)
+    before, after = format_limits(item, state.quota)
     report.change(item["space"], f"storage {before} → {after}")
     report.diff(f"storage of {item['space']}", f"{before}\n", f"{after}\n")
     if run.check:
@@ -272,7 +273,7 @@ def converge_space(item: Item, run: Run, report: Report) -> _quotactl.Quota:
     return replace(quota, limit_bytes=item["bytes"], limit_files=item["files"])
 
 
-def usage(quota: _quotactl.Quota) -> dict[str, int]:
+def report_usage(quota: _quotactl.Quota) -> dict[str, int]:
     """Return a space's use and limits as the module reports them. Pure."""
     return {
         "used_bytes": quota.used_bytes,
@@ -306,7 +307,7 @@ def converge(
     _filesystem.check(filesystem, backend)
     if not wanted:
         return report
-    with opened(_filesystem.existing(filesystem.path)) as descriptor:
+    with open_root(_filesystem.find_existing(filesystem.path)) as descriptor:
         run = Run(descriptor, filesystem, Counter(ids), read_claims(), allow_over, verify, check)
         for item in wanted:
             try:
@@ -315,16 +316,16 @@ def converge(
                 report.fail(item["space"], str(error))
                 continue
             except OSError as error:
-                report.fail(item["space"], f"{place_of(error, item)}: {error.strerror}")
+                report.fail(item["space"], f"{find_place(error, item)}: {error.strerror}")
                 continue
-            report.facts["usage"][item["space"]] = usage(quota)
+            report.facts["usage"][item["space"]] = report_usage(quota)
             if is_over(item, quota):
                 report.facts["over"].append(item["space"])
     return report
 
 
 @contextmanager
-def opened(path: str) -> t.Iterator[int]:
+def open_root(path: str) -> t.Iterator[int]:
     """Open the folder of the spaces.
 
     Raises:
@@ -342,7 +343,7 @@ def opened(path: str) -> t.Iterator[int]:
         yield descriptor
 
 
-def warnings(wanted: t.Mapping[str, t.Any], report: Report) -> list[str]:
+def list_warnings(wanted: t.Mapping[str, t.Any], report: Report) -> list[str]:
     """Return what people must read in each run. Pure."""
     if wanted["backend"] == "none":
         return [_filesystem.UNLIMITED.format(path=wanted["root"])]

@@ -27,15 +27,15 @@ TIMES = ("ActiveState", "ExecMainStartTimestamp", "ExecReload")
 TRY = {"restart": "try-restart", "reload": "try-reload-or-restart"}
 
 
-def loaded_at(unit: str, values: t.Mapping[str, str]) -> float:
+def read_loaded(unit: str, values: t.Mapping[str, str]) -> float:
     """Return when a service last read its configuration: its start, or its last reload.
 
     systemd forgets the time of a reload when it reads its own unit files again: our own
     reloads are kept beside it.
     """
     reload = values.get("ExecReload", "").partition("start_time=")[2].partition("]")[0]
-    started = _systemd.moment(values.get("ExecMainStartTimestamp", ""))
-    return max(started, _systemd.moment(reload), _systemd.newest([f"{RELOADED}/{unit}"]))
+    started = _systemd.parse_moment(values.get("ExecMainStartTimestamp", ""))
+    return max(started, _systemd.parse_moment(reload), _systemd.find_newest([f"{RELOADED}/{unit}"]))
 
 
 def note_reload(units: t.Iterable[str], now: float) -> None:
@@ -78,36 +78,36 @@ def converge_services(
     """
     sources = {
         # What a package installs carries the time of its build; its change of place does not.
-        "restart": max(_systemd.newest(options["restart"]), changed_at(options["binaries"])),
-        "reload": _systemd.newest(options["reload"]),
+        "restart": max(_systemd.find_newest(options["restart"]), read_changed(options["binaries"])),
+        "reload": _systemd.find_newest(options["reload"]),
     }
-    running = {unit: times for unit, times in running_services().items() if unit not in stopped}
+    running = {unit: times for unit, times in list_running().items() if unit not in stopped}
     steps = plan_services(
         running,
         sources,
-        lambda unit: _systemd.newest([own_file(options["own"], unit)]),
+        lambda unit: _systemd.find_newest([find_own_file(options["own"], unit)]),
     )
     for verb, units in steps.items():
         for unit in units:
-            report.change(_unit_names.slug_of(unit), f"{unit}: {verb}")
+            report.change(_unit_names.parse_slug(unit), f"{unit}: {verb}")
         if units and not check:
             # Timed before: what changes meanwhile is newer.
             now = time.time()
             # One that went to sleep meanwhile reads it when it wakes.
-            failed = _systemd.in_slices(units, TRY[verb])
+            failed = _systemd.run_sliced(units, TRY[verb])
             _systemd.note_failures(failed, verb, report)
             note_reload([unit for unit in units if unit not in failed], now)
 
 
-def own_file(folder: str, unit: str) -> str:
+def find_own_file(folder: str, unit: str) -> str:
     """Return the configuration that a space's PHP service alone reads. Pure."""
-    return f"{folder}/{_unit_names.slug_of(unit)}{_layout.CONF}"
+    return f"{folder}/{_unit_names.parse_slug(unit)}{_layout.CONF}"
 
 
 def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
     """Check nginx's configuration and reload it if it is newer than what nginx runs with."""
-    values = _systemd.properties(["nginx.service"], *TIMES)["nginx.service"]
-    if values["ActiveState"] == "active" and _systemd.newest(options["paths"]) <= loaded_at(
+    values = _systemd.read_properties(["nginx.service"], *TIMES)["nginx.service"]
+    if values["ActiveState"] == "active" and _systemd.find_newest(options["paths"]) <= read_loaded(
         "nginx.service", values
     ):
         return
@@ -124,17 +124,20 @@ def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: boo
     note_reload(["nginx.service"], now)
 
 
-def running_services() -> dict[str, tuple[float, float]]:
+def list_running() -> dict[str, tuple[float, float]]:
     """Return when each running PHP service started, and when it last read its configuration."""
-    found = _systemd.properties([_unit_names.PHP_SERVICES], *TIMES)
+    found = _systemd.read_properties([_unit_names.PHP_SERVICES], *TIMES)
     return {
-        unit: (_systemd.moment(values.get("ExecMainStartTimestamp", "")), loaded_at(unit, values))
+        unit: (
+            _systemd.parse_moment(values.get("ExecMainStartTimestamp", "")),
+            read_loaded(unit, values),
+        )
         for unit, values in found.items()
         if values.get("ActiveState") == "active"
     }
 
 
-def changed_at(paths: t.Iterable[str]) -> float:
+def read_changed(paths: t.Iterable[str]) -> float:
     """Return the latest time at which one of these files was put in its place."""
     return max((os.stat(path).st_ctime for path in paths if os.path.exists(path)), default=0.0)
 
@@ -149,7 +152,7 @@ def converge(wanted: t.Mapping[str, t.Any], report: Report, *, check: bool) -> _
         SystemdError: what concerns the whole node did not obey.
 
     """
-    _systemd.daemon_reload(report, check=check)
+    _systemd.reload_daemon(report, check=check)
     observed = _units.read_observed()
     steps = _units.plan(wanted["units"], observed, report)
     _units.plan_node(steps, observed, report)

@@ -50,20 +50,20 @@ class Process:
         return f"process {self.pid} ({self.name}{', of ' + self.unit if self.unit else ''})"
 
 
-def path_of(slug: str) -> str:
+def find_path(slug: str) -> str:
     """Return the file that holds a space's units down while it is there."""
     return _layout.Layout(slug, _layout.Places(standstill=FOLDER)).standstill
 
 
 def is_held(slug: str) -> bool:
     """Tell whether a space's units are held down."""
-    return os.path.lexists(path_of(slug))
+    return os.path.lexists(find_path(slug))
 
 
 def hold(slug: str) -> None:
     """Let no unit of a space start from now on; a reboot does not change that."""
     os.makedirs(FOLDER, mode=0o755, exist_ok=True)
-    Path(path_of(slug)).touch(mode=0o644)
+    Path(find_path(slug)).touch(mode=0o644)
     folder = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         # It may lie on another disk than what is moved next: only this keeps their order.
@@ -74,7 +74,7 @@ def hold(slug: str) -> None:
 
 def lift(slug: str) -> None:
     """Let the units of a space start again. None is started."""
-    Path(path_of(slug)).unlink(missing_ok=True)
+    Path(find_path(slug)).unlink(missing_ok=True)
 
 
 def bring(slug: str, user: int | None = None) -> None:
@@ -96,15 +96,15 @@ def bring(slug: str, user: int | None = None) -> None:
         try:
             _systemd.demand(some, "stop")
         except _systemd.SystemdError as error:
-            raise _systemd.SystemdError(refusal(str(error))) from error
+            raise _systemd.SystemdError(explain(str(error))) from error
     end = time.monotonic() + GRACE
-    while found := at_work(slug, user):
+    while found := find_work(slug, user):
         if time.monotonic() > end:
-            raise StandstillError(refusal(found))
+            raise StandstillError(explain(found))
         time.sleep(0.2)
 
 
-def refusal(what: str) -> str:
+def explain(what: str) -> str:
     """Return why nothing is done, and what to do; whoever reports it names the space. Pure."""
     return (
         f"it is not at a standstill: {what}. What this step would have moved or deleted is "
@@ -113,24 +113,24 @@ def refusal(what: str) -> str:
     )
 
 
-def at_work(slug: str, user: int | None = None) -> str:
+def find_work(slug: str, user: int | None = None) -> str:
     """Return in words what of a space runs, or is about to; empty if nothing."""
-    found = [f"{unit} is {state}" for unit, state in active_units(slug).items()]
-    found += [str(one) for one in processes(slug, user)]
+    found = [f"{unit} is {state}" for unit, state in list_active(slug).items()]
+    found += [str(one) for one in list_processes(slug, user)]
     return ", ".join(found)
 
 
-def active_units(slug: str) -> dict[str, str]:
+def list_active(slug: str) -> dict[str, str]:
     """Return the units of a space that are not at rest, with their state."""
     units = [*_unit_names.Units(slug).waking, *_unit_names.Units(slug).running]
-    shown = _systemd.properties(units, "ActiveState")
+    shown = _systemd.read_properties(units, "ActiveState")
     if lacking := [unit for unit in units if "ActiveState" not in shown.get(unit, {})]:
-        raise StandstillError(refusal(f"systemd does not report the state of {lacking[0]}"))
+        raise StandstillError(explain(f"systemd does not report the state of {lacking[0]}"))
     states = {unit: shown[unit]["ActiveState"] for unit in units}
     return {unit: state for unit, state in states.items() if state not in AT_REST}
 
 
-def processes(slug: str, user: int | None = None) -> list[Process]:
+def list_processes(slug: str, user: int | None = None) -> list[Process]:
     """Return the processes of a space's user, those of occ and of people at a shell too."""
     if user is None:
         try:
@@ -138,10 +138,10 @@ def processes(slug: str, user: int | None = None) -> list[Process]:
         except KeyError:
             return []
     pids = sorted(int(name) for name in os.listdir(PROC) if name.isdecimal())
-    return [found for pid in pids if (found := process_of(pid, user))]
+    return [found for pid in pids if (found := read_process(pid, user))]
 
 
-def process_of(pid: int, user: int) -> Process | None:
+def read_process(pid: int, user: int) -> Process | None:
     """Return a process if it is a user's, by any of its user ids; None if not, or gone."""
     try:
         status = Path(PROC, str(pid), "status").read_text(encoding="utf-8", errors="replace")

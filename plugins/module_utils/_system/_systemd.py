@@ -76,12 +76,12 @@ def demand(units: t.Sequence[str], *verb: str) -> None:
         SystemdError: one of them did not; each is named, with what systemd says.
 
     """
-    if failed := in_slices(units, *verb):
+    if failed := run_sliced(units, *verb):
         words = (f"systemctl {verb[-1]} {unit}: {reason}" for unit, reason in failed.items())
         raise SystemdError("; ".join(words))
 
 
-def in_slices(units: t.Sequence[str], *verb: str) -> Failures:
+def run_sliced(units: t.Sequence[str], *verb: str) -> Failures:
     """Run one systemctl verb over many units, some hundreds at a time.
 
     Where one of them fails, nobody knows what became of the others: each is asked for alone.
@@ -99,11 +99,11 @@ def in_slices(units: t.Sequence[str], *verb: str) -> Failures:
         except SilenceError as error:
             return failed | dict.fromkeys(units[start:], str(error))
         except SystemdError:
-            failed |= one_by_one(some, *verb)
+            failed |= run_singly(some, *verb)
     return failed
 
 
-def one_by_one(units: t.Sequence[str], *verb: str) -> Failures:
+def run_singly(units: t.Sequence[str], *verb: str) -> Failures:
     """Run one systemctl verb for each unit alone; return why it failed, by unit."""
     failed: Failures = {}
     for number, unit in enumerate(units):
@@ -126,7 +126,7 @@ def note_failures(failed: t.Mapping[str, str], verb: str, report: Report) -> Non
     node = []
     for unit, reason in failed.items():
         words = f"systemctl {verb} {unit}: {reason}"
-        if slug := _unit_names.slug_of(unit):
+        if slug := _unit_names.parse_slug(unit):
             report.fail(slug, words)
         else:
             node.append(words)
@@ -134,7 +134,7 @@ def note_failures(failed: t.Mapping[str, str], verb: str, report: Report) -> Non
         raise SystemdError("; ".join(node))
 
 
-def properties(units: t.Sequence[str], *names: str) -> dict[str, dict[str, str]]:
+def read_properties(units: t.Sequence[str], *names: str) -> dict[str, dict[str, str]]:
     """Return the named properties of units, by unit; units that are not loaded are left out."""
     output = systemctl(
         "show", "--timestamp=us+utc", f"--property=Id,{','.join(names)}", "--", *units
@@ -147,7 +147,7 @@ def properties(units: t.Sequence[str], *names: str) -> dict[str, dict[str, str]]
     return found
 
 
-def newest(paths: t.Iterable[str], names: tuple[str, ...] = ("",)) -> float:
+def find_newest(paths: t.Iterable[str], names: tuple[str, ...] = ("",)) -> float:
     """Return the latest modification time, in seconds, of files and of folders' entries.
 
     A folder counts with itself (an entry that went) and with the files whose name
@@ -171,20 +171,20 @@ def newest(paths: t.Iterable[str], names: tuple[str, ...] = ("",)) -> float:
     return latest
 
 
-def moment(text: str) -> float:
+def parse_moment(text: str) -> float:
     """Return the latest time in a text of systemd (`--timestamp=us+utc`), in seconds; 0 if none."""
     times = [datetime.strptime(found, "%Y-%m-%d %H:%M:%S.%f UTC") for found in MOMENT.findall(text)]
     return max((time.replace(tzinfo=UTC).timestamp() for time in times), default=0.0)
 
 
-def daemon_reload(report: Report, *, check: bool) -> None:
+def reload_daemon(report: Report, *, check: bool) -> None:
     """Make systemd read unit files that changed since it last did."""
-    started = moment(systemctl("show", "--timestamp=us+utc", "--property=UserspaceTimestamp"))
+    started = parse_moment(systemctl("show", "--timestamp=us+utc", "--property=UserspaceTimestamp"))
     folder, ours = _unit_names.FOLDER, (*_unit_names.PREFIXES, *ADDED_TO)
     dropins = [n for n in os.listdir(folder) if n.startswith(ours) and n.endswith(".d")]
-    files = newest([folder], _unit_names.PREFIXES)
-    changed = max(files, newest(f"{folder}/{name}" for name in dropins))
-    if changed <= max(started, newest([RELOAD_STAMP])):
+    files = find_newest([folder], _unit_names.PREFIXES)
+    changed = max(files, find_newest(f"{folder}/{name}" for name in dropins))
+    if changed <= max(started, find_newest([RELOAD_STAMP])):
         return
     report.node_change("systemd: unit files read again")
     if not check:

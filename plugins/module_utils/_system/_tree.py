@@ -14,22 +14,22 @@ Items = list[dict[str, t.Any]]
 VHOST = "vhost"
 
 
-def without(items: Items, report: Report) -> Items:
+def leave_out_failed(items: Items, report: Report) -> Items:
     """Return the items of the spaces that have not failed. Pure."""
     return [item for item in items if item["space"] not in report.failures]
 
 
-def narrowed(part: t.Mapping[str, t.Any], report: Report) -> dict[str, t.Any]:
+def narrow(part: t.Mapping[str, t.Any], report: Report) -> dict[str, t.Any]:
     """Return a part's options for the spaces that have not failed. Pure."""
-    return {**part, "wanted": without(part["wanted"], report)}
+    return {**part, "wanted": leave_out_failed(part["wanted"], report)}
 
 
-def vhosts(items: Items) -> Items:
+def select_vhosts(items: Items) -> Items:
     """Return those of the files that are vhosts. Pure."""
     return [item for item in items if item["kind"] == VHOST]
 
 
-def on_node(wanted: t.Mapping[str, t.Any]) -> tuple[dict[str, str], dict[str, t.Any]]:
+def read_node(wanted: t.Mapping[str, t.Any]) -> tuple[dict[str, str], dict[str, t.Any]]:
     """Return the vhosts that are there, and what the registry knows of their names."""
     return _vhosts.read(wanted["names"]["directory"]), wanted["names"]["known"]
 
@@ -49,18 +49,22 @@ def converge_names(
         FilesError: nginx would refuse them.
 
     """
-    plan = _vhosts.plan(vhosts(without(wanted["files"], report)), *on_node(wanted))
+    plan = _vhosts.plan(
+        select_vhosts(leave_out_failed(wanted["files"], report)), *read_node(wanted)
+    )
     refuse(plan, report)
     first = _managed_files.converge(plan.first, check=check, diff=diff)
     add_files(report, first)
-    for slug, reason in _vhosts.taken_over(plan, first.failures).items():
+    for slug, reason in _vhosts.explain_failures(plan, first.failures).items():
         report.fail(slug, reason)
-    add_files(report, _managed_files.converge(without(plan.then, report), check=check, diff=diff))
+    add_files(
+        report, _managed_files.converge(leave_out_failed(plan.then, report), check=check, diff=diff)
+    )
     if check:
-        report.facts["vhosts"] = expected([*plan.first, *plan.then], report)
+        report.facts["vhosts"] = list_expected([*plan.first, *plan.then], report)
 
 
-def expected(items: Items, report: Report) -> dict[str, str]:
+def list_expected(items: Items, report: Report) -> dict[str, str]:
     """Return what changed vhosts would hold, by slug: check mode's later tasks read it. Pure."""
     changed = set(report.facts["kinds"].get(VHOST, ()))
     return {item["space"]: item["content"] for item in items if item["space"] in changed}
@@ -74,8 +78,8 @@ def converge_server_names(wanted: t.Mapping[str, t.Any], *, check: bool, diff: b
 
     """
     names = wanted["names"]
-    found = _vhosts.uncovered(_vhosts.read(names["directory"]), names["served"])
-    item = _vhosts.own_domains(names, found)
+    found = _vhosts.list_uncovered(_vhosts.read(names["directory"]), names["served"])
+    item = _vhosts.plan_own_domains(names, found)
     report = _managed_files.converge([item], check=check, diff=diff)
     for said in report.changes.pop(item["space"], ()):
         report.node_change(said)
@@ -109,15 +113,13 @@ def converge(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Repor
     for path, changes in node.changes.items():
         report.node_change(f"{path}: {', '.join(changes)}")
     # Before anything is made for a space that cannot have its name.
-    refuse(_vhosts.plan(vhosts(wanted["files"]), *on_node(wanted)), report)
+    refuse(_vhosts.plan(select_vhosts(wanted["files"]), *read_node(wanted)), report)
     report.add(_accounts.converge_users(**wanted["users"], check=check))
-    report.add(
-        _accounts.converge_directories(**narrowed(wanted["directories"], report), check=check)
-    )
+    report.add(_accounts.converge_directories(**narrow(wanted["directories"], report), check=check))
     converge_names(wanted, report, check=check, diff=diff)
     report.add(converge_server_names(wanted, check=check, diff=diff))
-    files = [item for item in without(wanted["files"], report) if item["kind"] != VHOST]
+    files = [item for item in leave_out_failed(wanted["files"], report) if item["kind"] != VHOST]
     add_files(report, _managed_files.converge(files, check=check, diff=diff))
     # Before Nextcloud writes the first file there.
-    report.add(_quotas.converge(**narrowed(wanted["quotas"], report), check=check))
+    report.add(_quotas.converge(**narrow(wanted["quotas"], report), check=check))
     return report

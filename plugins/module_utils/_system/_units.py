@@ -65,7 +65,7 @@ def read_observed() -> Observed:
         except FileNotFoundError:
             continue
         observed.enabled.update(n for n in names if n.startswith(_unit_names.PREFIXES))
-    observed.lost = lost_sockets(observed.active)
+    observed.lost = find_lost_sockets(observed.active)
     return observed
 
 
@@ -74,7 +74,9 @@ def is_up(observed: Observed, unit: str) -> bool:
     return observed.active.get(unit, "inactive") not in {"inactive", "failed"}
 
 
-def lost_sockets(active: t.Mapping[str, str], folder: str = _layout.Places.php_sockets) -> set[str]:
+def find_lost_sockets(
+    active: t.Mapping[str, str], folder: str = _layout.Places.php_sockets
+) -> set[str]:
     """Return the spaces whose socket is active and not there: nobody could reach them."""
     try:
         there = {name.removesuffix(_layout.SOCKET) for name in os.listdir(folder)}
@@ -82,7 +84,7 @@ def lost_sockets(active: t.Mapping[str, str], folder: str = _layout.Places.php_s
         there = set()
     running = [name for name, state in active.items() if state == "active"]
     sockets = filter(_unit_names.PHP_SOCKET.fullmatch, running)
-    return {_unit_names.slug_of(name) for name in sockets} - there
+    return {_unit_names.parse_slug(name) for name in sockets} - there
 
 
 def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], observed: Observed, report: Report) -> Plan:
@@ -152,6 +154,6 @@ def apply(steps: Plan, report: Report) -> None:
     for name, units in asdict(steps).items():
         verb = name.replace("_", "-")
         options = _systemd.LINKS if verb in {"disable", "enable"} else ()
-        failed[verb] = _systemd.in_slices(units, *options, verb)
+        failed[verb] = _systemd.run_sliced(units, *options, verb)
     for verb, units in failed.items():
         _systemd.note_failures(units, verb, report)

@@ -86,13 +86,13 @@ class Program:
     compile: Compile
 
 
-def options(cache: str) -> list[str]:
+def list_options(cache: str) -> list[str]:
     """Return the options of PHP that make it compile into a folder. Pure."""
     values = {**SETTINGS, "opcache.file_cache": cache}
     return [part for key, value in values.items() for part in ("-d", f"{key}={value}")]
 
 
-def programs(version: str) -> list[Program]:
+def list_programs(version: str) -> list[Program]:
     """Return the programs of one version of PHP, as Debian places them."""
     extensions = "/usr/lib/php/*/*.so"
     found = []
@@ -118,7 +118,7 @@ def fingerprint(program: Program) -> str:
     return digest.hexdigest()
 
 
-def answer_of(program: str, text: str, said: str) -> tuple[int, int]:
+def parse_answer(program: str, text: str, said: str) -> tuple[int, int]:
     """Return how many files were compiled, and at which one PHP stopped.
 
     Raises:
@@ -160,23 +160,23 @@ def compile_with_cli(program: str, cache: str, lists: t.Sequence[str]) -> int:
     def ask(names: str, start: int) -> tuple[int, int]:
         try:
             done = subprocess.run(
-                [program, *options(cache), "-f", f"{os.path.dirname(names)}/compile.php"],
+                [program, *list_options(cache), "-f", f"{os.path.dirname(names)}/compile.php"],
                 env={"PATH": PATH, "ARCHIPEL_FILES": names, "ARCHIPEL_START": str(start)},
                 capture_output=True,
                 text=True,
                 check=False,
                 timeout=COMPILE_SECONDS,
-                **identity(user),
+                **choose_identity(user),
             )
         except subprocess.TimeoutExpired as error:
             raise CompilationError(f"{program} has not ended in {COMPILE_SECONDS:g} s") from error
-        return answer_of(program, done.stdout, done.stderr)
+        return parse_answer(program, done.stdout, done.stderr)
 
     with ThreadPoolExecutor(max_workers=len(lists)) as pool:
         return sum(pool.map(lambda names: compile_list(names, ask), lists))
 
 
-def identity(user: pwd.struct_passwd) -> dict[str, t.Any]:
+def choose_identity(user: pwd.struct_passwd) -> dict[str, t.Any]:
     """Return what makes subprocess run as somebody else; root only can."""
     if os.geteuid() != 0:
         return {}
@@ -191,7 +191,7 @@ def compile_with_fpm(program: str, cache: str, lists: t.Sequence[str]) -> int:
 
     """
     folder = os.path.dirname(lists[0])
-    with fpm(program, cache, folder, len(lists)), ThreadPoolExecutor(len(lists)) as pool:
+    with run_fpm(program, cache, folder, len(lists)), ThreadPoolExecutor(len(lists)) as pool:
 
         def ask(names: str, start: int) -> tuple[int, int]:
             try:
@@ -203,13 +203,13 @@ def compile_with_fpm(program: str, cache: str, lists: t.Sequence[str]) -> int:
                 )
             except (_fastcgi.FastCgiError, OSError) as error:
                 raise CompilationError(f"{program}: {error}") from error
-            return answer_of(program, text, said)
+            return parse_answer(program, text, said)
 
         return sum(pool.map(lambda names: compile_list(names, ask), lists))
 
 
 @contextmanager
-def fpm(program: str, cache: str, folder: str, workers: int) -> t.Iterator[None]:
+def run_fpm(program: str, cache: str, folder: str, workers: int) -> t.Iterator[None]:
     """Run a php-fpm of our own meanwhile, with the node's settings and extensions.
 
     Raises:
@@ -219,7 +219,7 @@ def fpm(program: str, cache: str, folder: str, workers: int) -> t.Iterator[None]
     pool = Path(folder, "pool.conf")
     pool.write_text(POOL.format(folder=folder, user=ACCOUNT, workers=workers), encoding="utf-8")
     process = subprocess.Popen(
-        [program, "--nodaemonize", "--fpm-config", str(pool), *options(cache)],
+        [program, "--nodaemonize", "--fpm-config", str(pool), *list_options(cache)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -243,7 +243,7 @@ def fpm(program: str, cache: str, folder: str, workers: int) -> t.Iterator[None]
 
 
 @contextmanager
-def workplace(
+def make_workplace(
     folder: str, shares: t.Sequence[t.Sequence[str]]
 ) -> t.Iterator[tuple[str, list[str]]]:
     """Make a cache folder and lists of files that the compiling account may use; yield both."""
@@ -262,7 +262,7 @@ def workplace(
         yield str(cache), lists
 
 
-def sources(release: str) -> list[str]:
+def list_sources(release: str) -> list[str]:
     """Return the PHP files of a release that requests may run."""
     found = []
     for parent, folders, names in os.walk(release):
@@ -281,9 +281,9 @@ def compile_release(program: Program, folder: str, release: Path) -> tuple[str, 
         CompilationError: it accepted none.
 
     """
-    files = sources(str(release))
+    files = list_sources(str(release))
     workers = max(1, min(len(os.sched_getaffinity(0)), len(files)))
-    with workplace(folder, [files[n::workers] for n in range(workers)]) as (cache, lists):
+    with make_workplace(folder, [files[n::workers] for n in range(workers)]) as (cache, lists):
         number = program.compile(program.path, cache, lists)
         found = os.listdir(cache)
         if len(found) != 1:

@@ -21,12 +21,12 @@ class FastCgiError(Exception):
     """The request could not be made, or was not answered whole."""
 
 
-def record(kind: int, content: bytes) -> bytes:
+def make_record(kind: int, content: bytes) -> bytes:
     """Return one record of a request. Pure."""
     return HEADER.pack(VERSION, kind, REQUEST, len(content), 0) + content
 
 
-def pair(name: str, value: str) -> bytes:
+def make_pair(name: str, value: str) -> bytes:
     """Return a parameter; lengths from 128 on take four bytes. Pure."""
     parts = [name.encode(), value.encode()]
     sizes = [
@@ -36,21 +36,21 @@ def pair(name: str, value: str) -> bytes:
     return b"".join(sizes + parts)
 
 
-def request(parameters: t.Mapping[str, str]) -> bytes:
+def make_request(parameters: t.Mapping[str, str]) -> bytes:
     """Return all records of a request without a body. Pure."""
-    content = b"".join(pair(name, value) for name, value in parameters.items())
+    content = b"".join(make_pair(name, value) for name, value in parameters.items())
     begin = struct.pack(">HB5x", RESPONDER, 0)
     return b"".join(
         [
-            record(BEGIN, begin),
-            record(PARAMS, content),
-            record(PARAMS, b""),
-            record(STDIN, b""),
+            make_record(BEGIN, begin),
+            make_record(PARAMS, content),
+            make_record(PARAMS, b""),
+            make_record(STDIN, b""),
         ]
     )
 
 
-def records(stream: t.BinaryIO) -> t.Iterator[tuple[int, bytes]]:
+def read_records(stream: t.BinaryIO) -> t.Iterator[tuple[int, bytes]]:
     """Yield the records of an answer, the last one included.
 
     Raises:
@@ -86,9 +86,9 @@ def run(path: str, script: str, parameters: t.Mapping[str, str], timeout: float)
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(timeout)
         connection.connect(path)
-        connection.sendall(request(wanted))
+        connection.sendall(make_request(wanted))
         with connection.makefile("rb") as stream:
-            for kind, content in records(stream):
+            for kind, content in read_records(stream):
                 answer[kind] = answer.get(kind, b"") + content
     head, _, body = answer.get(STDOUT, b"").partition(b"\r\n\r\n")
     said = answer.get(STDERR) or head

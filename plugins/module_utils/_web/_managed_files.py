@@ -44,7 +44,7 @@ def compare(item: t.Mapping[str, t.Any], report: Report) -> Change | None:
     except OSError as error:
         report.fail(item["space"], f"{item['path']}: {error.strerror}")
         return None
-    found = _files.differences(item, state)
+    found = _files.find_differences(item, state)
     return Change(item, state, found) if found else None
 
 
@@ -60,7 +60,7 @@ def write_all(changes: t.Sequence[Change], report: Report) -> list[Change]:
     try:
         # Vhosts never need each other; _vhosts sees to it that they do not contradict each other.
         stepwise = any(change.item["kind"] != "vhost" for change in ours.values())
-        order = [ours[path] for path in _nginx.in_order(contents, stepwise=stepwise)]
+        order = [ours[path] for path in _nginx.find_order(contents, stepwise=stepwise)]
     except _nginx.NginxError as error:
         # Not the fault of one of them: said once, for all.
         raise FilesError(str(error)) from error
@@ -134,7 +134,7 @@ def converge_directories(
     """
     changes: dict[str, list[str]] = {}
     for item in wanted:
-        path, mode, gid = item["path"], item["mode"], group_id(item["group"])
+        path, mode, gid = item["path"], item["mode"], find_group(item["group"])
         try:
             info = os.stat(path)
             found = (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode))
@@ -155,7 +155,7 @@ def converge_directories(
     return changes
 
 
-def group_id(name: str) -> int | None:
+def find_group(name: str) -> int | None:
     """Return the number of a group; none if check mode finds it not made yet."""
     try:
         return grp.getgrnam(name).gr_gid

@@ -91,7 +91,7 @@ def forget_abandoned() -> None:
                 shutil.rmtree(entry.path)
 
 
-def in_order(files: t.Mapping[str, str], *, stepwise: bool = True) -> list[str]:
+def find_order(files: t.Mapping[str, str], *, stepwise: bool = True) -> list[str]:
     """Return the order in which files are put in place, so that nginx would always start.
 
     Where what is there is refused already, nothing is protected: what is wrong may be mended by it.
@@ -111,7 +111,7 @@ def in_order(files: t.Mapping[str, str], *, stepwise: bool = True) -> list[str]:
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=STAGES) as folder:
         stage = Stage(folder)
         if stepwise and len(files) > 1:
-            order = steps(stage, files)
+            order = find_steps(stage, files)
         else:
             order = list(files)
             for path, content in files.items():
@@ -128,7 +128,7 @@ def in_order(files: t.Mapping[str, str], *, stepwise: bool = True) -> list[str]:
     return order
 
 
-def steps(stage: Stage, files: t.Mapping[str, str]) -> list[str]:
+def find_steps(stage: Stage, files: t.Mapping[str, str]) -> list[str]:
     """Stage all files; return them in an order in which each step is taken by nginx.
 
     Those that only go together come last: a run that dies between them is the price.

@@ -47,7 +47,7 @@ class Compiled:
     releases: t.Mapping[str, str] = field(default_factory=dict)
 
 
-def builds_of(releases: str) -> dict[str, str]:
+def read_builds(releases: str) -> dict[str, str]:
     """Return the releases that are built, each with a digest of its manifest."""
     return {
         path.stem: hashlib.sha256(path.read_bytes()).hexdigest()
@@ -138,7 +138,7 @@ def preview(
     return {"changed": changed or bool(old), "compiled": compiled, "removed": old}
 
 
-def dropin(folder: str, ids: t.Iterable[str]) -> str:
+def make_dropin(folder: str, ids: t.Iterable[str]) -> str:
     """Return how systemd shows the caches to what runs as a space; empty without any. Pure."""
     mounts = [f"BindReadOnlyPaths=-{folder}/{one}:/run/opcache/{one}\n" for one in sorted(set(ids))]
     if not mounts:
@@ -183,7 +183,7 @@ def converge(
     result = converge_code(version, folder, releases, check=check) if folder else nothing
     # A check run cannot know the names of caches that are still to be made.
     unknown = check and result["changed"]
-    text = dropin(folder, result["system_ids"].values())
+    text = make_dropin(folder, result["system_ids"].values())
     changed = [] if unknown else converge_dropins(dropins, text, check=check)
     return {**result, "changed": result["changed"] or bool(changed), "dropins": changed}
 
@@ -195,7 +195,11 @@ def converge_code(version: str, folder: str, releases: str, *, check: bool) -> d
         CompilationError: PHP could not be run or compile.
 
     """
-    todo, builds, index = _compilation.programs(version), builds_of(releases), read_index(folder)
+    todo, builds, index = (
+        _compilation.list_programs(version),
+        read_builds(releases),
+        read_index(folder),
+    )
     result = preview(todo, index, builds, folder)
     if not check and result["changed"]:
         os.makedirs(folder, mode=0o755, exist_ok=True)

@@ -51,12 +51,12 @@ class Plan:
     given: dict[str, str] = field(default_factory=dict)
 
 
-def names(text: str) -> list[str]:
+def list_names(text: str) -> list[str]:
     """Return the names that a vhost answers for. Pure."""
     return [match[1].lower() for match in ENTRY.finditer(COMMENT.sub("", text))]
 
 
-def without(text: str, lost: t.Collection[str]) -> str:
+def remove_names(text: str, lost: t.Collection[str]) -> str:
     """Return a vhost without some of its names. Pure."""
     for name in lost:
         text = re.sub(rf"(?im)^[ \t]*{re.escape(name)}[ \t]+[^;\n]*;[ \t]*\n?", "", text)
@@ -65,11 +65,11 @@ def without(text: str, lost: t.Collection[str]) -> str:
 
 def read(directory: str) -> dict[str, str]:
     """Return slug → text of the vhosts that are there."""
-    found = _files.named(directory, _layout.CONF)
+    found = _files.list_names(directory, _layout.CONF)
     return {slug: _files.read_text(f"{directory}/{slug}{_layout.CONF}") for slug in sorted(found)}
 
 
-def uncovered(there: t.Mapping[str, str], served: t.Iterable[str]) -> list[str]:
+def list_uncovered(there: t.Mapping[str, str], served: t.Iterable[str]) -> list[str]:
     """Return the names that spaces have and that the server does not answer for by itself. Pure.
 
     Args:
@@ -79,18 +79,18 @@ def uncovered(there: t.Mapping[str, str], served: t.Iterable[str]) -> list[str]:
     """
     plain = set(served)
     below = tuple(name[1:] for name in plain if name.startswith("*."))
-    found = {name for text in there.values() for name in names(text) if NAME.fullmatch(name)}
+    found = {name for text in there.values() for name in list_names(text) if NAME.fullmatch(name)}
     return sorted(name for name in found - plain if not name.endswith(below))
 
 
-def certificate(server: t.Mapping[str, t.Any]) -> tuple[str, str]:
+def choose_certificate(server: t.Mapping[str, t.Any]) -> tuple[str, str]:
     """Return the first certificate that is there, and its key; the last if none is."""
     there = [pair for pair in server["certificates"] if os.path.exists(pair[0])]
     first, key = (there or server["certificates"][-1:])[0]
     return first, key
 
 
-def block(found: t.Sequence[str], server: t.Mapping[str, t.Any], pair: tuple[str, str]) -> str:
+def make_block(found: t.Sequence[str], server: t.Mapping[str, t.Any], pair: tuple[str, str]) -> str:
     """Return a server that answers for some names as the other does. Pure."""
     lines = [
         f"include {server['listen']};",
@@ -102,10 +102,10 @@ def block(found: t.Sequence[str], server: t.Mapping[str, t.Any], pair: tuple[str
     return "server {\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
 
 
-def own_domains(names_: t.Mapping[str, t.Any], found: t.Sequence[str]) -> Item:
+def plan_own_domains(names_: t.Mapping[str, t.Any], found: t.Sequence[str]) -> Item:
     """Return the file with the server of the spaces' own domains; without one if there are none."""
     server = names_["server"]
-    text = block(found, server, certificate(server)) if found else ""
+    text = make_block(found, server, choose_certificate(server)) if found else ""
     return {
         "space": names_["path"],
         "kind": "server names",
@@ -130,7 +130,7 @@ def explain(name: str, owner: str, known: Known) -> str:
     return f"{name} is answered by {owner}, {REASONS[exempt]}".replace("OWNER", owner)
 
 
-def owners(claims: t.Mapping[str, t.Iterable[str]]) -> dict[str, list[str]]:
+def list_disputed(claims: t.Mapping[str, t.Iterable[str]]) -> dict[str, list[str]]:
     """Return name → the spaces that claim it, those with several only. Pure."""
     found: dict[str, set[str]] = {}
     for slug, wanted in claims.items():
@@ -156,10 +156,10 @@ def settle(
     while True:
         asked = {slug: text for slug, text in wanted.items() if slug not in refused}
         claims = {
-            slug: set(names(text)) - lost.get(slug, set())
+            slug: set(list_names(text)) - lost.get(slug, set())
             for slug, text in {**there, **asked}.items()
         }
-        disputed = owners(claims)
+        disputed = list_disputed(claims)
         if not disputed:
             return refused, lost
         for name, slugs in disputed.items():
@@ -180,23 +180,23 @@ def plan(files: t.Sequence[Item], there: t.Mapping[str, str], known: Known) -> P
     gained = {
         name: slug
         for slug, item in accepted.items()
-        for name in set(names(item["content"])) - set(names(there.get(slug, "")))
+        for name in set(list_names(item["content"])) - set(list_names(there.get(slug, "")))
     }
     for slug, text in there.items():
-        gives = {n for n in names(text) if gained.get(n, slug) != slug} | lost.get(slug, set())
+        gives = {n for n in list_names(text) if gained.get(n, slug) != slug} | lost.get(slug, set())
         if gives:
-            result.first.append(giving_up(slug, text, gives, by_slug, files))
+            result.first.append(plan_giving_up(slug, text, gives, by_slug, files))
             result.given |= dict.fromkeys(gives, slug)
     for item in list(result.first):
         final = accepted.get(item["space"])
-        if final and not set(names(final["content"])) & result.given.keys():
+        if final and not set(list_names(final["content"])) & result.given.keys():
             # It takes nothing from others: one step is enough.
             result.first[result.first.index(item)] = accepted.pop(item["space"])
     result.then = list(accepted.values())
     return result
 
 
-def giving_up(
+def plan_giving_up(
     slug: str,
     text: str,
     gives: t.Collection[str],
@@ -207,14 +207,14 @@ def giving_up(
     like = by_slug.get(slug) or files[0]
     folder = like["path"].rpartition("/")[0]
     path = f"{folder}/{slug}{_layout.CONF}"
-    return {**like, "space": slug, "path": path, "content": without(text, gives)}
+    return {**like, "space": slug, "path": path, "content": remove_names(text, gives)}
 
 
-def taken_over(plan_: Plan, failed: t.Collection[str]) -> dict[str, str]:
+def explain_failures(plan_: Plan, failed: t.Collection[str]) -> dict[str, str]:
     """Return who cannot have a name since the file that has it could not be changed. Pure."""
     return {
         item["space"]: f"{name} could not be taken out of the vhost of {plan_.given[name]}"
         for item in plan_.then
-        for name in names(item["content"])
+        for name in list_names(item["content"])
         if plan_.given.get(name) in failed and plan_.given[name] != item["space"]
     }

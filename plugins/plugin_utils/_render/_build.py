@@ -31,7 +31,7 @@ class ForeignDirectoryError(ValueError):
     """The folder holds something that this code did not write."""
 
 
-def sql_text(statement: Statement) -> str:
+def format_sql(statement: Statement) -> str:
     """Return a statement to read: names in quotes, passwords left out."""
     sql, values = statement
     # The first two values are the account's name and host; what follows is a secret.
@@ -39,12 +39,12 @@ def sql_text(statement: Statement) -> str:
     return (sql % tuple(shown) if shown else sql) + ";\n"
 
 
-def quota_line(wanted: Limit) -> str:
+def format_quota(wanted: Limit) -> str:
     """Return a space's limit as `setquota -b` reads it: id, then soft and hard KiB and files."""
     return f"{wanted['id']} 0 {wanted['bytes'] // 1024} 0 {wanted['files']}\n"
 
 
-def documents(
+def render_documents(
     spaces: t.Sequence[_space.SpaceEntry],
     databases: t.Sequence[_space.SpaceEntry],
     context: _render_context.Context,
@@ -52,30 +52,30 @@ def documents(
 ) -> dict[str, str]:
     """Return every file of the build of one node, by path below its folder. Pure."""
     found: dict[str, str] = {}
-    for file in _render_files.files(spaces, context, environment):
+    for file in _render_files.render_files(spaces, context, environment):
         kind = file["kind"]
         text = mask_secrets(file["content"]) if kind == "config" else file["content"]
         found[f"{kind}/{file['space']}.{'php' if kind == 'config' else 'conf'}"] = text
     empty = State({}, {})
     for space in databases:
         if space["status"] in _render_common.PRESENT:
-            steps = plan_database(_render_database.database(space, context), empty)
+            steps = plan_database(_render_database.plan_database(space, context), empty)
             found[f"database/{space['slug']}.sql"] = "".join(
-                sql_text(statement) for _, statement in steps
+                format_sql(statement) for _, statement in steps
             )
-    present = _render_common.present(spaces)
+    present = _render_common.select_present(spaces)
     if present:
-        found["quota.txt"] = "".join(map(quota_line, _render_files.quotas(present, context)))
-        found["tmpfiles.conf"] = _render_files.tmpfiles_conf(
-            _render_files.directories(present, context)
+        found["quota.txt"] = "".join(map(format_quota, _render_files.list_quotas(present, context)))
+        found["tmpfiles.conf"] = _render_files.render_tmpfiles(
+            _render_files.list_directories(present, context)
         )
         found["sysusers.conf"] = (
-            "\n".join(_render_files.sysusers_lines(present, context).values()) + "\n"
+            "\n".join(_render_files.render_sysusers(present, context).values()) + "\n"
         )
     return found
 
 
-def existing(directory: Path) -> set[str]:
+def list_existing(directory: Path) -> set[str]:
     """Return the files below a folder.
 
     Raises:
@@ -103,7 +103,7 @@ class Change(t.NamedTuple):
 
 def write(directory: Path, wanted: t.Mapping[str, str], *, check: bool) -> list[Change]:
     """Make a folder hold exactly these files; return what changed."""
-    gone = sorted(existing(directory) - set(wanted))
+    gone = sorted(list_existing(directory) - set(wanted))
     changed = [Change(name, _text(directory / name), None) for name in gone]
     for name in gone if not check else ():
         (directory / name).unlink()

@@ -25,7 +25,7 @@ RUNNING = frozenset({"approved"})
 PRESENT = frozenset({"approved", "suspended"})
 
 
-def layout_of(space: KnownSpace, context: Context) -> _layout.Layout:
+def find_layout(space: KnownSpace, context: Context) -> _layout.Layout:
     """Return the names and places of a space on its node."""
     places = _layout.Places(
         root=context["root"],
@@ -36,12 +36,12 @@ def layout_of(space: KnownSpace, context: Context) -> _layout.Layout:
     return _layout.Layout(space["slug"], places)
 
 
-def present(spaces: t.Iterable[Known]) -> list[Known]:
+def select_present(spaces: t.Iterable[Known]) -> list[Known]:
     """Return the spaces that have something on their node. Pure."""
     return [space for space in spaces if space["status"] in PRESENT]
 
 
-def exemption(space: KnownSpace) -> str:
+def find_exemption(space: KnownSpace) -> str:
     """Return why a run leaves a space as it is: hold, or skipped for its file; empty: it does not.
 
     What is left out because its file is wrong has no more than a KnownSpace has.

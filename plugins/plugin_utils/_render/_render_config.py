@@ -9,60 +9,60 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space impor
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _locales
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_common import (
     MANAGED,
-    layout_of,
+    find_layout,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import (
     Context,
     Relay,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_database import (
-    database_config,
+    configure_database,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_office import (
-    office_wiring,
+    configure_offices,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_php import (
     Expression,
     PhpValues,
-    php_key,
-    php_literal,
+    format_key,
+    format_literal,
 )
 
 # Languages in which new accounts find a first file: folders of the application archipel.
 SKELETONS = ("en", "fr")
 
 
-def managed_config(space: SpaceEntry, context: Context) -> PhpValues:
+def list_managed(space: SpaceEntry, context: Context) -> PhpValues:
     """Return every key of a space's configuration that belongs to the operator.
 
     What follows from the space wins over what the policy says for all.
     """
     return {
         **context["nextcloud_config"],
-        **place_config(space, context),
-        **database_config(space, context),
-        **people_config(space, context),
-        **cache_config(space, context),
-        **mail_config(context["mail_relay"], space),
-        **office_wiring(space, context)[0],
+        **configure_place(space, context),
+        **configure_database(space, context),
+        **configure_people(space, context),
+        **configure_cache(space, context),
+        **configure_mail(context["mail_relay"], space),
+        **configure_offices(space, context)[0],
     }
 
 
-def skeleton(space: SpaceEntry) -> Expression:
+def choose_skeleton(space: SpaceEntry) -> Expression:
     """Return where the first files of new accounts are, in the space's language."""
     language = _locales.find_language(space["locale"]).partition("_")[0]
     folder = language if language in SKELETONS else SKELETONS[0]
     return Expression(f"OC::$SERVERROOT . '/apps-extra/archipel/skeleton/{folder}'")
 
 
-def place_config(space: SpaceEntry, context: Context) -> PhpValues:
+def configure_place(space: SpaceEntry, context: Context) -> PhpValues:
     """Return where a space's files and applications are."""
-    layout = layout_of(space, context)
+    layout = find_layout(space, context)
     return {
         "datadirectory": layout.data,
         "tempdirectory": layout.temporary,
         "logfile": layout.log_file,
-        "skeletondirectory": skeleton(space),
+        "skeletondirectory": choose_skeleton(space),
         "serverid": space["id"] % 512,
         # Nextcloud sets the mode of each file by its own mask, not by the process's.
         "localstorage.umask": 0o027,
@@ -74,7 +74,7 @@ def place_config(space: SpaceEntry, context: Context) -> PhpValues:
     }
 
 
-def people_config(space: SpaceEntry, context: Context) -> PhpValues:
+def configure_people(space: SpaceEntry, context: Context) -> PhpValues:
     """Return what the people of a space meet: names, language, limits, retention."""
     days = context["retention"]
     return {
@@ -92,9 +92,9 @@ def people_config(space: SpaceEntry, context: Context) -> PhpValues:
     }
 
 
-def cache_config(space: SpaceEntry, context: Context) -> PhpValues:
+def configure_cache(space: SpaceEntry, context: Context) -> PhpValues:
     """Return the caches: one of the PHP service, one of the space."""
-    socket = layout_of(space, context).redis_socket
+    socket = find_layout(space, context).redis_socket
     return {
         "memcache.local": "\\OC\\Memcache\\APCu",
         "memcache.distributed": "\\OC\\Memcache\\Redis",
@@ -103,7 +103,7 @@ def cache_config(space: SpaceEntry, context: Context) -> PhpValues:
     }
 
 
-def mail_config(relay: Relay, space: SpaceEntry) -> PhpValues:
+def configure_mail(relay: Relay, space: SpaceEntry) -> PhpValues:
     """Return the keys of outgoing mail; without a relay nothing is ever sent."""
     if not relay:
         return {"mail_smtpmode": "null"}
@@ -118,7 +118,7 @@ def mail_config(relay: Relay, space: SpaceEntry) -> PhpValues:
         "mail_from_address": local,
         "mail_domain": domain,
     }
-    if options := mail_tls(relay):
+    if options := configure_mail_tls(relay):
         config["mail_smtpstreamoptions"] = {"ssl": options}
     if relay.get("user"):
         config |= {
@@ -129,7 +129,7 @@ def mail_config(relay: Relay, space: SpaceEntry) -> PhpValues:
     return config
 
 
-def mail_tls(relay: Relay) -> PhpValues:
+def configure_mail_tls(relay: Relay) -> PhpValues:
     """Return how the relay's certificate is looked at, where that is not as usual.
 
     Nextcloud takes STARTTLS wherever it is offered, and has no setting against it: a relay with a
@@ -145,8 +145,8 @@ def mail_tls(relay: Relay) -> PhpValues:
     return options
 
 
-def managed_config_file(space: SpaceEntry, context: Context) -> str:
+def render_managed(space: SpaceEntry, context: Context) -> str:
     """Return the text of a space's managed.config.php."""
-    rows = managed_config(space, context).items()
-    body = "".join(f"  {php_key(key)} => {php_literal(value, 1)},\n" for key, value in rows)
+    rows = list_managed(space, context).items()
+    body = "".join(f"  {format_key(key)} => {format_literal(value, 1)},\n" for key, value in rows)
     return f"<?php\n\n// {MANAGED}\n$CONFIG = [\n{body}];\n"

@@ -13,7 +13,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads im
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._secrets import derive
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import SpaceEntry
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_common import (
-    layout_of,
+    find_layout,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_php import (
@@ -22,11 +22,11 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_ph
 )
 
 
-def database(space: SpaceEntry, context: Context) -> Database:
+def plan_database(space: SpaceEntry, context: Context) -> Database:
     """Return the database and its account, the password only where one is needed."""
     wanted: Database = {
-        **database_account(space, context),
-        "name": layout_of(space, context).database,
+        **find_account(space, context),
+        "name": find_layout(space, context).database,
         "max_user_connections": context["database_connections"],
         "password": None,
     }
@@ -37,26 +37,26 @@ def database(space: SpaceEntry, context: Context) -> Database:
     return wanted
 
 
-def database_account(space: SpaceEntry, context: Context) -> Account:
+def find_account(space: SpaceEntry, context: Context) -> Account:
     """Return who a space is at its database server, and from where."""
     local = space["db"] == space["web"]
     hosts = context["database_client_hosts"]
-    client = "" if local else address(space, "web", "database_client_hosts", hosts)
+    client = "" if local else find_address(space, "web", "database_client_hosts", hosts)
     return {
         "space": space["slug"],
-        "user": layout_of(space, context).user,
+        "user": find_layout(space, context).user,
         "host": client or "localhost",
     }
 
 
-def database_host(space: SpaceEntry, context: Context) -> str:
+def find_host(space: SpaceEntry, context: Context) -> str:
     """Return where a space finds its database, as Nextcloud writes it."""
     if space["db"] == space["web"]:
         return f"localhost:{context['database_socket']}"
-    return address(space, "db", "database_hosts", context["database_hosts"])
+    return find_address(space, "db", "database_hosts", context["database_hosts"])
 
 
-def address(
+def find_address(
     space: SpaceEntry, part: t.Literal["web", "db"], setting: str, known: t.Mapping[str, str]
 ) -> str:
     """Return where a node of another part finds the one that a space lives on.
@@ -74,12 +74,12 @@ def address(
     return str(known[node])
 
 
-def database_config(space: SpaceEntry, context: Context) -> PhpValues:
+def configure_database(space: SpaceEntry, context: Context) -> PhpValues:
     """Return how a space reaches its database."""
-    account = database(space, context)
+    account = plan_database(space, context)
     config: PhpValues = {
         "dbtype": "mysql",
-        "dbhost": database_host(space, context),
+        "dbhost": find_host(space, context),
         "dbname": account["name"],
         "dbuser": account["user"],
         "dbpassword": account["password"] or "",

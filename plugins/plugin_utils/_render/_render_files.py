@@ -33,12 +33,12 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_co
     GIGABYTE,
     MANAGED,
     PRESENT,
-    exemption,
-    layout_of,
-    present,
+    find_exemption,
+    find_layout,
+    select_present,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_config import (
-    managed_config_file,
+    render_managed,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
 
@@ -49,7 +49,7 @@ HOSTNAME = re.compile(
 LANGUAGE = re.compile(r"[A-Za-z_]+")
 
 
-def nginx_name(value: str) -> str:
+def check_name(value: str) -> str:
     """Return a host name as nginx may read it.
 
     Raises:
@@ -61,7 +61,7 @@ def nginx_name(value: str) -> str:
     return value
 
 
-def nginx_language(locale: str) -> str:
+def check_language(locale: str) -> str:
     """Return the language of a locale as nginx's map of the spaces takes it.
 
     Raises:
@@ -74,13 +74,13 @@ def nginx_language(locale: str) -> str:
     return language
 
 
-def own_address(space: SpaceEntry, context: Context) -> str:
+def find_own_address(space: SpaceEntry, context: Context) -> str:
     """Return the address at which a space reaches itself, and nobody else does."""
     first = ipaddress.ip_network(context["own_network"])[0]
     return str(first + (space["id"] - _spaces.IDS.start))
 
 
-def templates(directory: str) -> Environment:
+def load_templates(directory: str) -> Environment:
     """Return the compiled-once templates of a folder."""
     environment = Environment(
         loader=FileSystemLoader(directory),
@@ -90,62 +90,62 @@ def templates(directory: str) -> Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters["nginx"] = nginx_name
-    environment.filters["nginx_language"] = nginx_language
+    environment.filters["nginx"] = check_name
+    environment.filters["nginx_language"] = check_language
     return environment
 
 
-def template_directory(collection_root: Path) -> str:
+def find_templates(collection_root: Path) -> str:
     """Return where the per-space templates are."""
     return str(collection_root / "roles" / "spaces" / "templates" / "space")
 
 
-def users(spaces: t.Iterable[SpaceEntry]) -> list[User]:
+def list_users(spaces: t.Iterable[SpaceEntry]) -> list[User]:
     """Return the unix users of the spaces that are present on the node."""
     return [
         {"space": s["slug"], "name": _layout.Layout(s["slug"]).user, "id": s["id"]}
-        for s in present(spaces)
+        for s in select_present(spaces)
     ]
 
 
-def directory(space: str, path: str, uid: int, gid: int, mode: int) -> Directory:
+def make_directory(space: str, path: str, uid: int, gid: int, mode: int) -> Directory:
     """Return one directory of one space."""
     return {"space": space, "path": path, "uid": uid, "gid": gid, "mode": mode}
 
 
-def directories(spaces: t.Iterable[KnownSpace], context: Context) -> list[Directory]:
+def list_directories(spaces: t.Iterable[KnownSpace], context: Context) -> list[Directory]:
     """Return the directories of the spaces that are present on the node.
 
     `config` is sticky and root's: the space's own user can write its state file there
     (through occ alone, the web side sees it read-only), and cannot replace ours.
     """
     wanted: list[Directory] = []
-    for space in present(spaces):
-        slug, own, layout = space["slug"], space["id"], layout_of(space, context)
-        wanted.append(directory(slug, layout.home, 0, 0, 0o755))
-        wanted.append(directory(slug, layout.config, 0, own, 0o1770))
-        wanted.append(directory(slug, layout.data, own, own, 0o750))
+    for space in select_present(spaces):
+        slug, own, layout = space["slug"], space["id"], find_layout(space, context)
+        wanted.append(make_directory(slug, layout.home, 0, 0, 0o755))
+        wanted.append(make_directory(slug, layout.config, 0, own, 0o1770))
+        wanted.append(make_directory(slug, layout.data, own, own, 0o750))
         private = (layout.log, layout.sessions, layout.temporary, layout.redis)
-        wanted.extend(directory(slug, path, own, own, 0o700) for path in private)
+        wanted.extend(make_directory(slug, path, own, own, 0o700) for path in private)
     return wanted
 
 
-def sysusers_lines(spaces: t.Iterable[KnownSpace], context: Context) -> dict[str, str]:
+def render_sysusers(spaces: t.Iterable[KnownSpace], context: Context) -> dict[str, str]:
     """Return the sysusers.d line of each space of a node."""
     return {
         layout.slug: f'u {layout.user} {space["id"]} "Nextcloud space" {layout.home} -'
-        for space in present(spaces)
-        if (layout := layout_of(space, context))
+        for space in select_present(spaces)
+        if (layout := find_layout(space, context))
     }
 
 
-def tmpfiles_conf(wanted: t.Iterable[Directory]) -> str:
+def render_tmpfiles(wanted: t.Iterable[Directory]) -> str:
     """Return the tmpfiles.d file that makes these directories."""
     rows = [f"d {d['path']} {d['mode']:04o} {d['uid']} {d['gid']}" for d in wanted]
     return "\n".join([f"# {MANAGED}", *rows]) + "\n"
 
 
-def file(space: str, kind: str, path: str, content: str, gid: int) -> File:
+def make_file(space: str, kind: str, path: str, content: str, gid: int) -> File:
     """Return one file of root; what is of a space's group is for nobody else to read."""
     return {
         "space": space,
@@ -158,26 +158,28 @@ def file(space: str, kind: str, path: str, content: str, gid: int) -> File:
     }
 
 
-def files(spaces: t.Iterable[SpaceEntry], context: Context, environment: Environment) -> list[File]:
+def render_files(
+    spaces: t.Iterable[SpaceEntry], context: Context, environment: Environment
+) -> list[File]:
     """Return the files of all the spaces of a node; held spaces are left alone."""
     vhost, php = environment.get_template("vhost.conf.j2"), environment.get_template("php.conf.j2")
     wanted: list[File] = []
     for space in spaces:
-        slug, own, layout = space["slug"], space["id"], layout_of(space, context)
+        slug, own, layout = space["slug"], space["id"], find_layout(space, context)
         values = {"space": space, "settings": context, "layout": layout, "managed": MANAGED}
-        values["own_address"] = own_address(space, context)
+        values["own_address"] = find_own_address(space, context)
         text = vhost.render(values)
-        wanted.append(file(slug, "vhost", layout.vhost, text, 0))
+        wanted.append(make_file(slug, "vhost", layout.vhost, text, 0))
         if space["status"] not in PRESENT:
             continue
         text = php.render(values)
-        wanted.append(file(slug, "php", layout.php, text, own))
-        text = managed_config_file(space, context)
-        wanted.append(file(slug, "config", layout.managed_config, text, own))
+        wanted.append(make_file(slug, "php", layout.php, text, own))
+        text = render_managed(space, context)
+        wanted.append(make_file(slug, "config", layout.managed_config, text, own))
     return wanted
 
 
-def names(known: t.Iterable[KnownSpace], context: Context) -> Names:
+def list_names(known: t.Iterable[KnownSpace], context: Context) -> Names:
     """Return what the names on a node are compared with, whichever spaces a run converges.
 
     A space is exempt on hold, and while its file is wrong: then nothing is known of it.
@@ -191,14 +193,14 @@ def names(known: t.Iterable[KnownSpace], context: Context) -> Names:
         "known": {
             space["slug"]: {
                 "domains": list(space["domains"]),
-                "exempt": exemption(space),
+                "exempt": find_exemption(space),
             }
             for space in known
         },
     }
 
 
-def quotas(spaces: t.Iterable[SpaceEntry], context: Context) -> list[Limit]:
+def list_quotas(spaces: t.Iterable[SpaceEntry], context: Context) -> list[Limit]:
     """Return the storage limits of the spaces that are present on the node.
 
     Files are limited with the bytes: an ext4 file system has a fixed number of them, and a
@@ -206,8 +208,8 @@ def quotas(spaces: t.Iterable[SpaceEntry], context: Context) -> list[Limit]:
     in `tmp` counts like what is stored, and moves from there into `data` by its name alone.
     """
     wanted: list[Limit] = []
-    for space in present(spaces):
-        limit, layout = space["storage_gb"] * GIGABYTE, layout_of(space, context)
+    for space in select_present(spaces):
+        limit, layout = space["storage_gb"] * GIGABYTE, find_layout(space, context)
         wanted.append(
             {
                 "space": space["slug"],
@@ -220,7 +222,7 @@ def quotas(spaces: t.Iterable[SpaceEntry], context: Context) -> list[Limit]:
     return wanted
 
 
-def limits(
+def plan_limits(
     spaces: t.Iterable[SpaceEntry], context: Context, known: t.Iterable[KnownSpace]
 ) -> Quotas:
     """Return what `_quotas.converge` takes, for the spaces of a node.
@@ -233,7 +235,7 @@ def limits(
     """
     policy = context["quotas"]
     return {
-        "wanted": quotas(spaces, context),
+        "wanted": list_quotas(spaces, context),
         "ids": [space["id"] for space in known],
         "root": context["root"],
         "backend": policy["backend"],

@@ -22,22 +22,22 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _ap
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_common import (
     GIGABYTE,
     RUNNING,
-    layout_of,
+    find_layout,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_config import (
-    managed_config,
+    list_managed,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_database import (
-    database,
-    database_host,
+    find_host,
+    plan_database,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_office import (
-    office_wiring,
+    configure_offices,
 )
 
 
-def theme(space: SpaceEntry) -> Settings:
+def render_theme(space: SpaceEntry) -> Settings:
     """Return a space's colour and slogan as Nextcloud's theming keeps them; null: its own."""
     wanted = space.get("theme") or {}
     color = wanted.get("color")
@@ -45,7 +45,7 @@ def theme(space: SpaceEntry) -> Settings:
     return {"color": color, "primary_color": color, "slogan": wanted.get("slogan")}
 
 
-def storage_config(space: SpaceEntry, context: Context) -> dict[str, Settings]:
+def render_storage(space: SpaceEntry, context: Context) -> dict[str, Settings]:
     """Return what makes Nextcloud and its clients show a space's limit, and give room back.
 
     The limit holds without it. An account's own quota is the whole space's storage: desktop
@@ -60,7 +60,7 @@ def storage_config(space: SpaceEntry, context: Context) -> dict[str, Settings]:
     }
 
 
-def application_set(context: Context) -> Apps:
+def list_applications(context: Context) -> Apps:
     """Return the applications that are on and off in every space."""
     applications = context["applications"]
     return {
@@ -69,9 +69,9 @@ def application_set(context: Context) -> Apps:
     }
 
 
-def applied_state(space: SpaceEntry, context: Context) -> Applied:
+def render_applied(space: SpaceEntry, context: Context) -> Applied:
     """Return what only Nextcloud itself takes, as `occ archipel:apply` takes it."""
-    policy, everywhere = context["applied_state"], application_set(context)
+    policy, everywhere = context["applied_state"], list_applications(context)
     registration = _applications.registration(space, context["registration"])
     return {
         **policy,
@@ -83,30 +83,30 @@ def applied_state(space: SpaceEntry, context: Context) -> Applied:
             policy["app_config"],
             context["applications"].get("settings", {}),
             registration["settings"],
-            storage_config(space, context),
-            office_wiring(space, context)[1],
-            {"archipel": about(space, context)},
+            render_storage(space, context),
+            configure_offices(space, context)[1],
+            {"archipel": describe_space(space, context)},
         ),
         # Given, not imposed: the space's administrators may change their theme.
         "app_defaults": {
-            "theming": {"name": space["name"], "url": space["url"], **theme(space)},
+            "theming": {"name": space["name"], "url": space["url"], **render_theme(space)},
         },
-        "logo": logo(space, context),
+        "logo": find_logo(space, context),
         "office": _applications.office(space, context["office_suites"], context["offices"]),
-        "admin": administrator(space, context),
+        "admin": describe_administrator(space, context),
         "invite_by_mail": bool(context["mail_relay"]),
     }
 
 
-def logo(space: SpaceEntry, context: Context) -> Picture | None:
+def find_logo(space: SpaceEntry, context: Context) -> Picture | None:
     """Return where a space finds its logo on the node, and which one it is."""
     wanted = (space.get("theme") or {}).get("logo")
     if not wanted:
         return None
-    return {"file": layout_of(space, context).logo, "sha256": wanted["sha256"]}
+    return {"file": find_layout(space, context).logo, "sha256": wanted["sha256"]}
 
 
-def about(space: SpaceEntry, context: Context) -> Settings:
+def describe_space(space: SpaceEntry, context: Context) -> Settings:
     """Return what the page "My space" shows and the warnings compare with."""
     return {
         "operator": dict(context["operator"]),
@@ -114,7 +114,7 @@ def about(space: SpaceEntry, context: Context) -> Settings:
     }
 
 
-def administrator(space: SpaceEntry, context: Context) -> Administrator:
+def describe_administrator(space: SpaceEntry, context: Context) -> Administrator:
     """Return the first administrator of a space: who runs its accounts, never the server."""
     return {
         "uid": context["administrator"],
@@ -127,7 +127,7 @@ def administrator(space: SpaceEntry, context: Context) -> Administrator:
     }
 
 
-def invitations(
+def list_invitations(
     spaces: t.Iterable[SpaceEntry], context: Context, *, again: bool
 ) -> list[Invitation]:
     """Return what each space needs to know to invite its first administrator.
@@ -142,7 +142,7 @@ def invitations(
         {
             "space": space["slug"],
             "release": space["release"],
-            "admin": administrator(space, context),
+            "admin": describe_administrator(space, context),
             "by_mail": bool(context["mail_relay"]),
             "again": again,
         }
@@ -150,13 +150,13 @@ def invitations(
     ]
 
 
-def installations(spaces: t.Iterable[SpaceEntry], context: Context) -> list[Installation]:
+def list_installations(spaces: t.Iterable[SpaceEntry], context: Context) -> list[Installation]:
     """Return what the installer needs to know of each space."""
     rows: list[Installation] = []
     for space in spaces:
         account: ReachedDatabase = {
-            **database(space, context),
-            "address": database_host(space, context),
+            **plan_database(space, context),
+            "address": find_host(space, context),
         }
         rows.append(
             {
@@ -166,11 +166,11 @@ def installations(spaces: t.Iterable[SpaceEntry], context: Context) -> list[Inst
                 "release": space["release"],
                 "url": space["url"],
                 "database": account,
-                "applied": applied_state(space, context),
+                "applied": render_applied(space, context),
                 # What all spaces have in common: a release's template is made of it.
-                "template": {"apps": application_set(context)},
+                "template": {"apps": list_applications(context)},
                 "logo": (space.get("theme") or {}).get("logo"),
-                "managed": sorted(str(key) for key in managed_config(space, context)),
+                "managed": sorted(str(key) for key in list_managed(space, context)),
             }
         )
     return rows

@@ -13,6 +13,6 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_co
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_php import PhpValues
 
 
-def office_wiring(space: SpaceEntry, context: Context) -> tuple[PhpValues, dict[str, Settings]]:
+def configure_offices(space: SpaceEntry, context: Context) -> tuple[PhpValues, dict[str, Settings]]:
     """Return the keys of config.php and the settings of applications for the office suites."""
     return _connectors.configure(space, context["office_suites"], context["master_key"])

@@ -16,7 +16,7 @@ class Expression(str):
     __slots__ = ()
 
 
-def php_literal(value: object, indent: int = 0) -> str:
+def format_literal(value: object, indent: int = 0) -> str:
     """Return the PHP literal of a value made of dicts, lists, strings, numbers and booleans.
 
     Raises:
@@ -34,15 +34,17 @@ def php_literal(value: object, indent: int = 0) -> str:
         return f"'{escaped}'"
     pad, end = "  " * (indent + 1), "  " * indent
     if isinstance(value, t.Mapping):
-        rows = [f"{pad}{php_key(k)} => {php_literal(v, indent + 1)},\n" for k, v in value.items()]
+        rows = [
+            f"{pad}{format_key(k)} => {format_literal(v, indent + 1)},\n" for k, v in value.items()
+        ]
         return "[\n" + "".join(rows) + end + "]"
     if isinstance(value, (list, tuple)):
-        rows = [f"{pad}{php_literal(v, indent + 1)},\n" for v in value]
+        rows = [f"{pad}{format_literal(v, indent + 1)},\n" for v in value]
         return "[\n" + "".join(rows) + end + "]"
     raise TypeError(f"no PHP literal for a {type(value).__name__}")
 
 
-def php_key(key: object) -> str:
+def format_key(key: object) -> str:
     """Return a key of a PHP array: an expression as it is, anything else quoted."""
     # str() would make a plain string out of an expression.
-    return php_literal(key if isinstance(key, str) else str(key))
+    return format_literal(key if isinstance(key, str) else str(key))

@@ -13,29 +13,29 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space impor
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_common import (
     RUNNING,
-    exemption,
+    find_exemption,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
 
 
-def units(spaces: t.Iterable[SpaceEntry]) -> list[Unit]:
+def list_units(spaces: t.Iterable[SpaceEntry]) -> list[Unit]:
     """Return which units of each space are enabled and which must be stopped."""
     return [{"space": s["slug"], "running": s["status"] in RUNNING} for s in spaces]
 
 
-def state_of(space: KnownSpace) -> str:
+def find_state(space: KnownSpace) -> str:
     """Return the state that says what a space must and may have. Pure.
 
     A space that was left out because its file is wrong has no status to rely on.
     """
-    return "exempt" if exemption(space) else space["status"]
+    return "exempt" if find_exemption(space) else space["status"]
 
 
-def expected(known: t.Iterable[KnownSpace], context: Context) -> Expected:
+def list_expected(known: t.Iterable[KnownSpace], context: Context) -> Expected:
     """Return what the node is compared with, to find what is in no file."""
     spaces = list(known)
     return {
-        "known": {space["slug"]: state_of(space) for space in spaces},
+        "known": {space["slug"]: find_state(space) for space in spaces},
         "ids": {space["slug"]: space["id"] for space in spaces},
         "places": {
             "root": context["root"],

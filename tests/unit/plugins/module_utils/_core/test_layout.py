@@ -7,7 +7,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import yaml
@@ -71,7 +71,7 @@ def test_data_go_last():
 
 @pytest.mark.parametrize("place", [one.name for one in fields(_layout.Places)])
 def test_each_place_is_used(place: str):
-    moved = _layout.Layout("velo-ecole", _layout.places_of({place: "/elsewhere"}))
+    moved = _layout.Layout("velo-ecole", replace(_layout.Places(), **{place: "/elsewhere"}))
     changed = [name for name, value in paths(moved).items() if value.startswith("/elsewhere/")]
     assert changed
 
@@ -159,11 +159,11 @@ def test_declarations_of_a_space(line: str):
 def test_a_slug_is_found_again():
     units = velo.units
     for unit in (*units.waking, *units.running):
-        assert _unit_names.slug_of(unit) == "velo-ecole"
+        assert _unit_names.parse_slug(unit) == "velo-ecole"
         assert (match := _unit_names.UNIT.fullmatch(unit))
         assert match["slug"] == "velo-ecole"
-    assert _layout.slugs_of([velo.user, "nobody"], _layout.USER) == {"velo-ecole"}
-    assert _layout.slugs_of([velo.database, "mysql"], _layout.DATABASE) == {"velo-ecole"}
+    assert _layout.parse_slugs([velo.user, "nobody"], _layout.USER) == {"velo-ecole"}
+    assert _layout.parse_slugs([velo.database, "mysql"], _layout.DATABASE) == {"velo-ecole"}
 
 
 def test_what_stops_is_all_that_may_run():

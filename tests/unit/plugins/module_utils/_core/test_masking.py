@@ -8,15 +8,15 @@ import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._masking import mask_secrets
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_php import (
-    php_key,
-    php_literal,
+    format_key,
+    format_literal,
 )
 
 AROUND = "  'dbname' => 'space_x',\n{row}  'loglevel' => 2,\n"
 
 
 def row(key: str, value: object) -> str:
-    return f"  {php_key(key)} => {php_literal(value, 1)},\n"
+    return f"  {format_key(key)} => {format_literal(value, 1)},\n"
 
 
 @pytest.mark.parametrize(

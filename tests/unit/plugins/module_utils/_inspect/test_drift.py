@@ -53,7 +53,7 @@ def test_kinds_that_were_not_looked_at_are_not_missing():
 
 def test_sentences():
     drift = {"unknown": {"amap": ["vhost", "user"]}, "missing": {"cine": ["database"]}}
-    assert _drift.sentences(drift) == ["amap: vhost, user too many", "cine: database missing"]
+    assert _drift.describe(drift) == ["amap: vhost, user too many", "cine: database missing"]
 
 
 def test_units_changed_by_hand_are_found(tmp_path: Path):
@@ -69,7 +69,7 @@ def test_units_changed_by_hand_are_found(tmp_path: Path):
     (tmp_path / "space-php@.socket").touch()
     # `systemctl mask`.
     (tmp_path / "space-cron@cine.timer").symlink_to("/dev/null")
-    found = _drift.unit_files([str(tmp_path), str(tmp_path / "missing")])
+    found = _drift.find_unit_files([str(tmp_path), str(tmp_path / "missing")])
     assert found == {"amap", "cine", "space-cron@.service.d/override.conf"}
 
 
@@ -89,7 +89,7 @@ def test_users_are_found_by_name_and_by_number():
         "subuid:x:100000:100000::/:/bin/sh",
         "broken:x",
     ]
-    assert _drift.users(lines) == {"amap": 70001, "old": 998, "user lili": 70002}
+    assert _drift.find_users(lines) == {"amap": 70001, "old": 998, "user lili": 70002}
 
 
 def test_somebody_with_the_name_of_a_space_is_not_taken_for_it():
@@ -97,7 +97,7 @@ def test_somebody_with_the_name_of_a_space_is_not_taken_for_it():
         "space-amap:x:70001:70001::/srv/spaces/amap:/usr/sbin/nologin",
         "amap:x:70002:70002::/home/amap:/bin/bash",
     ]
-    found = {"user": set(_drift.users(lines))}
+    found = {"user": set(_drift.find_users(lines))}
     assert _drift.compare(found, {"amap": "approved"})["unknown"] == {"user amap": ["user"]}
 
 
@@ -110,21 +110,21 @@ def test_limits_that_cannot_be_read_are_no_empty_list(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(_quotactl, "limited", broken)
     with pytest.raises(OSError, match="Input/output error"):
-        _drift.limits(str(tmp_path), {})
-    assert _drift.limits(str(tmp_path / "missing"), {}) == set()
+        _drift.find_limits(str(tmp_path), {})
+    assert _drift.find_limits(str(tmp_path / "missing"), {}) == set()
 
 
 def test_limits_belong_to_spaces_and_a_number_where_nobody_owns_it(tmp_path: Path, monkeypatch):
     found = _filesystem.Filesystem(str(tmp_path), "/", "ext4", "/dev/vdb", True, True)
     monkeypatch.setattr(_filesystem, "find", lambda _root: found)
     monkeypatch.setattr(_quotactl, "limited", lambda _descriptor, _ids: [70001, 70002])
-    assert _drift.limits(str(tmp_path), {70001: "amap"}) == {"amap", "project 70002"}
+    assert _drift.find_limits(str(tmp_path), {70001: "amap"}) == {"amap", "project 70002"}
 
 
 def test_units_run_or_will():
     active = {"space-php@amap.service": "active", "space-redis@cine.service": "inactive"}
     enabled = {"space-cron@velo-ecole.timer", "archipel-idle.timer"}
-    assert _drift.units(active, enabled) == {"amap", "velo-ecole"}
+    assert _drift.find_units(active, enabled) == {"amap", "velo-ecole"}
 
 
 def test_names_on_a_web_node(tmp_path: Path):
@@ -157,7 +157,7 @@ class TestRun:
             "drift": {"known": KNOWN, "ids": {}, "places": places},
         }
         active = dict.fromkeys(running, "active")
-        return _drift.of_web(wanted, active, set(), check=check)
+        return _drift.compare_web(wanted, active, set(), check=check)
 
     def test_units_of_the_run_are_as_they_shall_be(self, tmp_path: Path):
         chosen = [{"space": "amap", "running": True}, {"space": "cine", "running": False}]
@@ -178,8 +178,8 @@ class TestRun:
         accounts = {("space-old", "localhost"): _mariadb.Account()}
         state = _mariadb.State({"space_old": "utf8mb4_bin"}, accounts)
         amap = {"space": "amap", "user": "space-amap", "host": "localhost"}
-        drift = _drift.of_databases(state, [amap], KNOWN)
-        assert _drift.sentences(drift) == [
+        drift = _drift.compare_databases(state, [amap], KNOWN)
+        assert _drift.describe(drift) == [
             "old: database, account too many",
             "cine: database, account missing",
         ]

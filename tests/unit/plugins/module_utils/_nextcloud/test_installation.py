@@ -171,7 +171,7 @@ def test_an_installation_that_has_ended_meanwhile_is_not_cleared_away(tmp_path, 
 
     monkeypatch.setattr(_journal, "exclusive", other_run)
     monkeypatch.setattr(_journal, "under_way", lambda _slug: "")
-    monkeypatch.setattr(_systemd, "daemon_reload", lambda *_, **__: None)
+    monkeypatch.setattr(_systemd, "reload_daemon", lambda *_, **__: None)
     monkeypatch.setattr(_settings, "read_drift", lambda *_: {})
     report = _installation.converge([ITEM], place, 1, check=False)
     assert (report.changes, report.failures) == ({}, {})

@@ -83,7 +83,7 @@ def node(tmp_path, monkeypatch):
     )
     one = Node(tmp_path, settings)
     monkeypatch.setattr(_occ, "run", one.occ)
-    monkeypatch.setattr(_systemd, "properties", one.shown)
+    monkeypatch.setattr(_systemd, "read_properties", one.shown)
     return one
 
 
@@ -212,7 +212,7 @@ def test_a_space_that_cannot_be_read_does_not_keep_the_others(node, monkeypatch)
             raise _systemd.SystemdError("no answer")
         return node.shown(names, _property)
 
-    monkeypatch.setattr(_systemd, "properties", properties)
+    monkeypatch.setattr(_systemd, "read_properties", properties)
     came = _repair.run(node.settings)
     assert came["broken"] == "failed: no answer"
     assert came["amap"].startswith("repaired")

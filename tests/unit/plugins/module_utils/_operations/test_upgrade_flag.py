@@ -74,6 +74,6 @@ def test_redis_forgets_and_is_asked_whether_it_has(settings):
 
 def test_jobs_that_do_not_end_are_waited_for_and_then_said(settings, monkeypatch):
     shown = {"space-cron@amap.service": {"ActiveState": "activating"}}
-    monkeypatch.setattr(_systemd, "properties", lambda *_: shown)
+    monkeypatch.setattr(_systemd, "read_properties", lambda *_: shown)
     with pytest.raises(UpgradeError, match="its jobs have been running"):
         _upgrade_flag.wait_for_jobs(job(replace(settings, jobs_seconds=-1)))

@@ -69,16 +69,16 @@ def test_directories_are_compared_by_owner_and_mode(tmp_path):
         "uid": tmp_path.stat().st_uid,
         "gid": tmp_path.stat().st_gid,
     }
-    assert _accounts.directory_differences({**item, "mode": 0o750}) == ["created"]
+    assert _accounts.compare_directory({**item, "mode": 0o750}) == ["created"]
     (tmp_path / "x").mkdir(mode=0o700)
-    assert _accounts.directory_differences({**item, "mode": 0o700}) == []
-    assert _accounts.directory_differences({**item, "mode": 0o750}) == ["mode 0700 → 0750"]
+    assert _accounts.compare_directory({**item, "mode": 0o700}) == []
+    assert _accounts.compare_directory({**item, "mode": 0o750}) == ["mode 0700 → 0750"]
 
 
 def test_a_link_in_the_place_of_a_directory_is_refused(tmp_path):
     (tmp_path / "x").symlink_to("/etc")
     item = {"path": str(tmp_path / "x"), "uid": 0, "gid": 0, "mode": 0o755}
-    assert _accounts.directory_differences(item) == ["not a directory"]
+    assert _accounts.compare_directory(item) == ["not a directory"]
 
 
 def test_a_file_in_the_place_of_a_space_fails_that_space_only(tmp_path, monkeypatch):
@@ -103,7 +103,7 @@ def test_a_file_in_the_place_of_a_space_fails_that_space_only(tmp_path, monkeypa
 
 
 def test_an_access_list_that_cannot_be_removed_fails_its_space(tmp_path, monkeypatch):
-    monkeypatch.setattr(_files, "access_lists", lambda _path: ["user.none"])
+    monkeypatch.setattr(_files, "list_access_lists", lambda _path: ["user.none"])
     report = Report()
     _accounts.remove_access_lists({"space": "amap", "path": str(tmp_path)}, report)
     assert set(report.failures) == {"amap"}

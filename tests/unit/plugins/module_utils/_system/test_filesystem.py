@@ -43,11 +43,11 @@ def test_mounts_are_read_with_their_escapes():
     ],
 )
 def test_a_path_is_on_the_nearest_mount_above_it(path, kind):
-    assert _filesystem.holding(path, _filesystem.parse(MOUNTINFO)).type == kind
+    assert _filesystem.find_mount(path, _filesystem.parse(MOUNTINFO)).type == kind
 
 
 def test_a_directory_that_is_still_to_be_made_is_where_its_parent_is(tmp_path):
-    assert _filesystem.existing(str(tmp_path / "a/b/c")) == str(tmp_path)
+    assert _filesystem.find_existing(str(tmp_path / "a/b/c")) == str(tmp_path)
 
 
 def test_this_very_machine_can_be_read(tmp_path):

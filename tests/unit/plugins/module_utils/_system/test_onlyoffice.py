@@ -38,7 +38,7 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> None:
 def people(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Host → how many people edit there; of others, the shard does not say."""
     found = {"a.example": 0, "b.example": 0}
-    monkeypatch.setattr(_onlyoffice, "editing", lambda port, host: found[host])
+    monkeypatch.setattr(_onlyoffice, "count_editing", lambda port, host: found[host])
     return found
 
 

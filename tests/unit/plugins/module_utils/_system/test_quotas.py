@@ -109,7 +109,7 @@ class TestOver:
         later = converge(full, wanted)
         assert (later.changes, later.failures) == ({}, {})
         assert later.facts["over"] == ["velo-ecole"]
-        (warning,) = _quotas.warnings({"backend": "auto"}, later)
+        (warning,) = _quotas.list_warnings({"backend": "auto"}, later)
         assert "velo-ecole" in warning
 
     def test_data_found_in_place_count_before_a_check_run_has_marked_them(self, kernel, node):
@@ -224,7 +224,7 @@ class TestRefused:
 def test_giving_limits_up_changes_nothing_and_is_said_each_time(kernel, node):
     report = converge(node, item(node), backend="none")
     assert (report.result()["changed"], report.facts["usage"], kernel.calls) == (False, {}, [])
-    (warning,) = _quotas.warnings({"backend": "none", "root": "/srv/spaces"}, report)
+    (warning,) = _quotas.list_warnings({"backend": "none", "root": "/srv/spaces"}, report)
     assert "No storage limit holds on this node" in warning
 
 
@@ -238,7 +238,7 @@ def test_a_file_system_without_limits_stops_the_run_before_any_space(kernel, nod
 
 def test_claims_are_read_as_xfs_writes_them():
     text = "# id:path\n70003:/srv/builds/\n70003:/srv/more\nbad line\nname:/x\n"
-    assert _quotas.claims(text) == {70003: ["/srv/builds", "/srv/more"]}
+    assert _quotas.parse_claims(text) == {70003: ["/srv/builds", "/srv/more"]}
 
 
 def test_a_soft_limit_is_taken_away(kernel, node, monkeypatch):

@@ -36,18 +36,18 @@ def test_a_service_read_its_configuration_at_its_start_or_its_last_reload():
         "ExecReload": "{ start_time=[Sun 2026-11-22 09:00:00.000001 UTC] ; "
         "stop_time=[Sun 2026-11-22 10:00:00.000001 UTC] }",
     }
-    loaded = _services.loaded_at("nginx.service", values)
-    assert loaded - _systemd.moment(values["ExecMainStartTimestamp"]) == pytest.approx(3600)
+    loaded = _services.read_loaded("nginx.service", values)
+    assert loaded - _systemd.parse_moment(values["ExecMainStartTimestamp"]) == pytest.approx(3600)
 
 
 def test_a_reload_is_remembered_when_systemd_forgets_it(tmp_path, monkeypatch):
     monkeypatch.setattr(_services, "RELOADED", str(tmp_path / "reloaded"))
     values = {"ExecMainStartTimestamp": "Sun 2026-11-22 08:00:00.000001 UTC", "ExecReload": ""}
-    started = _systemd.moment(values["ExecMainStartTimestamp"])
-    assert _services.loaded_at("nginx.service", values) == started
+    started = _systemd.parse_moment(values["ExecMainStartTimestamp"])
+    assert _services.read_loaded("nginx.service", values) == started
     _services.note_reload(["nginx.service"], started + 60)
-    assert _services.loaded_at("nginx.service", values) == pytest.approx(started + 60)
-    assert _services.loaded_at("other.service", values) == started
+    assert _services.read_loaded("nginx.service", values) == pytest.approx(started + 60)
+    assert _services.read_loaded("other.service", values) == started
 
 
 def test_a_service_that_went_to_sleep_meanwhile_is_not_woken(monkeypatch, tmp_path):
@@ -55,7 +55,7 @@ def test_a_service_that_went_to_sleep_meanwhile_is_not_woken(monkeypatch, tmp_pa
     monkeypatch.setattr(_systemd, "systemctl", systemctl)
     monkeypatch.setattr(_services, "RELOADED", str(tmp_path))
     running = {SERVICE: (10.0, 10.0), "space-php@velo.service": (10.0, 10.0)}
-    monkeypatch.setattr(_services, "running_services", lambda: running)
+    monkeypatch.setattr(_services, "list_running", lambda: running)
     (tmp_path / "php.conf").touch()
     options = {"restart": [], "binaries": [], "own": "", "reload": [str(tmp_path / "php.conf")]}
     report = Report()
@@ -71,7 +71,7 @@ def test_a_service_that_went_to_sleep_meanwhile_is_not_woken(monkeypatch, tmp_pa
 def test_a_service_that_the_run_stops_is_not_reloaded_too(monkeypatch, tmp_path, check):
     systemctl, done = refusing()
     monkeypatch.setattr(_systemd, "systemctl", systemctl)
-    monkeypatch.setattr(_services, "running_services", lambda: {SERVICE: (10.0, 10.0)})
+    monkeypatch.setattr(_services, "list_running", lambda: {SERVICE: (10.0, 10.0)})
     (tmp_path / "php.conf").touch()
     options = {"restart": [], "binaries": [], "own": "", "reload": [str(tmp_path / "php.conf")]}
     report = Report()

@@ -132,16 +132,16 @@ def test_processes_have_a_while_to_go(machine: Machine, monkeypatch):
 
 def test_a_zombie_has_ended_and_who_changed_its_user_has_not(machine: Machine):
     machine.process(4711, USER, state="Z")
-    assert _standstill.processes("amap", USER) == []
+    assert _standstill.list_processes("amap", USER) == []
     machine.process(4712, 0)
     status = machine.lab / "proc/4712/status"
     status.write_text(status.read_text().replace("Uid:\t0\t0", f"Uid:\t0\t{USER}"))
-    assert [one.pid for one in _standstill.processes("amap", USER)] == [4712]
+    assert [one.pid for one in _standstill.list_processes("amap", USER)] == [4712]
 
 
 def test_a_space_without_a_user_has_no_processes(machine: Machine):
     machine.process(4711, USER)
-    assert _standstill.processes("nobody-has-this-name") == []
+    assert _standstill.list_processes("nobody-has-this-name") == []
 
 
 @pytest.mark.parametrize("unit", [*TEMPLATES.waking, *TEMPLATES.running])

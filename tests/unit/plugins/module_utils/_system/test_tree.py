@@ -104,7 +104,7 @@ def test_a_check_run_tells_what_changed_vhosts_would_hold(check):
         {"space": "velo", "kind": "vhost", "content": "velo.example"},
         {"space": "fanfare", "kind": "vhost", "content": "fanfare.example"},
     ]
-    assert _tree.expected(items, report) == {"amap": "amap.example", "velo": "velo.example"}
+    assert _tree.list_expected(items, report) == {"amap": "amap.example", "velo": "velo.example"}
     empty_run = {**WANTED, "files": []}
     empty_report = Report()
     empty_report.facts["kinds"] = {}

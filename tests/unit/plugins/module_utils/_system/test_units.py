@@ -112,8 +112,8 @@ def test_a_socket_whose_file_is_gone_is_made_anew(tmp_path):
     (tmp_path / "cine.sock").touch()
     sockets = [SOCKET, "space-php@cine.socket", "space-php@old.socket", SERVICE]
     active = {**dict.fromkeys(sockets, "active"), "space-php@old.socket": "inactive"}
-    assert _units.lost_sockets(active, str(tmp_path)) == {"amap"}
-    assert _units.lost_sockets(active, str(tmp_path / "missing")) == {"amap", "cine"}
+    assert _units.find_lost_sockets(active, str(tmp_path)) == {"amap"}
+    assert _units.find_lost_sockets(active, str(tmp_path / "missing")) == {"amap", "cine"}
     observed = Observed({SOCKET: "active", TIMER: "active"}, {SOCKET, TIMER}, {"amap"})
     steps = _units.plan([{"space": "amap", "running": True}], observed, Report())
     assert steps == Plan(stop=[SERVICE, SOCKET], start=[SOCKET])

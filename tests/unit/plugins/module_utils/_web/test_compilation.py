@@ -44,7 +44,7 @@ def test_a_php_that_hangs_is_given_up(tmp_path, names, monkeypatch):
 def test_a_php_fpm_that_does_not_stop_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(_compilation, "START_SECONDS", 2.0)
     php = program(tmp_path, f"trap '' TERM; touch {tmp_path}/socket; while :; do sleep 0.1; done")
-    with _compilation.fpm(php, str(tmp_path), str(tmp_path), 1):
+    with _compilation.run_fpm(php, str(tmp_path), str(tmp_path), 1):
         assert (tmp_path / "socket").exists()
 
 
@@ -52,14 +52,14 @@ def test_a_php_fpm_that_does_not_start_says_why(tmp_path):
     php = program(tmp_path, "echo 'unknown option' >&2; exit 78")
     with (
         pytest.raises(_compilation.CompilationError, match="did not start: unknown option"),
-        _compilation.fpm(php, str(tmp_path), str(tmp_path), 1),
+        _compilation.run_fpm(php, str(tmp_path), str(tmp_path), 1),
     ):
         pass
 
 
 def test_what_php_says_instead_of_a_number_is_passed_on():
     with pytest.raises(_compilation.CompilationError, match="no such function"):
-        _compilation.answer_of("php8.4", "", "Fatal error: no such function")
+        _compilation.parse_answer("php8.4", "", "Fatal error: no such function")
 
 
 def test_a_file_that_php_gives_up_at_is_left_out(tmp_path):

@@ -38,29 +38,29 @@ def server(tmp_path):
 
 def test_the_body_of_the_answer_is_returned(server):
     path = server(
-        _fastcgi.record(_fastcgi.STDOUT, PAGE[:10]),
-        _fastcgi.record(_fastcgi.STDOUT, PAGE[10:]),
-        _fastcgi.record(_fastcgi.END, bytes(8)),
+        _fastcgi.make_record(_fastcgi.STDOUT, PAGE[:10]),
+        _fastcgi.make_record(_fastcgi.STDOUT, PAGE[10:]),
+        _fastcgi.make_record(_fastcgi.END, bytes(8)),
     )
     assert _fastcgi.run(path, "/x.php", {}, 5)[0] == "42"
 
 
 def test_an_answer_that_ends_early_is_no_answer(server):
-    path = server(_fastcgi.record(_fastcgi.STDOUT, PAGE))
+    path = server(_fastcgi.make_record(_fastcgi.STDOUT, PAGE))
     with pytest.raises(_fastcgi.FastCgiError, match="before it had answered"):
         _fastcgi.run(path, "/x.php", {}, 5)
 
 
 def test_what_php_complains_about_is_passed_on(server):
     path = server(
-        _fastcgi.record(_fastcgi.STDERR, b"Primary script unknown"),
-        _fastcgi.record(_fastcgi.STDOUT, b"Status: 404 Not Found\r\n\r\nFile not found."),
-        _fastcgi.record(_fastcgi.END, bytes(8)),
+        _fastcgi.make_record(_fastcgi.STDERR, b"Primary script unknown"),
+        _fastcgi.make_record(_fastcgi.STDOUT, b"Status: 404 Not Found\r\n\r\nFile not found."),
+        _fastcgi.make_record(_fastcgi.END, bytes(8)),
     )
     body, said = _fastcgi.run(path, "/x.php", {}, 5)
     assert (body, said) == ("File not found.", "Primary script unknown")
 
 
 def test_long_values_have_long_lengths():
-    assert _fastcgi.pair("A", "b") == b"\x01\x01Ab"
-    assert _fastcgi.pair("A", "b" * 200) == b"\x01\x80\x00\x00\xc8A" + b"b" * 200
+    assert _fastcgi.make_pair("A", "b") == b"\x01\x01Ab"
+    assert _fastcgi.make_pair("A", "b" * 200) == b"\x01\x80\x00\x00\xc8A" + b"b" * 200

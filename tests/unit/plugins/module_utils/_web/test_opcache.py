@@ -44,7 +44,7 @@ def php(node: Path, monkeypatch, **systems: str) -> None:
         Program(name, str(binary), (str(binary),), compiler(system))
         for name, system in systems.items()
     ]
-    monkeypatch.setattr(_compilation, "programs", lambda _version: made)
+    monkeypatch.setattr(_compilation, "list_programs", lambda _version: made)
 
 
 def release(node: Path, name: str, build: str = "{}") -> None:
@@ -186,7 +186,7 @@ def test_what_an_interrupted_run_left_goes(node):
 
 def test_a_php_that_compiles_nothing_is_named(node, monkeypatch):
     made = [Program("fpm", "/usr/sbin/php-fpm8.4", (), lambda *_: 0)]
-    monkeypatch.setattr(_compilation, "programs", lambda _version: made)
+    monkeypatch.setattr(_compilation, "list_programs", lambda _version: made)
     with pytest.raises(_compilation.CompilationError, match="is opcache on"):
         converge(node)
 

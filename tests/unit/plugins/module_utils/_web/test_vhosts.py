@@ -43,7 +43,9 @@ class Node:
 
     @property
     def names(self):
-        return {slug: _vhosts.names(text) for slug, text in _vhosts.read(str(self.folder)).items()}
+        return {
+            slug: _vhosts.list_names(text) for slug, text in _vhosts.read(str(self.folder)).items()
+        }
 
     def is_valid(self):
         counts = Counter(name for names in self.names.values() for name in names)
@@ -224,13 +226,13 @@ def test_wherever_a_run_dies_no_name_has_two_owners(tmp_path, monkeypatch, step)
     ],
 )
 def test_names_are_read_as_nginx_reads_them(text, names):
-    assert _vhosts.names(text) == names
+    assert _vhosts.list_names(text) == names
 
 
 def test_the_server_answers_for_names_that_no_file_has():
     there = {"velo": vhost("velo", "velo.example.org", "cloud.velo.example"), "odd": "*.evil; x;"}
-    assert _vhosts.uncovered(there, ["*.example.org"]) == ["cloud.velo.example"]
-    assert _vhosts.uncovered(there, ["*.example.org", "cloud.velo.example"]) == []
+    assert _vhosts.list_uncovered(there, ["*.example.org"]) == ["cloud.velo.example"]
+    assert _vhosts.list_uncovered(there, ["*.example.org", "cloud.velo.example"]) == []
 
 
 def own_server(folder: Path) -> dict[str, t.Any]:
@@ -244,7 +246,7 @@ def test_own_domains_have_a_server_with_a_certificate_of_their_own(tmp_path):
     for name in ("domains", "wildcard"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "fullchain.pem").touch()
-    item = _vhosts.own_domains(own_server(tmp_path), ["a.example", "b.example"])
+    item = _vhosts.plan_own_domains(own_server(tmp_path), ["a.example", "b.example"])
     assert item["content"].splitlines() == [
         "# us",
         "server {",
@@ -258,12 +260,12 @@ def test_own_domains_have_a_server_with_a_certificate_of_their_own(tmp_path):
 
 
 def test_without_own_domains_there_is_no_server_for_them(tmp_path):
-    assert _vhosts.own_domains(own_server(tmp_path), [])["content"] == "# us\n"
+    assert _vhosts.plan_own_domains(own_server(tmp_path), [])["content"] == "# us\n"
 
 
 def test_a_certificate_that_is_not_there_does_not_keep_nginx_from_starting(tmp_path):
     (tmp_path / "wildcard").mkdir()
     (tmp_path / "wildcard/fullchain.pem").touch()
-    claimed = _vhosts.own_domains(own_server(tmp_path), ["a.example"])["content"]
+    claimed = _vhosts.plan_own_domains(own_server(tmp_path), ["a.example"])["content"]
     assert f"ssl_certificate {tmp_path}/wildcard/fullchain.pem;" in claimed
     assert "ssl_certificate_key /wildcard/key;" in claimed

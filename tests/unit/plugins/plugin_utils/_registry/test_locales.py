@@ -52,7 +52,7 @@ def test_each_is_accepted():
 
 @pytest.mark.parametrize("status", ["approved", "suspended", "closed"])
 def test_each_is_understood_by_the_map_of_nginx(status: str):
-    template = _render_files.templates(_render_files.template_directory(ROOT)).get_template(
+    template = _render_files.load_templates(_render_files.find_templates(ROOT)).get_template(
         "vhost.conf.j2"
     )
     for locale in LOCALES:
@@ -75,7 +75,7 @@ def test_no_language_gets_past_what_nginx_takes(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(_locales, "find_language", lambda locale: locale)
     for wrong in ("es_419", "sr@latin", "fr;", "", "fr\n"):
         with pytest.raises(ValueError, match="no language that nginx's map takes"):
-            _render_files.nginx_language(wrong)
+            _render_files.check_language(wrong)
 
 
 def test_an_environment_with_all_of_them_is_right(environment: Environment):
@@ -103,9 +103,9 @@ def test_an_environment_with_all_of_them_is_right(environment: Environment):
 )
 def test_languages_and_formats_are_two_things(locale: str, language: str, formats: str):
     one = space(locale=locale)
-    config = _render_config.people_config(one, SETTINGS)
+    config = _render_config.configure_people(one, SETTINGS)
     assert (config["default_language"], config["default_locale"]) == (language, formats)
-    account = _render_nextcloud.administrator(one, SETTINGS)
+    account = _render_nextcloud.describe_administrator(one, SETTINGS)
     assert (account["language"], account["locale"]) == (language, formats)
 
 
