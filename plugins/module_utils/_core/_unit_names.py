@@ -11,8 +11,15 @@ from dataclasses import dataclass
 FOLDER = "/etc/systemd/system"
 # Units of spaces and of nodes begin so.
 PREFIXES = ("space-", "archipel-")
-# As systemctl takes them: the units of all spaces that may be active.
-PATTERNS = ("space-php@*", "space-cron@*", "space-awake@*", "space-redis@*")
+# As systemctl takes them: the units of all spaces that may be active, and of the node itself.
+PATTERNS = (
+    "space-php@*",
+    "space-cron@*",
+    "space-awake@*",
+    "space-redis@*",
+    "archipel-*.path",
+    "archipel-*.timer",
+)
 PHP_SERVICES = "space-php@*.service"
 UNIT = re.compile(r"space-[a-z]+@(?P<slug>.+)\.[a-z]+")
 PHP_SOCKET = re.compile(r"space-php@.+\.socket")

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import fnmatch
+
 import pytest
 
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _unit_names
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import Report
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd, _units
 from ansible_collections.archipel.spaces.plugins.module_utils._system._units import Observed, Plan
@@ -117,3 +120,29 @@ def test_a_socket_whose_file_is_gone_is_made_anew(tmp_path):
     observed = Observed({SOCKET: "active", TIMER: "active"}, {SOCKET, TIMER}, {"amap"})
     steps = _units.plan([{"space": "amap", "running": True}], observed, Report())
     assert steps == Plan(stop=[SERVICE, SOCKET], start=[SOCKET])
+
+
+def test_what_is_planned_is_what_systemd_is_asked_for(monkeypatch, tmp_path):
+    """A unit that the question leaves out would be started anew by each run."""
+    asked: list[str] = []
+
+    def systemctl(*arguments: str) -> str:
+        asked.extend(arguments)
+        return f"{SOCKET} loaded active listening A socket\n{TIMER} loaded active waiting A timer\n"
+
+    monkeypatch.setattr(_systemd, "systemctl", systemctl)
+    monkeypatch.setattr(_unit_names, "FOLDER", str(tmp_path))
+    (tmp_path / "timers.target.wants").mkdir()
+    for name in (TIMER, "ssh.timer"):
+        (tmp_path / "timers.target.wants" / name).touch()
+    observed = _units.read_observed()
+    assert (observed.active, observed.enabled) == ({SOCKET: "active", TIMER: "active"}, {TIMER})
+    for unit in (*_units.NODE_UNITS, *_unit_names.Units("amap").stopped):
+        assert any(fnmatch.fnmatchcase(unit, pattern) for pattern in asked), unit
+
+
+def test_a_node_whose_own_units_run_needs_nothing():
+    steps, report = Plan(), Report()
+    units = _units.NODE_UNITS
+    _units.plan_node(steps, Observed(dict.fromkeys(units, "active"), set(units)), report)
+    assert (steps, report.node_changes) == (Plan(), [])
