@@ -52,7 +52,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._ending import (
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._eligible import (
     purgeable as check,
 )
 

@@ -99,7 +99,7 @@ def test_03_a_failure_beyond_the_budget_ends_the_run(fleet: Fleet, expected: dic
 
 
 @pytest.mark.parametrize("step", BACK)
-def test_04_a_way_back_that_is_killed_is_finished(
+def test_04_a_rollback_that_is_killed_is_finished(
     fleet: Fleet, expected: dict[str, str], step: str
 ):
     """Each run is killed where it comes to this step; the next one goes on there."""

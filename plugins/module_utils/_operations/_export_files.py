@@ -17,8 +17,6 @@ PREFIX = "oc_"
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 # Bytes of a name; file systems take 255, and a number and an ending may follow.
 LONGEST = 200
-# Bytes of a name; file systems take 255, and a number and an ending may follow.
-LONGEST = 200
 # Applications' folders that Nextcloud makes anew: previews, packed scripts and styles, what open
 # documents are edited with, keys that are of no use elsewhere. All others are exported.
 CACHES = frozenset(

@@ -60,7 +60,7 @@ def raise_flag(job: Job) -> None:
 
 
 def is_open(job: Job) -> bool:
-    """Tell whether people get in: from the moment a door opened, nothing may lead back."""
+    """Tell whether people get in: from the moment it opened, nothing may lead back."""
     return not os.path.exists(flag_path(job.settings, job.slug))
 
 

@@ -20,7 +20,7 @@ LOCK = "upgrade"
 LEASE = "/run/archipel/upgrade-run.json"
 # Seconds after which a run that gave no sign of life is taken for dead.
 LEASE_SECONDS = 30
-# Seconds to wait for an ordinary run that is telling spaces their settings.
+# Seconds to wait for an ordinary run that applies settings to spaces.
 PATIENCE = 600
 
 

@@ -23,9 +23,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgrade_job import Job
 
-# Files that a newer release made or removed, and the restored database knows nothing of.
 # Tells sync clients that they meet an older state.
 FINGERPRINT = ("maintenance:data-fingerprint",)
+# Files that a newer release made or removed, and the restored database knows nothing of.
 RESCAN = ("files:scan-app-data", "--no-interaction")
 
 

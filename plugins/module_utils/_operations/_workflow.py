@@ -43,7 +43,7 @@ class Step(t.Generic[Job]):
     name: str
     # None: somebody else does it. The run ends before it, and its journal stays until then.
     do: Act[Job] | None
-    # What takes it back, in this order: steps of the way back, by names of their own.
+    # What takes it back, in this order: steps by names of their own.
     undo: tuple[Step[Job], ...] = ()
     # How journals that older code has written call it.
     former: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._ending import words
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._eligible import words
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import did_you_mean
 
 if t.TYPE_CHECKING:

@@ -90,7 +90,7 @@ def test_a_run_that_was_killed_goes_on_at_the_same_step(lab, step):
 
 
 @pytest.mark.parametrize("step", BACK)
-def test_a_way_back_that_was_killed_goes_on_too(lab, step):
+def test_a_rollback_that_was_killed_goes_on_too(lab, step):
     lab.events |= {"upgrade": UpgradeError("broken"), step: Killed()}
     with pytest.raises(Killed):
         lab.move()
@@ -102,7 +102,7 @@ def test_a_way_back_that_was_killed_goes_on_too(lab, step):
 
 
 @pytest.mark.parametrize("step", BACK)
-def test_a_way_back_that_fails_is_said_loudly_and_taken_again(lab, step):
+def test_a_rollback_that_fails_is_said_loudly_and_taken_again(lab, step):
     lab.events |= {"upgrade": UpgradeError("broken"), step: OSError("disk")}
     reason = lab.move()
     assert "upgrade: broken" in reason
@@ -157,7 +157,7 @@ def test_once_it_is_open_nothing_leads_back(lab, monkeypatch, events, step, rele
     assert "load" not in lab.done or reason
 
 
-def test_a_run_that_was_killed_once_the_door_was_open_is_only_forgotten(settings, monkeypatch):
+def test_a_run_that_was_killed_once_it_was_open_is_only_forgotten(settings, monkeypatch):
     """Hours later, with a database that does not answer: people have been working since."""
     forgotten = []
     monkeypatch.setattr(_upgrade_check, "forget", lambda _job: forgotten.append(True))
@@ -176,7 +176,7 @@ def test_a_run_that_was_killed_once_the_door_was_open_is_only_forgotten(settings
 
 
 @pytest.mark.parametrize("failed_at", ["check", "open"])
-def test_a_way_back_that_was_killed_once_the_door_was_open_keeps_older_points(
+def test_a_rollback_that_was_killed_once_it_was_open_keeps_older_points(
     settings, monkeypatch, failed_at
 ):
     monkeypatch.setattr(_upgrade_check, "forget", lambda _job: 1 / 0)
@@ -195,7 +195,7 @@ def test_nobody_else_may_work_on_the_space(lab):
     assert lab.done == []
 
 
-def test_what_is_under_way_is_told_to_others(lab):
+def test_what_is_under_way_is_said_to_others(lab):
     lab.events["dump"] = Killed()
     with pytest.raises(Killed):
         lab.move()
@@ -254,7 +254,7 @@ def test_a_server_that_does_not_tell_its_size_leaves_the_space_alone(lab, monkey
     assert lab.journal() is None
 
 
-def test_a_way_back_cut_short_is_finished_by_its_own_playbook(lab):
+def test_a_rollback_cut_short_is_finished_by_its_own_playbook(lab):
     assert lab.move() == ""
     keep_point(lab.settings)
     lab.events["load"] = Killed()

@@ -22,7 +22,7 @@ from tests.unit.plugins.module_utils.upgrading import job, read, settings
 __all__ = ["settings"]
 
 
-def test_a_door_is_closed_by_a_file_and_opened_by_its_key(settings):
+def test_a_space_is_closed_by_a_file_and_opened_by_its_key(settings):
     one = job(settings)
     _upgrade_flag.raise_flag(one)
     _upgrade_flag.raise_flag(one)

@@ -29,7 +29,7 @@ RUN = {"run": "r1", "by": "camille@desk", "since": "then", "release": "34.0.4"}
         ({**RUN, "run": "r0", "at": 1000.0 + 3600}, False),
     ],
 )
-def test_a_second_operator_is_kept_out_and_told_by_whom(lease, kept_out):
+def test_a_second_operator_is_kept_out_and_hears_by_whom(lease, kept_out):
     said = _upgrade_lease.holder(lease, "r1", 1000.0)
     assert bool(said) == kept_out
     if kept_out:

@@ -13,7 +13,7 @@ from tests.unit.plugins.module_utils.upgrading import Ready, job, settings
 __all__ = ["settings"]
 
 
-def test_the_upgrade_is_run_by_what_has_started_before_the_door_was_closed(settings, monkeypatch):
+def test_the_upgrade_is_run_by_what_has_started_before_it_was_closed(settings, monkeypatch):
     monkeypatch.setattr(_occ, "Ready", Ready)
     one = job(settings)
     _upgrade_occ.get_ready(one)

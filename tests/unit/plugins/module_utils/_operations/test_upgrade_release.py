@@ -189,7 +189,7 @@ def test_an_upgrade_that_only_dislikes_the_database_in_the_end_has_succeeded(
             _upgrade_release.upgrade(one)
 
 
-def test_an_older_application_is_told_alone(settings, monkeypatch):
+def test_an_older_application_is_asked_alone(settings, monkeypatch):
     modern(settings, "0.3.0")
     one, occ = upgraded(settings, monkeypatch, stdout="Update successful")
     assert [options["more"] for options in occ.options] == [()]
@@ -202,7 +202,7 @@ def test_an_older_application_is_told_alone(settings, monkeypatch):
     ]
 
 
-def test_an_application_that_is_turned_off_is_told_alone(settings, monkeypatch):
+def test_an_application_that_is_turned_off_is_asked_alone(settings, monkeypatch):
     modern(settings)
     one, _ = upgraded(
         settings, monkeypatch, code=1, stderr='Command "archipel:apply" is not defined.'

@@ -65,7 +65,7 @@ def test_a_release_that_does_not_compare_is_not_asked(tmp_path):
     assert schema.is_there(str(tmp_path))
 
 
-def test_a_finding_is_told_whole():
+def test_a_finding_is_said_whole():
     finding = {
         "table": "oc_x",
         "type": "modified_column",

@@ -72,7 +72,7 @@ def test_the_flag_is_lowered_last(settings, monkeypatch):
         ("undo", ["maintenance:data-fingerprint", "files:scan-app-data"]),
     ],
 )
-def test_on_the_way_back_what_the_newer_release_removed_is_looked_for(
+def test_by_a_rollback_what_the_newer_release_removed_is_looked_for(
     settings, monkeypatch, database, direction, commands
 ):
     Site(monkeypatch, files=500)

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._ending import purgeable
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._eligible import purgeable
 
 TODAY = datetime.date(2026, 7, 1)
 
