@@ -53,7 +53,12 @@ Opened = tuple[Member, t.Callable[[], t.IO[bytes]]]
 
 
 def check_name(name: str, top: str) -> str:
-    """Return the path below the top folder; '' for that folder itself. Pure."""
+    """Return the path below the top folder; '' for that folder itself. Pure.
+
+    Raises:
+        ArchiveError: it could be written somewhere else.
+
+    """
     parts = name.rstrip("/").split("/")
     if parts[0] == "." and len(parts) > 1:
         parts = parts[1:]
@@ -68,6 +73,10 @@ def check_link(path: str, target: str) -> None:
     """Refuse a link that could lead out of the tree. Pure.
 
     Only leading `..` are followed: one after a name could climb out through another link.
+
+    Raises:
+        ArchiveError: it could.
+
     """
     parts = target.split("/")
     ups = len([part for part in parts if part == ".."])
@@ -103,7 +112,12 @@ def members(path: str) -> t.Iterator[Opened]:
 
 
 def tar_members(path: str) -> t.Iterator[Opened]:
-    """Read a tar archive of any usual compression."""
+    """Read a tar archive of any usual compression.
+
+    Raises:
+        ArchiveError: an entry is a device or hard link, or has a set-id bit.
+
+    """
     with tarfile.open(path, "r:*") as archive:
         for info in archive:
             if info.mode & (stat.S_ISUID | stat.S_ISGID):
@@ -132,7 +146,12 @@ def content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> t.IO[bytes]:
 
 
 def zip_members(path: str) -> t.Iterator[Opened]:
-    """Read a zip archive."""
+    """Read a zip archive.
+
+    Raises:
+        ArchiveError: an entry is no plain file or folder.
+
+    """
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             mode = info.external_attr >> 16
@@ -160,7 +179,12 @@ def unpack(path: str, top: str, target: str) -> None:
 
 
 def write(path: str, top: str, target: str) -> None:
-    """Do the unpacking."""
+    """Do the unpacking.
+
+    Raises:
+        ArchiveError: something in it must not be unpacked.
+
+    """
     os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
     os.mkdir(target, 0o755)
     folders: dict[str, float] = {"": time.time()}
@@ -192,7 +216,12 @@ def parents(path: str) -> list[str]:
 
 
 def check_place(below: str, links: set[str]) -> None:
-    """Refuse an entry that would be written through a link, or over one."""
+    """Refuse an entry that would be written through a link, or over one.
+
+    Raises:
+        ArchiveError: it is one.
+
+    """
     if links.intersection([*parents(below), below]):
         raise ArchiveError(f"entry {below!r} lies behind a link of the same archive; refused")
 

@@ -52,7 +52,12 @@ def clear(item: _node.Item, node: _node.Node) -> None:
 
 
 def install(item: _node.Item, node: _node.Node) -> None:
-    """Give an empty space its Nextcloud: from the release's seed image, or by its installer."""
+    """Give an empty space its Nextcloud: from the release's seed image, or by its installer.
+
+    Raises:
+        InstallationError: it is not empty: its configuration went missing.
+
+    """
     base = _node.layout_of(item, node).home
     journal = Path(f"{base}/{JOURNAL}")
     if not journal.exists():

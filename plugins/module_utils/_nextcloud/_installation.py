@@ -86,7 +86,12 @@ def plan(item: _node.Item, state: State) -> list[str]:
 
 
 def link(item: _node.Item, node: _node.Node) -> None:
-    """Point a new space at its release; a space that has one is moved by an upgrade only."""
+    """Point a new space at its release; a space that has one is moved by an upgrade only.
+
+    Raises:
+        InstallationError: the release is not built on this node.
+
+    """
     target = f"{node.releases}/{item['release']}"
     if not os.path.isdir(target):
         raise _node.InstallationError(f"release {item['release']} is not built on this node")

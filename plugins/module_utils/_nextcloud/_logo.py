@@ -25,7 +25,12 @@ def digest_of(item: _node.Item) -> str:
 
 
 def put(item: _node.Item, node: _node.Node) -> None:
-    """Put a space's logo where its Nextcloud looks for it, or take it away."""
+    """Put a space's logo where its Nextcloud looks for it, or take it away.
+
+    Raises:
+        InstallationError: the picture is another than the one that was announced.
+
+    """
     path = Path(_node.layout_of(item, node).logo)
     if not item["logo"]:
         path.unlink()

@@ -64,7 +64,12 @@ def converge(
     source: dict[str, t.Any] | None,
     check: bool,
 ) -> dict[str, t.Any]:
-    """Build a release unless it is there, and return what the module reports."""
+    """Build a release unless it is there, and return what the module reports.
+
+    Raises:
+        ReleaseError: it cannot run or be built here, or what is there is another or was modified.
+
+    """
     release = Wanted(
         **{
             **wanted,

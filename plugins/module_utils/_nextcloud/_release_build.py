@@ -43,7 +43,12 @@ def digest_of(path: str) -> str:
 
 
 def add_application(tree: str, application: Application) -> dict[str, t.Any]:
-    """Unpack one application into the release and return what it says of itself."""
+    """Unpack one application into the release and return what it says of itself.
+
+    Raises:
+        ReleaseError: its archive is another than the one that was verified, or is broken.
+
+    """
     if digest_of(application.archive) != application.sha256:
         raise ReleaseError(f"the archive of application {application.id} changed on its way here")
     target = f"{tree}/{EXTRA}/{application.id}"
@@ -94,7 +99,12 @@ def add_applications(tree: str, wanted: Wanted, running: Running) -> dict[str, d
 
 
 def unpack(archive: str, top: str, target: str) -> None:
-    """Unpack one folder of an archive, refusing what does not belong into a code tree."""
+    """Unpack one folder of an archive, refusing what does not belong into a code tree.
+
+    Raises:
+        ReleaseError: the archive is damaged, or something in it must not be unpacked.
+
+    """
     try:
         _archive.unpack(archive, top, target)
     except _archive.ArchiveError as error:
@@ -171,7 +181,12 @@ def assemble(
     source: Source,
     running: Running,
 ) -> dict[str, t.Any]:
-    """Unpack and check everything at a place nobody uses yet."""
+    """Unpack and check everything at a place nobody uses yet.
+
+    Raises:
+        ReleaseError: something is broken, of another version, or does not run here.
+
+    """
     try:
         unpack(source.path, _release_code.TOP, place)
     except ReleaseError as error:

@@ -35,7 +35,12 @@ class Running:
 
 
 def check_php(wanted: Wanted, found: str) -> None:
-    """Refuse a release that this node's PHP cannot run. Pure."""
+    """Refuse a release that this node's PHP cannot run. Pure.
+
+    Raises:
+        ReleaseError: it is outside of the release's range.
+
+    """
     running = numbers(found)[:2]
     if not numbers(wanted.php_min)[:2] <= running <= numbers(wanted.php_max)[:2]:
         raise ReleaseError(
@@ -51,7 +56,12 @@ def numbers(version: str) -> list[int]:
 
 
 def php_version(binary: str) -> str | None:
-    """Ask PHP for its version; None if it is not installed."""
+    """Ask PHP for its version; None if it is not installed.
+
+    Raises:
+        ReleaseError: it is there and does not answer.
+
+    """
     try:
         asked = [binary, "-n", "-r", "echo PHP_VERSION;"]
         done = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=30)
@@ -79,7 +89,12 @@ def php_extensions(binary: str) -> frozenset[str]:
 
 
 def read_version(tree: str) -> dict[str, str]:
-    """Read version.php, which is data in PHP's clothes."""
+    """Read version.php, which is data in PHP's clothes.
+
+    Raises:
+        ReleaseError: this is no Nextcloud.
+
+    """
     try:
         with open(f"{tree}/version.php", encoding="utf-8", errors="replace") as file:
             text = file.read()
@@ -103,7 +118,12 @@ def read_version(tree: str) -> dict[str, str]:
 
 
 def read_application(folder: str) -> dict[str, t.Any]:
-    """Read what an application says of itself."""
+    """Read what an application says of itself.
+
+    Raises:
+        ReleaseError: its description cannot be read.
+
+    """
     try:
         root = ElementTree.parse(f"{folder}/appinfo/info.xml").getroot()
     except (OSError, ElementTree.ParseError) as error:
@@ -128,7 +148,12 @@ def limits(element: ElementTree.Element | None) -> tuple[str, str]:
 
 
 def capabilities(tree: str) -> dict[str, t.Any]:
-    """Read from the code what this release can do that others cannot."""
+    """Read from the code what this release can do that others cannot.
+
+    Raises:
+        ReleaseError: it does not list what it brings.
+
+    """
 
     def says(path: str, word: str) -> bool:
         try:

@@ -70,7 +70,12 @@ class Plan:
 
 
 def read_manifest(folder: str, release: str) -> dict[str, t.Any] | None:
-    """Return the manifest of a release that is there whole; None if it is not."""
+    """Return the manifest of a release that is there whole; None if it is not.
+
+    Raises:
+        ReleaseError: the manifest is missing or damaged.
+
+    """
     tree, path = f"{folder}/{release}", f"{folder}/{release}.json"
     if not os.path.isdir(tree):
         return None
@@ -100,7 +105,12 @@ def write_manifest(folder: str, release: str, manifest: dict[str, t.Any]) -> Non
 
 
 def plan(wanted: Wanted, manifest: dict[str, t.Any] | None) -> Plan:
-    """Compare what is wanted with what is there. Pure."""
+    """Compare what is wanted with what is there. Pure.
+
+    Raises:
+        ReleaseError: what is there is another, with everything that differs.
+
+    """
     if manifest is None:
         return Plan(build=True, warnings=[])
     differences = []

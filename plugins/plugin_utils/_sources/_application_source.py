@@ -144,7 +144,12 @@ def find(
     sources: source.Sources,
     say: source.Say = source.nothing,
 ) -> tuple[Path, str]:
-    """Return where an application's archive is, fetched if need be, and where it came from."""
+    """Return where an application's archive is, fetched if need be, and where it came from.
+
+    Raises:
+        SourceError: it lies nowhere, and cannot be fetched.
+
+    """
     called = file_name(name, entry)
     if (here := local(name, entry, sources)) is not None:
         return here, "local file"

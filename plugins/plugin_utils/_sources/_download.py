@@ -103,6 +103,7 @@ def open_address(url: str, began: int = 0) -> t.Any:
     Raises:
         UnreachableError: nobody answers, or somebody on the way does not let us through.
         SourceError: it was answered that there is no such file.
+        BrokenOffError: somebody answers, and has trouble.
 
     """
     # As it lies there: what is checked is the archive, not what a server made of it on the way.
@@ -129,7 +130,13 @@ def sha256_of(path: Path) -> str:
 
 
 def _complete(url: str, part: Path, expected: str, say: Say) -> None:
-    """Bring what is still missing, and throw all of it away if it is not what was expected."""
+    """Bring what is still missing, and throw all of it away if it is not what was expected.
+
+    Raises:
+        BrokenOffError: the next try may go better.
+        SourceError: it is another file than expected.
+
+    """
     began = part.stat().st_size if part.is_file() else 0
     if began and sha256_of(part) == expected:
         return
@@ -151,7 +158,12 @@ def _complete(url: str, part: Path, expected: str, say: Say) -> None:
 
 
 def _receive(url: str, part: Path, began: int, say: Say) -> int:
-    """Write what an address answers; return from where on it was resumed, 0: it was not."""
+    """Write what an address answers; return from where on it was resumed, 0: it was not.
+
+    Raises:
+        BrokenOffError: less came than was announced.
+
+    """
     with open_address(url, began) as answer:
         if not _is_rest(answer, began):
             began = 0
@@ -182,6 +194,12 @@ def _is_rest(answer: t.Any, began: int) -> bool:
 
 
 def _block(url: str, answer: t.Any, size: int) -> bytes:
+    """Return the next bytes of an answer, at most so many; nothing: that was all.
+
+    Raises:
+        BrokenOffError: it broke off.
+
+    """
     try:
         return t.cast("bytes", answer.read(size))
     except (OSError, http.client.HTTPException) as error:
@@ -189,6 +207,12 @@ def _block(url: str, answer: t.Any, size: int) -> bytes:
 
 
 def _write(file: t.Any, block: bytes, part: Path) -> None:
+    """Write a block, all of it.
+
+    Raises:
+        SourceError: there is no room, or no right to.
+
+    """
     left = memoryview(block)
     try:
         while left:

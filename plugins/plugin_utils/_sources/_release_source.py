@@ -106,7 +106,12 @@ def find_local(version: str, folders: list[str]) -> Path | None:
 
 
 def accept_local(path: Path, entry: dict[str, t.Any], sources: Sources) -> Archive:
-    """Verify a local file as far as it can be, and refuse or warn where it cannot."""
+    """Verify a local file as far as it can be, and refuse or warn where it cannot.
+
+    Raises:
+        SourceError: it is another than pinned, or nobody vouches for it.
+
+    """
     digest = sha256_of(path)
     pinned = str(entry.get("sha256") or "").lower()
     if pinned and pinned != digest:
@@ -153,7 +158,12 @@ def addresses(version: str, entry: dict[str, t.Any], mirror: str) -> dict[str, s
 def download(
     version: str, entry: dict[str, t.Any], sources: Sources, say: Say = nothing
 ) -> Archive:
-    """Fetch archive, checksum and signature once; verify them every time."""
+    """Fetch archive, checksum and signature once; verify them every time.
+
+    Raises:
+        SourceError: it cannot be had, or is not what the vendor signed.
+
+    """
     where = addresses(version, entry, sources.mirror_url)
     path = place(sources, where["archive"].rsplit("/", 1)[1], str(entry.get("sha256") or ""))
     signature = path.with_name(path.name + SIGNATURE)
@@ -206,7 +216,12 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def checksum_in(text: bytes, name: str) -> str:
-    """Find the SHA-256 of a file in what the vendor publishes. Pure."""
+    """Find the SHA-256 of a file in what the vendor publishes. Pure.
+
+    Raises:
+        SourceError: it names none.
+
+    """
     for line in text.decode("ascii", "replace").splitlines():
         match = re.fullmatch(r"([0-9a-fA-F]{64})(?:\s+\*?(\S+))?", line.strip())
         if match and (match.group(2) in (None, name)):
@@ -215,7 +230,12 @@ def checksum_in(text: bytes, name: str) -> str:
 
 
 def keyring(sources: Sources) -> Path:
-    """Return the file with the vendor's key: the operator's, or the vendor's own."""
+    """Return the file with the vendor's key: the operator's, or the vendor's own.
+
+    Raises:
+        UncheckedError: the operator's file is not there.
+
+    """
     if sources.keyring:
         path = Path(sources.keyring).expanduser()
         if not path.is_file():
