@@ -107,7 +107,6 @@ def read_settings(path: str = CONFIGURATION) -> Settings:
 
     Raises:
         BackupError: it has not run here.
-
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -193,7 +192,6 @@ def back_up(settings: Settings, slug: str) -> Report:
     Raises:
         BackupError, DatabaseError, ResticError, OSError: there is no new snapshot.
         JournalError: somebody is at work on the space.
-
     """
     if pending := _journal.under_way(slug):
         raise BackupError(pending)
@@ -227,7 +225,11 @@ def back_up_alone(settings: Settings, slug: str) -> Report:
 
 
 def dump(settings: Settings, space: Space, folder: str) -> Report:
-    """Write a space's database, and what one needs to know of it, into a folder."""
+    """Write a space's database, and what one needs to know of it, into a folder.
+
+    Raises:
+        BackupError: there is no room, or no table.
+    """
     need = _database.size(space.server, space.database) + ROOM
     free = shutil.disk_usage(folder).free
     if free < need:
@@ -254,7 +256,11 @@ def dump(settings: Settings, space: Space, folder: str) -> Report:
 
 
 def take_snapshot(settings: Settings, space: Space, folder: str) -> Report:
-    """Put a space into the repository; return the snapshot."""
+    """Put a space into the repository; return the snapshot.
+
+    Raises:
+        BackupError: files could not be read, or there is no snapshot.
+    """
     places = [f"{space.home}/{part}" for part in PARTS if os.path.lexists(f"{space.home}/{part}")]
     code, printed, said = _restic.run(
         settings.repository,
@@ -329,7 +335,6 @@ def run(settings: Settings, slugs: t.Sequence[str]) -> Outcome:
     Raises:
         ResticError: the repository does not open: it is said once, not for each space.
         JournalError: another run is under way.
-
     """
     outcome = Outcome()
     with _journal.exclusive("backup"):
@@ -381,7 +386,6 @@ def maintain(settings: Settings) -> list[str]:
 
     Raises:
         ResticError: something is wrong with it.
-
     """
     _restic.check_reachable(settings.repository)
     _restic.unlock(settings.repository)

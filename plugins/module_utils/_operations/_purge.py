@@ -107,7 +107,12 @@ def accounts(job: Job) -> list[str]:
 
 
 def user(job: Job) -> str:
-    """Return the unix user of a space, if it has one; it must have the space's own number."""
+    """Return the unix user of a space, if it has one; it must have the space's own number.
+
+    Raises:
+        PurgeError: the user has another number than the space.
+
+    """
     name = job.layout.user
     try:
         found = pwd.getpwnam(name)
@@ -232,7 +237,12 @@ def unlimit(job: Job) -> None:
 
 
 def dismiss(job: Job) -> None:
-    """Remove the user and its declaration."""
+    """Remove the user and its declaration.
+
+    Raises:
+        PurgeError: the user stays.
+
+    """
     for path in DECLARATIONS:
         undeclare(path, job.layout.declarations)
     if name := user(job):

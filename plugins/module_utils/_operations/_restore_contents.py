@@ -95,7 +95,12 @@ def check_tree(base: str, name: str) -> None:
 
 
 def raise_it(error: OSError) -> None:
-    """Let a folder that cannot be read be an error; os.walk would pass over it."""
+    """Let a folder that cannot be read be an error; os.walk would pass over it.
+
+    Raises:
+        OSError: the one that it is given.
+
+    """
     raise error
 
 

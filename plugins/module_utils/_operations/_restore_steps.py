@@ -32,7 +32,12 @@ TEAM_FOLDERS = "__groupfolders"
 
 
 def fetch(job: Job) -> None:
-    """Unpack the backup beside the live space, and make sure that it is whole and one of ours."""
+    """Unpack the backup beside the live space, and make sure that it is whole and one of ours.
+
+    Raises:
+        RestoreError: there is no room, or the backup must not be restored.
+
+    """
     _restore_job.remove(job.stage)
     os.mkdir(job.stage, 0o700)
     need = size(job) + _backup.ROOM
@@ -75,7 +80,12 @@ def check_release(job: Job) -> None:
 
 
 def size(job: Job) -> int:
-    """Return how many bytes a backup is when it is unpacked."""
+    """Return how many bytes a backup is when it is unpacked.
+
+    Raises:
+        RestoreError: restic's answer cannot be read.
+
+    """
     words = ("stats", "--json", "--mode=restore-size", job.snapshot)
     said = _restic.run(job.settings.repository, *words)[1]
     try:
@@ -99,7 +109,12 @@ def refused(job: Job, reason: str) -> RestoreError:
 
 
 def describe(job: Job) -> dict[str, t.Any]:
-    """Return what a backup says of itself."""
+    """Return what a backup says of itself.
+
+    Raises:
+        RestoreError: the backup must not be restored.
+
+    """
     try:
         return _restore_contents.description(f"{job.staged}/{_backup.META}", job.source)
     except _restore_contents.ContentsError as error:
@@ -122,7 +137,12 @@ def aside(job: Job) -> None:
 
 
 def load(job: Job) -> None:
-    """Fill the database, and count what has arrived."""
+    """Fill the database, and count what has arrived.
+
+    Raises:
+        RestoreError: the loaded database has other rows than the backup.
+
+    """
     with open(f"{job.staged}/{_backup.DUMP}", "rb") as dump:
         _database.load(job.server, job.database, dump)
     expected, found = describe(job)["tables"], _database.counts(job.server, job.database)

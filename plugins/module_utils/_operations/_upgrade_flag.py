@@ -102,7 +102,12 @@ def stop_php(job: Job) -> None:
 
 
 def empty_redis(job: Job) -> None:
-    """Let Redis forget everything; it does not stop with PHP, for occ's target keeps it."""
+    """Let Redis forget everything; it does not stop with PHP, for occ's target keeps it.
+
+    Raises:
+        UpgradeError: it keeps what it holds.
+
+    """
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(job.layout.redis_socket)

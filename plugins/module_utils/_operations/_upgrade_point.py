@@ -51,7 +51,12 @@ def dump(job: Job) -> None:
 
 
 def write_down(job: Job, folder: str) -> None:
-    """Write a space's database and state into a folder; the description comes last."""
+    """Write a space's database and state into a folder; the description comes last.
+
+    Raises:
+        UpgradeError: the database has no table.
+
+    """
     counted = _database.dump(job.server, job.database, f"{folder}/{_backup.DUMP}")
     if not counted.tables:
         raise UpgradeError(f"its database {job.database} has no table: there is nothing to keep")
@@ -115,7 +120,12 @@ def keep(job: Job) -> None:
 
 
 def load(job: Job) -> None:
-    """Bring the database back, and count what has arrived."""
+    """Bring the database back, and count what has arrived.
+
+    Raises:
+        UpgradeError: the loaded database has other rows than the restore point.
+
+    """
     if not job.is_touched:
         return
     make_sure_of_dump(job)

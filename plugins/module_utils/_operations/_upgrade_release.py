@@ -29,7 +29,12 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgra
 
 
 def point_at(job: Job, release: str) -> None:
-    """Point the space at a release: beside, then over the old link."""
+    """Point the space at a release: beside, then over the old link.
+
+    Raises:
+        UpgradeError: the release is not on this node.
+
+    """
     target = f"{job.settings.node.releases}/{release}"
     if not os.path.isdir(target):
         raise UpgradeError(f"release {release} is not on this node")
@@ -154,7 +159,12 @@ def add_missing(job: Job) -> None:
 
 
 def apply(job: Job) -> None:
-    """Tell Nextcloud its application set, and look for what the upgrade switched off."""
+    """Tell Nextcloud its application set, and look for what the upgrade switched off.
+
+    Raises:
+        UpgradeError: applications that the upgrade turned off do not go on again.
+
+    """
     node = job.settings.node
     desired = _apply.resolve(job.item, node)
     if not job.journal.get("applied"):
