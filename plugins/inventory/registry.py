@@ -228,6 +228,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.templar.evaluate_expression(trust_as_template(question))
 
     def _check_options(self, config: Mapping[str, t.Any], path: str) -> None:
+        """Refuse options of the inventory's file that there are not.
+
+        Raises:
+            AnsibleParserError: an option is unknown.
+        """
         known = sorted({"plugin", *self._options})
         for key in config:
             if key not in known:
@@ -238,7 +243,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _refuse_what_ansible_reads(
         self, environment: _environment.Environment, sources: list[str]
     ) -> None:
-        """Whoever may propose a file of the registry must not be able to run commands here."""
+        """Whoever may propose a file of the registry must not be able to run commands here.
+
+        Raises:
+            RegistryError: something lies where Ansible would run or read it as an inventory.
+        """
         given = command.CLIARGS.get("inventory") or ()
         given = [given] if isinstance(given, str) else given
         folders = [str(source) for source in given if "," not in str(source)]
@@ -340,7 +349,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.inventory.add_child("spaces", name)
 
     def _add_homes(self, nodes: _nodes.Nodes) -> dict[str, tuple[str, dict[str, t.Any]]]:
-        """A group per web node: node -> its group, and variables its spaces need."""
+        """A group per web node: node -> its group, and variables its spaces need.
+
+        Raises:
+            RegistryError: a space and a node or group have the same name.
+        """
         homes: dict[str, tuple[str, dict[str, t.Any]]] = {}
         owners: dict[str, str] = {}
         for host in nodes.members("web"):
@@ -368,7 +381,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._construct(host)
 
     def _construct(self, host: Host) -> None:
-        """Variables and groups that the inventory file composes."""
+        """Variables and groups that the inventory file composes.
+
+        Raises:
+            AnsibleParserError: two keyed groups have the same prefix.
+        """
         compose, groups, keyed = map(self.get_option, ("compose", "groups", "keyed_groups"))
         if not (compose or groups or keyed):
             return

@@ -54,7 +54,12 @@ def read(nodes: _nodes.Nodes, environment: Environment) -> _rules.RuleContext:
 
 
 def _read_policy(nodes: _nodes.Nodes) -> dict[str, t.Any]:
-    """Return what the inventory needs of the policy, once nothing is wrong with any of it."""
+    """Return what the inventory needs of the policy, once nothing is wrong with any of it.
+
+    Raises:
+        RegistryError: it is wrong, with all that is.
+
+    """
     declared = nodes.declared()
     problems = _policy.check_declared(declared, nodes.evaluate)
     values = nodes.policy(_policy.NAMES)
@@ -67,7 +72,12 @@ def _read_policy(nodes: _nodes.Nodes) -> dict[str, t.Any]:
 def _read_offices(
     nodes: _nodes.Nodes, policy: _policy.Policy, values: Mapping[str, t.Any]
 ) -> _offices.Offices:
-    """Return the office servers of the nodes."""
+    """Return the office servers of the nodes.
+
+    Raises:
+        RegistryError: they are wrong, with all that is.
+
+    """
     suites = values.get("archipel_office_suites", {})
     declared, addresses = nodes.shards(), nodes.addresses("office", "web")
     found = _office_rules.check(declared, suites, policy.offices, addresses)

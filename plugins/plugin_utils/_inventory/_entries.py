@@ -97,7 +97,12 @@ def list_outside(entries: Iterable[SpaceEntry | Skipped], base_domain: str) -> l
 
 
 def resolve(options: Options, context: RuleContext) -> Result:
-    """Read, check, place, complete. Raises RegistryError with everything that is wrong."""
+    """Read, check, place, complete. Raises RegistryError with everything that is wrong.
+
+    Raises:
+        RegistryError: files or rules across them are wrong, with all that is.
+
+    """
     registry = _registry.read(options.folder, options.cache, _rules.check_schema)
     reserved = _rules.reserve_names(registry.rejected, context)
     problems = [*registry.problems, *_rules.check_all(registry.records, context, reserved)]
@@ -162,6 +167,12 @@ def _check_inventory(registry: Registry, options: Options, context: RuleContext)
 
 
 def _plan(slugs: Iterable[str], context: RuleContext) -> dict[str, Place]:
+    """Return the place of each space, those of new ones decided.
+
+    Raises:
+        RegistryError: there is no room, or no number left.
+
+    """
     try:
         shards = context.offices.shards(context.policy.offices)
         return _placement.plan(context.lock, slugs, context.web, context.db, shards)

@@ -70,7 +70,12 @@ def read_lock(path: Path) -> Lock:
 
 
 def parse_lock(text: str, path: str) -> Lock:
-    """Text to lock: our own format line by line, any other YAML through the parser."""
+    """Text to lock: our own format line by line, any other YAML through the parser.
+
+    Raises:
+        RegistryError: a line is wrong, with all that are.
+
+    """
     if line := _strict_yaml.find_conflict(text):
         remedy = "keep the lines of both sides, each id once, and set next_id above all of them"
         raise RegistryError([Problem(path, f"found a merge conflict; {remedy}", line)])
@@ -120,6 +125,12 @@ def _read_head_line(content: str, head: dict[str, t.Any]) -> bool:
 
 
 def _read_any_yaml(text: str, path: str) -> tuple[dict[str, t.Any], list[_Row]]:
+    """Read a lock file that people have written otherwise, as any YAML.
+
+    Raises:
+        RegistryError: it is no YAML, or of another shape.
+
+    """
     lines: _strict_yaml.Lines = {}
     try:
         data = _strict_yaml.load(text.encode(), lines, max_bytes=_MAX_BYTES)

@@ -31,7 +31,12 @@ class ConflictError(Exception):
 
 
 def merge(lock: Lock, environment: str, pending: Mapping[str, Place]) -> Lock:
-    """Add what was planned to a lock that may have moved on since."""
+    """Add what was planned to a lock that may have moved on since.
+
+    Raises:
+        ConflictError: the file contradicts the decision.
+
+    """
     if lock.environment not in {None, environment}:
         theirs = f'it belongs to the environment "{lock.environment}"'
         raise ConflictError(f'{theirs}, this run to "{environment}"')
@@ -52,7 +57,12 @@ def merge(lock: Lock, environment: str, pending: Mapping[str, Place]) -> Lock:
 
 
 def _check_addition(slug: str, known: Place, place: Place) -> None:
-    """A placed space may be given shards of suites it has none of; nothing else of it changes."""
+    """A placed space may be given shards of suites it has none of; nothing else of it changes.
+
+    Raises:
+        ConflictError: the space has another place now.
+
+    """
     if (known.id, known.web, known.db) != (place.id, place.web, place.db):
         raise ConflictError(f"{slug} is now on {known.web}")
     for suite, name in known.office.items():
@@ -89,7 +99,12 @@ def record(path: Path, environment: str, pending: Mapping[str, Place], *, write:
 
 
 def forget(path: Path, slug: str, number: int, *, write: bool) -> bool:
-    """Take a purged space out of the lock file; return whether it was in it. Its id stays taken."""
+    """Take a purged space out of the lock file; return whether it was in it. Its id stays taken.
+
+    Raises:
+        ConflictError: the space has another number now.
+
+    """
     path = path.resolve()
     with _one_operator(path.parent):
         lock = read_lock(path)

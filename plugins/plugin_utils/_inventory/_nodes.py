@@ -110,7 +110,12 @@ class Nodes:
         return [*found, *given]
 
     def evaluate(self, text: str) -> t.Any:
-        """A template of the group all. Raises Unknown where it needs a node or a password."""
+        """A template of the group all. Raises Unknown where it needs a node or a password.
+
+        Raises:
+            Unknown: it needs what only a run knows.
+
+        """
         try:
             return self._templar.template(text)
         except AnsibleError as error:
@@ -131,7 +136,12 @@ class Nodes:
         }
 
     def homes(self, role: str) -> list[Node]:
-        """The nodes that take spaces in this part, with their capacity."""
+        """The nodes that take spaces in this part, with their capacity.
+
+        Raises:
+            RegistryError: a capacity is wrong, or there is no node.
+
+        """
         found = [Node(str(host.name), self._capacity(host)) for host in self.members(role)]
         without = [node.name for node in found if node.capacity is None]
         if role == "web" and without and len(without) < len(found):
@@ -155,7 +165,12 @@ class Nodes:
         return found
 
     def _listed(self, host: Host) -> list[str]:
-        """What a node says of its addresses: allow-lists are made of them."""
+        """What a node says of its addresses: allow-lists are made of them.
+
+        Raises:
+            RegistryError: it is no list of these.
+
+        """
         name = "archipel_addresses"
         value = self._own(host, name)
         if not value:
@@ -175,6 +190,12 @@ class Nodes:
         return self._evaluate([name], variables, f"host {host.name}").get(name)
 
     def _capacity(self, host: Host) -> int | None:
+        """Return how many spaces a node takes at most; None: as many as there are.
+
+        Raises:
+            RegistryError: it is no whole number.
+
+        """
         name = "archipel_capacity"
         value = self._own(host, name)
         if value is None or (type(value) is int and value >= 0):
@@ -201,7 +222,12 @@ class Nodes:
         return of_group, of_each
 
     def check_alone(self) -> None:
-        """Two environments in one run would put spaces on the wrong nodes."""
+        """Two environments in one run would put spaces on the wrong nodes.
+
+        Raises:
+            RegistryError: somebody else makes hosts of these names.
+
+        """
         remedy = "give one environment at a time with -i"
         if earlier := self._inventory.groups["nodes"].vars.get("archipel_placement"):
             text = (
@@ -216,7 +242,12 @@ class Nodes:
                 raise RegistryError([self._problem(f"{text}; {remedy}")])
 
     def check_no_proxy(self) -> None:
-        """Nothing here believes a proxy who a request comes from."""
+        """Nothing here believes a proxy who a request comes from.
+
+        Raises:
+            RegistryError: there is one.
+
+        """
         if self.members("edge"):
             text = (
                 "found nodes in the group edge; a proxy in front of the web nodes is not "
@@ -229,7 +260,12 @@ class Nodes:
         return Problem(self.path, text, key=key)
 
     def _evaluate(self, names: Iterable[str], variables: Vars, where: str) -> Vars:
-        """Plain values, without trust, origin or lazy containers."""
+        """Plain values, without trust, origin or lazy containers.
+
+        Raises:
+            RegistryError: a template of it fails.
+
+        """
         templar = Templar(loader=self._loader, variables=variables)
         plain = {}
         for name in names:

@@ -87,6 +87,12 @@ def plan(
 def _homes(
     lock: Lock, slugs: Iterable[str], web: Sequence[Node], db: Sequence[Node]
 ) -> dict[str, Place]:
+    """Return the place of each new space, the emptiest nodes first.
+
+    Raises:
+        NoIdError: there are not enough numbers left.
+
+    """
     new = sorted(set(slugs).difference(lock.spaces))
     if lock.next_id + len(new) > IDS.stop:
         raise NoIdError
@@ -144,7 +150,12 @@ class _Loads:
         return self._count[name] / (capacity or 1), index, name
 
     def take(self) -> str:
-        """The least loaded node that has room; it is one space fuller afterwards."""
+        """The least loaded node that has room; it is one space fuller afterwards.
+
+        Raises:
+            NoRoomError: all are full.
+
+        """
         while self._heap:
             rank = heapq.heappop(self._heap)
             name = rank[2]

@@ -157,6 +157,12 @@ def _twice(node: yaml.Node | None, place: _schema.Place) -> Iterator[_schema.Pla
 
 
 def _nobody_knows(_text: str) -> t.NoReturn:
+    """Evaluate no template: here nothing is known of a run.
+
+    Raises:
+        Unknown: always.
+
+    """
     raise _variables.Unknown
 
 

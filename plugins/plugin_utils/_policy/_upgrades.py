@@ -97,7 +97,12 @@ def problems(
 
 
 def allowed(budget: t.Any, number: int) -> int:
-    """Return how many of so many spaces may fail. Pure."""
+    """Return how many of so many spaces may fail. Pure.
+
+    Raises:
+        UpgradeError: it is no budget.
+
+    """
     match = SHARE.fullmatch(str(budget))
     if match is None:
         raise UpgradeError("; ".join(budget_problems(budget)))

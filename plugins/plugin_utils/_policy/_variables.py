@@ -140,7 +140,12 @@ def _text(text: str, place: Place, found: Value, evaluate: Evaluate) -> t.Any:
 
 
 def _once(_text: str) -> t.NoReturn:
-    """What came out of a template is none."""
+    """What came out of a template is none.
+
+    Raises:
+        Unknown: it needs what only a run knows.
+
+    """
     raise Unknown
 
 
@@ -183,6 +188,12 @@ def _in_folder(loader: DataLoader, folder: Path) -> Iterator[Variable]:
 
 
 def _in_file(loader: DataLoader, file: str, shared: bool) -> Iterator[Variable]:
+    """Return the variables of one file, each with its line.
+
+    Raises:
+        RegistryError: the file cannot be read by who is to share it.
+
+    """
     try:
         # As Ansible's own plugin for these folders asks: the answer is read once.
         content = loader.load_from_file(file, cache="all", unsafe=True, trusted_as_template=True)

@@ -48,6 +48,12 @@ def check(data: bytes, kind: str) -> str:
 
 
 def _png(data: bytes) -> Iterator[Size]:
+    """Return the sizes that a PNG says it has.
+
+    Raises:
+        _Broken: it is none, or damaged.
+
+    """
     if not data.startswith(_PNG):
         raise _Broken
     kinds: list[bytes] = []
@@ -66,6 +72,12 @@ def _png(data: bytes) -> Iterator[Size]:
 
 
 def _jpeg(data: bytes) -> Iterator[Size]:
+    """Return the sizes that a JPEG says it has.
+
+    Raises:
+        _Broken: it is none, or damaged.
+
+    """
     if not data.startswith(_JPEG):
         raise _Broken
     at = 2
@@ -88,6 +100,12 @@ def _jpeg(data: bytes) -> Iterator[Size]:
 
 
 def _webp(data: bytes) -> Iterator[Size]:
+    """Return the sizes that a WebP says it has.
+
+    Raises:
+        _Broken: it is none, or cut off.
+
+    """
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         raise _Broken
     end = 8 + int.from_bytes(data[4:8], "little")
@@ -105,6 +123,12 @@ def _webp(data: bytes) -> Iterator[Size]:
 
 
 def _lossy(content: bytes) -> Size:
+    """Return the width and height, in pixels, of a lossy WebP.
+
+    Raises:
+        _Broken: it begins otherwise.
+
+    """
     if content[3:6] != b"\x9d\x01\x2a":
         raise _Broken
     width, height = struct.unpack_from("<HH", content, 6)
@@ -112,6 +136,12 @@ def _lossy(content: bytes) -> Size:
 
 
 def _lossless(content: bytes) -> Size:
+    """Return the width and height, in pixels, of a lossless WebP.
+
+    Raises:
+        _Broken: it begins otherwise.
+
+    """
     if content[:1] != b"\x2f":
         raise _Broken
     (bits,) = struct.unpack_from("<I", content, 1)
@@ -119,6 +149,12 @@ def _lossless(content: bytes) -> Size:
 
 
 def _canvas(content: bytes) -> Size:
+    """Return the width and height, in pixels, of an extended WebP.
+
+    Raises:
+        _Broken: it is cut off.
+
+    """
     if len(content) < 10:
         raise _Broken("it is cut off")
     width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (4, 7))

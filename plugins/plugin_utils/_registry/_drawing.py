@@ -82,16 +82,42 @@ class _Reader:
         parser.Parse(data, True)
 
     def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        """Take the declaration of XML.
+
+        Raises:
+            _Refused: it is in another encoding.
+
+        """
         if (encoding or "utf-8").lower() not in {"utf-8", "us-ascii"}:
             raise _Refused("it is not written in UTF-8")
 
     def _doctype(self, *_declared: t.Any) -> t.NoReturn:
+        """Take a document type.
+
+        Raises:
+            _Refused: always
+             entities come with it.:
+
+        """
         raise _Refused("it declares a document type, entities or a style sheet")
 
     def _instruction(self, *_instruction: str) -> t.NoReturn:
+        """Take a processing instruction.
+
+        Raises:
+            _Refused: always
+             a style sheet may come with it.:
+
+        """
         raise _Refused("it declares a document type, entities or a style sheet")
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
+        """Take the beginning of an element.
+
+        Raises:
+            _Refused: it could run or fetch something, or is none of SVG.
+
+        """
         space, _, local = name.rpartition(" ")
         if self._depth == 0 and (local != "svg" or space not in {"", _SVG}):
             raise _Refused("its content is no svg")
@@ -118,6 +144,12 @@ class _Reader:
 
 
 def _check_attribute(element: str, name: str, value: str) -> None:
+    """Look at one attribute of an element.
+
+    Raises:
+        _Refused: it could run something, or leads outside.
+
+    """
     if name.lower().startswith("on"):
         raise _Refused(f"it holds the attribute {name}, which could run something")
     plain = value.strip()
@@ -129,5 +161,11 @@ def _check_attribute(element: str, name: str, value: str) -> None:
 
 
 def _check_style(text: str, *, url_only: bool = False) -> None:
+    """Look at a text of CSS.
+
+    Raises:
+        _Refused: it leads outside.
+
+    """
     if _URL.search(text) or (not url_only and _FETCHES.search(text)):
         raise _Refused("it refers to something outside itself")

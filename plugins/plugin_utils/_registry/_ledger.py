@@ -75,7 +75,12 @@ def _without_rest(text: str) -> str:
 
 
 def read(path: Path) -> list[Line]:
-    """Return the lines of a ledger; a file that is not there has none."""
+    """Return the lines of a ledger; a file that is not there has none.
+
+    Raises:
+        RegistryError: it cannot be read, or is no ledger.
+
+    """
     try:
         return parse(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
@@ -134,6 +139,12 @@ def append(path: Path, key: str, entry: Mapping[str, t.Any], *, write: bool = Tr
 
 
 def _checked(lines: list[Line], key: str, path: Path) -> list[Line]:
+    """Return lines whose signatures are right.
+
+    Raises:
+        RegistryError: a signature is wrong.
+
+    """
     if wrong := check_signatures(lines, key, str(path)):
         raise RegistryError(wrong)
     return lines

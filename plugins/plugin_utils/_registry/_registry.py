@@ -172,6 +172,12 @@ def _ignored(entries: t.Iterable[os.DirEntry[str]], records: t.Iterable[Record])
 
 
 def _list(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what lies in the folder of the registry, by name.
+
+    Raises:
+        RegistryError: it cannot be read.
+
+    """
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
@@ -269,6 +275,12 @@ class _UnreadableError(Exception):
 
 
 def _signature(entry: os.DirEntry[str]) -> Signature:
+    """Return what tells whether a file has changed since it was read.
+
+    Raises:
+        _UnreadableError: it is no plain file, or cannot be looked at.
+
+    """
     try:
         if entry.is_symlink():
             _check_link(Path(entry.path))
@@ -287,6 +299,13 @@ def _signature(entry: os.DirEntry[str]) -> Signature:
 
 
 def _check_link(path: Path) -> None:
+    """Look where a link of the registry leads.
+
+    Raises:
+        OSError: it leads nowhere, or in a circle.
+        _UnreadableError: it leads out of the folder.
+
+    """
     try:
         target = path.resolve(strict=True)
     except RuntimeError as error:  # before Python 3.13, of links that lead to each other
@@ -297,6 +316,12 @@ def _check_link(path: Path) -> None:
 
 
 def _bytes(path: str) -> bytes:
+    """Return a file's bytes, one more than allowed at most.
+
+    Raises:
+        _UnreadableError: the system says no.
+
+    """
     try:
         # Never wait for a pipe that took the file's place.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

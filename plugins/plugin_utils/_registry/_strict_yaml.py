@@ -51,7 +51,12 @@ class StrictYamlError(ValueError):
 
 
 def load(data: bytes, lines: Lines | None = None, max_bytes: int = MAX_BYTES) -> t.Any:
-    """Return the one document in `data`; fill `lines` with the line of each key and item."""
+    """Return the one document in `data`; fill `lines` with the line of each key and item.
+
+    Raises:
+        StrictYamlError: it is no such YAML, with the line.
+
+    """
     text = _check_text(data, max_bytes)
     if line := find_conflict(text):
         raise StrictYamlError("found a merge conflict; keep the lines that are right", line)
@@ -75,6 +80,12 @@ class _Document:
         self._lines = lines
 
     def read(self) -> t.Any:
+        """Return the one document.
+
+        Raises:
+            StrictYamlError: it is empty, or a second document follows.
+
+        """
         self._next()  # the start of the stream
         if isinstance(self._next(), events.StreamEndEvent):
             raise StrictYamlError("the file is empty; write at least name, status and contact", 1)
@@ -86,6 +97,12 @@ class _Document:
         return value
 
     def _value(self, event: t.Any, place: Place) -> t.Any:
+        """Return the value that begins with an event.
+
+        Raises:
+            StrictYamlError: it is nested too deeply.
+
+        """
         if (
             isinstance(event, events.AliasEvent)
             or event.anchor is not None
@@ -101,6 +118,12 @@ class _Document:
         return self._sequence(place)
 
     def _mapping(self, outer: Place) -> dict[str, t.Any]:
+        """Return a mapping whose beginning was read.
+
+        Raises:
+            StrictYamlError: a key is no plain word, or comes twice.
+
+        """
         mapping: dict[str, t.Any] = {}
         while not isinstance(event := self._next(), events.MappingEndEvent):
             if not isinstance(event, events.ScalarEvent) or event.anchor or event.tag:
@@ -131,6 +154,12 @@ def _scalar(text: str) -> t.Any:
 
 
 def _check_text(data: bytes, max_bytes: int) -> str:
+    """Return the text of a file, of so many bytes at most.
+
+    Raises:
+        StrictYamlError: it is too long, or not UTF-8.
+
+    """
     if len(data) > max_bytes:
         raise StrictYamlError(f"more than {max_bytes} bytes; a space needs a few hundred")
     try:
@@ -141,6 +170,12 @@ def _check_text(data: bytes, max_bytes: int) -> str:
 
 
 def _refuse_marks(event: t.Any) -> t.NoReturn:
+    """Refuse an alias, an anchor or a tag.
+
+    Raises:
+        StrictYamlError: always.
+
+    """
     if isinstance(event, events.AliasEvent):
         sign, kind, name = "*", "alias", f"*{event.anchor}"
     elif event.anchor is not None:
