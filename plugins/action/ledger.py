@@ -41,7 +41,12 @@ class ActionModule(ActionBase):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
-        """Record, or say what would be recorded."""
+        """Record, or say what would be recorded.
+
+        Raises:
+            AnsibleActionFail: a line cannot be written, or what is there contradicts it.
+
+        """
         super().run(tmp, task_vars)
         options = _options.read("ledger", self._task.args, SPEC)
         lock = Path(options["placement"]["path"])

@@ -84,7 +84,12 @@ class ActionModule(ActionBase):
     def _gather(
         self, wanted: dict[str, t.Any], sources: source.Sources
     ) -> tuple[source.Archive, application_source.Gathered]:
-        """Return the verified archives of a release, and say what is not as it should be."""
+        """Return the verified archives of a release, and say what is not as it should be.
+
+        Raises:
+            AnsibleActionFail: an archive cannot be had, or must not be trusted.
+
+        """
         say, warn = Display().display, Display().warning
         try:
             entry = self.options["release"].get("archive") or {}
@@ -113,7 +118,12 @@ class ActionModule(ActionBase):
             Display().warning(f"release {wanted['id']} is built WITHOUT {', '.join(names)}: {why}")
 
     def _order(self) -> dict[str, t.Any]:
-        """Return what the module is to do, but for the archives."""
+        """Return what the module is to do, but for the archives.
+
+        Raises:
+            AnsibleActionFail: the release is not described whole.
+
+        """
         release = self.options["release"]
         try:
             wanted = {
@@ -136,7 +146,12 @@ class ActionModule(ActionBase):
         }
 
     def _applications(self) -> dict[str, bytes]:
-        """Return the packed applications that lie on the controller."""
+        """Return the packed applications that lie on the controller.
+
+        Raises:
+            AnsibleActionFail: a folder holds no application.
+
+        """
         folders = [Path(folder) for folder in self.options["applications"]]
         for folder in folders:
             if not (folder / "appinfo/info.xml").is_file():
@@ -144,7 +159,12 @@ class ActionModule(ActionBase):
         return {folder.name: source.pack_application(folder) for folder in folders}
 
     def _pinned(self) -> dict[str, dict[str, t.Any]]:
-        """Return the applications that the catalogue pins, once they are found right."""
+        """Return the applications that the catalogue pins, once they are found right.
+
+        Raises:
+            AnsibleActionFail: an entry of the catalogue is wrong.
+
+        """
         entries = self.options["release"].get("applications") or {}
         problems = application_source.check(self.options["id"], entries)
         if problems:

@@ -19,7 +19,12 @@ class ActionModule(ActionBase):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
-        """Run the module with the space it is meant for."""
+        """Run the module with the space it is meant for.
+
+        Raises:
+            AnsibleActionFail: nobody says which space is meant, or an option is unknown.
+
+        """
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         _options.refuse_unknown("occ", arguments, _occ.OPTIONS)

@@ -35,7 +35,12 @@ class ActionModule(ActionBase):
     """Turn thousands of tenants into the desired state of one module."""
 
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
-        """Check, render, and run the module of the same name on the node."""
+        """Check, render, and run the module of the same name on the node.
+
+        Raises:
+            AnsibleActionFail: tenants or options are wrong.
+
+        """
         super().run(tmp, task_vars)
         options = _options.read("onlyoffice_tenants", self._task.args, SPEC)
         variables = task_vars or {}

@@ -44,7 +44,12 @@ class ActionModule(ActionBase):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
-        """Record, or say what would be recorded."""
+        """Record, or say what would be recorded.
+
+        Raises:
+            AnsibleActionFail: the lock file cannot be written, or contradicts what was decided.
+
+        """
         super().run(tmp, task_vars)
         placement = _options.read("placement", self._task.args, SPEC)["placement"]
         pending = _places(placement["pending"])
@@ -69,6 +74,12 @@ class ActionModule(ActionBase):
 
 
 def _places(pending: dict[str, t.Any]) -> dict[str, Place]:
+    """Return places as plain values, by slug.
+
+    Raises:
+        AnsibleActionFail: an entry is not whole.
+
+    """
     try:
         # Plain values: what is written must not carry Ansible's tags.
         return {

@@ -25,7 +25,12 @@ class ActionModule(SpacesAction[SpacesApplicationSet]):
     def desired(
         self, spaces: Spaces, context: Context, known: list[KnownSpace]
     ) -> SpacesApplicationSet:
-        """Return the applications each space needs, once the policy is found right."""
+        """Return the applications each space needs, once the policy is found right.
+
+        Raises:
+            ValueError: the application set of the policy is wrong.
+
+        """
         policy, suites = context["applications"], context["office_suites"]
         problems = _applications.check(policy, suites, context["offices"])
         if problems:

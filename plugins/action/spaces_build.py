@@ -33,7 +33,12 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
-        """Render and write."""
+        """Render and write.
+
+        Raises:
+            AnsibleActionFail: something cannot be rendered or written, or options are wrong.
+
+        """
         super().run(tmp, task_vars)
         options = _options.read("spaces_build", self._task.args, SPEC)
         spaces, databases = (

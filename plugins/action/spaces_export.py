@@ -36,7 +36,12 @@ class ActionModule(ActionBase):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
-        """Run the module, and bring its archive where a folder for it is named."""
+        """Run the module, and bring its archive where a folder for it is named.
+
+        Raises:
+            AnsibleActionFail: the archive cannot be brought here, or an option is unknown.
+
+        """
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         _options.refuse_unknown("spaces_export", arguments, _export.OPTIONS)
@@ -82,7 +87,13 @@ class ActionModule(ActionBase):
         return bool(constants.BECOME_ALLOW_SAME_USER) or user != wanted or not (user or wanted)
 
     def _stream(self, path: str, offset: int) -> t.Iterator[bytes]:
-        """Read the rest of a file through the connection's own ssh."""
+        """Read the rest of a file through the connection's own ssh.
+
+        Raises:
+            Broken: the stream ended before its time
+             what came is to be kept.:
+
+        """
         connection, mark = self._connection, b""
         remote = f"tail -c +{offset + 1} -- {shlex.quote(path)}"
         if self._becomes():
@@ -105,7 +116,12 @@ class ActionModule(ActionBase):
                 raise _transfer.Broken(words or f"ssh ended with {process.returncode}")
 
     def _pieces(self, path: str, offset: int) -> t.Iterator[bytes]:
-        """Read the rest of a file piece by piece, as text."""
+        """Read the rest of a file piece by piece, as text.
+
+        Raises:
+            Broken: a piece cannot be read.
+
+        """
         while True:
             command = (
                 f"tail -c +{offset + 1} -- {shlex.quote(path)} | head -c {PIECE} | base64 -w 0"

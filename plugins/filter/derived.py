@@ -50,7 +50,12 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._secrets imp
 
 
 def derived(master_key: str, purpose: str, name: str) -> str:
-    """Derive a secret."""
+    """Derive a secret.
+
+    Raises:
+        AnsibleFilterError: the master key is none.
+
+    """
     try:
         return derive(master_key, purpose, name, length=32)
     except ValueError as error:

@@ -53,7 +53,12 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._invitabl
 
 
 def invitable(spaces: list[dict[str, t.Any]], report: dict[str, t.Any], only: str) -> list[str]:
-    """Return the named slugs, or fail with every reason against them."""
+    """Return the named slugs, or fail with every reason against them.
+
+    Raises:
+        AnsibleFilterError: somebody may not be invited, with every reason.
+
+    """
     chosen, problems = check(spaces, report, str(only))
     if problems:
         raise AnsibleFilterError("nobody was invited. " + "\n".join(problems))

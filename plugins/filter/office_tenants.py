@@ -62,7 +62,12 @@ if t.TYPE_CHECKING:
 
 
 def office_tenants(spaces: list[ServedSpace], suite: str, master_key: str) -> list[Tenant]:
-    """Return the spaces of a suite with their secrets."""
+    """Return the spaces of a suite with their secrets.
+
+    Raises:
+        AnsibleFilterError: an entry lacks something, or the master key is none.
+
+    """
     try:
         return _connectors.list_tenants(spaces, suite, str(master_key))
     except (KeyError, TypeError, ValueError) as error:

@@ -89,7 +89,12 @@ def _split(words: str | Iterable[str]) -> set[str]:
 def _check(
     words: set[str], groups: Mapping[str, list[str]], report: Unchecked, spaces: Spaces
 ) -> None:
-    """Refuse what names neither a space nor a group of spaces, here or on another node."""
+    """Refuse what names neither a space nor a group of spaces, here or on another node.
+
+    Raises:
+        AnsibleFilterError: the word names nothing.
+
+    """
     here = {space["slug"] for space in spaces}
     slugs = {*here, *groups.get("spaces", ()), *report.get("closed", ())}
     of_spaces = {name for name, members in groups.items() if slugs.intersection(members)}

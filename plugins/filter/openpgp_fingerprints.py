@@ -50,7 +50,12 @@ OLD_LENGTHS = {0: 1, 1: 2, 2: 4}
 
 
 def openpgp_fingerprints(content: str) -> list[str]:
-    """Return the fingerprints of the primary keys."""
+    """Return the fingerprints of the primary keys.
+
+    Raises:
+        AnsibleFilterError: the file holds no keys.
+
+    """
     try:
         data = dearmor(base64.b64decode(content, validate=True))
         return [
@@ -63,7 +68,12 @@ def openpgp_fingerprints(content: str) -> list[str]:
 
 
 def packets(data: bytes) -> t.Iterator[tuple[int, bytes]]:
-    """Yield the type and the body of each packet (RFC 9580, 4.2). Pure."""
+    """Yield the type and the body of each packet (RFC 9580, 4.2). Pure.
+
+    Raises:
+        ValueError: the data are no packets, or are cut off.
+
+    """
     at = 0
     while at < len(data):
         first = data[at]
@@ -77,7 +87,12 @@ def packets(data: bytes) -> t.Iterator[tuple[int, bytes]]:
 
 
 def _old(data: bytes, at: int) -> tuple[int, int, int]:
-    """Return type, begin and length of a packet in the old form."""
+    """Return type, begin and length of a packet in the old form.
+
+    Raises:
+        ValueError: the packet has no length.
+
+    """
     size = OLD_LENGTHS.get(data[at] & 3)
     if size is None:
         raise ValueError("a packet without length")
@@ -86,7 +101,12 @@ def _old(data: bytes, at: int) -> tuple[int, int, int]:
 
 
 def _new(data: bytes, at: int) -> tuple[int, int, int]:
-    """Return type, begin and length of a packet in the new form."""
+    """Return type, begin and length of a packet in the new form.
+
+    Raises:
+        ValueError: the packet comes in parts.
+
+    """
     tag, one = data[at] & 63, data[at + 1]
     if one < 192:
         return tag, at + 2, one

@@ -62,7 +62,12 @@ KEYS = ("slug", "id", "web", "closed_on")
 def purgeable(
     spaces: list[dict[str, t.Any]], report: dict[str, t.Any], only: str, grace_days: int
 ) -> list[dict[str, t.Any]]:
-    """Return the named spaces, or fail with every reason against it."""
+    """Return the named spaces, or fail with every reason against it.
+
+    Raises:
+        AnsibleFilterError: a space may not be purged, with every reason.
+
+    """
     today = datetime.datetime.now(tz=datetime.UTC).date()
     chosen, problems = check(spaces, report, only, int(grace_days), today)
     if problems:

@@ -77,7 +77,12 @@ def reachable(
     https_port: int,
     others: list[dict[str, t.Any]],
 ) -> list[dict[str, t.Any]]:
-    """Return the services."""
+    """Return the services.
+
+    Raises:
+        AnsibleFilterError: something that spaces must reach has no address.
+
+    """
     try:
         return _reachable.list_services(parts, own, relay, databases, int(https_port), others)
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -23,7 +23,12 @@ def problems(
 def waves(
     spaces: list[Result], plans: dict[str, Result], rings: t.Any, budget: t.Any
 ) -> list[Result]:
-    """Return the waves of a run."""
+    """Return the waves of a run.
+
+    Raises:
+        AnsibleFilterError: rings, waves or budget are wrong.
+
+    """
     try:
         return _upgrades.waves(spaces, plans, rings, budget)
     except _upgrades.UpgradeError as error:

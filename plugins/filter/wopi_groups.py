@@ -49,7 +49,12 @@ from ansible.errors import AnsibleFilterError
 
 
 def wopi_groups(spaces: list[dict[str, t.Any]], sentinel: str) -> str:
-    """Return the document coolwsd polls."""
+    """Return the document coolwsd polls.
+
+    Raises:
+        AnsibleFilterError: an entry lacks something.
+
+    """
     groups = [{"host": str(sentinel), "allow": True, "aliases": []}]
     try:
         for space in sorted(spaces, key=lambda space: str(space["slug"])):

@@ -163,7 +163,12 @@ ERRORS = (
 
 
 def act(options: dict[str, t.Any], *, check: bool) -> dict[str, t.Any]:
-    """Do what is asked; return it."""
+    """Do what is asked; return it.
+
+    Raises:
+        ExportError: it is no slug, or there is nothing to export.
+
+    """
     slug, folder = options["space"], options["folder"]
     path = _export.layout_of(folder, slug).export_archive
     if not _backup.SLUG.fullmatch(slug):

@@ -252,7 +252,13 @@ def plan(order: Order, *, check: bool) -> Report:
 
 
 def run(order: Order) -> Report:
-    """Move one batch of spaces."""
+    """Move one batch of spaces.
+
+    Raises:
+        UpgradeError: the release is not built here, or nginx does not look for the maintenance
+            flag.
+
+    """
     settings = settings_of(order)
     target = _upgrade_facts.read_target(settings.node.releases, order["release"])
     if target.holds is None:
@@ -271,7 +277,12 @@ def run(order: Order) -> Report:
 
 
 def undo(order: Order, *, check: bool) -> Report:
-    """Bring spaces back to their restore points."""
+    """Bring spaces back to their restore points.
+
+    Raises:
+        UpgradeError: nginx does not look for the maintenance flag.
+
+    """
     settings = settings_of(order)
     if check:
         return _upgrade_run.preview_undo(settings, order["items"])
@@ -299,7 +310,12 @@ def end(order: Order, *, check: bool) -> Report:
 
 
 def act(order: Order, *, check: bool) -> Report:
-    """Do what is asked."""
+    """Do what is asked.
+
+    Raises:
+        UpgradeError: an option is out of its range.
+
+    """
     stage = order["stage"]
     if order["keep_days"] < 0:
         raise _upgrade_job.UpgradeError(

@@ -258,6 +258,10 @@ def encrypted(driver: t.Any) -> t.Any:
 
     The driver goes on in the clear with a server that offers none, or that seems to: whoever
     stands between could log in with what a space answers. PHP and the clients refuse that.
+
+    Raises:
+        OperationalError: the server offers no TLS (raised while it connects).
+
     """
 
     class Encrypted(driver.connections.Connection):

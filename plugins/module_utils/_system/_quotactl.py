@@ -79,7 +79,12 @@ _LIBC.syscall.argtypes = [ctypes.c_long, *[ctypes.c_uint] * 3, ctypes.c_void_p]
 
 
 def _call(descriptor: int, command: int, project: int, buffer: ctypes.Array[ctypes.c_char]) -> None:
-    """Ask the kernel about a project of the file system that an open directory is on."""
+    """Ask the kernel about a project of the file system that an open directory is on.
+
+    Raises:
+        OSError: the system says no.
+
+    """
     if _LIBC.syscall(SYS_QUOTACTL_FD, descriptor, command << 8 | PROJECT, project, buffer):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

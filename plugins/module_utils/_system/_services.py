@@ -105,7 +105,12 @@ def find_own_file(folder: str, unit: str) -> str:
 
 
 def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
-    """Check nginx's configuration and reload it if it is newer than what nginx runs with."""
+    """Check nginx's configuration and reload it if it is newer than what nginx runs with.
+
+    Raises:
+        SystemdError: nginx refuses the configuration.
+
+    """
     values = _systemd.read_properties(["nginx.service"], *TIMES)["nginx.service"]
     if values["ActiveState"] == "active" and _systemd.find_newest(options["paths"]) <= read_loaded(
         "nginx.service", values

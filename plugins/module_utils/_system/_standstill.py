@@ -121,7 +121,12 @@ def find_work(slug: str, user: int | None = None) -> str:
 
 
 def list_active(slug: str) -> dict[str, str]:
-    """Return the units of a space that are not at rest, with their state."""
+    """Return the units of a space that are not at rest, with their state.
+
+    Raises:
+        StandstillError: systemd does not report some of them.
+
+    """
     units = [*_unit_names.Units(slug).waking, *_unit_names.Units(slug).running]
     shown = _systemd.read_properties(units, "ActiveState")
     if lacking := [unit for unit in units if "ActiveState" not in shown.get(unit, {})]:

@@ -120,7 +120,12 @@ class SpacesAction(ActionBase, t.Generic[Payload]):
         raise NotImplementedError
 
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
-        """Render, then run the module of the same name on the node."""
+        """Render, then run the module of the same name on the node.
+
+        Raises:
+            AnsibleActionFail: options are wrong, or the desired state cannot be rendered.
+
+        """
         super().run(tmp, task_vars)
         self.variables = task_vars or {}
         options = _options.read(self.module, self._task.args, self.spec())

@@ -84,7 +84,12 @@ class TemplatesAction(ActionBase):
         }
 
     def _content(self, item: Unchecked, variables: Variables) -> str:
-        """Return a template rendered, or a plain file as it is."""
+        """Return a template rendered, or a plain file as it is.
+
+        Raises:
+            AnsibleActionFail: there is no such file.
+
+        """
         folder = "templates" if item["template"] else "files"
         try:
             source = Path(self._find_needle(folder, item["src"]))
