@@ -64,6 +64,12 @@ def purgeable(
 ) -> list[dict[str, t.Any]]:
     """Return the named spaces, or fail with every reason against it.
 
+    Args:
+        spaces: the spaces of all nodes.
+        report: archipel_report.
+        only: comma-separated slugs.
+        grace_days: whole days that a closed space is kept.
+
     Raises:
         AnsibleFilterError: a space may not be purged, with every reason.
 

@@ -258,7 +258,14 @@ def place(
 
 
 def settle(path: str, mode: int, mtime: float) -> None:
-    """Give a file or folder its final owner, mode and time, never one in the future."""
+    """Give a file or folder its final owner, mode and time, never one in the future.
+
+    Args:
+        path: of it.
+        mode: its rights, as chmod takes them.
+        mtime: a unix time, in seconds.
+
+    """
     if os.geteuid() == 0:
         os.chown(path, 0, 0)
     os.chmod(path, mode)

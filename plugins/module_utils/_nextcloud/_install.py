@@ -147,7 +147,14 @@ def tidy(item: _node.Item, node: _node.Node, others: t.AbstractSet[str] = frozen
 
 
 def create(path: str, content: str, owner: int) -> None:
-    """Put a file of the space's own user in place, unless there is one."""
+    """Put a file of the space's own user in place, unless there is one.
+
+    Args:
+        path: where.
+        content: what is in it.
+        owner: number of the user and of its group.
+
+    """
     if not os.path.lexists(path):
         item = {"path": path, "content": content, "uid": owner, "gid": owner, "mode": 0o640}
         _files.write_file(item)

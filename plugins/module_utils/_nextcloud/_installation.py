@@ -175,7 +175,15 @@ def carry_out_all(
     parallel: int,
     seconds: float,
 ) -> list[tuple[list[str], str] | None]:
-    """Do the steps of spaces side by side; None for those not begun before the time was up."""
+    """Do the steps of spaces side by side; None for those not begun before the time was up.
+
+    Args:
+        todo: spaces with their steps, step → what it is called in words.
+        node: theirs.
+        parallel: how many spaces at the same time.
+        seconds: after them none is begun.
+
+    """
     start = time.monotonic()
 
     def one(pair: tuple[_node.Item, dict[str, str]]) -> tuple[list[str], str] | None:
@@ -219,6 +227,14 @@ def converge(
     """Install and configure the spaces that need it, a bounded number at a time.
 
     After so many seconds no further space is begun. The fact `remaining` names those left.
+
+    Args:
+        wanted: the spaces, as the action plugin renders them.
+        node: theirs.
+        parallel: how many spaces at the same time.
+        check: whether nothing is done.
+        seconds: after them none is begun.
+
     """
     report = Report()
     report.facts |= {"begun": 0, "remaining": [], "uninvited": {}}

@@ -133,7 +133,15 @@ def keep(item: Item, letter: t.Mapping[str, t.Any], node: _node.Node) -> None:
 
 
 def invite_all(wanted: t.Sequence[Item], node: _node.Node, parallel: int, *, check: bool) -> Report:
-    """Invite a bounded number side by side; one that goes wrong does not keep the others."""
+    """Invite a bounded number side by side; one that goes wrong does not keep the others.
+
+    Args:
+        wanted: the spaces.
+        node: theirs.
+        parallel: how many spaces at the same time.
+        check: whether nothing is sent.
+
+    """
 
     def one(item: Item) -> Outcome:
         try:

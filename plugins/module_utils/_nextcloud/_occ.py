@@ -269,7 +269,17 @@ def sandboxed(
     lines: t.Sequence[str] | None = None,
     unit: str = "",
 ) -> list[str]:
-    """Return the command that starts the runner for a release in a space's sandbox."""
+    """Return the command that starts the runner for a release in a space's sandbox.
+
+    Args:
+        slug: the space.
+        php: the PHP interpreter.
+        release: the folder of its release.
+        timeout: seconds after which the run is ended.
+        lines: the sandbox, when the caller has read it already.
+        unit: a name of its own.
+
+    """
     lines = sandbox() if lines is None else lines
     return [
         *("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec"),

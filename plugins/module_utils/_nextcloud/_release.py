@@ -31,7 +31,14 @@ from ansible_collections.archipel.spaces.plugins.module_utils._web import _manag
 
 
 def modified(tree: str, built_at: int, owner: int = 0) -> list[str]:
-    """Return up to ten paths that were changed after the release was built."""
+    """Return up to ten paths that were changed after the release was built.
+
+    Args:
+        tree: the folder of the release.
+        built_at: a unix time, in whole seconds.
+        owner: number of the user whose all of it is.
+
+    """
     found: list[str] = []
     for parent, folders, files in os.walk(tree):
         # Folders by their name, so that links to folders are among them.

@@ -85,7 +85,13 @@ def instance_id() -> str:
 
 
 def random(alphabet: str, length: int) -> str:
-    """Return random text that nobody can guess."""
+    """Return random text that nobody can guess.
+
+    Args:
+        alphabet: what it is made of.
+        length: in characters.
+
+    """
     return "".join(secrets.choice(alphabet) for _ in range(length))
 
 

@@ -59,6 +59,10 @@ def room(folder: str) -> tuple[int, int]:
 def demand_room(folder: str, need: int) -> None:
     """Make sure that an archive fits, and that the disk is not full afterwards.
 
+    Args:
+        folder: where it goes.
+        need: bytes that it may take.
+
     Raises:
         SpoolError: it does not.
 

@@ -176,7 +176,14 @@ def judge_answers(first: Decision, asked: Asked, target: Target) -> Decision:
 def without_room(
     order: Iterable[str], decisions: Mapping[str, Decision], free: int
 ) -> dict[str, Decision]:
-    """Refuse the spaces whose dump does not fit beside those of the spaces before them. Pure."""
+    """Refuse the spaces whose dump does not fit beside those of the spaces before them. Pure.
+
+    Args:
+        order: slugs, the first of which gets room first.
+        decisions: slug → what is to be done.
+        free: bytes that are free for dumps.
+
+    """
     left, result = free - ROOM, dict(decisions)
     for slug in order:
         one = result[slug]
@@ -215,7 +222,17 @@ def make(
     connect: t.Callable[[t.Any], t.Any],
     error: type[Exception],
 ) -> dict[str, Decision]:
-    """Return what is to be done about each space, in the order of the items."""
+    """Return what is to be done about each space, in the order of the items.
+
+    Args:
+        items: the spaces.
+        target: the release.
+        root: folder of the spaces.
+        free: bytes that are free for dumps.
+        connect: from a database to a connection.
+        error: what the driver raises.
+
+    """
     decisions = {item["space"]: judge_space(root, item["space"], target) for item in items}
     todo = [item for item in items if decisions[item["space"]].kind == UPGRADE]
     for slug, asked in _upgrade_facts.ask(todo, connect, error).items():

@@ -192,7 +192,14 @@ def files(job: Job) -> None:
 
 
 def put_back(source: str, target: str, owner: int) -> None:
-    """Put a kept file back, whole or not at all; nothing kept means that there was none."""
+    """Put a kept file back, whole or not at all; nothing kept means that there was none.
+
+    Args:
+        source: the kept file.
+        target: where it goes.
+        owner: number of the user and group whose it is; 0: root alone reads it.
+
+    """
     if not os.path.exists(source):
         Path(target).unlink(missing_ok=True)
         return

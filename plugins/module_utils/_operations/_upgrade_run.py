@@ -96,7 +96,16 @@ def move_all(
     parallel: int,
     seconds: float,
 ) -> list[str | None]:
-    """Upgrade spaces side by side; return why each failed, None for those that were not begun."""
+    """Upgrade spaces side by side; return why each failed, None for those that were not begun.
+
+    Args:
+        settings: of the node.
+        todo: spaces, each with what is to be done about it.
+        budget: how many may fail.
+        parallel: how many spaces at the same time.
+        seconds: after them none is begun.
+
+    """
     start, guard = time.monotonic(), threading.Lock()
 
     def one(pair: tuple[Item, _upgrade_plan.Decision]) -> str | None:
@@ -130,7 +139,17 @@ def converge(
     parallel: int,
     seconds: float,
 ) -> Report:
-    """Upgrade the spaces that need it for one batch; the fact `remaining` names those left."""
+    """Upgrade the spaces that need it for one batch; the fact `remaining` names those left.
+
+    Args:
+        settings: of the node.
+        items: the spaces.
+        target: the release.
+        budget: how many may fail.
+        parallel: how many spaces at the same time.
+        seconds: after them none is begun.
+
+    """
     report, start = Report(), time.monotonic()
     decisions = make_plan(settings, items, target)
     for slug, decision in decisions.items():

@@ -21,7 +21,14 @@ REMOVING = ".removing-"
 
 
 def old_points(settings: _upgrade_job.Settings, days: float, now: float) -> list[str]:
-    """Return the spaces whose restore point is kept no longer."""
+    """Return the spaces whose restore point is kept no longer.
+
+    Args:
+        settings: of the node.
+        days: that restore points are kept.
+        now: a unix time, in seconds.
+
+    """
     try:
         slugs = sorted(entry.name for entry in os.scandir(settings.work) if entry.is_dir())
     except FileNotFoundError:
@@ -88,7 +95,15 @@ def sweep(releases: str) -> None:
 def tidy(
     settings: _upgrade_job.Settings, keep: Iterable[str], days: float, *, check: bool
 ) -> tuple[Report, list[str]]:
-    """Let go of restore points past their time, then of releases that nobody needs any more."""
+    """Let go of restore points past their time, then of releases that nobody needs any more.
+
+    Args:
+        settings: of the node.
+        keep: releases that stay.
+        days: that restore points are kept.
+        check: whether nothing is done.
+
+    """
     report = Report()
     for slug in old_points(settings, days, time.time()):
         report.change(slug, f"its restore point is older than {days:g} days: removed")

@@ -137,7 +137,15 @@ def limited(descriptor: int, projects: range) -> list[int]:
 
 
 def limit(descriptor: int, project: int, limit_bytes: int, limit_files: int) -> None:
-    """Set a project's hard limits, and no soft ones: ext4 shows people the lower of the two."""
+    """Set a project's hard limits, and no soft ones: ext4 shows people the lower of the two.
+
+    Args:
+        descriptor: of an open directory of the file system.
+        project: its number.
+        limit_bytes: in bytes, rounded up to whole blocks; 0: none.
+        limit_files: number of files and folders; 0: any.
+
+    """
     blocks = -(-limit_bytes // BLOCK)
     buffer = ctypes.create_string_buffer(
         DQBLK.pack(blocks, 0, 0, limit_files, 0, 0, 0, 0, QIF_LIMITS), DQBLK.size

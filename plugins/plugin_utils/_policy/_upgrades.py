@@ -153,7 +153,14 @@ def take(word: str, left: Spaces, moving: int) -> Spaces:
 
 
 def batch_seconds(took: float, number: int, parallel: int) -> float:
-    """Return how long the next batch is to go on, from what the last one did. Pure."""
+    """Return how long the next batch is to go on, from what the last one did. Pure.
+
+    Args:
+        took: seconds of the last batch.
+        number: of spaces that it began.
+        parallel: how many at the same time.
+
+    """
     each = took * parallel / number
     return min(LONGEST, max(BATCH, SPACES * each))
 

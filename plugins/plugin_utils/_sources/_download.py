@@ -160,6 +160,12 @@ def _complete(url: str, part: Path, expected: str, say: Say) -> None:
 def _receive(url: str, part: Path, began: int, say: Say) -> int:
     """Write what an address answers; return from where on it was resumed, 0: it was not.
 
+    Args:
+        url: the address.
+        part: the file that it goes to.
+        began: bytes that are in it already.
+        say: takes a sentence now and then.
+
     Raises:
         BrokenOffError: less came than was announced.
 
