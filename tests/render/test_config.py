@@ -130,3 +130,17 @@ def test_mail_may_come_from_an_address_of_the_space():
         "velo-ecole",
         "spaces.example.org",
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("2001:db8::10", "[2001:db8::10]"),
+        ("[2001:db8::10]:3307", "[2001:db8::10]:3307"),
+        ("192.0.2.10", "192.0.2.10"),
+        ("db1.example.org:3307", "db1.example.org:3307"),
+    ],
+)
+def test_an_ipv6_address_of_a_database_is_not_taken_for_a_port(address, host):
+    settings = context(database_hosts={"db1": address})
+    assert _render_config.list_managed(space(db="db1"), settings)["dbhost"] == host

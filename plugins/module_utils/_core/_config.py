@@ -34,8 +34,22 @@ def database(text: str) -> dict[str, str]:
     """
     found = {key: re.sub(r"\\(.)", r"\1", value) for key, value in DATABASE.findall(text)}
     if "host" in found:
-        found["host"], _, found["port"] = found["host"].partition(":")
+        found["host"], found["port"] = split_address(found["host"])
     return found
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """Return host and port of a server as Nextcloud writes them; no port is an empty one. Pure.
+
+    An IPv6 address stands between brackets, or alone.
+    """
+    if address.startswith("["):
+        host, _, rest = address[1:].partition("]")
+        return host, rest.removeprefix(":")
+    if address.count(":") > 1 and "/" not in address:
+        return address, ""
+    host, _, port = address.partition(":")
+    return host, port
 
 
 def client_options(account: t.Mapping[str, t.Any], authorities: str) -> str:

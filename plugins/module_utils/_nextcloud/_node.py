@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _config, _layout
 from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import (
     _application_set,
     _occ,
@@ -123,7 +123,7 @@ def server_of(item: Item, node: Node) -> t.Iterator[_database.Server]:
     if account["password"] is None:
         yield _database.local(node.database_socket)
         return
-    host, _, port = str(account["address"]).partition(":")
+    host, port = _config.split_address(str(account["address"]))
     places = _layout.Places(clients=CLIENTS)
     path = Path(_layout.Layout(item["space"], places).installation_client)
     try:

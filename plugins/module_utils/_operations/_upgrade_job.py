@@ -11,7 +11,12 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _files, _journal, _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._core import (
+    _config,
+    _files,
+    _journal,
+    _layout,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _node, _occ, _repair
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
@@ -140,7 +145,7 @@ class Job:
         account = self.item["database"]
         if _upgrade_facts.is_local(self.item):
             return _database.local(self.settings.node.database_socket)
-        host, _, port = str(account["address"]).partition(":")
+        host, port = _config.split_address(str(account["address"]))
         # The account's own host is the one it calls from.
         values = {**account, "host": host, "port": port}
         ca = self.settings.database_ca

@@ -13,7 +13,7 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _config, _layout
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import Report
 
 CHARACTER_SET, COLLATION = "utf8mb4", "utf8mb4_bin"
@@ -241,7 +241,7 @@ def connect(driver: t.Any, database: t.Mapping[str, t.Any], socket: str, authori
     """
     if database["password"] is None:
         return driver.connect(unix_socket=socket, user="root", autocommit=True)
-    host, _, port = str(database["address"]).partition(":")
+    host, port = _config.split_address(str(database["address"]))
     return encrypted(driver)(
         host=host,
         port=int(port or PORT),

@@ -53,7 +53,9 @@ def find_host(space: SpaceEntry, context: Context) -> str:
     """Return where a space finds its database, as Nextcloud writes it."""
     if space["db"] == space["web"]:
         return f"localhost:{context['database_socket']}"
-    return find_address(space, "db", "database_hosts", context["database_hosts"])
+    found = find_address(space, "db", "database_hosts", context["database_hosts"])
+    # Its last part would be taken for a port.
+    return f"[{found}]" if found.count(":") > 1 and not found.startswith("[") else found
 
 
 def find_address(

@@ -64,3 +64,25 @@ def test_nothing_to_take_out_changes_nothing():
 @pytest.mark.parametrize("text", ["", "<?php\n", "<?php\n$CONFIG = array (\n  'dbname' => 'cut of"])
 def test_a_file_that_is_not_whole_is_left_alone(text):
     assert _config.without(text, {"dbname"}) == text
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("db1.example.org", ("db1.example.org", "")),
+        ("db1.example.org:3307", ("db1.example.org", "3307")),
+        ("192.0.2.10:3306", ("192.0.2.10", "3306")),
+        ("[2001:db8::10]:3306", ("2001:db8::10", "3306")),
+        ("[2001:db8::10]", ("2001:db8::10", "")),
+        ("2001:db8::10", ("2001:db8::10", "")),
+        ("localhost:/run/mysqld/mysqld.sock", ("localhost", "/run/mysqld/mysqld.sock")),
+    ],
+)
+def test_an_address_is_split_as_nextcloud_does(address, expected):
+    assert _config.split_address(address) == expected
+
+
+def test_a_database_at_an_ipv6_address_is_found():
+    text = "  'dbhost' => '[2001:db8::10]:3307',\n  'dbpassword' => 'x',\n"
+    found = _config.database(text)
+    assert (found["host"], found["port"]) == ("2001:db8::10", "3307")
