@@ -11,7 +11,7 @@ nothing else. Other modules check their own; two that have both share what they 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -21,7 +21,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from tests.policy.tree import ROOT
+from tests.policy.tree import ROOT, shown, under
 
 PLUGINS = "ansible_collections.archipel.spaces.plugins"
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
@@ -127,3 +127,37 @@ def test_a_misspelt_option_is_refused_with_the_right_one(
 def test_every_action_has_a_module_that_documents_it(name: str):
     assert name in MODULES
     assert Path(ROOT, f"plugins/modules/{name}.py").is_file()
+
+
+def tasks(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return each of our modules that a file calls, with the options it is given."""
+    if isinstance(value, list):
+        for one in value:
+            yield from tasks(one)
+    elif isinstance(value, Mapping):
+        for key, below in value.items():
+            name = str(key).removeprefix("archipel.spaces.")
+            if name != key and name in MODULES and isinstance(below, Mapping):
+                yield name, below
+            else:
+                yield from tasks(below)
+
+
+CALLS = [
+    pytest.param(name, given, id=f"{shown(path)}: {name}")
+    for path in under("roles", "playbooks", "molecule", suffix=".yml")
+    if "archipel.spaces." in (text := path.read_text(encoding="utf-8")) and "vault" not in path.name
+    for name, given in tasks(yaml.safe_load(text))
+]
+
+
+@pytest.mark.parametrize(("name", "given"), CALLS)
+def test_our_own_tasks_give_options_that_there_are(name: str, given: Mapping[str, Any]):
+    """What is required may come from module_defaults."""
+    options = documented(name)
+    aliases = {alias for one in options.values() for alias in one.get("aliases", ())}
+    assert set(given) - set(options) - aliases == set()
+
+
+def test_our_own_tasks_are_found():
+    assert len(CALLS) > 30
