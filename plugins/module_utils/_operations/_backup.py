@@ -35,8 +35,6 @@ STATUS = re.compile(r"^\S+ ([a-z]+)/", re.MULTILINE)
 DUMP, META = "database.sql", "space.json"
 # Of a space's folder; logs, sessions and temporary files are not worth keeping.
 PARTS = ("config", "data", "release", ".applied")
-# What a file may have done between being listed and being read.
-VANISHED = ("no such file or directory", "file does not exist")
 ROOM = 64 << 20
 # Seconds to wait for who else is at work on a space.
 PATIENCE = 60
@@ -271,7 +269,7 @@ def take_snapshot(settings: Settings, space: Space, folder: str) -> Report:
         *("--", folder, *places),
         accept=(0, 3),
     )
-    if code and (lost := unread(said)):
+    if code and (lost := _restic.unread(said)):
         raise BackupError(f"some files could not be read: {lost}")
     found = _restic.summary(printed)
     if not found.get("snapshot_id"):
@@ -281,29 +279,6 @@ def take_snapshot(settings: Settings, space: Space, folder: str) -> Report:
         "files": found["total_files_processed"],
         "bytes": found["total_bytes_processed"],
     }
-
-
-def unread(said: str) -> str:
-    """Return which files could not be read, leaving out those that are just gone. Pure.
-
-    What restic says in words that are not known may mean any file.
-    """
-    complaints = [one for one in map(complaint, said.splitlines()) if one]
-    if not complaints:
-        return " ".join(said.split())[-300:] or "restic does not say which"
-    lost = [one for one in complaints if not any(word in one.lower() for word in VANISHED)]
-    return "; ".join(lost[:3])[:500]
-
-
-def complaint(line: str) -> str:
-    """Return what a line of restic's complains of; empty if of nothing. Pure."""
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return line if line.startswith("error") else ""
-    if not isinstance(row, dict) or "item" not in row:
-        return ""
-    return f"{row['item']}: {row.get('error', '')}"
 
 
 # --- all of them ---------------------------------------------------------------------

@@ -48,6 +48,10 @@ REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
 )  # fmt: skip
 
 
+# What a file may have done between being listed and being read.
+VANISHED = ("no such file or directory", "file does not exist")
+
+
 class ResticError(Exception):
     """restic failed; the text says why and what to do."""
 
@@ -237,6 +241,29 @@ def summary(text: str) -> dict[str, t.Any]:
     """Return the last line of `restic backup --json` that sums it up. Pure."""
     rows = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     return next((dict(row) for row in reversed(rows) if row.get("message_type") == "summary"), {})
+
+
+def unread(said: str) -> str:
+    """Return which files could not be read, leaving out those that are just gone. Pure.
+
+    What restic says in words that are not known may mean any file.
+    """
+    complaints = [one for one in map(complaint, said.splitlines()) if one]
+    if not complaints:
+        return " ".join(said.split())[-300:] or "restic does not say which"
+    lost = [one for one in complaints if not any(word in one.lower() for word in VANISHED)]
+    return "; ".join(lost[:3])[:500]
+
+
+def complaint(line: str) -> str:
+    """Return what a line of restic's complains of; empty if of nothing. Pure."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return line if line.startswith("error") else ""
+    if not isinstance(row, dict) or "item" not in row:
+        return ""
+    return f"{row['item']}: {row.get('error', '')}"
 
 
 @contextmanager

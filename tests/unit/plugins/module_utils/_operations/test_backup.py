@@ -116,15 +116,6 @@ def test_the_record_keeps_parts_apart(settings: _backup.Settings):
     assert _backup_record.read(settings.work) == {}
 
 
-def error(item: str, text: str) -> str:
-    return json.dumps({"message_type": "error", "error": {"message": text}, "item": item})
-
-
-def test_files_that_are_gone_meanwhile_are_no_failure():
-    assert _backup.unread(error("/a", "lstat /a: no such file or directory")) == ""
-    assert "/b" in _backup.unread(error("/b", "open /b: input/output error") + "\nnot JSON")
-
-
 def test_the_database_of_another_machine(settings: _backup.Settings):
     make(settings, "amap")
     managed = "  'dbhost' => 'db1.example.org:3307',\n  'dbname' => 'space_amap',\n"

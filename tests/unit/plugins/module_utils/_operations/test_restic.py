@@ -115,3 +115,12 @@ def test_the_summary_is_the_last_line():
 def test_where_it_was_is_said_by_the_snapshot(paths: tuple[str, ...], found: str):
     one = _restic.parse_snapshots(json.dumps([{**ROWS[0], "hostname": "n", "paths": paths}]))[0]
     assert one.path("/amap/config", "/srv/spaces/amap/config") == found
+
+
+def error(item: str, text: str) -> str:
+    return json.dumps({"message_type": "error", "error": {"message": text}, "item": item})
+
+
+def test_files_that_are_gone_meanwhile_are_no_failure():
+    assert _restic.unread(error("/a", "lstat /a: no such file or directory")) == ""
+    assert "/b" in _restic.unread(error("/b", "open /b: input/output error") + "\nnot JSON")
