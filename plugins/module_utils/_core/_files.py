@@ -11,6 +11,9 @@ import time
 import typing as t
 from dataclasses import dataclass
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import Content
+
 LARGEST = 1 << 20
 # Beginning of the names of files that are being written; no service reads such names.
 STAGED = ".archipel-"
@@ -71,7 +74,7 @@ def read_text(path: str) -> str:
     return (content or b"").decode("utf-8", "replace")
 
 
-def find_differences(wanted: t.Mapping[str, t.Any], state: State | None) -> list[str]:
+def find_differences(wanted: Content, state: State | None) -> list[str]:
     """Return in words what is wrong with a file; nothing if it is as wanted. Pure."""
     if state is None:
         return ["created"]
@@ -87,7 +90,7 @@ def find_differences(wanted: t.Mapping[str, t.Any], state: State | None) -> list
     return found
 
 
-def write_file(wanted: t.Mapping[str, t.Any]) -> None:
+def write_file(wanted: Content) -> None:
     """Put a file in place, whole or not at all.
 
     The new file is made under a fresh name and renamed: neither a reader nor a link

@@ -72,8 +72,8 @@ class AppliedPolicy(t.TypedDict):
     delegations: t.NotRequired[dict[str, list[str]]]
 
 
-class Applied(AppliedPolicy):
-    """The desired state that `occ archipel:apply` takes."""
+class Applied(AppliedPolicy, total=False):
+    """The desired state that `occ archipel:apply` takes; of it, what a release can know."""
 
     apps: Apps
     app_defaults: dict[str, Settings]
@@ -210,11 +210,17 @@ class Moving(Installation):
     host: str
 
 
-class Range(t.TypedDict):
+class Range(t.TypedDict, total=False):
     """Versions from one to another, both included."""
 
     min: str
     max: str
+
+
+class Targeted(Moving):
+    """A space that is upgraded, and the id of the release it goes to."""
+
+    target: str
 
 
 class Release(t.TypedDict):

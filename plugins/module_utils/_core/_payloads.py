@@ -10,21 +10,35 @@ from __future__ import annotations
 
 import typing as t
 
+# What a file or a program says, read from its JSON: the edge where nothing has been checked yet.
+Json = t.Mapping[str, t.Any]
+
 # --- files, users, limits: spaces_files, spaces_quotas, templates ------------------------------
 
 
-class File(t.TypedDict):
-    """A file: numeric owner and group, permission bits."""
+class OfSpace(t.TypedDict):
+    """What belongs to a space."""
 
-    # The space whose file it is; of a file of the node, its path.
     space: str
-    # vhost, php, config, file, …: what a change of it concerns.
-    kind: str
+
+
+class Content(t.TypedDict):
+    """A file as it shall be: numeric owner and group, permission bits."""
+
     path: str
     content: str
     uid: int
     gid: int
     mode: int
+
+
+class File(Content):
+    """A file of a space, or of the node."""
+
+    # The space whose file it is; of a file of the node, its path.
+    space: str
+    # vhost, php, config, file, …: what a change of it concerns.
+    kind: str
 
 
 class Directory(t.TypedDict):

@@ -23,6 +23,12 @@ from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _quotactl,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
+        Account,
+        SpacesServices,
+    )
+
 WEB = ("vhost", "php", "user", "directory", "unit", "quota")
 DATABASE = ("database", "account")
 EVERY = frozenset((*WEB, *DATABASE))
@@ -170,7 +176,7 @@ def describe(drift: t.Mapping[str, t.Mapping[str, list[str]]]) -> list[str]:
 
 
 def compare_web(
-    wanted: t.Mapping[str, t.Any],
+    wanted: SpacesServices,
     active: t.Mapping[str, str],
     enabled: t.Iterable[str],
     *,
@@ -197,7 +203,7 @@ def compare_web(
 
 
 def compare_databases(
-    state: _mariadb.State, wanted: t.Sequence[t.Mapping[str, t.Any]], known: t.Mapping[str, str]
+    state: _mariadb.State, wanted: t.Sequence[Account], known: t.Mapping[str, str]
 ) -> Drift:
     """Compare a database node with the registry after a run. Pure.
 

@@ -17,6 +17,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
+        Applied,
+        Office,
+    )
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import Json
+
 OWN = "archipel"
 # Stands for an application where a row is about a group.
 GROUP = "group/"
@@ -41,14 +48,16 @@ CHECK_SINCE = (0, 5)
 SINCE = {"app_defaults": (0, 2), "logo": (0, 2), "office": (0, 2)}
 
 Rows = dict[tuple[str, str], str]
+State = t.TypeVar("State", bound=Mapping[str, object])
+One = t.TypeVar("One")
 
 
-def holds(manifest: Mapping[str, t.Any]) -> set[str]:
+def holds(manifest: Json) -> set[str]:
     """Return the applications in a release. Pure."""
     return {*manifest["capabilities"]["apps"], *manifest["applications"]}
 
 
-def left_out(manifest: Mapping[str, t.Any]) -> set[str]:
+def left_out(manifest: Json) -> set[str]:
     """Return the applications that could not be had when a release was built. Pure."""
     return set(manifest.get("left_out", ()))
 
@@ -75,41 +84,40 @@ def without_on(releases: str, without: Mapping[str, Sequence[str]]) -> dict[str,
     return found
 
 
-def missing(
-    needed: Iterable[str], manifest: Mapping[str, t.Any], without: Sequence[str]
-) -> list[str]:
+def missing(needed: Iterable[str], manifest: Json, without: Sequence[str]) -> list[str]:
     """Return the applications a release should hold and neither holds nor goes without. Pure."""
     return sorted(set(needed) - holds(manifest) - set(without))
 
 
-def left_open(manifest: Mapping[str, t.Any], named: Iterable[str]) -> list[str]:
+def left_open(manifest: Json, named: Iterable[str]) -> list[str]:
     """Return the applications of a release that the policy neither turns on nor off. Pure."""
     always = manifest["capabilities"].get("always_enabled", ())
     return sorted(holds(manifest) - set(named) - set(always) - {OWN})
 
 
-def for_release(applied: Mapping[str, t.Any], without: Sequence[str]) -> dict[str, t.Any]:
+def for_release(applied: State, without: Sequence[str]) -> State:
     """Return a desired state, less what the release goes without. Pure."""
-    result = dict(applied)
-    if apps := applied.get("apps"):
+    result: dict[str, t.Any] = dict(applied)
+    if apps := result.get("apps"):
         enable = [one for one in apps["enable"] if one not in without]
         result["apps"] = {**apps, "enable": enable}
-    if office := applied.get("office"):
+    if office := result.get("office"):
         suites = {
             name: suite
             for name, suite in office["suites"].items()
             if suite["application"] not in without
         }
         result["office"] = {**office, "suites": suites}
-    if config := applied.get("app_config"):
+    if config := result.get("app_config"):
         result["app_config"] = {app: keys for app, keys in config.items() if app not in without}
-    return result
+    return t.cast("State", result)
 
 
-def understood(applied: Mapping[str, t.Any], version: str) -> dict[str, t.Any]:
+def understood(applied: Applied, version: str) -> Applied:
     """Return a desired state, less what the application in the release cannot know. Pure."""
     numbers = numbers_of(version)
-    known = {key: value for key, value in applied.items() if SINCE.get(key, numbers) <= numbers}
+    state: Json = applied
+    known = {key: value for key, value in state.items() if SINCE.get(key, numbers) <= numbers}
     unknown = {key for key, since in OF_SUITES_SINCE.items() if numbers < since}
     if unknown and "office" in known:
         suites = {
@@ -117,7 +125,7 @@ def understood(applied: Mapping[str, t.Any], version: str) -> dict[str, t.Any]:
             for name, suite in known["office"]["suites"].items()
         }
         known["office"] = {**known["office"], "suites": suites}
-    return known
+    return t.cast("Applied", known)
 
 
 def numbers_of(version: str) -> tuple[int, ...]:
@@ -134,7 +142,7 @@ def own_version(releases: str, release: str) -> str:
         return "0.1.0"
 
 
-def stored(value: t.Any) -> str | None:
+def stored(value: object) -> str | None:
     """Return how Nextcloud writes a value into its database; None for "not set". Pure."""
     if value is None:
         return None
@@ -151,14 +159,14 @@ def is_on(rows: Mapping[tuple[str, str], str], application: str) -> bool:
     return rows.get((application, "enabled"), "no") != "no"
 
 
-def connectors(office: Mapping[str, t.Any], chosen: str | None) -> dict[str, bool]:
+def connectors(office: Office, chosen: str | None) -> dict[str, bool]:
     """Return which office connectors are to be on, as the application decides it. Pure."""
     suites = office["suites"]
     wanted = office["default"] if office["pinned"] or chosen not in suites else chosen
     return {suite["application"]: name == wanted for name, suite in suites.items()}
 
 
-def drift(applied: Mapping[str, t.Any], rows: Rows) -> list[str]:
+def drift(applied: Applied, rows: Rows) -> list[str]:
     """Return what of its desired state a space no longer has. Pure."""
     found = []
     apps = applied.get("apps", {"enable": (), "disable": ()})
@@ -217,13 +225,13 @@ def loosening(database: str, keys: Iterable[tuple[str, str]]) -> tuple[str, list
     )
 
 
-def keys_of(applied: Mapping[str, t.Any]) -> set[tuple[str, str]]:
+def keys_of(applied: Applied) -> set[tuple[str, str]]:
     """Return the settings that a desired state imposes. Pure."""
     config = applied.get("app_config", {})
     return {(application, key) for application, settings in config.items() for key in settings}
 
 
-def chunks(items: Sequence[t.Any], size: int = CHUNK) -> Iterator[Sequence[t.Any]]:
+def chunks(items: Sequence[One], size: int = CHUNK) -> Iterator[Sequence[One]]:
     """Return items in slices of at most this many. Pure."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
@@ -298,7 +306,7 @@ def check(
 
 def unfulfilled(
     release: str,
-    manifest: Mapping[str, t.Any],
+    manifest: Json,
     root: str,
     spaces: Mapping[str, str],
     asked: Mapping[str, Sequence[str]],

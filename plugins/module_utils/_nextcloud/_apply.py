@@ -16,6 +16,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import 
     _node,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import Json
+
 # Created by installations that cannot do without a first administrator; removed at once.
 SETUP_ACCOUNT = "archipel-setup"
 # What a release, or an application that is turned on, leaves out of a database.
@@ -43,7 +46,7 @@ def digest(item: _node.Item) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def resolve(item: _node.Item, node: _node.Node) -> dict[str, t.Any]:
+def resolve(item: _node.Item, node: _node.Node) -> _node.Item:
     """Return a space with the release it runs, and its desired state less what that goes without.
 
     A space that an upgrade has not reached yet runs another release than the policy wants.
@@ -112,7 +115,7 @@ def why_uninvited(said: str) -> str:
     return "; ".join(errors) if all(error.startswith(INVITING) for error in errors) else ""
 
 
-def turned_on(answer: t.Mapping[str, t.Any]) -> bool:
+def turned_on(answer: Json) -> bool:
     """Tell whether applications were turned on. Pure."""
     return any(str(change).startswith(TURNED_ON) for change in answer.get("changes", []))
 
@@ -143,7 +146,7 @@ def untype(item: _node.Item, node: _node.Node) -> None:
         connection.close()
 
 
-def mark_applied(item: _node.Item, node: _node.Node, answer: t.Mapping[str, t.Any]) -> list[str]:
+def mark_applied(item: _node.Item, node: _node.Node, answer: Json) -> list[str]:
     """Write down that the desired state is applied; return what changed.
 
     Without its invitation not all of it is: the next run applies it again.

@@ -156,8 +156,9 @@ def create(path: str, content: str, owner: int) -> None:
 
     """
     if not os.path.lexists(path):
-        item = {"path": path, "content": content, "uid": owner, "gid": owner, "mode": 0o640}
-        _files.write_file(item)
+        _files.write_file(
+            {"path": path, "content": content, "uid": owner, "gid": owner, "mode": 0o640}
+        )
 
 
 def first_account(release: str) -> list[str]:

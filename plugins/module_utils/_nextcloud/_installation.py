@@ -99,7 +99,7 @@ def link(item: _node.Item, node: _node.Node) -> None:
     os.symlink(os.path.relpath(target, layout.home), layout.release)
 
 
-STEPS: dict[str, t.Callable[[t.Mapping[str, t.Any], _node.Node], t.Any]] = {
+STEPS: dict[str, t.Callable[[_node.Item, _node.Node], t.Any]] = {
     "link": link,
     "logo": _logo.put,
     "clear": _install.clear,

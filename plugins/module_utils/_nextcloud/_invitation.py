@@ -23,11 +23,14 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import 
     _node,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
+        Invitation,
+    )
+
 INVITE = ("archipel:invite", "--input={input}")
 # The version of our application that first knew the command.
 SINCE = (0, 6)
-
-Item = t.Mapping[str, t.Any]
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def day(moment: float) -> str:
     return f"{datetime.datetime.fromtimestamp(moment, tz=datetime.UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def outcome(item: Item, answer: t.Mapping[str, t.Any], spool: str) -> Outcome:
+def outcome(item: Invitation, answer: t.Mapping[str, t.Any], spool: str) -> Outcome:
     """Return what an answer of the application means. Pure.
 
     Args:
@@ -71,12 +74,12 @@ def outcome(item: Item, answer: t.Mapping[str, t.Any], spool: str) -> Outcome:
     return Outcome(done=(*before, f"invitation to {answer['to']} {way}{until}"))
 
 
-def make_request(item: Item) -> str:
+def make_request(item: Invitation) -> str:
     """Return the document that the application reads. Pure."""
     return json.dumps({key: item[key] for key in ("admin", "by_mail", "again")})
 
 
-def obstacle(item: Item, node: _node.Node) -> str:
+def obstacle(item: Invitation, node: _node.Node) -> str:
     """Return why a space cannot be asked at all, or nothing."""
     if pending := _journal.under_way(item["space"]):
         return pending
@@ -95,7 +98,7 @@ def obstacle(item: Item, node: _node.Node) -> str:
     return ""
 
 
-def invite(item: Item, node: _node.Node, *, check: bool) -> Outcome:
+def invite(item: Invitation, node: _node.Node, *, check: bool) -> Outcome:
     """Invite the first administrator of one space; in check mode say what would be done.
 
     Raises:
@@ -123,7 +126,7 @@ def invite(item: Item, node: _node.Node, *, check: bool) -> Outcome:
     return found
 
 
-def keep(item: Item, letter: t.Mapping[str, t.Any], node: _node.Node) -> None:
+def keep(item: Invitation, letter: t.Mapping[str, t.Any], node: _node.Node) -> None:
     """Keep a letter that no relay carries; one that lies there from before opens nothing now."""
     path = _letter.path_of(node.spool, item["space"])
     if item["by_mail"]:
@@ -132,7 +135,9 @@ def keep(item: Item, letter: t.Mapping[str, t.Any], node: _node.Node) -> None:
         _letter.spool(letter, path)
 
 
-def invite_all(wanted: t.Sequence[Item], node: _node.Node, parallel: int, *, check: bool) -> Report:
+def invite_all(
+    wanted: t.Sequence[Invitation], node: _node.Node, parallel: int, *, check: bool
+) -> Report:
     """Invite a bounded number side by side; one that goes wrong does not keep the others.
 
     Args:
@@ -143,7 +148,7 @@ def invite_all(wanted: t.Sequence[Item], node: _node.Node, parallel: int, *, che
 
     """
 
-    def one(item: Item) -> Outcome:
+    def one(item: Invitation) -> Outcome:
         try:
             return invite(item, node, check=check)
         except _node.expected_errors(node) as error:

@@ -21,7 +21,7 @@ def read(path: str) -> str:
 
 def digest_of(item: _node.Item) -> str:
     """Return the SHA-256 of the logo a space is to have; empty: none. Pure."""
-    return str((item["logo"] or {}).get("sha256", ""))
+    return item["logo"]["sha256"] if item["logo"] else ""
 
 
 def put(item: _node.Item, node: _node.Node) -> None:

@@ -19,9 +19,20 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import 
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
+        Brief,
+        Installation,
+    )
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
+        OfSpace,
+        ReachedDatabase,
+    )
+
+    Item = Installation
+
 # Private files that keep passwords off command lines, in memory, while a client runs.
 CLIENTS = _layout.Places.clients
-Item = t.Mapping[str, t.Any]
 
 
 class InstallationError(Exception):
@@ -51,7 +62,7 @@ class Node:
     # Authorities that the certificate of a database on another node must come from.
     database_ca: str
     # From the wanted database to a connection that may make and drop it.
-    connect: t.Callable[[t.Mapping[str, t.Any]], t.Any]
+    connect: t.Callable[[ReachedDatabase], t.Any]
     # What the database driver raises.
     database_error: type[Exception]
     # Release -> applications of the set that it goes without, as the catalogue says.
@@ -62,7 +73,7 @@ class Node:
     uninvited: dict[str, str] = field(default_factory=dict)
 
 
-def layout_of(item: Item, node: Node) -> _layout.Layout:
+def layout_of(item: OfSpace, node: Node) -> _layout.Layout:
     """Return the names and places of a space. Pure."""
     return _layout.Layout(item["space"], _layout.Places(root=node.root, invitations=node.spool))
 
@@ -74,7 +85,7 @@ def own_version(releases: str, release: str) -> str:
 
 
 def occ(
-    item: Item,
+    item: OfSpace,
     node: Node,
     arguments: t.Sequence[str],
     stdin: str | None = None,
@@ -117,7 +128,7 @@ def read_answer(printed: str) -> dict[str, t.Any]:
 
 
 @contextmanager
-def server_of(item: Item, node: Node) -> t.Iterator[_database.Server]:
+def server_of(item: Brief, node: Node) -> t.Iterator[_database.Server]:
     """Say how MariaDB's own programs reach a space's database, as long as that is needed."""
     account = item["database"]
     if account["password"] is None:

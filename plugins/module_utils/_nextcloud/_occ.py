@@ -237,8 +237,8 @@ def take_back(home: str) -> None:
     cleaned = _config.without(text, managed)
     if cleaned != text:
         owner = os.stat(path)
-        item = {"path": path, "content": cleaned, "uid": owner.st_uid, "gid": owner.st_gid}
-        _files.write_file({**item, "mode": 0o640})
+        uid, gid = owner.st_uid, owner.st_gid
+        _files.write_file({"path": path, "content": cleaned, "uid": uid, "gid": gid, "mode": 0o640})
 
 
 def request(

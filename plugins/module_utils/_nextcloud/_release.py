@@ -29,6 +29,11 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud._releas
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._web import _managed_files
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
+        NodeDirectory,
+    )
+
 
 def modified(tree: str, built_at: int, owner: int = 0) -> list[str]:
     """Return up to ten paths that were changed after the release was built.
@@ -59,7 +64,7 @@ def make_folder(folder: str, *, check: bool) -> bool:
     parent = os.path.dirname(folder)
     # What it is in is ours only if it was not there.
     wanted = [path for path in (parent, folder) if path == folder or not os.path.isdir(path)]
-    items = [{"path": path, "mode": 0o755, "group": "root"} for path in wanted]
+    items: list[NodeDirectory] = [{"path": path, "mode": 0o755, "group": "root"} for path in wanted]
     return bool(_managed_files.converge_directories(items, check=check))
 
 

@@ -178,8 +178,8 @@ def end_maintenance(settings: Settings, slug: str) -> None:
     if _config.MAINTENANCE.search(text):
         about = os.stat(path)
         content = _config.without(text, {"maintenance"})
-        item = {"path": path, "content": content, "uid": about.st_uid, "gid": about.st_gid}
-        _files.write_file({**item, "mode": 0o640})
+        uid, gid = about.st_uid, about.st_gid
+        _files.write_file({"path": path, "content": content, "uid": uid, "gid": gid, "mode": 0o640})
 
 
 def repair(settings: Settings, slug: str) -> str:

@@ -136,8 +136,8 @@ def save(image: SeedImage, server: _database.Server, name: str, config: str) -> 
     kept = {key: value for key, value in state_of(config).items() if key in KEPT}
     note = {"build": image.build, "database": name, "state": kept}
     text = json.dumps(note) + "\n"
-    item = {"path": str(image.directory / MANIFEST), "content": text, "mode": 0o600}
-    _files.write_file({**item, "uid": 0, "gid": 0})
+    path = str(image.directory / MANIFEST)
+    _files.write_file({"path": path, "content": text, "uid": 0, "gid": 0, "mode": 0o600})
 
 
 def write_dump(command: list[str], path: Path) -> None:

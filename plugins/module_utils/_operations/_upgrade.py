@@ -43,6 +43,12 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgra
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
+        Moving,
+        Targeted,
+    )
+
 
 def errors(job: Job) -> tuple[type[Exception], ...]:
     """Return what may go wrong in a step."""
@@ -53,7 +59,7 @@ def errors(job: Job) -> tuple[type[Exception], ...]:
     )
 
 
-def begin(settings: Settings, item: Mapping[str, t.Any], decision: Mapping[str, t.Any]) -> Journal:
+def begin(settings: Settings, item: Targeted, decision: Mapping[str, t.Any]) -> Journal:
     """Return the journal of a space's upgrade: the one that was interrupted, or a new one.
 
     Raises:
@@ -146,7 +152,7 @@ def note_failure(job: Job, error: Exception) -> dict[str, t.Any]:
     return {"reason": reason, "key": key, "kept": kept}
 
 
-def move(settings: Settings, item: Mapping[str, t.Any], decision: Mapping[str, t.Any]) -> str:
+def move(settings: Settings, item: Targeted, decision: Mapping[str, t.Any]) -> str:
     """Bring one space to its target or back to where it was; return why it is not there.
 
     Raises:
@@ -190,7 +196,7 @@ def stuck(job: Job, error: Exception) -> str:
     ).strip()
 
 
-def undo(settings: Settings, item: Mapping[str, t.Any]) -> str:
+def undo(settings: Settings, item: Moving) -> str:
     """Bring one space back to its restore point; return why it could not be.
 
     Raises:

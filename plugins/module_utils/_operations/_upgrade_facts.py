@@ -29,6 +29,13 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import 
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 from ansible_collections.archipel.spaces.plugins.module_utils._sql._mariadb import quote
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
+        Brief,
+        Range,
+        Release,
+    )
+
 FROM = re.compile(r"\$OC_VersionCanBeUpgradedFrom\s*=\s*(?:\[|array\()(.*?);", re.DOTALL)
 PAIR = re.compile(r"'(\d+(?:\.\d+)*)'\s*=>\s*true")
 OTHERS = re.compile(r"'owncloud'.*", re.DOTALL)
@@ -78,9 +85,10 @@ class Asked:
     error: str = ""
 
 
-def read_target(releases: str, wanted: Mapping[str, t.Any]) -> Target:
+def read_target(releases: str, wanted: Release) -> Target:
     """Return the wanted release: from its manifest and its own code, where it is built."""
-    release, limits = str(wanted["id"]), wanted.get("mariadb") or {}
+    release = str(wanted["id"])
+    limits: Range = wanted.get("mariadb") or {}
     described = Target(
         release,
         str(wanted["version"]),
@@ -121,13 +129,13 @@ def read_space(root: str, slug: str) -> Found:
     )
 
 
-def is_local(item: Mapping[str, t.Any]) -> bool:
+def is_local(item: Brief) -> bool:
     """Tell whether a space's database is on this node: it then has no password."""
     return item["database"]["password"] is None
 
 
 def ask(
-    items: Sequence[Mapping[str, t.Any]],
+    items: Sequence[Brief],
     connect: t.Callable[[t.Any], t.Any],
     error: type[Exception],
 ) -> dict[str, Asked]:
@@ -149,9 +157,7 @@ def ask(
     return found
 
 
-def ask_alone(
-    item: Mapping[str, t.Any], connect: t.Callable[[t.Any], t.Any], error: type[Exception]
-) -> Asked:
+def ask_alone(item: Brief, connect: t.Callable[[t.Any], t.Any], error: type[Exception]) -> Asked:
     """Ask about one space, and say why it could not be asked."""
     try:
         return ask_server([item], connect)[item["space"]]
@@ -159,9 +165,7 @@ def ask_alone(
         return Asked(error=f"its database cannot be read: {reason}")
 
 
-def ask_server(
-    items: Sequence[Mapping[str, t.Any]], connect: t.Callable[[t.Any], t.Any]
-) -> dict[str, Asked]:
+def ask_server(items: Sequence[Brief], connect: t.Callable[[t.Any], t.Any]) -> dict[str, Asked]:
     """Ask one server about the spaces whose database is there."""
     names = [str(item["database"]["name"]) for item in items]
     connection = connect(items[0]["database"])
@@ -221,7 +225,7 @@ def factor_of(provider: str) -> str:
     return provider if provider.startswith(FACTOR) else FACTOR + provider
 
 
-def enabled_now(item: Mapping[str, t.Any], connect: t.Callable[[t.Any], t.Any]) -> frozenset[str]:
+def enabled_now(item: Brief, connect: t.Callable[[t.Any], t.Any]) -> frozenset[str]:
     """Return the applications that are on in one space."""
     connection = connect(item["database"])
     try:

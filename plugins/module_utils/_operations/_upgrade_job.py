@@ -24,6 +24,11 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
+        Moving,
+    )
+
 VERB = "upgrade"
 # What is kept of upgrades, the maintenance flags, what occ said.
 WORK, CLOSED = _repair.WORK, _repair.CLOSED
@@ -87,7 +92,7 @@ class Job:
     """One space on its way."""
 
     settings: Settings
-    item: Mapping[str, t.Any]
+    item: Moving
     journal: Journal
     # What will run the upgrade, begun while people still work.
     ready: _occ.Ready | None = None

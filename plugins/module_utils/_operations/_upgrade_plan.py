@@ -25,6 +25,11 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgra
     Target,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
+        Brief,
+    )
+
 # Which application a page belongs to.
 PAGE = re.compile(r"^(?:/index\.php)?/apps/([a-z0-9_]+)(?:[/?]|$)")
 # Room that a node keeps beside the dumps.
@@ -214,7 +219,7 @@ def pages_left(pages: Iterable[str], before: Set[str], now: Set[str]) -> list[st
 
 
 def make(
-    items: Sequence[Mapping[str, t.Any]],
+    items: Sequence[Brief],
     target: Target,
     *,
     root: str,

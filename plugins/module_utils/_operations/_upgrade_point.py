@@ -29,6 +29,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgra
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
+if t.TYPE_CHECKING:
+    pass
+
 # Seconds that the database server may take to come back.
 DATABASE_SECONDS = 120
 NO_POINT = (

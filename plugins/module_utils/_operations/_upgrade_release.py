@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import typing as t
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _config, _files
@@ -26,6 +26,13 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgra
     Job,
     UpgradeError,
 )
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
+        Applied,
+        Installation,
+    )
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import Json
 
 
 def point_at(job: Job, release: str) -> None:
@@ -94,7 +101,7 @@ def following(job: Job) -> list[str]:
     return [*_apply.APPLY, *before]
 
 
-def upgrade_and_apply(job: Job, follows: Sequence[str], order: str) -> dict[str, t.Any] | None:
+def upgrade_and_apply(job: Job, follows: Sequence[str], order: str) -> Json | None:
     """Run the upgrade and what follows; return the answer, None if that is to be done alone."""
     try:
         said = _upgrade_occ.occ(job, "upgrade", "--no-interaction", more=[follows], stdin=order)
@@ -140,7 +147,7 @@ def make_sure_of_upgrade(job: Job) -> None:
         raise UpgradeError("occ upgrade left maintenance mode on")
 
 
-def note_answer(job: Job, wanted: Mapping[str, t.Any], answer: Mapping[str, t.Any]) -> None:
+def note_answer(job: Job, wanted: Installation, answer: Json) -> None:
     """Write down what followed the upgrade: the step `apply` finds it done."""
     for what in _apply.mark_applied(wanted, job.settings.node, answer):
         job.log(f"applied: {what}")
@@ -182,17 +189,17 @@ def apply(job: Job) -> None:
         )
 
 
-def switched_off(applied: Mapping[str, t.Any]) -> set[str]:
+def switched_off(applied: Applied) -> set[str]:
     """Return the applications that applying the desired state may turn off. Pure."""
-    suites = (applied.get("office") or {}).get("suites", {}).values()
+    suites = applied["office"]["suites"].values() if "office" in applied else ()
     return {
-        *(applied.get("apps") or {}).get("disable", ()),
+        *(applied["apps"]["disable"] if "apps" in applied else ()),
         # Which of them is on follows from the space's file and its administrators' choice.
         *(suite["application"] for suite in suites),
     }
 
 
-def apply_alone(job: Job, desired: Mapping[str, t.Any]) -> None:
+def apply_alone(job: Job, desired: Installation) -> None:
     """Do what could not follow the upgrade in its sandbox.
 
     What Nextcloud leaves to the operator: columns, indices, primary keys. Then its application set.

@@ -26,8 +26,13 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
+        Moving,
+        Targeted,
+    )
+
 SNIPPET = "/etc/nginx/snippets/archipel-space.conf"
-Item = Mapping[str, t.Any]
 
 
 @dataclass
@@ -43,7 +48,7 @@ class Budget:
 
 
 def make_plan(
-    settings: _upgrade_job.Settings, items: Sequence[Item], target: _upgrade_facts.Target
+    settings: _upgrade_job.Settings, items: Sequence[Moving], target: _upgrade_facts.Target
 ) -> dict[str, _upgrade_plan.Decision]:
     """Return what is to be done about each of these spaces."""
     return _upgrade_plan.make(
@@ -91,7 +96,7 @@ def flag_problem(settings: _upgrade_job.Settings, snippet: str = SNIPPET) -> str
 
 def move_all(
     settings: _upgrade_job.Settings,
-    todo: Sequence[tuple[Item, _upgrade_plan.Decision]],
+    todo: Sequence[tuple[Targeted, _upgrade_plan.Decision]],
     budget: Budget,
     parallel: int,
     seconds: float,
@@ -108,7 +113,7 @@ def move_all(
     """
     start, guard = time.monotonic(), threading.Lock()
 
-    def one(pair: tuple[Item, _upgrade_plan.Decision]) -> str | None:
+    def one(pair: tuple[Targeted, _upgrade_plan.Decision]) -> str | None:
         item, decision = pair
         if budget.exhausted() or time.monotonic() - start > seconds:
             return None
@@ -122,7 +127,9 @@ def move_all(
         return list(pool.map(one, todo))
 
 
-def attempt(settings: _upgrade_job.Settings, item: Item, decision: _upgrade_plan.Decision) -> str:
+def attempt(
+    settings: _upgrade_job.Settings, item: Targeted, decision: _upgrade_plan.Decision
+) -> str:
     """Upgrade one space; return why it failed."""
     try:
         return _upgrade.move(settings, item, asdict(decision))
@@ -132,7 +139,7 @@ def attempt(settings: _upgrade_job.Settings, item: Item, decision: _upgrade_plan
 
 def converge(
     settings: _upgrade_job.Settings,
-    items: Sequence[Item],
+    items: Sequence[Moving],
     target: _upgrade_facts.Target,
     *,
     budget: Budget,
@@ -156,7 +163,7 @@ def converge(
         if decision.kind == _upgrade_plan.REFUSED:
             report.fail(slug, decision.reason)
             budget.failed += 1
-    todo = [
+    todo: list[tuple[Targeted, _upgrade_plan.Decision]] = [
         ({**item, "target": target.id}, decisions[item["space"]])
         for item in items
         if decisions[item["space"]].kind in (_upgrade_plan.UPGRADE, _upgrade_plan.RESUME)
@@ -175,7 +182,7 @@ def converge(
 def note(
     settings: _upgrade_job.Settings,
     report: Report,
-    todo: Sequence[tuple[Item, _upgrade_plan.Decision]],
+    todo: Sequence[tuple[Targeted, _upgrade_plan.Decision]],
     results: Sequence[str | None],
 ) -> None:
     """Write into the report what came of each space."""
@@ -198,7 +205,7 @@ def note(
     report.facts |= {"begun": begun, "remaining": left, "ends": ends}
 
 
-def undo_all(settings: _upgrade_job.Settings, items: Sequence[Item], parallel: int) -> Report:
+def undo_all(settings: _upgrade_job.Settings, items: Sequence[Moving], parallel: int) -> Report:
     """Bring spaces back to their restore points."""
     report, todo = Report(), []
     for item in items:
@@ -208,7 +215,7 @@ def undo_all(settings: _upgrade_job.Settings, items: Sequence[Item], parallel: i
         else:
             todo.append(item)
 
-    def one(item: Item) -> str:
+    def one(item: Moving) -> str:
         try:
             return _upgrade.undo(settings, item)
         except (_journal.JournalError, OSError) as error:
@@ -224,7 +231,7 @@ def undo_all(settings: _upgrade_job.Settings, items: Sequence[Item], parallel: i
     return report
 
 
-def preview_undo(settings: _upgrade_job.Settings, items: Sequence[Item]) -> Report:
+def preview_undo(settings: _upgrade_job.Settings, items: Sequence[Moving]) -> Report:
     """Say which spaces could be brought back, and to what."""
     report, slugs = Report(), [item["space"] for item in items]
     points = _upgrade_point.restorable(settings, slugs)

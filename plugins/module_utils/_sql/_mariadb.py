@@ -16,6 +16,13 @@ from dataclasses import dataclass, field
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _config, _layout
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import Report
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core import _payloads
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
+        Database,
+        ReachedDatabase,
+    )
+
 CHARACTER_SET, COLLATION = "utf8mb4", "utf8mb4_bin"
 OURS = f"{_layout.USER}%"
 PORT = 3306
@@ -112,7 +119,7 @@ def read_grants(cursor: t.Any, state: State) -> None:
                 state.accounts[user, host].finer = True
 
 
-def plan(item: t.Mapping[str, t.Any], state: State) -> list[tuple[str, Statement]]:
+def plan(item: Database, state: State) -> list[tuple[str, Statement]]:
     """Return what brings one space's database and account to their wanted state. Pure.
 
     Each step is a description and a statement with its values kept apart, so that
@@ -131,9 +138,7 @@ def plan(item: t.Mapping[str, t.Any], state: State) -> list[tuple[str, Statement
     return steps
 
 
-def plan_account(
-    item: t.Mapping[str, t.Any], account: Account | None
-) -> list[tuple[str, Statement]]:
+def plan_account(item: Database, account: Account | None) -> list[tuple[str, Statement]]:
     """Return the statement that makes or mends the account itself. Pure.
 
     It says everything, so that nothing somebody changed by hand outlives it.
@@ -160,7 +165,7 @@ def plan_account(
     return [(what, (sql, tuple(values)))]
 
 
-def plan_grants(item: t.Mapping[str, t.Any], account: Account) -> list[tuple[str, Statement]]:
+def plan_grants(item: Database, account: Account) -> list[tuple[str, Statement]]:
     """Return the statements that leave exactly one grant: all of the space's own database. Pure."""
     user, host, own = item["user"], item["host"], pattern(item["name"])
     steps: list[tuple[str, Statement]] = []
@@ -189,7 +194,7 @@ def plan_grants(item: t.Mapping[str, t.Any], account: Account) -> list[tuple[str
 
 
 def other_accounts(
-    accounts: t.Iterable[tuple[str, str]], wanted: t.Iterable[t.Mapping[str, t.Any]]
+    accounts: t.Iterable[tuple[str, str]], wanted: t.Iterable[_payloads.Account]
 ) -> set[str]:
     """Return the spaces whose user may also come from somewhere else. Pure."""
     hosts = {item["user"]: (item["host"], item["space"]) for item in wanted}
@@ -197,7 +202,7 @@ def other_accounts(
 
 
 def converge(
-    wanted: t.Sequence[t.Mapping[str, t.Any]],
+    wanted: t.Sequence[Database],
     connection: t.Any,
     *,
     check: bool,
@@ -226,7 +231,7 @@ def converge(
     return report, state
 
 
-def connect(driver: t.Any, database: t.Mapping[str, t.Any], socket: str, authorities: str) -> t.Any:
+def connect(driver: t.Any, database: ReachedDatabase, socket: str, authorities: str) -> t.Any:
     """Return a connection that may make and drop a space's database.
 
     Args:

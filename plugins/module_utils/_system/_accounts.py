@@ -12,6 +12,13 @@ import typing as t
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _files
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import Report
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
+        Content,
+        Directory,
+        User,
+    )
+
 
 def parse_ids(lines: t.Iterable[str]) -> dict[str, int]:
     """Return name → numeric id of the lines of a passwd or group file."""
@@ -26,11 +33,11 @@ def read_ids(path: str) -> dict[str, int]:
 
 
 def plan_users(
-    wanted: t.Sequence[t.Mapping[str, t.Any]],
+    wanted: t.Sequence[User],
     users: t.Mapping[str, int],
     groups: t.Mapping[str, int],
     report: Report,
-) -> list[t.Mapping[str, t.Any]]:
+) -> list[User]:
     """Return the users to make; clashes of name or id become failures. Pure but for the report."""
     owners = {number: name for name, number in users.items()}
     owners_of_groups = {number: name for name, number in groups.items()}
@@ -53,7 +60,7 @@ def plan_users(
 
 def declare(path: str, content: str, *, check: bool) -> bool:
     """Write a file of declarations if it differs; return whether it did."""
-    item = {"path": path, "content": content, "uid": 0, "gid": 0, "mode": 0o644}
+    item: Content = {"path": path, "content": content, "uid": 0, "gid": 0, "mode": 0o644}
     differs = bool(_files.find_differences(item, _files.read_file(path)))
     if differs and not check:
         _files.write_file(item)
@@ -67,7 +74,7 @@ def run(command: t.Sequence[str]) -> tuple[int, str]:
 
 
 def converge_users(
-    wanted: t.Sequence[t.Mapping[str, t.Any]],
+    wanted: t.Sequence[User],
     path: str,
     header: str,
     declared: t.Mapping[str, str],
@@ -94,7 +101,7 @@ def converge_users(
     return report
 
 
-def compare_directory(item: t.Mapping[str, t.Any]) -> list[str]:
+def compare_directory(item: Directory) -> list[str]:
     """Return in words what is wrong with a directory."""
     try:
         info = os.lstat(item["path"])
@@ -115,7 +122,7 @@ def compare_directory(item: t.Mapping[str, t.Any]) -> list[str]:
 
 
 def converge_directories(
-    wanted: t.Sequence[t.Mapping[str, t.Any]], path: str, content: str, *, check: bool
+    wanted: t.Sequence[Directory], path: str, content: str, *, check: bool
 ) -> Report:
     """Make or mend the directories in one call of systemd-tmpfiles."""
     report = Report()
@@ -135,9 +142,7 @@ def converge_directories(
     return report
 
 
-def plan_directories(
-    wanted: t.Sequence[t.Mapping[str, t.Any]], report: Report
-) -> list[t.Mapping[str, t.Any]]:
+def plan_directories(wanted: t.Sequence[Directory], report: Report) -> list[Directory]:
     """Return the directories to make or mend; note that, and what cannot be one, per space."""
     wrong = []
     for item in wanted:
@@ -152,7 +157,7 @@ def plan_directories(
     return wrong
 
 
-def remove_access_lists(item: t.Mapping[str, t.Any], report: Report) -> None:
+def remove_access_lists(item: Directory, report: Report) -> None:
     """Take away the rights that somebody gave beside owner and mode."""
     try:
         for name in _files.list_access_lists(item["path"]):

@@ -14,6 +14,12 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core import _file
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import Report
 from ansible_collections.archipel.spaces.plugins.module_utils._web import _managed_files
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
+        OnlyofficeTenants,
+    )
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import File
+
 SECRET_FILE = "secret.key"
 FOLDER_MODE = 0o755
 INFO_PATH = "/info/info.json"
@@ -24,7 +30,7 @@ HELD_BACK = (
 )
 
 
-def converge(wanted: dict[str, t.Any], *, check: bool, diff: bool) -> Report:
+def converge(wanted: OnlyofficeTenants, *, check: bool, diff: bool) -> Report:
     """Bring secrets and names to their wanted state.
 
     A new name is answered only once its secret is there, and an old secret goes only once
@@ -55,7 +61,7 @@ def converge(wanted: dict[str, t.Any], *, check: bool, diff: bool) -> Report:
     return report
 
 
-def find_folder(wanted: t.Mapping[str, t.Any], shard: str) -> str:
+def find_folder(wanted: OnlyofficeTenants, shard: str) -> str:
     """Return where the tenants of a shard are. Pure."""
     return os.path.join(wanted["directory"], shard, "tenants")
 
@@ -69,7 +75,7 @@ def list_present(path: str) -> set[str]:
         return set()
 
 
-def plan_secrets(wanted: t.Mapping[str, t.Any], shard: str) -> list[dict[str, t.Any]]:
+def plan_secrets(wanted: OnlyofficeTenants, shard: str) -> list[File]:
     """Return the secrets of one shard as files. No line end: the server would warn of it."""
     gid = find_group(wanted["groups"][shard])
     return [
@@ -108,15 +114,13 @@ def list_rotated(changes: t.Mapping[str, list[str]]) -> list[str]:
     return sorted(name for name, said in changes.items() if any("content" in s for s in said))
 
 
-def replaces(item: t.Mapping[str, t.Any]) -> bool:
+def replaces(item: File) -> bool:
     """Tell whether a secret would take another one's place."""
     state = _files.read_file(item["path"])
     return state is not None and state.content not in (None, item["content"].encode())
 
 
-def find_open(
-    wanted: t.Mapping[str, t.Any], files: t.Iterable[t.Mapping[str, t.Any]]
-) -> dict[str, str]:
+def find_open(wanted: OnlyofficeTenants, files: t.Iterable[File]) -> dict[str, str]:
     """Return why secrets cannot be replaced now: somebody would lose what they type."""
     found = {}
     for item in files:
@@ -141,19 +145,19 @@ def count_editing(port: int, host: str) -> int:
         return int(json.load(answer)["quota"]["edit"]["connectionsCount"])
 
 
-def write_nginx(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:
+def write_nginx(wanted: OnlyofficeTenants, *, check: bool, diff: bool) -> Report:
     """Write what nginx includes; report it as a change of the node."""
-    files = [
+    files: list[File] = [
         {
             "space": name,
             "kind": "nginx",
             "path": os.path.join(wanted["nginx_directory"], name),
-            "content": wanted[key],
+            "content": content,
             "uid": 0,
             "gid": 0,
             "mode": 0o644,
         }
-        for name, key in (("tenants.map", "map"), ("names.conf", "names"))
+        for name, content in (("tenants.map", wanted["map"]), ("names.conf", wanted["names"]))
     ]
     report = _managed_files.converge(files, check=check, diff=diff)
     report.node_changes = [said for changes in report.changes.values() for said in changes]
@@ -162,7 +166,7 @@ def write_nginx(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Re
 
 
 def remove(
-    report: Report, wanted: t.Mapping[str, t.Any], shard: str, hosts: set[str], *, check: bool
+    report: Report, wanted: OnlyofficeTenants, shard: str, hosts: set[str], *, check: bool
 ) -> None:
     """Take tenants out of a shard; one that holds something of somebody else's is named."""
     for host in sorted(hosts):

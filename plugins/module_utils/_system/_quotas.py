@@ -27,12 +27,17 @@ from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _quotactl,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
+        Limit,
+        Quotas,
+    )
+
 # Beside a space's trees while existing files get their project: a run that was cut short
 # must not be taken for one that finished.
 JOURNAL = ".tagging"
 PROJECTS = "/etc/projects"
 GIB = 1 << 30
-Item = t.Mapping[str, t.Any]
 
 
 class QuotaError(Exception):
@@ -80,7 +85,7 @@ def format_gib(number: int) -> str:
     return f"{number / GIB:.4g} GB" if number else "none"
 
 
-def format_limits(wanted: Item, quota: _quotactl.Quota) -> tuple[str, str]:
+def format_limits(wanted: Limit, quota: _quotactl.Quota) -> tuple[str, str]:
     """Return a limit before and after in words. Pure."""
     return (
         f"{format_gib(quota.limit_bytes)}, {quota.limit_files or 'any number of'} files",
@@ -88,7 +93,7 @@ def format_limits(wanted: Item, quota: _quotactl.Quota) -> tuple[str, str]:
     )
 
 
-def check_wanted(item: Item, owners: t.Mapping[int, int]) -> None:
+def check_wanted(item: Limit, owners: t.Mapping[int, int]) -> None:
     """Refuse what can be no limit. Pure.
 
     Raises:
@@ -107,7 +112,7 @@ def check_wanted(item: Item, owners: t.Mapping[int, int]) -> None:
         )
 
 
-def check_collision(item: Item, state: State) -> None:
+def check_collision(item: Limit, state: State) -> None:
     """Refuse an id that something else on the file system carries already. Pure.
 
     Raises:
@@ -136,7 +141,7 @@ def check_collision(item: Item, state: State) -> None:
         )
 
 
-def plan(item: Item, state: State, *, verify: bool) -> Plan:
+def plan(item: Limit, state: State, *, verify: bool) -> Plan:
     """Return what one space needs. Pure.
 
     Raises:
@@ -154,12 +159,12 @@ def plan(item: Item, state: State, *, verify: bool) -> Plan:
     )
 
 
-def is_over(item: Item, quota: _quotactl.Quota) -> bool:
+def is_over(item: Limit, quota: _quotactl.Quota) -> bool:
     """Tell whether a space uses more than it shall have. Pure."""
     return quota.used_bytes > item["bytes"] or quota.files > item["files"]
 
 
-def refuse_over(item: Item, quota: _quotactl.Quota, *, allow_over: bool) -> None:
+def refuse_over(item: Limit, quota: _quotactl.Quota, *, allow_over: bool) -> None:
     """Refuse a limit that is below what the space uses. Pure.
 
     Raises:
@@ -191,7 +196,7 @@ def read_claims() -> dict[int, list[str]]:
     return parse_claims(_files.read_text(PROJECTS))
 
 
-def read_state(item: Item, run: Run) -> State:
+def read_state(item: Limit, run: Run) -> State:
     """Read what is there of one space.
 
     Raises:
@@ -217,12 +222,12 @@ def read_state(item: Item, run: Run) -> State:
     return State(tuple(tags), quota, interrupted, taken, counted)
 
 
-def find_home(item: Item) -> str:
+def find_home(item: Limit) -> str:
     """Return a space's folder, which holds its trees. Pure."""
     return os.path.dirname(item["paths"][0])
 
 
-def find_place(error: OSError, item: Item) -> str:
+def find_place(error: OSError, item: Limit) -> str:
     """Return what an error is about: one of the space's trees, or its folder. Pure.
 
     Names of what people stored in there are theirs.
@@ -230,12 +235,12 @@ def find_place(error: OSError, item: Item) -> str:
     return str(error.filename) if error.filename in item["paths"] else find_home(item)
 
 
-def find_journal(item: Item) -> str:
+def find_journal(item: Limit) -> str:
     """Return the path of a space's journal: outside its trees, where its user cannot write."""
     return f"{find_home(item)}/{JOURNAL}"
 
 
-def mark(item: Item, paths: t.Sequence[str], run: Run, state: State, report: Report) -> int:
+def mark(item: Limit, paths: t.Sequence[str], run: Run, state: State, report: Report) -> int:
     """Mark trees of a space; return how many bytes a check run would have marked."""
     device = os.fstat(run.root).st_dev
     found = _projects.mark_trees(paths, item["id"], find_journal(item), device, check=run.check)
@@ -246,7 +251,7 @@ def mark(item: Item, paths: t.Sequence[str], run: Run, state: State, report: Rep
     return found.bytes if run.check else 0
 
 
-def converge_space(item: Item, run: Run, report: Report) -> _quotactl.Quota:
+def converge_space(item: Limit, run: Run, report: Report) -> _quotactl.Quota:
     """Bring one space's limit to what it shall be; return its use and limit then.
 
     Raises:
@@ -284,7 +289,7 @@ def report_usage(quota: _quotactl.Quota) -> dict[str, int]:
 
 
 def converge(
-    wanted: t.Sequence[Item],
+    wanted: t.Sequence[Limit],
     ids: t.Iterable[int],
     root: str,
     backend: str,
@@ -343,7 +348,7 @@ def open_root(path: str) -> t.Iterator[int]:
         yield descriptor
 
 
-def list_warnings(wanted: t.Mapping[str, t.Any], report: Report) -> list[str]:
+def list_warnings(wanted: Quotas, report: Report) -> list[str]:
     """Return what people must read in each run. Pure."""
     if wanted["backend"] == "none":
         return [_filesystem.UNLIMITED.format(path=wanted["root"])]

@@ -20,6 +20,13 @@ from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _units,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
+        NginxSources,
+        PhpSources,
+        SpacesServices,
+    )
+
 RELOADED = _layout.Places.reloads
 # What is done to a service that runs, and to no other.
 # What says whether a service runs, and since when with which configuration.
@@ -69,7 +76,7 @@ def plan_services(
 
 
 def converge_services(
-    options: t.Mapping[str, t.Any], stopped: t.Collection[str], report: Report, *, check: bool
+    options: PhpSources, stopped: t.Collection[str], report: Report, *, check: bool
 ) -> None:
     """Reload or restart the running PHP services whose configuration is newer than they are.
 
@@ -104,7 +111,7 @@ def find_own_file(folder: str, unit: str) -> str:
     return f"{folder}/{_unit_names.parse_slug(unit)}{_layout.CONF}"
 
 
-def converge_nginx(options: t.Mapping[str, t.Any], report: Report, *, check: bool) -> None:
+def converge_nginx(options: NginxSources, report: Report, *, check: bool) -> None:
     """Check nginx's configuration and reload it if it is newer than what nginx runs with.
 
     Raises:
@@ -147,7 +154,7 @@ def read_changed(paths: t.Iterable[str]) -> float:
     return max((os.stat(path).st_ctime for path in paths if os.path.exists(path)), default=0.0)
 
 
-def converge(wanted: t.Mapping[str, t.Any], report: Report, *, check: bool) -> _units.Observed:
+def converge(wanted: SpacesServices, report: Report, *, check: bool) -> _units.Observed:
     """Bring units, PHP services and nginx in line with what is configured.
 
     Returns:

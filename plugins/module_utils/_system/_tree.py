@@ -10,26 +10,31 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces impo
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _accounts, _quotas
 from ansible_collections.archipel.spaces.plugins.module_utils._web import _managed_files, _vhosts
 
-Items = list[dict[str, t.Any]]
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
+        Directories,
+        File,
+        KnownNames,
+        OfSpace,
+        Quotas,
+        SpacesFiles,
+    )
+
+Of = t.TypeVar("Of", bound="OfSpace")
 VHOST = "vhost"
 
 
-def leave_out_failed(items: Items, report: Report) -> Items:
+def leave_out_failed(items: t.Iterable[Of], report: Report) -> list[Of]:
     """Return the items of the spaces that have not failed. Pure."""
     return [item for item in items if item["space"] not in report.failures]
 
 
-def narrow(part: t.Mapping[str, t.Any], report: Report) -> dict[str, t.Any]:
-    """Return a part's options for the spaces that have not failed. Pure."""
-    return {**part, "wanted": leave_out_failed(part["wanted"], report)}
-
-
-def select_vhosts(items: Items) -> Items:
+def select_vhosts(items: t.Iterable[File]) -> list[File]:
     """Return those of the files that are vhosts. Pure."""
     return [item for item in items if item["kind"] == VHOST]
 
 
-def read_node(wanted: t.Mapping[str, t.Any]) -> tuple[dict[str, str], dict[str, t.Any]]:
+def read_node(wanted: SpacesFiles) -> tuple[dict[str, str], dict[str, KnownNames]]:
     """Return the vhosts that are there, and what the registry knows of their names."""
     return _vhosts.read(wanted["names"]["directory"]), wanted["names"]["known"]
 
@@ -40,9 +45,7 @@ def refuse(plan: _vhosts.Plan, report: Report) -> None:
         report.fail(slug, reason)
 
 
-def converge_names(
-    wanted: t.Mapping[str, t.Any], report: Report, *, check: bool, diff: bool
-) -> None:
+def converge_names(wanted: SpacesFiles, report: Report, *, check: bool, diff: bool) -> None:
     """Bring the vhosts to what they shall be: names that change hands are free in between.
 
     Raises:
@@ -64,13 +67,13 @@ def converge_names(
         report.facts["vhosts"] = list_expected([*plan.first, *plan.then], report)
 
 
-def list_expected(items: Items, report: Report) -> dict[str, str]:
+def list_expected(items: t.Iterable[File], report: Report) -> dict[str, str]:
     """Return what changed vhosts would hold, by slug: check mode's later tasks read it. Pure."""
     changed = set(report.facts["kinds"].get(VHOST, ()))
     return {item["space"]: item["content"] for item in items if item["space"] in changed}
 
 
-def converge_server_names(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:
+def converge_server_names(wanted: SpacesFiles, *, check: bool, diff: bool) -> Report:
     """Let nginx answer for the own domains that are on the node, in a file of the registry or not.
 
     Raises:
@@ -96,7 +99,7 @@ def add_files(report: Report, files: Report) -> None:
     report.facts["kinds"] = kinds
 
 
-def converge(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:
+def converge(wanted: SpacesFiles, *, check: bool, diff: bool) -> Report:
     """Bring the node's own files, then users, directories, files and limits to what they shall be.
 
     In one process: starting a module costs a node a third of a second, changed or not,
@@ -115,11 +118,15 @@ def converge(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Repor
     # Before anything is made for a space that cannot have its name.
     refuse(_vhosts.plan(select_vhosts(wanted["files"]), *read_node(wanted)), report)
     report.add(_accounts.converge_users(**wanted["users"], check=check))
-    report.add(_accounts.converge_directories(**narrow(wanted["directories"], report), check=check))
+    declared = wanted["directories"]
+    folders: Directories = {**declared, "wanted": leave_out_failed(declared["wanted"], report)}
+    report.add(_accounts.converge_directories(**folders, check=check))
     converge_names(wanted, report, check=check, diff=diff)
     report.add(converge_server_names(wanted, check=check, diff=diff))
     files = [item for item in leave_out_failed(wanted["files"], report) if item["kind"] != VHOST]
     add_files(report, _managed_files.converge(files, check=check, diff=diff))
     # Before Nextcloud writes the first file there.
-    report.add(_quotas.converge(**narrow(wanted["quotas"], report), check=check))
+    quotas = wanted["quotas"]
+    limits: Quotas = {**quotas, "wanted": leave_out_failed(quotas["wanted"], report)}
+    report.add(_quotas.converge(**limits, check=check))
     return report

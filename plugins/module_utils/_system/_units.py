@@ -12,6 +12,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core import _layo
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import Report
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import Unit
+
 # The timers that put idle spaces to sleep, run jobs that spaces ask for, bound sessions and logs,
 # repair spaces after a new major, and what keeps the network as it is wanted.
 NODE_UNITS = (
@@ -87,7 +90,7 @@ def find_lost_sockets(
     return {_unit_names.parse_slug(name) for name in sockets} - there
 
 
-def plan(wanted: t.Sequence[t.Mapping[str, t.Any]], observed: Observed, report: Report) -> Plan:
+def plan(wanted: t.Sequence[Unit], observed: Observed, report: Report) -> Plan:
     """Return what to enable, disable, start and stop; note it per space."""
     steps = Plan()
     for item in wanted:

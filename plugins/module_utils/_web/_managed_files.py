@@ -15,6 +15,13 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core._masking imp
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import Report
 from ansible_collections.archipel.spaces.plugins.module_utils._web import _nginx
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
+        File,
+        NodeDirectory,
+        NodeFiles,
+    )
+
 
 class FilesError(Exception):
     """Files of the node itself, or all those of one kind, could not be written."""
@@ -24,12 +31,12 @@ class FilesError(Exception):
 class Change:
     """A file as it shall be, as it is, and in words what differs."""
 
-    item: t.Mapping[str, t.Any]
+    item: File
     state: _files.State | None
     found: list[str]
 
 
-def show(report: Report, wanted: t.Mapping[str, t.Any], state: _files.State | None) -> None:
+def show(report: Report, wanted: File, state: _files.State | None) -> None:
     """Add the difference of one file, without secrets."""
     before = (
         "" if state is None or state.content is None else state.content.decode("utf-8", "replace")
@@ -37,7 +44,7 @@ def show(report: Report, wanted: t.Mapping[str, t.Any], state: _files.State | No
     report.diff(wanted["path"], mask_secrets(before), mask_secrets(wanted["content"]))
 
 
-def compare(item: t.Mapping[str, t.Any], report: Report) -> Change | None:
+def compare(item: File, report: Report) -> Change | None:
     """Return what is wrong with one file; nothing if it is as wanted, or cannot be read."""
     try:
         state = _files.read_file(item["path"])
@@ -100,7 +107,7 @@ def stage(change: Change, report: Report) -> str:
         return ""
 
 
-def converge(wanted: t.Sequence[t.Mapping[str, t.Any]], *, check: bool, diff: bool) -> Report:
+def converge(wanted: t.Sequence[File], *, check: bool, diff: bool) -> Report:
     """Bring all files to their wanted state; one that fails does not stop the others.
 
     Returns:
@@ -123,9 +130,7 @@ def converge(wanted: t.Sequence[t.Mapping[str, t.Any]], *, check: bool, diff: bo
     return report
 
 
-def converge_directories(
-    wanted: t.Sequence[t.Mapping[str, t.Any]], *, check: bool
-) -> dict[str, list[str]]:
+def converge_directories(wanted: t.Sequence[NodeDirectory], *, check: bool) -> dict[str, list[str]]:
     """Make root's directories exist with their mode and group; return what changed, by path.
 
     Raises:
@@ -163,7 +168,7 @@ def find_group(name: str) -> int | None:
         return None
 
 
-def converge_node(wanted: t.Mapping[str, t.Any], *, check: bool, diff: bool) -> Report:
+def converge_node(wanted: NodeFiles, *, check: bool, diff: bool) -> Report:
     """Bring root's directories, then files of the node itself to their wanted state.
 
     Returns:

@@ -22,6 +22,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._web import (
     _managed_files,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import File
+
 INDEX = "index.json"
 # PHP insists on a cache folder it may write to: an empty one, in which the shared ones are
 # mounted read-only. One that an update of PHP has just removed stops nobody.
@@ -161,10 +164,17 @@ def converge_dropins(paths: t.Sequence[str], text: str, *, check: bool) -> list[
     if not check:
         for path in paths:
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    plain = {"kind": "file", "content": text, "uid": 0, "gid": 0, "mode": 0o644}
-    report = _managed_files.converge(
-        [{**plain, "space": path, "path": path} for path in paths], check=check, diff=False
-    )
+    plain: File = {
+        "space": "",
+        "kind": "file",
+        "path": "",
+        "content": text,
+        "uid": 0,
+        "gid": 0,
+        "mode": 0o644,
+    }
+    files: list[File] = [{**plain, "space": path, "path": path} for path in paths]
+    report = _managed_files.converge(files, check=check, diff=False)
     if report.failures:
         raise _compilation.CompilationError("; ".join(report.failures.values()))
     return sorted(report.changes)

@@ -17,6 +17,14 @@ from dataclasses import dataclass, field
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _files, _layout
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
+        File,
+        KnownNames,
+        Names,
+        OwnServer,
+    )
+
 COMMENT = re.compile(r"#[^\n]*")
 ENTRY = re.compile(r"([^\s;]+)\s+[^;]*;")
 NAME = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
@@ -34,9 +42,6 @@ REASONS = {
     "": "which has it in the registry: correct one of the two files, and run again",
 }
 
-Item = dict[str, t.Any]
-Known = t.Mapping[str, t.Mapping[str, t.Any]]
-
 
 @dataclass
 class Plan:
@@ -45,8 +50,8 @@ class Plan:
     # Space → why it cannot have what its file asks for.
     refused: dict[str, str] = field(default_factory=dict)
     # Files that give names up, then files as they shall be.
-    first: list[Item] = field(default_factory=list)
-    then: list[Item] = field(default_factory=list)
+    first: list[File] = field(default_factory=list)
+    then: list[File] = field(default_factory=list)
     # Name → who gives it up, of those that change hands.
     given: dict[str, str] = field(default_factory=dict)
 
@@ -83,14 +88,14 @@ def list_uncovered(there: t.Mapping[str, str], served: t.Iterable[str]) -> list[
     return sorted(name for name in found - plain if not name.endswith(below))
 
 
-def choose_certificate(server: t.Mapping[str, t.Any]) -> tuple[str, str]:
+def choose_certificate(server: OwnServer) -> tuple[str, str]:
     """Return the first certificate that is there, and its key; the last if none is."""
     there = [pair for pair in server["certificates"] if os.path.exists(pair[0])]
     first, key = (there or server["certificates"][-1:])[0]
     return first, key
 
 
-def make_block(found: t.Sequence[str], server: t.Mapping[str, t.Any], pair: tuple[str, str]) -> str:
+def make_block(found: t.Sequence[str], server: OwnServer, pair: tuple[str, str]) -> str:
     """Return a server that answers for some names as the other does. Pure."""
     lines = [
         f"include {server['listen']};",
@@ -102,7 +107,7 @@ def make_block(found: t.Sequence[str], server: t.Mapping[str, t.Any], pair: tupl
     return "server {\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
 
 
-def plan_own_domains(names_: t.Mapping[str, t.Any], found: t.Sequence[str]) -> Item:
+def plan_own_domains(names_: Names, found: t.Sequence[str]) -> File:
     """Return the file with the server of the spaces' own domains; without one if there are none."""
     server = names_["server"]
     text = make_block(found, server, choose_certificate(server)) if found else ""
@@ -117,14 +122,14 @@ def plan_own_domains(names_: t.Mapping[str, t.Any], found: t.Sequence[str]) -> I
     }
 
 
-def rank(owner: str, name: str, known: Known) -> int:
+def rank(owner: str, name: str, known: t.Mapping[str, KnownNames]) -> int:
     """Return how good a claim is; the least wins. Pure."""
     if owner not in known or known[owner]["exempt"]:
         return EXEMPT
     return REGISTERED if name in known[owner]["domains"] else FORMER
 
 
-def explain(name: str, owner: str, known: Known) -> str:
+def explain(name: str, owner: str, known: t.Mapping[str, KnownNames]) -> str:
     """Return why a space cannot have a name, and what to do. Pure."""
     exempt = known[owner]["exempt"] if owner in known else "unknown"
     return f"{name} is answered by {owner}, {REASONS[exempt]}".replace("OWNER", owner)
@@ -140,7 +145,7 @@ def list_disputed(claims: t.Mapping[str, t.Iterable[str]]) -> dict[str, list[str
 
 
 def settle(
-    wanted: t.Mapping[str, str], there: t.Mapping[str, str], known: Known
+    wanted: t.Mapping[str, str], there: t.Mapping[str, str], known: t.Mapping[str, KnownNames]
 ) -> tuple[dict[str, str], dict[str, set[str]]]:
     """Return who is refused, and which names must be taken out of whose present file. Pure.
 
@@ -171,7 +176,9 @@ def settle(
                     lost.setdefault(slug, set()).add(name)
 
 
-def plan(files: t.Sequence[Item], there: t.Mapping[str, str], known: Known) -> Plan:
+def plan(
+    files: t.Sequence[File], there: t.Mapping[str, str], known: t.Mapping[str, KnownNames]
+) -> Plan:
     """Return how the vhosts of a run get their place. Pure."""
     by_slug = {item["space"]: item for item in files}
     refused, lost = settle({slug: item["content"] for slug, item in by_slug.items()}, there, known)
@@ -200,9 +207,9 @@ def plan_giving_up(
     slug: str,
     text: str,
     gives: t.Collection[str],
-    by_slug: t.Mapping[str, Item],
-    files: t.Sequence[Item],
-) -> Item:
+    by_slug: t.Mapping[str, File],
+    files: t.Sequence[File],
+) -> File:
     """Return a vhost that is there, as a file without the names that others get. Pure."""
     like = by_slug.get(slug) or files[0]
     folder = like["path"].rpartition("/")[0]

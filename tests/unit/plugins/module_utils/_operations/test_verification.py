@@ -20,7 +20,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._sql import _datab
 def seen(**changes: object) -> _verification.Seen:
     loaded = _database.Counted({"oc_a": 2})
     meta = {"dump": {"sha256": loaded.digest.hexdigest()}, "tables": {"oc_a": 2}}
-    return _verification.Seen(**{"files": 5, "equal": 3, "loaded": loaded, "meta": meta, **changes})  # type: ignore[arg-type]
+    return _verification.Seen(**{"files": 5, "equal": 3, "loaded": loaded, "meta": meta, **changes})
 
 
 def test_a_good_backup():
@@ -122,7 +122,7 @@ class TestDistant:
     @pytest.mark.usefixtures("nobody")
     def test_where_no_server_is_none_is_swept(self, tmp_path: Path):
         settings = SimpleNamespace(socket=str(tmp_path / "none"))
-        _verification.sweep(settings)  # type: ignore[arg-type]
+        _verification.sweep(settings)
 
 
 def test_files_of_another_folder_are_compared_with_the_live_ones():
