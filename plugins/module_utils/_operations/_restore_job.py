@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
+import subprocess
 from dataclasses import dataclass
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal, _layout
@@ -129,11 +129,31 @@ def limit(data: str, project: int) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a file, a link or a folder, if there is one."""
+    """Remove a file, a link or a folder, if there is one.
+
+    Raises:
+        OSError: it could not be.
+
+    """
     if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
+        remove_tree(path)
     elif os.path.lexists(path):
         os.unlink(path)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder, however deep its folders are nested.
+
+    Python's own way calls itself for each level, and people can make more of them than it may.
+
+    Raises:
+        OSError: it could not be.
+
+    """
+    command = ["rm", "--recursive", "--force", "--", path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OSError(f"{path} could not be removed: {done.stderr.strip()[-500:]}")
 
 
 # Up to here the live space is as it was.

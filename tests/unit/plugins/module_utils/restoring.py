@@ -179,7 +179,7 @@ def pretend_database(lab: Lab, monkeypatch) -> None:
 
 def pretend_files(lab: Lab, monkeypatch) -> None:
     """Count each change of a name, and give nothing away."""
-    rename, rmtree, unlink = os.rename, shutil.rmtree, os.unlink
+    rename, unlink = os.rename, os.unlink
 
     def counted(act: Any) -> Any:
         def run(*words: Any, **options: Any) -> Any:
@@ -193,9 +193,7 @@ def pretend_files(lab: Lab, monkeypatch) -> None:
     fake.lchown = lambda *_: None
     for module in (_restore_job, _restore_steps, _restore_previous):
         monkeypatch.setattr(module, "os", fake)
-    tools = SimpleNamespace(rmtree=counted(rmtree), disk_usage=shutil.disk_usage)
-    for module in (_restore_job, _restore_steps):
-        monkeypatch.setattr(module, "shutil", tools)
+    monkeypatch.setattr(_restore_job, "remove_tree", counted(_restore_job.remove_tree))
     monkeypatch.setattr(_projects, "move", lambda path, number: lab.moved.append((path, number)))
     user = SimpleNamespace(pw_uid=70001)
     monkeypatch.setattr("pwd.getpwnam", lambda _name: user)

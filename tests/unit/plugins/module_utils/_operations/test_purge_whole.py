@@ -20,6 +20,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
     _backup_record,
     _purge,
     _restic,
+    _restore_job,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 from ansible_collections.archipel.spaces.plugins.module_utils._system import (
@@ -224,6 +225,37 @@ def test_what_people_did_since_the_backup_is_not_thrown_away(node: Node, how: st
     acts[how]()
     with pytest.raises(_purge.PurgeError, match="was changed since its last backup"):
         _purge.last_backup(node.job)
+
+
+def test_folders_are_looked_into_and_removed_however_deep_they_are(node: Node):
+    """Deeper than Python calls itself: a WebDAV client can make them."""
+    data = Path(node.job.layout.data)
+    data.mkdir(exist_ok=True)
+    node.age(Path(node.job.layout.home))
+    here = os.open(data, os.O_RDONLY)
+    try:
+        for _ in range(1200):
+            os.mkdir("a", dir_fd=here)
+            inner = os.open("a", os.O_RDONLY, dir_fd=here)
+            os.utime(here, (0, 0))
+            os.close(here)
+            here = inner
+        old, new = (_purge.changed_since(node.job, moment) for moment in (TAKEN.timestamp(), 0))
+        os.utime(here, (0, 0))
+        unchanged = not _purge.changed_since(node.job, TAKEN.timestamp())
+    finally:
+        os.close(here)
+        _restore_job.remove(str(data))
+    assert (old, new, unchanged) == (True, True, True)
+    assert not data.exists()
+
+
+def test_what_cannot_be_removed_is_named(tmp_path: Path, monkeypatch):
+    (tmp_path / "rm").write_text("#!/bin/sh\necho 'Operation not permitted' >&2; exit 1\n")
+    (tmp_path / "rm").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(OSError, match="could not be removed: Operation not permitted"):
+        _restore_job.remove(str(tmp_path))
 
 
 def test_what_the_role_writes_is_no_change_of_people_s(node: Node):

@@ -120,11 +120,7 @@ def test_a_node_without_the_space_s_user_says_so(lab: Lab, monkeypatch):
 
 
 def test_a_backup_that_does_not_fit_touches_nothing(lab: Lab, monkeypatch):
-    tools = SimpleNamespace(
-        rmtree=shutil.rmtree, disk_usage=lambda _: SimpleNamespace(free=1 << 20)
-    )
-    for module in (_restore_job, _restore_steps):
-        monkeypatch.setattr(module, "shutil", tools)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 20))
     with pytest.raises(_restore_job.RestoreError, match="make room there, and run again"):
         restore(lab)
     untouched(lab)
