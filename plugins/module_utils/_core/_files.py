@@ -159,3 +159,12 @@ def list_names(folder: str, suffix: str) -> set[str]:
     except FileNotFoundError:
         return set()
     return {n.removesuffix(suffix) for n in names if n.endswith(suffix) and not n.startswith(".")}
+
+
+def sync_folder(folder: str) -> None:
+    """Let what was made, renamed or removed in a folder survive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

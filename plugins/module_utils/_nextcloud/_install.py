@@ -68,6 +68,8 @@ def install(item: _node.Item, node: _node.Node) -> None:
                 "restore config.php from a backup, or empty the database if it is not needed"
             )
         journal.touch(mode=0o600)
+        # Before the first table is there: without it nobody may clear the remains away.
+        _files.sync_folder(base)
     image = find_seed_image(item, node)
     if image and image.ready:
         with _node.server_of(item, node) as server:
@@ -87,6 +89,8 @@ def install(item: _node.Item, node: _node.Node) -> None:
     tidy(item, node, {"maintenance"})
     mark_data(f"{base}/data", item["id"])
     journal.unlink()
+    # Nor may it come back, once people have put something into the space.
+    _files.sync_folder(base)
 
 
 def find_seed_image(item: _node.Item, node: _node.Node) -> _seed_image.SeedImage | None:

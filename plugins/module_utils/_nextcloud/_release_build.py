@@ -13,7 +13,11 @@ import shutil
 import time
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _archive, _journal
+from ansible_collections.archipel.spaces.plugins.module_utils._core import (
+    _archive,
+    _files,
+    _journal,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import (
     _release_code,
     _release_manifest,
@@ -163,7 +167,7 @@ def build(
                 f"room in {folder} and run again. Nothing of it was left there"
             ) from error
         raise
-    sync_folder(folder)
+    _files.sync_folder(folder)
     return manifest
 
 
@@ -226,12 +230,3 @@ def sweep(folder: str) -> None:
     for entry in os.scandir(folder):
         if entry.name.startswith(f"{LOCK}-"):
             shutil.rmtree(entry.path, ignore_errors=True)
-
-
-def sync_folder(folder: str) -> None:
-    """Make a rename survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

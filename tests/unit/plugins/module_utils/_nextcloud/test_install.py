@@ -144,3 +144,19 @@ class TestDistant:
         found = _install.find_seed_image(self.DISTANT, place)
         assert found is not None
         assert found == _install.find_seed_image(ITEM, place)
+
+
+def test_the_journal_is_on_the_disk_before_the_first_table(tmp_path, monkeypatch, own):
+    """After a loss of power a half-filled database without it could never be cleared away."""
+    place, _ = node(tmp_path)
+    (tmp_path / "spaces/amap/config").mkdir(parents=True)
+    order = []
+    sync = _files.sync_folder
+    monkeypatch.setattr(_files, "sync_folder", lambda path: order.append("sync") or sync(path))
+    monkeypatch.setattr(
+        _occ, "run", lambda *_, **__: order.append("occ") or _occ.Outcome(1, "", "")
+    )
+    with pytest.raises(_node.OccError):
+        _install.install(ITEM, place)
+    assert order == ["sync", "occ"]
+    assert (tmp_path / "spaces/amap" / _install.JOURNAL).exists()
