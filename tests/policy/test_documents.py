@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import ansible_collections
 import pytest
@@ -80,6 +81,19 @@ def test_options_of_playbooks_that_documents_name_exist(path: Path):
     """A variable that nobody reads would be taken without a word."""
     named = set(re.findall(r"-e (\w+)=", text_of(path)))
     assert named - VARIABLES == set()
+
+
+@pytest.mark.parametrize("name", ["registry", "registry.fr"])
+def test_every_key_of_a_registry_file_is_described(name: str):
+    """In both languages, and no key that is none."""
+    rows = re.findall(r"^\| (`[^|]*`) \|", text_of(ROOT / f"docs/{name}.md"), re.MULTILINE)
+    described = {key for row in rows for key in re.findall(r"`([a-z_.]+)`", row)}
+    known = keys(json.loads(text_of(ROOT / "schema/space.schema.json")))
+    assert known - described == set()
+    # Other tables of the page begin with statuses.
+    assert {
+        key for key in described if key.split(".")[0] in {k.split(".")[0] for k in known}
+    } <= known
 
 
 @pytest.mark.parametrize("path", matching("playbooks/*.yml"), ids=shown)
@@ -173,6 +187,14 @@ def spans(text: str) -> set[str]:
 
 def outline(text: str) -> list[str]:
     return HEADING.findall(CODE.sub("", text))
+
+
+def keys(schema: dict[str, Any], prefix: str = "") -> set[str]:
+    """Return the keys of a schema, those of mappings with a point."""
+    found: set[str] = set()
+    for name, part in schema.get("properties", {}).items():
+        found |= keys(part, f"{prefix}{name}.") or {f"{prefix}{name}"}
+    return found
 
 
 def anchors(document: Path) -> set[str]:
