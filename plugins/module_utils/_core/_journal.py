@@ -68,6 +68,11 @@ def damaged(path: str) -> str:
     )
 
 
+def exists(slug: str, folder: str = FOLDER) -> bool:
+    """Tell whether anything is under way for a space."""
+    return os.path.exists(path_of(slug, folder))
+
+
 def write(slug: str, journal: t.Mapping[str, t.Any], folder: str = FOLDER) -> None:
     """Write a journal for good: whole or not at all, also if the node loses power."""
     os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -150,7 +155,11 @@ def die_here(place: str) -> None:
 
 def under_way(slug: str, folder: str = FOLDER) -> str:
     """Return in words what was begun and not finished; empty if nothing was."""
-    journal = read(slug, folder)
+    try:
+        journal = read(slug, folder)
+    except JournalError as error:
+        # One space's own matter: whoever asks about many leaves that one alone.
+        return str(error)
     if journal is None:
         return ""
     verb = journal["verb"]

@@ -39,14 +39,6 @@ def own_units(slug: str) -> list[str]:
     return [*units.kept_alive, units.jobs]
 
 
-def pending(slug: str) -> str:
-    """Return what was begun and not finished, in words; a damaged journal is one space's matter."""
-    try:
-        return _journal.under_way(slug)
-    except _journal.JournalError as error:
-        return str(error)
-
-
 def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
     """Return what one space is like, without what others know of it."""
     layout = _layout.Layout(slug, _layout.Places(root=root))
@@ -65,7 +57,7 @@ def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
         "failed": [unit for unit in own_units(slug) if active.get(unit) == "failed"],
         "jobs": active.get(layout.units.jobs_timer) == "active",
         "repair": _repair.words(_repair.read_note(slug)) or None,
-        "pending": pending(slug) or problem or None,
+        "pending": _journal.under_way(slug) or problem or None,
         "previous": any(map(os.path.isdir, (layout.previous, layout.former_previous))),
     }
 

@@ -243,7 +243,7 @@ def run(settings: Settings) -> dict[str, str]:
             return ""
         try:
             return repair(settings, slug)
-        except (OSError, ValueError, _systemd.SystemdError, _journal.JournalError) as error:
+        except (OSError, ValueError, _systemd.SystemdError) as error:
             return f"failed: {error}"
 
     slugs = list(wanting(settings.work))

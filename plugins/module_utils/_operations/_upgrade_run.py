@@ -210,7 +210,7 @@ def undo_all(settings: _upgrade_job.Settings, items: Sequence[Moving], parallel:
     report, todo = Report(), []
     for item in items:
         slug = item["space"]
-        if not _journal.read(slug) and (reason := _upgrade_point.problem(settings, slug)):
+        if not _journal.exists(slug) and (reason := _upgrade_point.problem(settings, slug)):
             report.fail(slug, reason)
         else:
             todo.append(item)
@@ -239,6 +239,6 @@ def preview_undo(settings: _upgrade_job.Settings, items: Sequence[Moving]) -> Re
         if point := points.get(slug):
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(point["at"]))
             report.change(slug, f"{point['to']} → {point['release']}, as it was on {when}")
-        elif _journal.read(slug) is None:
+        elif not _journal.exists(slug):
             report.fail(slug, _upgrade_point.problem(settings, slug))
     return report

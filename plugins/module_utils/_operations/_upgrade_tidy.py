@@ -37,12 +37,17 @@ def old_points(settings: _upgrade_job.Settings, days: float, now: float) -> list
     return [
         slug
         for slug, point in points.items()
-        if now - float(point["at"]) > days * 86400 and _journal.read(slug) is None
+        if now - float(point["at"]) > days * 86400 and not _journal.exists(slug)
     ]
 
 
 def releases_needed(settings: _upgrade_job.Settings) -> set[str]:
-    """Return the releases that a space of this node runs, or can go back to."""
+    """Return the releases that a space of this node runs, or can go back to.
+
+    Raises:
+        JournalError: a journal is damaged: nobody knows which releases its space needs.
+
+    """
     needed = set()
     for entry in os.scandir(settings.node.root):
         try:
@@ -55,8 +60,10 @@ def releases_needed(settings: _upgrade_job.Settings) -> set[str]:
             str(one["release"]) for one in _upgrade_point.restorable(settings, slugs).values()
         }
     if os.path.isdir(_journal.FOLDER):
-        for name in os.listdir(_journal.FOLDER):
-            journal = _journal.read_json(f"{_journal.FOLDER}/{name}")
+        # Beside them lie those that a kill left half written.
+        names = [name for name in os.listdir(_journal.FOLDER) if name.endswith(".json")]
+        for name in names:
+            journal = _journal.read(name.removesuffix(".json")) or {}
             needed |= {str(journal[key]) for key in ("from", "to") if key in journal}
     return needed
 

@@ -108,7 +108,7 @@ class Machine:
 
 def own_journals(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep journals and locks in a folder of the test's."""
-    for name in ("path_of", "read", "write", "remove", "under_way"):
+    for name in ("path_of", "read", "exists", "write", "remove", "under_way"):
         act: Any = getattr(_journal, name)
         monkeypatch.setattr(act, "__defaults__", (str(folder / "life"),))
     lock: Any = _journal.exclusive

@@ -82,7 +82,10 @@ class Lab:
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
     life = str(tmp_path / "life")
-    for function in (_journal.read, _journal.path_of, _journal.remove, _journal.under_way):
+    for function in (
+        *(_journal.read, _journal.path_of, _journal.exists),
+        *(_journal.remove, _journal.under_way),
+    ):
         monkeypatch.setattr(function, "__defaults__", (life,))
     monkeypatch.setattr(_journal.write, "__defaults__", (life,))
     monkeypatch.setattr(_journal, "FOLDER", life)

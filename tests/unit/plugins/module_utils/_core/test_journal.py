@@ -75,9 +75,12 @@ def test_a_journal_by_its_former_words_is_understood(tmp_path):
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"verb": "restore"}'])
 def test_a_journal_that_is_damaged_says_where_and_what_to_do(tmp_path, text):
     (tmp_path / "amap.json").write_text(text)
-    for ask in (_journal.read, _journal.under_way):
-        with pytest.raises(_journal.JournalError, match=r"amap\.json is damaged.*restore\.yml"):
-            ask("amap", str(tmp_path))
+    with pytest.raises(_journal.JournalError, match=r"amap\.json is damaged.*restore\.yml"):
+        _journal.read("amap", str(tmp_path))
+    # Whoever asks about many spaces is not ended by it.
+    assert "amap.json is damaged" in _journal.under_way("amap", str(tmp_path))
+    assert _journal.exists("amap", str(tmp_path))
+    assert not _journal.exists("velo", str(tmp_path))
 
 
 def test_a_lock_that_was_removed_while_somebody_took_it_is_taken_anew(tmp_path, monkeypatch):

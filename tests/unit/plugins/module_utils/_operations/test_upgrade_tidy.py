@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
+
+import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import _upgrade_tidy
@@ -75,3 +78,17 @@ def test_a_folder_without_a_manifest_is_not_ours_to_remove(settings, tmp_path):
 def test_a_removal_that_was_cut_short_is_finished(settings, tmp_path):
     os.rename(tmp_path / "releases/34.0.4", tmp_path / "releases/.removing-34.0.4")
     assert tidied(settings)[2] == ["33.0.9", "33.0.9.json"]
+
+
+def test_journals_that_a_kill_left_half_written_are_none(settings):
+    _journal.write("amap", {"verb": "upgrade", "step": "load", "from": "33.0.9", "to": "34.0.4"})
+    Path(f"{_journal.FOLDER}/amap.json.new").write_text("{")
+    assert _upgrade_tidy.releases_needed(settings) == {"33.0.9", "34.0.4"}
+
+
+def test_with_a_damaged_journal_no_release_is_removed(settings):
+    Path(_journal.FOLDER).mkdir()
+    Path(f"{_journal.FOLDER}/amap.json").write_text("{")
+    with pytest.raises(_journal.JournalError, match=r"amap\.json is damaged"):
+        tidied(settings)
+    assert len(os.listdir(settings.node.releases)) == 4
