@@ -168,3 +168,21 @@ def sync_folder(folder: str) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def list_tree(folder: str) -> t.Iterator[os.DirEntry[str]]:
+    """Yield all that is below a folder, however deep; links are not followed.
+
+    os.walk calls itself for each level, on Python 3.11, and passes over what it cannot read.
+
+    Raises:
+        OSError: a folder could not be read.
+
+    """
+    left = [folder]
+    while left:
+        with os.scandir(left.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)
+                yield entry

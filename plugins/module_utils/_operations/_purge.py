@@ -187,23 +187,14 @@ def last_backup(job: Job) -> str:
 
 
 def changed_since(job: Job, moment: float) -> bool:
-    """Tell whether a file was made, changed or removed since; folders change with entries.
-
-    However deep they are nested: os.walk calls itself, on Python 3.11.
-    """
-    left = [path for path in (job.layout.config, job.layout.data) if os.path.isdir(path)]
-    while left:
-        path = left.pop()
-        if os.lstat(path).st_mtime > moment:
+    """Tell whether a file was made, changed or removed since; folders change with entries."""
+    for folder in filter(os.path.isdir, (job.layout.config, job.layout.data)):
+        if os.lstat(folder).st_mtime > moment:
             return True
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    left.append(entry.path)
-                    continue
-                changed = entry.stat(follow_symlinks=False).st_mtime > moment
-                if changed and entry.name != _restore_job.MANAGED:
-                    return True
+        for entry in _files.list_tree(folder):
+            changed = entry.stat(follow_symlinks=False).st_mtime > moment
+            if changed and entry.name != _restore_job.MANAGED:
+                return True
     return False
 
 

@@ -14,6 +14,8 @@ import os
 import stat
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _files
+
 KINDS: t.Mapping[str, tuple[t.Callable[[int], bool], str]] = {
     "config": (stat.S_ISDIR, "a folder"),
     "data": (stat.S_ISDIR, "a folder"),
@@ -84,24 +86,14 @@ def check_tree(base: str, name: str) -> None:
 
     Raises:
         ContentsError: there is such a thing.
+        OSError: a folder could not be read.
 
     """
-    for path, folders, files in os.walk(base, onerror=raise_it):
-        for one in (*folders, *files):
-            info = os.lstat(f"{path}/{one}")
-            if reason := problem(info.st_mode, info.st_uid):
-                below = os.path.relpath(f"{path}/{one}", base)
-                raise ContentsError(f"{name}/{below} in it is {reason}")
-
-
-def raise_it(error: OSError) -> None:
-    """Let a folder that cannot be read be an error; os.walk would pass over it.
-
-    Raises:
-        OSError: the one that it is given.
-
-    """
-    raise error
+    for entry in _files.list_tree(base):
+        info = entry.stat(follow_symlinks=False)
+        if reason := problem(info.st_mode, info.st_uid):
+            below = os.path.relpath(entry.path, base)
+            raise ContentsError(f"{name}/{below} in it is {reason}")
 
 
 def problem(mode: int, user: int) -> str:

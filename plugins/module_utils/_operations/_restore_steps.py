@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import shutil
 import typing as t
 from collections.abc import Iterator
 
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _files
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
     _restic,
@@ -207,13 +209,15 @@ def own(job: Job) -> None:
     number = _restore_job.number_of(job.target)
     for folder in ("config", "data"):
         base = f"{job.unpacked}/{folder}"
-        for path, folders, files in os.walk(base):
-            for name in [".", *folders, *files]:
-                info = os.lstat(f"{path}/{name}")
-                # What is root's stays root's.
-                user = number if info.st_uid else 0
-                if (info.st_uid, info.st_gid) != (user, number):
-                    os.lchown(f"{path}/{name}", user, number)
+        if not os.path.isdir(base):
+            continue
+        below = (entry.path for entry in _files.list_tree(base))
+        for path in itertools.chain([base], below):
+            info = os.lstat(path)
+            # What is root's stays root's.
+            user = number if info.st_uid else 0
+            if (info.st_uid, info.st_gid) != (user, number):
+                os.lchown(path, user, number)
 
 
 def finish(job: Job) -> None:

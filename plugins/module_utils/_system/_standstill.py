@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout, _unit_names
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _files, _layout, _unit_names
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
 # The same path as in the units' conditions (role spaces, __spaces_still).
@@ -64,12 +64,8 @@ def hold(slug: str) -> None:
     """Let no unit of a space start from now on; a reboot does not change that."""
     os.makedirs(FOLDER, mode=0o755, exist_ok=True)
     Path(find_path(slug)).touch(mode=0o644)
-    folder = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        # It may lie on another disk than what is moved next: only this keeps their order.
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    # It may lie on another disk than what is moved next: only this keeps their order.
+    _files.sync_folder(FOLDER)
 
 
 def lift(slug: str) -> None:

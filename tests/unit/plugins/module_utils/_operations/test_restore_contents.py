@@ -153,11 +153,10 @@ def test_it_is_found_however_deep(stage: Path, monkeypatch, folder: str):
 
 
 def test_a_folder_that_cannot_be_read_is_an_error(stage: Path, monkeypatch):
-    def walk(base: str, onerror):
-        onerror(PermissionError(13, "Permission denied", base))
-        return iter(())
+    def scandir(base: str):
+        raise PermissionError(13, "Permission denied", base)
 
-    monkeypatch.setattr(os, "walk", walk)
+    monkeypatch.setattr(os, "scandir", scandir)
     with pytest.raises(PermissionError):
         check(stage)
 

@@ -173,13 +173,13 @@ def test_what_was_root_s_stays_root_s(lab: Lab, monkeypatch):
     real, tools = os.lstat, getattr(_restore_steps, "os")  # noqa: B009
 
     def lstat(path: str) -> Any:
-        uid = 0 if path.endswith("/config/.") else 66000
+        uid = 0 if path.endswith("/config") else 66000
         return SimpleNamespace(st_uid=uid, st_gid=66000, st_mode=real(path).st_mode)
 
     monkeypatch.setattr(tools, "lstat", lstat)
     monkeypatch.setattr(tools, "lchown", lambda path, user, _group: given.update({path: user}))
     _restore_steps.own(_restore_job.Job(lab.settings, "amap", "amap", ID))
-    assert given[f"{base}/config/."] == 0
+    assert given[f"{base}/config"] == 0
     assert given[f"{base}/data/camille/new.txt"] == 70001
 
 
