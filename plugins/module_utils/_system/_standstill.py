@@ -20,7 +20,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _files, _layout, _unit_names
+from ansible_collections.archipel.spaces.plugins.module_utils._core import (
+    _files,
+    _layout,
+    _unit_names,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
 # The same path as in the units' conditions (role spaces, __spaces_still).
