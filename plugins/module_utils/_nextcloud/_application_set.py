@@ -16,6 +16,7 @@ import typing as t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _release_manifest
 
 if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
@@ -57,11 +58,6 @@ def holds(manifest: Json) -> set[str]:
     return {*manifest["capabilities"]["apps"], *manifest["applications"]}
 
 
-def left_out(manifest: Json) -> set[str]:
-    """Return the applications that could not be had when a release was built. Pure."""
-    return set(manifest.get("left_out", ()))
-
-
 def without_on(releases: str, without: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
     """Return what each release goes without here: as the catalogue says, and as it was built.
 
@@ -75,7 +71,7 @@ def without_on(releases: str, without: Mapping[str, Sequence[str]]) -> dict[str,
         release = os.path.basename(path).removesuffix(".json")
         try:
             with open(path, encoding="utf-8") as file:
-                lacking = left_out(json.load(file))
+                lacking = _release_manifest.left_out_of(json.load(file))
         except (OSError, ValueError):
             # Whoever needs that release says what is wrong with it.
             continue
@@ -287,15 +283,17 @@ def check(
     used = releases_in_use(root, spaces)
     for release in sorted({*used, *without}):
         try:
-            with open(f"{releases}/{release}.json", encoding="utf-8") as file:
-                manifest = json.load(file)
-        except FileNotFoundError:
+            manifest = _release_manifest.read_manifest(releases, release)
+        except _release_manifest.ReleaseError as error:
+            problems.append(str(error))
+            continue
+        if manifest is None:
             continue
         if left := left_open(manifest, named):
             open_ones[release] = left
         if release not in used:
             continue
-        given_up = {*without.get(release, ()), *left_out(manifest)}
+        given_up = {*without.get(release, ()), *_release_manifest.left_out_of(manifest)}
         lacking = missing(needed, manifest, sorted(given_up))
         if lacking:
             problems.append(sentence(release, lacking))
@@ -312,13 +310,14 @@ def unfulfilled(
     asked: Mapping[str, Sequence[str]],
 ) -> list[str]:
     """Return what spaces ask for in their own files and their release does not hold."""
+    known = holds(manifest) | _release_manifest.left_out_of(manifest)
     return [
         f"{slug}: its file asks for registration, and release {release} holds no application "
         f"{', '.join(lacking)}. Add it to a release under archipel_releases, or take "
         "`registration: true` out of the file"
         for slug, wanted in sorted(asked.items())
         if release_of(_layout.under(root, slug).home, spaces[slug]) == release
-        and (lacking := sorted(set(wanted) - holds(manifest) - left_out(manifest)))
+        and (lacking := sorted(set(wanted) - known))
     ]
 
 

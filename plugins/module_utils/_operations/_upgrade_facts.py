@@ -104,7 +104,7 @@ def read_target(releases: str, wanted: Release) -> Target:
         manifest["version_full"],
         versions_before(code),
         frozenset(_application_set.holds(manifest)),
-        described.without | _application_set.left_out(manifest),
+        described.without | _release_manifest.left_out_of(manifest),
         described.mariadb,
     )
 

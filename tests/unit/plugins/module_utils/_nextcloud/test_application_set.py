@@ -98,6 +98,7 @@ def test_an_older_application_is_not_told_what_it_cannot_know(tmp_path):
     assert _application_set.understood(asked, "0.5.0") == asked
     assert _application_set.understood(told, "1.0.0") == told
     manifest = {**MANIFEST, "applications": {"archipel": {"version": "0.2.0"}}}
+    (tmp_path / "33").mkdir()
     (tmp_path / "33.json").write_text(json.dumps(manifest))
     assert _application_set.own_version(str(tmp_path), "33") == "0.2.0"
     assert _application_set.own_version(str(tmp_path), "34") == "0.1.0"
@@ -176,6 +177,7 @@ def test_a_type_is_taken_back_from_what_was_told_and_nothing_else():
 
 
 def test_a_release_that_lacks_something_is_named_once_with_the_remedy(tmp_path):
+    (tmp_path / "33").mkdir()
     (tmp_path / "33.json").write_text(json.dumps(MANIFEST))
     check = partial(
         _application_set.check,
@@ -196,7 +198,9 @@ def test_a_release_that_lacks_something_is_named_once_with_the_remedy(tmp_path):
 def test_what_a_release_brings_and_nobody_names_is_told_before_anybody_uses_it(tmp_path):
     capabilities = {"apps": {"files": "1", "new": "1", "viewer": "1"}, "always_enabled": ["viewer"]}
     newer = {"capabilities": capabilities, "applications": {"archipel": {}, "tasks": {}}}
+    (tmp_path / "33").mkdir()
     (tmp_path / "33.json").write_text(json.dumps(MANIFEST))
+    (tmp_path / "34").mkdir()
     (tmp_path / "34.json").write_text(json.dumps(newer))
     problems, _, left_open = _application_set.check(
         root=str(tmp_path / "spaces"),
@@ -213,6 +217,7 @@ def test_what_a_release_brings_and_nobody_names_is_told_before_anybody_uses_it(t
 
 
 def test_a_wish_of_one_space_that_its_release_cannot_fulfil_is_named(tmp_path):
+    (tmp_path / "33").mkdir()
     (tmp_path / "33.json").write_text(json.dumps(MANIFEST))
     problems, _, _ = _application_set.check(
         root=str(tmp_path / "spaces"),
@@ -246,6 +251,7 @@ class TestWhatCouldNotBeHad:
             "33": {},
         }.items():
             manifest = {**MANIFEST, "left_out": left_out}
+            (tmp_path / name).mkdir()
             (tmp_path / f"{name}.json").write_text(json.dumps(manifest))
         (tmp_path / "broken.json").write_text("{")
         return str(tmp_path)
@@ -258,8 +264,8 @@ class TestWhatCouldNotBeHad:
             "35": [],
         }
 
-    def test_ends_no_run_and_is_told(self, releases: str, tmp_path: Path):
-        told: dict[str, Any] = {
+    def test_ends_no_run_and_is_said(self, releases: str, tmp_path: Path):
+        given: dict[str, Any] = {
             "root": str(tmp_path / "spaces"),
             "releases": releases,
             "without": {"34.0.4": []},
@@ -267,7 +273,25 @@ class TestWhatCouldNotBeHad:
             "spaces": {"amap": "34.0.4"},
             "asked": {"amap": ["registration"]},
         }
-        problems, without, _ = _application_set.check(**told, needed=["calendar", "deck"])
+        problems, without, _ = _application_set.check(**given, needed=["calendar", "deck"])
         assert (problems, without) == ([], {"34.0.4": ["deck"]})
-        problems, _, _ = _application_set.check(**told, needed=["calendar", "deck", "polls"])
+        problems, _, _ = _application_set.check(**given, needed=["calendar", "deck", "polls"])
         assert [problem.split(",")[0] for problem in problems] == ["release 34.0.4 lacks polls"]
+
+
+def test_a_damaged_manifest_is_a_sentence_among_the_others(tmp_path: Path):
+    """It ended the module with a trace, and said nothing of the other releases."""
+    for name, text in (("33", "{"), ("34", json.dumps(MANIFEST))):
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.json").write_text(text)
+    problems, _without, _open = _application_set.check(
+        root=str(tmp_path / "spaces"),
+        releases=str(tmp_path),
+        spaces={"amap": "33", "velo": "34"},
+        needed=["deck"],
+        without={},
+        asked={},
+        named=["deck", "files", "calendar"],
+    )
+    assert [problem.partition("33.json")[2][:11] for problem in problems[:1]] == [" is damaged"]
+    assert problems[1].startswith("release 34 lacks deck")
