@@ -146,7 +146,10 @@ def sweep(folders: t.Iterable[str]) -> None:
             continue
         for name in names:
             try:
-                if time.time() - os.lstat(f"{folder}/{name}").st_mtime > ABANDONED:
+                info = os.lstat(f"{folder}/{name}")
+                # Whatever else somebody calls so is not ours.
+                old = time.time() - info.st_mtime > ABANDONED
+                if old and stat.S_ISREG(info.st_mode):
                     os.unlink(f"{folder}/{name}")
             except FileNotFoundError:
                 continue

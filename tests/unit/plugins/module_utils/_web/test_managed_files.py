@@ -129,6 +129,19 @@ def test_all_are_on_the_disk_before_the_first_gets_its_place(wanted, tmp_path, m
     assert len(seen) == 1
 
 
+def test_what_somebody_else_calls_so_stops_nothing(wanted, tmp_path):
+    """In the folder of its configuration a space's own user may make what it likes."""
+    for act in ("mkdir", "symlink"):
+        path = tmp_path / f"{_files.STAGED}{act}"
+        path.mkdir() if act == "mkdir" else path.symlink_to("/etc/passwd")
+        os.utime(path, (0, 0), follow_symlinks=False)
+    assert converge(wanted).failures == {}
+    assert {path.name for path in tmp_path.glob(f"{_files.STAGED}*")} == {
+        f"{_files.STAGED}mkdir",
+        f"{_files.STAGED}symlink",
+    }
+
+
 def test_what_a_killed_run_has_staged_goes_and_what_another_stages_now_stays(wanted, tmp_path):
     for name in ("old", "new"):
         (tmp_path / f"{_files.STAGED}{name}").touch()
