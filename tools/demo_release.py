@@ -16,13 +16,16 @@ from typing import Any
 
 import yaml
 
+from tools import artifacts, collection, release
+from tools.artifacts import FOLDER
+from tools.lab import LabError
+
+collection.importable()
+
 from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import _code_signature
 from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
     _release_source as source,
 )
-from tools import artifacts, release
-from tools.artifacts import FOLDER
-from tools.lab import LabError
 
 Catalogue = Mapping[str, Mapping[str, Any]]
 

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
 )
 from tests.unit.plugins.plugin_utils import signing
 from tests.unit.tools.test_artifacts import lay
-from tools import demo_release
+from tools import ROOT, demo_release
 from tools.lab import LabError
 
 PINNED = {"version": "1.0.0", "url": "https://apps.example/x.tar.gz", "sha256": "a" * 64}
@@ -98,3 +100,16 @@ def test_what_lies_there_becomes_the_release_of_new_spaces(tmp_path: Path):
     found = demo_release.variables(folder=tmp_path)
     assert found["archipel_release"] == "33.0.3"
     assert {"33.0.3", "33.0.9", "34.0.4", "35.0.1"} == set(found["archipel_releases"])
+
+
+def test_it_finds_the_collection_by_itself():
+    """The demo is called without what makes the collection importable for tests."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from tools import demo_release; print(demo_release.FOLDER.name)"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "artifacts\n"), done.stderr
