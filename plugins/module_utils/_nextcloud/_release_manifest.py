@@ -139,7 +139,7 @@ def plan(wanted: Wanted, manifest: dict[str, t.Any] | None) -> Plan:
     return Plan(build=False, warnings=warnings)
 
 
-def left_out_of(manifest: dict[str, t.Any]) -> set[str]:
+def left_out_of(manifest: t.Mapping[str, t.Any]) -> set[str]:
     """Return the applications that could not be had when a release was built. Pure."""
     return set(manifest.get("left_out", ()))
 

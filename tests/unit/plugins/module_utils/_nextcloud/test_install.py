@@ -152,10 +152,17 @@ def test_the_journal_is_on_the_disk_before_the_first_table(tmp_path, monkeypatch
     (tmp_path / "spaces/amap/config").mkdir(parents=True)
     order = []
     sync = _files.sync_folder
-    monkeypatch.setattr(_files, "sync_folder", lambda path: order.append("sync") or sync(path))
-    monkeypatch.setattr(
-        _occ, "run", lambda *_, **__: order.append("occ") or _occ.Outcome(1, "", "")
-    )
+
+    def synced(path: str) -> None:
+        order.append("sync")
+        sync(path)
+
+    def refuse(*_: object, **__: object) -> _occ.Outcome:
+        order.append("occ")
+        return _occ.Outcome(1, "", "")
+
+    monkeypatch.setattr(_files, "sync_folder", synced)
+    monkeypatch.setattr(_occ, "run", refuse)
     with pytest.raises(_node.OccError):
         _install.install(ITEM, place)
     assert order == ["sync", "occ"]
