@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -151,13 +152,41 @@ def test_no_version_is_released_that_galaxy_does_not_name_yet():
     assert newer == []
 
 
-@pytest.mark.parametrize("path", under("changelogs/fragments"), ids=shown)
-def test_a_fragment_says_what_each_entry_is_about(path: Path):
+def test_a_fragment_says_what_each_entry_is_about():
     """A subject, a hyphen and a sentence: the changelog sorts entries by them."""
-    sections = load(path)
-    entries = [e for name, some in sections.items() if name != "release_summary" for e in some]
-    assert path.read_text(encoding="utf-8").startswith("---\n")
-    assert [entry for entry in entries if not SUBJECT.match(entry)] == []
+    wrong = []
+    # None is there right after a version was made.
+    for path in under("changelogs/fragments", suffix=".yml"):
+        sections = load(path)
+        entries = [e for name, some in sections.items() if name != "release_summary" for e in some]
+        wrong += [f"{shown(path)}: {entry}" for entry in entries if not SUBJECT.match(entry)]
+        if not path.read_text(encoding="utf-8").startswith("---\n"):
+            wrong.append(f"{shown(path)}: its first line is not ---")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "right"),
+    [
+        ("backup - one node makes the repository.", True),
+        ("upgrade, status - a file is no folder.", True),
+        ("A backup is made once.", False),
+    ],
+)
+def test_what_names_no_subject_would_be_found(entry: str, right: bool):
+    assert bool(SUBJECT.match(entry)) is right
+
+
+def test_a_version_can_be_made_as_it_is_written_down():
+    """What antsibull-changelog writes passes our own style, and git ignores its cache."""
+    ignored = subprocess.run(
+        ["git", "check-ignore", "changelogs/.plugin-cache.yaml"], cwd=ROOT, check=False
+    )
+    assert ignored.returncode == 0
+    for settings, key in ((".yamllint", "ignore"), (".ansible-lint", "exclude_paths")):
+        assert "changelogs/changelog.yaml" in load(ROOT / settings)[key]
+    # Where the last version took all fragments away the folder stays.
+    assert (ROOT / "changelogs/fragments/.gitkeep").is_file()
 
 
 def test_security_says_where_to_write_and_invents_nobody():
