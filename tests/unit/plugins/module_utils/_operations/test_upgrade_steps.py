@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -12,10 +13,12 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import 
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _upgrade_check,
     _upgrade_flag,
+    _upgrade_occ,
     _upgrade_point,
     _upgrade_record,
     _upgrade_steps,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 from tests.unit.plugins.module_utils.upgrading import (
     BEFORE,
     Occ,
@@ -88,3 +91,54 @@ def test_by_a_rollback_what_the_newer_release_removed_is_looked_for(
     assert [call[0] for call in asked] == commands
     # Nothing that only newer releases have: it may be the oldest one that is gone back to.
     assert all(set(call[1:]) <= {"--no-interaction"} for call in asked)
+
+
+class Systemd:
+    """Notes what is asked of systemd; jobs run until somebody has asked so often."""
+
+    def __init__(self, monkeypatch, asked=0):
+        self.said: list[tuple[str, ...]] = []
+        self.asked = asked
+        monkeypatch.setattr(_systemd, "systemctl", lambda *words: self.said.append(words))
+        monkeypatch.setattr(_systemd, "read_properties", self.state)
+        monkeypatch.setattr("time.sleep", lambda _seconds: None)
+
+    def state(self, units, *_names):
+        self.asked -= 1
+        state = "active" if self.asked >= 0 else "inactive"
+        return {unit: {"ActiveState": state} for unit in units}
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_space_is_closed_once_its_jobs_have_ended(settings, monkeypatch, running):
+    systemd = Systemd(monkeypatch, asked=3)
+    one = job(replace(settings, jobs_seconds=60))
+    one = replace(one, item={**one.item, "running": running})
+    _upgrade_steps.close(one)
+    assert sorted(os.listdir(settings.closed)) == ["amap", f"amap.{'a' * 32}"]
+    assert one.journal["closed_at"] > 0
+    php = "space-php@amap.service"
+    # The PHP of a suspended space is not started: nobody asks it.
+    started = [("start", "--no-block", php)] if running else []
+    assert systemd.said == [("stop", php), *started]
+
+
+@pytest.mark.parametrize(("failed_at", "closed"), [("close", []), ("upgrade", ["amap"])])
+def test_a_rollback_closes_what_was_touched(settings, monkeypatch, failed_at, closed):
+    systemd = Systemd(monkeypatch)
+    monkeypatch.setattr(_upgrade_occ, "end_occ", lambda _job: systemd.said.append(("end", "occ")))
+    monkeypatch.setattr(_upgrade_point, "wait_for_database", lambda _job: None)
+    one = job(settings, direction="back", failed_at=failed_at)
+    _upgrade_steps.shut(one)
+    assert ("end", "occ") in systemd.said
+    found = os.listdir(settings.closed) if os.path.isdir(settings.closed) else []
+    assert [name for name in found if "." not in name] == closed
+    assert (("stop", "space-php@amap.service") in systemd.said) == bool(closed)
+
+
+def test_a_rollback_on_demand_asks_nothing_of_a_space_that_may_be_broken(settings, monkeypatch):
+    monkeypatch.setattr(_upgrade_check, "probe", lambda *_: pytest.fail("it is asked"))
+    one = job(settings, direction="undo")
+    del one.journal["key"]
+    _upgrade_steps.prepare(one)
+    assert len(one.journal["key"]) == 32
