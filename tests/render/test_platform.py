@@ -128,7 +128,7 @@ class TestNginx:
 
 
 class TestNginxLog:
-    """The log is kept for weeks and read by many: what opens a door is not in it."""
+    """The log is kept for weeks and read by many: what opens an account is not in it."""
 
     SECRET = "kWq7ZbXcA2"
 

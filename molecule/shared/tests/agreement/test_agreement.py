@@ -36,7 +36,7 @@ LIST = "import os; print(os.listxattr"
 
 @dataclass(frozen=True)
 class Runs:
-    """What a check run foresaw, and what the real run after it did."""
+    """What a check run previewed, and what the real run after it did."""
 
     accounts: int
     previewed: list[Change]
@@ -53,7 +53,7 @@ class TestChange:
         previewed = scenario.converge("spaces.yml", "--check", "--diff")
         return Runs(accounts, previewed, scenario.converge("spaces.yml"))
 
-    def test_the_check_run_foresaw_what_was_done(self, runs: Runs):
+    def test_the_check_run_previewed_what_was_done(self, runs: Runs):
         assert runs.previewed == runs.done
 
     def test_it_was_about_the_spaces_that_differ_and_no_other(self, runs: Runs):

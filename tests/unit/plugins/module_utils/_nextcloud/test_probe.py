@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""What a space must answer before its door is opened."""
+"""What a space must answer before it is opened again."""
 
 from __future__ import annotations
 
