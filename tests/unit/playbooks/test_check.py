@@ -100,7 +100,32 @@ class TestTheEndOfSupport:
         assert (f"Support of release 33.0.9 ends on {end}" in text) is said
 
 
+VAULTED_RELAY = """\
+archipel_mail_relay:
+  host: mail.example.org
+  from: "{slug}@example.org"
+  user: lab
+  password: !vault |
+    $ANSIBLE_VAULT;1.1;AES256
+    34666462616530306661356632663037666236396638383138356637336266343366353063313162
+    6533353336333932643335303336666532663865616133300a363139303862313735613737313663
+    39653834656231616631393364613164396335313937343337326231396132323736396638383430
+    3733386565663131370a396339336433656537313636643331643666626632633239646539386263
+    3434
+"""
+
+
 class TestWhatItRenders:
+    def test_needs_no_password_of_a_vault(self, whole: Environment):
+        """The relay's is encrypted, as its description asks for; contributors do not have it."""
+        mail = whole.root / "group_vars/all/mail.yml"
+        mail.write_text(VAULTED_RELAY, encoding="utf-8")
+        code, said = check(whole)
+        assert code == 0, said
+        written = (built(whole) / "node1/config/velo-ecole.php").read_text(encoding="utf-8")
+        assert "'mail_smtphost' => 'mail.example.org'" in written
+        assert "'mail_smtppassword'" in written
+
     def test_lies_beside_the_inventory(self, whole: Environment):
         """An installed collection may lie where nobody may write."""
         assert check(whole)[0] == 0
