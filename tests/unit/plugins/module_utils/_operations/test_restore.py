@@ -13,6 +13,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core import _jour
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _restore,
     _restore_job,
+    _restore_previous,
     _restore_steps,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
@@ -170,3 +171,29 @@ def test_a_step_that_only_a_newer_version_knows_is_said(lab: Lab):
     with pytest.raises(_journal.JournalError, match="this version knows fetch, stop, aside"):
         restore(lab)
     assert _journal.read("amap") == journal
+
+
+@pytest.mark.parametrize("then", ["restore", "put_back"])
+def test_killed_while_it_is_given_up_nothing_is_lost(lab: Lab, monkeypatch, then: str):
+    """A backup that cannot be unpacked is taken back; whoever comes next finds that half done."""
+    monkeypatch.setitem(_restore_steps.STEPS, "fetch", failing(_restore_steps.fetch))
+    give_up = _restore_steps.give_up
+
+    def killed(_job: _restore_job.Job) -> None:
+        raise Killed
+
+    monkeypatch.setattr(_restore_steps, "give_up", killed)
+    with pytest.raises(Killed):
+        restore(lab)
+    journal = _journal.read("amap") or {}
+    way = (journal["direction"], journal["step"], journal["failed_at"])
+    assert way == ("back", "fetch", "fetch")
+    monkeypatch.setattr(_restore_steps, "give_up", give_up)
+    if then == "restore":
+        restore(lab)
+        restored(lab)
+        has_previous(lab)
+    else:
+        (said,) = _restore_previous.put_back(lab.settings, "amap")
+        assert "had not touched the space yet" in said
+        untouched(lab)
