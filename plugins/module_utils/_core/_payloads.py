@@ -245,6 +245,6 @@ class SpacesDrift(Expected):
     """spaces_drift."""
 
     accounts: list[Account]
-    # web or db: which part of the node is looked at.
+    # web or database: which part of the node is looked at.
     of: str
     socket: str
