@@ -65,7 +65,7 @@ class ActionModule(ActionBase):
         slug, number, write = str(space["slug"]), int(space["id"]), not self._task.check_mode
         environment = str(options["placement"]["environment"])
         key = derive(options["master_key"], _ledger.PURPOSE, environment)
-        entry = {
+        entry: _ledger.Entry = {
             "act": "purged",
             "at": datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds"),
             "by": getpass.getuser(),

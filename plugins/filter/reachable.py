@@ -68,15 +68,18 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _reachable
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
+
 
 def reachable(
     parts: dict[str, list[str]],
     own: list[str],
-    relay: dict[str, t.Any],
+    relay: Unchecked,
     databases: dict[str, str],
     https_port: int,
-    others: list[dict[str, t.Any]],
-) -> list[dict[str, t.Any]]:
+    others: list[Unchecked],
+) -> list[_reachable.Service]:
     """Return the services.
 
     Raises:

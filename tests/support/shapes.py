@@ -28,13 +28,13 @@ def _inside(
     value: object, origin: t.Any, parts: tuple[t.Any, ...], where: str
 ) -> list[tuple[object, t.Any, str]] | None:
     """Return the items of a value with the type and the place of each; None: it has none."""
-    listed = isinstance(value, list | tuple)
-    if origin in {list, collections.abc.Sequence} and listed:
-        return [(item, parts[0], f"{where}[{number}]") for number, item in enumerate(value)]
+    items = value if isinstance(value, list | tuple) else None
+    if origin in {list, collections.abc.Sequence} and items is not None:
+        return [(item, parts[0], f"{where}[{number}]") for number, item in enumerate(items)]
     if origin in {dict, collections.abc.Mapping} and isinstance(value, dict):
         return [(item, parts[1], f"{where}.{key}") for key, item in value.items()]
-    if origin is tuple and listed and len(value) == len(parts):
-        return [(item, part, where) for item, part in zip(value, parts, strict=True)]
+    if origin is tuple and items is not None and len(items) == len(parts):
+        return [(item, part, where) for item, part in zip(items, parts, strict=True)]
     return None
 
 

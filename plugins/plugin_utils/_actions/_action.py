@@ -100,7 +100,7 @@ class SpacesAction(ActionBase, t.Generic[Payload]):
     needs_place = True
     # What templates of this task may name, and its checked options; set by `run`.
     variables: Variables = MappingProxyType({})
-    options: t.Mapping[str, t.Any] = MappingProxyType({})
+    options: Unchecked = MappingProxyType({})
 
     @classmethod
     def spec(cls) -> _options.Spec:

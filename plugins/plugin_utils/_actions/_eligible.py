@@ -8,11 +8,10 @@ import datetime
 import typing as t
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import did_you_mean
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-Entry = t.Mapping[str, t.Any]
+    from collections.abc import Iterable
 
 
 def words(only: str) -> list[str]:
@@ -21,12 +20,12 @@ def words(only: str) -> list[str]:
 
 
 def purgeable(
-    spaces: Iterable[Entry],
-    report: Mapping[str, t.Any],
+    spaces: Iterable[Unchecked],
+    report: Unchecked,
     only: str,
     grace_days: int,
     today: datetime.date,
-) -> tuple[list[Entry], list[str]]:
+) -> tuple[list[Unchecked], list[str]]:
     """The spaces that are named, and everything that speaks against purging them."""
     entries = {space["slug"]: space for space in spaces}
     named = words(only)
@@ -45,7 +44,7 @@ def purgeable(
     return chosen, problems
 
 
-def _against(entry: Entry, grace_days: int, today: datetime.date) -> list[str]:
+def _against(entry: Unchecked, grace_days: int, today: datetime.date) -> list[str]:
     if entry["hold"]:
         return [f"is on hold; take `hold: true` out of {entry['file']} first"]
     if entry["status"] != "closed":
@@ -65,7 +64,7 @@ def _against(entry: Entry, grace_days: int, today: datetime.date) -> list[str]:
     return []
 
 
-def _unknown(word: str, report: Mapping[str, t.Any], known: Iterable[str]) -> str:
+def _unknown(word: str, report: Unchecked, known: Iterable[str]) -> str:
     if word in report.get("purged", ()):
         return "was purged already, says the ledger; its file may be removed"
     if word in report.get("skipped", {}):

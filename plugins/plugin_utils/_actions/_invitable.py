@@ -8,15 +8,14 @@ import typing as t
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._eligible import words
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import did_you_mean
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-Entry = t.Mapping[str, t.Any]
+    from collections.abc import Iterable
 
 
 def invitable(
-    spaces: Iterable[Entry], report: Mapping[str, t.Any], only: str
+    spaces: Iterable[Unchecked], report: Unchecked, only: str
 ) -> tuple[list[str], list[str]]:
     """The slugs that are named, and everything that speaks against inviting there.
 
@@ -37,7 +36,7 @@ def invitable(
     return named, problems
 
 
-def _against(entry: Entry) -> str:
+def _against(entry: Unchecked) -> str:
     if entry["hold"]:
         return f"is on hold; take `hold: true` out of {entry['file']} first"
     if entry["status"] != "approved":
@@ -45,7 +44,7 @@ def _against(entry: Entry) -> str:
     return ""
 
 
-def _unknown(word: str, report: Mapping[str, t.Any], known: Iterable[str]) -> str:
+def _unknown(word: str, report: Unchecked, known: Iterable[str]) -> str:
     for status in ("requested", "refused"):
         if word in {space["slug"] for space in report.get(status, ())}:
             return f"is {status}: it has no space"

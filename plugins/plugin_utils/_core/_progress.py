@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import sys
-import typing as t
 
-Result = dict[str, t.Any]
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Result
+
 # Whether people look. Asked where this is first read, in Ansible's main process: those in which
 # tasks run have nothing that is a terminal.
 TERMINAL = sys.stdout.isatty()

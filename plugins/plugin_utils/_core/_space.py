@@ -200,14 +200,23 @@ class Report(FilesReport):
     offices: list[ServerLoad]
 
 
+class PlacedSpace(t.TypedDict):
+    """Where a space lives, its number, and the shard of each suite that serves it."""
+
+    id: int
+    web: str
+    db: str
+    office: dict[str, str]
+
+
 class Pending(t.TypedDict):
     """What the lock file lacks, for archipel.spaces.placement: archipel_placement."""
 
     path: str
     environment: str
     recorded: bool
-    # Slug → id, web, db and office, as in the lock file.
-    pending: dict[str, dict[str, t.Any]]
+    # As in the lock file, by slug.
+    pending: dict[str, PlacedSpace]
 
 
 class ServerOfNode(t.TypedDict):

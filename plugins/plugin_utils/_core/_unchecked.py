@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import typing as t
 
-# What people wrote, as YAML or JSON: any key, any value.
+# What people wrote, as YAML or JSON, or what a file says: any key, any value.
 Unchecked = t.Mapping[str, t.Any]
+# The same, where it is put together.
+Draft = dict[str, t.Any]
 # The variables of a task, and what a module answers: Ansible's own.
 Variables = t.Mapping[str, t.Any]
 Result = dict[str, t.Any]

@@ -11,6 +11,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     Problem,
     RegistryError,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
     _lock_file,
     _nodes,
@@ -22,8 +23,6 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _po
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _ledger
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._environment import (
         Environment,
     )
@@ -53,7 +52,7 @@ def read(nodes: _nodes.Nodes, environment: Environment) -> _rules.RuleContext:
     )
 
 
-def _read_policy(nodes: _nodes.Nodes) -> dict[str, t.Any]:
+def _read_policy(nodes: _nodes.Nodes) -> Unchecked:
     """Return what the inventory needs of the policy, once nothing is wrong with any of it.
 
     Raises:
@@ -70,7 +69,7 @@ def _read_policy(nodes: _nodes.Nodes) -> dict[str, t.Any]:
 
 
 def _read_offices(
-    nodes: _nodes.Nodes, policy: _policy.Policy, values: Mapping[str, t.Any]
+    nodes: _nodes.Nodes, policy: _policy.Policy, values: Unchecked
 ) -> _offices.Offices:
     """Return the office servers of the nodes.
 

@@ -16,6 +16,14 @@ if t.TYPE_CHECKING:
 Clients = dict[str, list[str]]
 
 
+class DatabaseAddresses(t.TypedDict):
+    """archipel_database_addresses: node → address, and sentences about those that nobody knows."""
+
+    servers: dict[str, str]
+    clients: dict[str, str]
+    problems: list[str]
+
+
 def list_clients(places: Iterable[Place], web: Iterable[str], db: Iterable[str]) -> Clients:
     """Return who reaches each database node from elsewhere.
 
@@ -44,7 +52,7 @@ def _usable(addresses: Iterable[str]) -> list[str]:
     return sorted(found, key=lambda one: ipaddress.ip_address(one).version)
 
 
-def find_addresses(found: Clients, known: Mapping[str, list[str]]) -> dict[str, t.Any]:
+def find_addresses(found: Clients, known: Mapping[str, list[str]]) -> DatabaseAddresses:
     """Return where databases are found, from where they are reached, and what nobody knows."""
     comers = {name for names in found.values() for name in names}
     return {

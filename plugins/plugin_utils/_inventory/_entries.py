@@ -14,6 +14,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     Problem,
     RegistryError,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
     _distant,
     _offices,
@@ -28,7 +29,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import (
         Client,
@@ -36,6 +37,7 @@ if t.TYPE_CHECKING:
         FilesReport,
         NewSpace,
         Pending,
+        PlacedSpace,
         Report,
         ServedSpace,
         ServerOfNode,
@@ -140,9 +142,13 @@ def resolve(options: Options, context: RuleContext) -> Result:
             "path": context.lock_path,
             "environment": context.policy.environment,
             "recorded": not pending,
-            "pending": {slug: place._asdict() for slug, place in pending.items()},
+            "pending": {slug: _as_value(place) for slug, place in pending.items()},
         },
     )
+
+
+def _as_value(place: Place) -> PlacedSpace:
+    return {"id": place.id, "web": place.web, "db": place.db, "office": dict(place.office)}
 
 
 def _new(pending: dict[str, Place], context: RuleContext) -> list[NewSpace]:
@@ -236,7 +242,7 @@ def complete(record: Record, place: Place, context: RuleContext, folder: str) ->
     }
 
 
-def _decision(decision: Mapping[str, t.Any]) -> Decision:
+def _decision(decision: Unchecked) -> Decision:
     return {"by": decision.get("by"), "on": decision.get("on"), "reason": decision.get("reason")}
 
 

@@ -19,6 +19,10 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     quoted,
     shown,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import (
+    Draft,
+    Unchecked,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import (
     SHARD,
     SUITE,
@@ -97,9 +101,9 @@ class _Row(t.NamedTuple):
     office: Mapping[str, str] = {}
 
 
-def _read_own_format(text: str) -> tuple[dict[str, t.Any], list[_Row]] | None:
+def _read_own_format(text: str) -> tuple[Draft, list[_Row]] | None:
     """Our own lines, some thirty times faster than YAML; None for anything else."""
-    head: dict[str, t.Any] = {}
+    head: Draft = {}
     rows = []
     for line, content in enumerate(text.splitlines(), start=1):
         if match := _SPACE_LINE.fullmatch(content):
@@ -111,7 +115,7 @@ def _read_own_format(text: str) -> tuple[dict[str, t.Any], list[_Row]] | None:
     return head, rows
 
 
-def _read_head_line(content: str, head: dict[str, t.Any]) -> bool:
+def _read_head_line(content: str, head: Draft) -> bool:
     if not content or content == "---" or content.startswith("#"):
         return True
     if match := _HEAD_LINE.fullmatch(content):
@@ -124,7 +128,7 @@ def _read_head_line(content: str, head: dict[str, t.Any]) -> bool:
     return content in {"spaces:", "spaces: {}"}
 
 
-def _read_any_yaml(text: str, path: str) -> tuple[dict[str, t.Any], list[_Row]]:
+def _read_any_yaml(text: str, path: str) -> tuple[Draft, list[_Row]]:
     """Read a lock file that people have written otherwise, as any YAML.
 
     Raises:
@@ -174,7 +178,7 @@ def _is_office(value: object) -> bool:
     )
 
 
-def _head_problems(head: Mapping[str, t.Any], path: str) -> Iterator[Problem]:
+def _head_problems(head: Unchecked, path: str) -> Iterator[Problem]:
     for key in sorted(set(head) - {"environment", "next_id"}):
         yield Problem(path, "unknown key; allowed: environment, next_id, spaces", key=key)
     environment, next_id = head.get("environment"), head.get("next_id")

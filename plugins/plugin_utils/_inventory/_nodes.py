@@ -32,7 +32,9 @@ if t.TYPE_CHECKING:
     from ansible.inventory.host import Host
     from ansible.parsing.dataloader import DataLoader
 
-    Vars = dict[str, t.Any]
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
+
+    Vars = Draft
 
 # The groups a node takes its parts from.
 GROUPS = ("web", "db", "office", "talk")

@@ -7,21 +7,29 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
+
 # The parts of a platform that spaces call by their public names.
 CALLED = ("office", "talk")
 MAIL_PORT = 25
 DATABASE_PORT = 3306
 
-Service = dict[str, t.Any]
+
+class Service(t.TypedDict):
+    """What spaces may reach: a host or address, port numbers, tcp or udp."""
+
+    host: str
+    ports: list[int]
+    protocol: str
 
 
 def list_services(
     parts: t.Mapping[str, t.Sequence[str]],
     own: t.Iterable[str],
-    relay: t.Mapping[str, t.Any],
+    relay: Unchecked,
     databases: t.Mapping[str, str],
     https_port: int,
-    others: t.Iterable[t.Mapping[str, t.Any]],
+    others: t.Iterable[Unchecked],
 ) -> list[Service]:
     """Return every service, in an order of its own, each once.
 

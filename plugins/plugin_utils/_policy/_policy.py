@@ -15,6 +15,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     did_you_mean,
     quoted,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _support, _variables
 from ansible_collections.archipel.spaces.plugins.plugin_utils._policy._upgrades import (
     RINGS,
@@ -56,7 +57,7 @@ NAMES = (
     "archipel_releases",
 )
 
-Values = t.Mapping[str, t.Any]
+Values = Unchecked
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,10 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     Problem,
     RegistryError,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from ansible.inventory.data import InventoryData
     from ansible.parsing.dataloader import DataLoader
@@ -225,7 +226,7 @@ def _is_vaulted(file: str) -> bool:
 
 def _in_inventory(inventory: InventoryData, files: Sequence[Path]) -> Iterator[Variable]:
     trees = [(str(file), _tree(str(file))) for file in files if file.suffix in _ENDINGS]
-    owners: list[tuple[str, bool, Mapping[str, t.Any]]] = [
+    owners: list[tuple[str, bool, Unchecked]] = [
         *((host.name, False, host.vars) for host in inventory.hosts.values()),
         *((group.name, group.name == ALL, group.vars) for group in inventory.groups.values()),
     ]

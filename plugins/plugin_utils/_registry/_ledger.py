@@ -21,7 +21,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
 NAME = "ledger.txt"
@@ -30,7 +30,23 @@ MARK = " hmac-sha256:"
 # Hexadecimal digits.
 SIGNATURE_LENGTH = 64
 
-Entry = dict[str, t.Any]
+
+class Entry(t.TypedDict, total=False):
+    """A space that was purged; earlier lines may have less than slug and id beside the date."""
+
+    act: t.Literal["purged"]
+    # ISO 8601.
+    at: str
+    # Login name on the controller.
+    by: str
+    environment: str
+    slug: t.Required[str]
+    id: t.Required[int]
+    web: str
+    # YYYY-MM-DD.
+    closed_on: str
+    # The restore point that was verified; empty where there was nothing to lose.
+    backup: str
 
 
 class Line(t.NamedTuple):
@@ -92,7 +108,7 @@ def read(path: Path) -> list[Line]:
 
 def list_purged(lines: Iterable[Line]) -> dict[str, str]:
     """Slug → when it was purged; the last time counts."""
-    return {line.entry["slug"]: str(line.entry.get("at", "")) for line in lines}
+    return {line.entry["slug"]: line.entry.get("at", "") for line in lines}
 
 
 def sign(key: str, before: str, text: str) -> str:
@@ -112,7 +128,7 @@ def check_signatures(lines: Iterable[Line], key: str, path: str) -> list[Problem
     return found
 
 
-def append(path: Path, key: str, entry: Mapping[str, t.Any], *, write: bool = True) -> bool:
+def append(path: Path, key: str, entry: Entry, *, write: bool = True) -> bool:
     """Add a line, once for each slug and id; return whether it was added, or would be.
 
     Raises:
@@ -150,10 +166,10 @@ def _checked(lines: list[Line], key: str, path: Path) -> list[Line]:
     return lines
 
 
-def _has(lines: Iterable[Line], entry: Mapping[str, t.Any]) -> bool:
+def _has(lines: Iterable[Line], entry: Entry) -> bool:
     return any(_same(line.entry, entry) for line in lines)
 
 
-def _same(one: Mapping[str, t.Any], other: Mapping[str, t.Any]) -> bool:
+def _same(one: Entry, other: Entry) -> bool:
     """Ids are never given twice: the same slug and id are the same space."""
     return (one["slug"], one["id"]) == (other["slug"], other["id"])

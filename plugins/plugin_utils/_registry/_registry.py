@@ -25,6 +25,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     escaped,
     shown,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _logo, _strict_yaml
 
 SUFFIX = ".yml"
@@ -54,7 +55,7 @@ class Record:
 
     slug: str
     path: str
-    data: dict[str, t.Any]
+    data: Unchecked
     _lines: _strict_yaml.Lines | None = field(default=None, repr=False, compare=False)
 
     def problem(self, text: str, *place: str | int) -> Problem:
@@ -91,10 +92,10 @@ class Cache:
 
     def __init__(self, version: str, text: str | None = None) -> None:
         self._version = version
-        self._fresh: dict[str, tuple[Signature, dict[str, t.Any]]] = {}
+        self._fresh: dict[str, tuple[Signature, Unchecked]] = {}
         self._known = self._loads(text) if text else {}
 
-    def _loads(self, text: str) -> dict[str, tuple[Signature, dict[str, t.Any]]]:
+    def _loads(self, text: str) -> dict[str, tuple[Signature, Unchecked]]:
         try:
             stored = json.loads(text)
             if stored["version"] != self._version:
@@ -104,7 +105,7 @@ class Cache:
         except (ValueError, TypeError, KeyError, AttributeError):
             return {}  # somebody else's or an older format: read the files again
 
-    def get(self, name: str, signature: Signature) -> dict[str, t.Any] | None:
+    def get(self, name: str, signature: Signature) -> Unchecked | None:
         """The record of a file that has not changed."""
         known = self._known.get(name)
         if known is None or known[0] != signature:
@@ -112,7 +113,7 @@ class Cache:
         self._fresh[name] = known
         return known[1]
 
-    def last(self, name: str) -> dict[str, t.Any] | None:
+    def last(self, name: str) -> Unchecked | None:
         """What a file said when it was right for the last time, as far as anybody remembers."""
         known = self._known.get(name)
         if known is None:
@@ -120,7 +121,7 @@ class Cache:
         self._fresh[name] = known
         return known[1]
 
-    def put(self, name: str, signature: Signature, data: dict[str, t.Any]) -> None:
+    def put(self, name: str, signature: Signature, data: Unchecked) -> None:
         """Remember a record, unless its file is so young that a change could go unseen."""
         if time.time_ns() - max(signature[2:]) > _RACY_NS:
             self._fresh[name] = (signature, data)

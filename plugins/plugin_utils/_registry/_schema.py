@@ -23,13 +23,15 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     did_you_mean,
     quoted,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 Place = tuple[str | int, ...]
-Node = dict[str, t.Any]
+# A schema, or a part of one.
+Node = Draft
 
 
 class Fault(t.NamedTuple):

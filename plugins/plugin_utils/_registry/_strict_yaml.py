@@ -19,6 +19,8 @@ import typing as t
 import yaml
 from yaml import events
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
+
 # Without libyaml, the same events come ten times slower.
 _Parser: t.Callable[[bytes], t.Any] = getattr(
     getattr(yaml, "cyaml", None), "CParser", yaml.SafeLoader
@@ -117,14 +119,14 @@ class _Document:
             return self._mapping(place)
         return self._sequence(place)
 
-    def _mapping(self, outer: Place) -> dict[str, t.Any]:
+    def _mapping(self, outer: Place) -> Draft:
         """Return a mapping whose beginning was read.
 
         Raises:
             StrictYamlError: a key is no plain word, or comes twice.
 
         """
-        mapping: dict[str, t.Any] = {}
+        mapping: Draft = {}
         while not isinstance(event := self._next(), events.MappingEndEvent):
             if not isinstance(event, events.ScalarEvent) or event.anchor or event.tag:
                 raise StrictYamlError("a key must be a plain word", _line(event))
