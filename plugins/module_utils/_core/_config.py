@@ -11,6 +11,9 @@ from __future__ import annotations
 import re
 import typing as t
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
+
 ENTRY = re.compile(r"^(?=  '[^'\n]+' => )", re.MULTILINE)
 INSTALLED = re.compile(r"^\s*'installed'\s*=>\s*true\s*,", re.MULTILINE)
 VERSION = re.compile(r"^\s*'version'\s*=>\s*'([0-9.]+)'", re.MULTILINE)
@@ -52,7 +55,7 @@ def split_address(address: str) -> tuple[str, str]:
     return host, port
 
 
-def client_options(account: t.Mapping[str, t.Any], authorities: str) -> str:
+def client_options(account: Json, authorities: str) -> str:
     """Return a MariaDB client's file of options for a server on another node.
 
     Args:

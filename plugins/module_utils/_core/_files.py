@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
     from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import Content
 
 LARGEST = 1 << 20
@@ -103,7 +104,7 @@ def write_file(wanted: Content) -> None:
     put(stage(wanted), wanted["path"])
 
 
-def stage(wanted: t.Mapping[str, t.Any]) -> str:
+def stage(wanted: Json) -> str:
     """Write a file under a fresh name beside its place; return its path.
 
     Raises:

@@ -20,6 +20,9 @@ from dataclasses import dataclass
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
+
 FOLDER = _layout.Places.journals
 LOCKS = _layout.Places.locks
 # Keys of journals as they were called.
@@ -73,7 +76,7 @@ def exists(slug: str, folder: str = FOLDER) -> bool:
     return os.path.exists(path_of(slug, folder))
 
 
-def write(slug: str, journal: t.Mapping[str, t.Any], folder: str = FOLDER) -> None:
+def write(slug: str, journal: Json, folder: str = FOLDER) -> None:
     """Write a journal for good: whole or not at all, also if the node loses power."""
     os.makedirs(folder, mode=0o700, exist_ok=True)
     save(path_of(slug, folder), journal)
@@ -97,7 +100,7 @@ class Entry:
         remove(self.slug)
 
 
-def save(path: str, value: t.Mapping[str, t.Any]) -> None:
+def save(path: str, value: Json) -> None:
     """Write JSON to a root-only file, and to the disk."""
     beside = f"{path}.new"
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
@@ -122,7 +125,7 @@ def read_json(path: str) -> Journal:
         return {}
 
 
-def in_present_words(found: t.Mapping[str, t.Any], former: t.Mapping[str, str]) -> Journal:
+def in_present_words(found: Json, former: t.Mapping[str, str]) -> Journal:
     """Return what was written down with the words of before as it is called now. Pure.
 
     Args:

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import typing as t
 
-# What a file or a program says, read from its JSON: the edge where nothing has been checked yet.
-Json = t.Mapping[str, t.Any]
-
 # --- files, users, limits: spaces_files, spaces_quotas, templates ------------------------------
 
 

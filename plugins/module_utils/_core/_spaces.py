@@ -10,11 +10,14 @@ import platform
 import typing as t
 import zlib
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Facts, Spec
+
 # Ids of spaces (unix user, group and quota project): above Debian's own users, and up to where
 # the ranges of login users begin.
 IDS = range(70_000, 100_000)
 
-PAYLOAD_OPTION: dict[str, t.Any] = {"type": "str", "required": True, "no_log": True}
+PAYLOAD_OPTION: Spec = {"type": "str", "required": True, "no_log": True}
 
 
 def distribution() -> dict[str, str]:
@@ -41,7 +44,7 @@ class Report:
         self.node_changes: list[str] = []
         self.failures: dict[str, str] = {}
         self.diffs: list[dict[str, str]] = []
-        self.facts: dict[str, t.Any] = {}
+        self.facts: Facts = {}
 
     def change(self, space: str, what: str) -> None:
         """Note one change of a space (in check mode: one that would be made)."""
@@ -70,7 +73,7 @@ class Report:
         self.diffs += other.diffs
         self.facts |= other.facts
 
-    def result(self) -> dict[str, t.Any]:
+    def result(self) -> Facts:
         """Return what the module hands to Ansible."""
         return {
             "changed": bool(self.changes or self.node_changes),

@@ -19,11 +19,14 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core import _layo
 from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _release_manifest
 
 if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import (
+        Json,
+        JsonObject,
+    )
     from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
         Applied,
         Office,
     )
-    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import Json
 
 OWN = "archipel"
 # Stands for an application where a row is about a group.
@@ -93,7 +96,7 @@ def left_open(manifest: Json, named: Iterable[str]) -> list[str]:
 
 def for_release(applied: State, without: Sequence[str]) -> State:
     """Return a desired state, less what the release goes without. Pure."""
-    result: dict[str, t.Any] = dict(applied)
+    result: JsonObject = dict(applied)
     if apps := result.get("apps"):
         enable = [one for one in apps["enable"] if one not in without]
         result["apps"] = {**apps, "enable": enable}

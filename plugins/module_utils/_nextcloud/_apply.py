@@ -17,7 +17,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import 
 )
 
 if t.TYPE_CHECKING:
-    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import Json
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
 
 # Created by installations that cannot do without a first administrator; removed at once.
 SETUP_ACCOUNT = "archipel-setup"

@@ -24,6 +24,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import 
 )
 
 if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
     from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
         Invitation,
     )
@@ -50,7 +51,7 @@ def day(moment: float) -> str:
     return f"{datetime.datetime.fromtimestamp(moment, tz=datetime.UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def outcome(item: Invitation, answer: t.Mapping[str, t.Any], spool: str) -> Outcome:
+def outcome(item: Invitation, answer: Json, spool: str) -> Outcome:
     """Return what an answer of the application means. Pure.
 
     Args:
@@ -126,7 +127,7 @@ def invite(item: Invitation, node: _node.Node, *, check: bool) -> Outcome:
     return found
 
 
-def keep(item: Invitation, letter: t.Mapping[str, t.Any], node: _node.Node) -> None:
+def keep(item: Invitation, letter: Json, node: _node.Node) -> None:
     """Keep a letter that no relay carries; one that lies there from before opens nothing now."""
     path = _letter.path_of(node.spool, item["space"])
     if item["by_mail"]:

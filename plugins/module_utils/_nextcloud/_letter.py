@@ -13,13 +13,16 @@ from email.utils import formataddr, formatdate, make_msgid
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _files, _layout
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
+
 # Kinds of characters that end a line, or that no text has: control characters, separators.
 ENDING = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # Bytes in an encoded word: it fits into a line, with the name of the header.
 PART = 39
 
 
-def message(invitation: t.Mapping[str, t.Any]) -> MIMEMultipart:
+def message(invitation: Json) -> MIMEMultipart:
     """Return an invitation as a letter: what people wrote is words of it, never a header.
 
     Args:
@@ -68,7 +71,7 @@ def path_of(folder: str, slug: str) -> str:
     return _layout.Layout(slug, _layout.Places(invitations=folder)).invitation
 
 
-def spool(invitation: t.Mapping[str, t.Any], path: str) -> None:
+def spool(invitation: Json, path: str) -> None:
     """Keep an invitation for root's eyes only."""
     text = message(invitation).as_string()
     _files.write_file({"path": path, "content": text, "uid": 0, "gid": 0, "mode": 0o600})

@@ -20,6 +20,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import 
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
 if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
     from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
         Brief,
         Installation,
@@ -112,7 +113,7 @@ def occ(
     return outcome.stdout
 
 
-def read_answer(printed: str) -> dict[str, t.Any]:
+def read_answer(printed: str) -> JsonObject:
     """Return what the application answered: the last line of what was printed. Pure.
 
     Raises:

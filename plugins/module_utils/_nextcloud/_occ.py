@@ -26,8 +26,14 @@ from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _standstill,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import (
+        JsonObject,
+        Spec,
+    )
+
 # Of the module occ, and of its action plugin.
-OPTIONS: dict[str, t.Any] = {
+OPTIONS: Spec = {
     # Which one it is may follow from what a command is aimed at; the module needs it.
     "space": {"type": "str", "aliases": ["slug"]},
     "args": {"type": "str", "required": True},
@@ -249,7 +255,7 @@ def request(
     more: t.Sequence[t.Sequence[str]] = (),
 ) -> str:
     """Return what the runner reads. Pure."""
-    asked: dict[str, t.Any] = {
+    asked: JsonObject = {
         "arguments": list(arguments),
         "environment": dict(environment or {}),
     }

@@ -30,6 +30,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud._releas
 from ansible_collections.archipel.spaces.plugins.module_utils._web import _managed_files
 
 if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
     from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
         NodeDirectory,
     )
@@ -72,10 +73,10 @@ def converge(
     *,
     folder: str,
     php: str,
-    wanted: dict[str, t.Any],
-    source: dict[str, t.Any] | None,
+    wanted: JsonObject,
+    source: JsonObject | None,
     check: bool,
-) -> dict[str, t.Any]:
+) -> JsonObject:
     """Build a release unless it is there, and return what the module reports.
 
     Raises:

@@ -32,6 +32,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud._releas
     Wanted,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
+
 EXTRA = "apps-extra"
 # What the system says when there is no room: on the disk, or for its owner.
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -46,7 +49,7 @@ def digest_of(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def add_application(tree: str, application: Application) -> dict[str, t.Any]:
+def add_application(tree: str, application: Application) -> JsonObject:
     """Unpack one application into the release and return what it says of itself.
 
     Raises:
@@ -67,7 +70,7 @@ def entry_of(wanted: Wanted, application: Application) -> str:
     return f"archipel_releases['{wanted.id}'].applications.{application.id}"
 
 
-def add_applications(tree: str, wanted: Wanted, running: Running) -> dict[str, dict[str, t.Any]]:
+def add_applications(tree: str, wanted: Wanted, running: Running) -> dict[str, JsonObject]:
     """Unpack all applications, and check them together: everything wrong is said at once.
 
     Raises:
@@ -115,7 +118,7 @@ def unpack(archive: str, top: str, target: str) -> None:
         raise ReleaseError(f"{os.path.basename(archive)}: {error}") from error
 
 
-def build_once(folder: str, wanted: Wanted, source: Source, running: Running) -> dict[str, t.Any]:
+def build_once(folder: str, wanted: Wanted, source: Source, running: Running) -> JsonObject:
     """Make the release, unless another run has made it meanwhile; return its manifest.
 
     Raises:
@@ -140,7 +143,7 @@ def build(
     wanted: Wanted,
     source: Source,
     running: Running,
-) -> dict[str, t.Any]:
+) -> JsonObject:
     """Make the release for what runs on this node and return its manifest.
 
     Nobody else may build in this folder meanwhile: what other builds left is removed.
@@ -184,7 +187,7 @@ def assemble(
     wanted: Wanted,
     source: Source,
     running: Running,
-) -> dict[str, t.Any]:
+) -> JsonObject:
     """Unpack and check everything at a place nobody uses yet.
 
     Raises:

@@ -18,6 +18,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud._releas
     Wanted,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
+
 TOP = "nextcloud"
 # Code of Nextcloud that shows what a release can do.
 INSTALLER = "core/Command/Maintenance/Install.php"
@@ -117,7 +120,7 @@ def read_version(tree: str) -> dict[str, str]:
     }
 
 
-def read_application(folder: str) -> dict[str, t.Any]:
+def read_application(folder: str) -> JsonObject:
     """Read what an application says of itself.
 
     Raises:
@@ -147,7 +150,7 @@ def limits(element: ElementTree.Element | None) -> tuple[str, str]:
     return element.get("min-version", ""), element.get("max-version", "")
 
 
-def capabilities(tree: str) -> dict[str, t.Any]:
+def capabilities(tree: str) -> JsonObject:
     """Read from the code what this release can do that others cannot.
 
     Raises:
@@ -183,7 +186,7 @@ def within(version: str, low: str, high: str) -> bool:
     return found[: len(lowest)] >= lowest and (not highest or found[: len(highest)] <= highest)
 
 
-def obstacles(info: dict[str, t.Any], wanted: Application, running: Running) -> list[str]:
+def obstacles(info: JsonObject, wanted: Application, running: Running) -> list[str]:
     """Return why an application cannot run here. Pure."""
     name = f"application {wanted.id} {info['version']}"
     found = []

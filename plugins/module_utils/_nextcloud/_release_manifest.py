@@ -9,6 +9,12 @@ import os
 import typing as t
 from dataclasses import dataclass, field
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import (
+        Json,
+        JsonObject,
+    )
+
 
 class ReleaseError(Exception):
     """A release cannot be had as it is wanted; the message says what to do."""
@@ -69,7 +75,7 @@ class Plan:
     warnings: list[str]
 
 
-def read_manifest(folder: str, release: str) -> dict[str, t.Any] | None:
+def read_manifest(folder: str, release: str) -> JsonObject | None:
     """Return the manifest of a release that is there whole; None if it is not.
 
     Raises:
@@ -81,7 +87,7 @@ def read_manifest(folder: str, release: str) -> dict[str, t.Any] | None:
         return None
     try:
         with open(path, encoding="utf-8") as file:
-            manifest: dict[str, t.Any] = json.load(file)
+            manifest: JsonObject = json.load(file)
     except FileNotFoundError:
         raise ReleaseError(
             f"{tree} is there without its manifest {path}, so it was not built by this role; "
@@ -92,7 +98,7 @@ def read_manifest(folder: str, release: str) -> dict[str, t.Any] | None:
     return manifest
 
 
-def write_manifest(folder: str, release: str, manifest: dict[str, t.Any]) -> None:
+def write_manifest(folder: str, release: str, manifest: JsonObject) -> None:
     """Write the manifest; alone, without its folder, it counts for nothing."""
     path = f"{folder}/{release}.json"
     with open(f"{path}.part", "w", encoding="utf-8") as file:
@@ -104,7 +110,7 @@ def write_manifest(folder: str, release: str, manifest: dict[str, t.Any]) -> Non
     os.replace(f"{path}.part", path)
 
 
-def plan(wanted: Wanted, manifest: dict[str, t.Any] | None) -> Plan:
+def plan(wanted: Wanted, manifest: JsonObject | None) -> Plan:
     """Compare what is wanted with what is there. Pure.
 
     Raises:
@@ -139,13 +145,13 @@ def plan(wanted: Wanted, manifest: dict[str, t.Any] | None) -> Plan:
     return Plan(build=False, warnings=warnings)
 
 
-def left_out_of(manifest: t.Mapping[str, t.Any]) -> set[str]:
+def left_out_of(manifest: Json) -> set[str]:
     """Return the applications that could not be had when a release was built. Pure."""
     return set(manifest.get("left_out", ()))
 
 
 def application_differences(
-    wanted: Wanted, built: dict[str, dict[str, t.Any]], tolerated: t.Collection[str] = ()
+    wanted: Wanted, built: dict[str, JsonObject], tolerated: t.Collection[str] = ()
 ) -> list[str]:
     """Return how the catalogue's applications differ from those of a built release. Pure.
 
@@ -173,7 +179,7 @@ def application_differences(
     return differences
 
 
-def application_warnings(wanted: Wanted, built: dict[str, dict[str, t.Any]]) -> list[str]:
+def application_warnings(wanted: Wanted, built: dict[str, JsonObject]) -> list[str]:
     """Return what to say about our own applications that have moved on since then. Pure."""
     return [
         f"release {wanted.id} was built with another {application.id} than the one at hand; "

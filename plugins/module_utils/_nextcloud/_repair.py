@@ -27,6 +27,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core import (
 from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _occ
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _standstill, _systemd
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
+
 # Where upgrades keep what they note of a space, and the files that close one.
 WORK, CLOSED = _layout.Places.upgrade, _layout.Places.maintenance
 NOTE = "repair.json"
@@ -110,7 +113,7 @@ def forget(slug: str, work: str = WORK) -> None:
         os.unlink(path_of(slug, work))
 
 
-def words(found: t.Mapping[str, t.Any]) -> str:
+def words(found: Json) -> str:
     """Return a note in words; nothing of what is done. Pure."""
     if not found or found["state"] == DONE:
         return ""
@@ -133,7 +136,7 @@ def wanting(work: str = WORK) -> dict[str, Note]:
     return dict(sorted(left.items(), key=lambda pair: pair[1]["since"]))
 
 
-def obstacle(found: t.Mapping[str, t.Any], facts: Facts, now: float, patience: float) -> str:
+def obstacle(found: Json, facts: Facts, now: float, patience: float) -> str:
     """Return why a space is left alone this time; empty if it may be repaired. Pure.
 
     Maintenance mode that was not ours is somebody else's work.

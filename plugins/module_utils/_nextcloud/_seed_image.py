@@ -22,6 +22,9 @@ from pathlib import Path
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _files
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
+
 DUMP, MANIFEST = "dump.sql", "manifest.json"
 # What the folder of all seed images was called once.
 FORMER_NAME = "golden"
@@ -51,7 +54,7 @@ class SeedImage:
         """Tell whether it is there and belongs to this very build."""
         return self.manifest().get("build") == self.build
 
-    def manifest(self) -> dict[str, t.Any]:
+    def manifest(self) -> JsonObject:
         """Return what is noted of it; nothing where it is not there, or not whole."""
         try:
             return dict(json.loads((self.directory / MANIFEST).read_text(encoding="utf-8")))

@@ -9,6 +9,9 @@ import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
+
 # `backup`, `verification`, `failed`, `unverified` → what is known of it.
 Entry = dict[str, dict[str, t.Any]]
 # Parts, and what is in them, as they were called.
@@ -38,7 +41,7 @@ def read_at(path: str) -> dict[str, Entry]:
     }
 
 
-def write(work: str, slug: str, **changes: dict[str, t.Any] | None) -> None:
+def write(work: str, slug: str, **changes: JsonObject | None) -> None:
     """Change what is known of one space; None takes a part away."""
     os.makedirs(work, mode=0o700, exist_ok=True)
     # Others write the same record: it takes them milliseconds.

@@ -29,10 +29,17 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._expor
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import (
+        Json,
+        JsonObject,
+        Spec,
+    )
+
 # Where archives are written, unless another folder is named.
 SPOOL = _layout.Places.export
 # Of the module spaces_export, and of its action plugin.
-OPTIONS: dict[str, t.Any] = {
+OPTIONS: Spec = {
     "space": {"type": "str", "required": True},
     "name": {"type": "str", "required": True},
     "folder": {"type": "path", "default": SPOOL},
@@ -140,7 +147,7 @@ def note_path(folder: str, slug: str) -> str:
     return layout_of(folder, slug).export_note
 
 
-def read_note(folder: str, slug: str) -> dict[str, t.Any] | None:
+def read_note(folder: str, slug: str) -> JsonObject | None:
     """Return what is noted of an export: how far it is, and what its archive holds."""
     try:
         with open(note_path(folder, slug), encoding="utf-8") as file:
@@ -150,7 +157,7 @@ def read_note(folder: str, slug: str) -> dict[str, t.Any] | None:
         return None
 
 
-def is_waiting(note: t.Mapping[str, t.Any]) -> bool:
+def is_waiting(note: Json) -> bool:
     """Tell whether an archive waits to be brought away: it is whole, and young."""
     try:
         whole = bool(os.stat(note["path"]).st_size == note["size"])
@@ -184,7 +191,7 @@ class Note:
     """The journal of an export, beside its archive: nobody else waits for that."""
 
     path: str
-    values: dict[str, t.Any]
+    values: JsonObject
 
     def save(self, **changes: t.Any) -> None:
         """Write it for good."""
@@ -238,7 +245,7 @@ def workflow() -> _workflow.Workflow[Job]:
     )
 
 
-def begin(folder: str, slug: str, *, again: bool) -> dict[str, t.Any]:
+def begin(folder: str, slug: str, *, again: bool) -> JsonObject:
     """Return the note of an export: of an earlier one that can be gone on with, or a new one."""
     note = read_note(folder, slug)
     if note and note["step"] == BRING and is_waiting(note) and not again:
@@ -250,7 +257,7 @@ def begin(folder: str, slug: str, *, again: bool) -> dict[str, t.Any]:
 
 def export(
     node: _backup.Node, slug: str, name: str, folder: str, *, again: bool = False
-) -> dict[str, t.Any]:
+) -> JsonObject:
     """Write the archive of a space; return where it is, its checksum, and what is in it.
 
     An archive whose transfer was interrupted is used again for a day, unless `again` asks for a
@@ -275,7 +282,7 @@ def export(
     return {**found, "reused": not result.done}
 
 
-def write(space: _backup.Space, name: str, folder: str) -> dict[str, t.Any]:
+def write(space: _backup.Space, name: str, folder: str) -> JsonObject:
     """Write an archive; return what it holds."""
     layout, counts = layout_of(folder, space.slug), Counts()
     path, dump = layout.export_archive, layout.export_dump

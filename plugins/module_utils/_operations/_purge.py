@@ -40,6 +40,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _units,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
+
 VERB = "purge"
 # Where the users and folders of all spaces are declared.
 DECLARATIONS = tuple(
@@ -302,7 +305,7 @@ def workflow() -> _workflow.Workflow[Job]:
     )
 
 
-def run(job: Job, *, check: bool) -> dict[str, t.Any]:
+def run(job: Job, *, check: bool) -> JsonObject:
     """Delete a space, or say what would be deleted.
 
     The journal stays until `finish`: what the controller still has to write down is

@@ -17,6 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
+
 SPACE_TAG = "space:"
 # What people can do about it. The first whose words restic said is meant.
 REMEDIES: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -237,7 +240,7 @@ def choose(found: t.Sequence[Snapshot], slug: str, at: str) -> Snapshot:
     return before[-1]
 
 
-def summary(text: str) -> dict[str, t.Any]:
+def summary(text: str) -> JsonObject:
     """Return the last line of `restic backup --json` that sums it up. Pure."""
     rows = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     return next((dict(row) for row in reversed(rows) if row.get("message_type") == "summary"), {})

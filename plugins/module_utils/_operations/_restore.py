@@ -24,8 +24,11 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._resto
     RestoreError,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
 
-def begin(settings: _backup.Settings, source: str, target: str, at: str) -> dict[str, t.Any]:
+
+def begin(settings: _backup.Settings, source: str, target: str, at: str) -> JsonObject:
     """Return the journal of a restore: the one that was interrupted, or a new one.
 
     Raises:

@@ -16,6 +16,9 @@ import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _files
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
+
 KINDS: t.Mapping[str, tuple[t.Callable[[int], bool], str]] = {
     "config": (stat.S_ISDIR, "a folder"),
     "data": (stat.S_ISDIR, "a folder"),
@@ -105,7 +108,7 @@ def problem(mode: int, user: int) -> str:
     return ""
 
 
-def description(path: str, slug: str) -> dict[str, t.Any]:
+def description(path: str, slug: str) -> JsonObject:
     """Return what a backup says of itself.
 
     Args:
@@ -125,7 +128,7 @@ def description(path: str, slug: str) -> dict[str, t.Any]:
         return understood(file.read(), slug)
 
 
-def understood(text: bytes, slug: str) -> dict[str, t.Any]:
+def understood(text: bytes, slug: str) -> JsonObject:
     """Return what a description says. Pure.
 
     Returns:

@@ -21,6 +21,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._resto
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _standstill
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
+
 # Up to here, what still has its name is the state from before.
 UNTIL_ASIDE = ("stop", "aside")
 DISCARD, RETURN = "discard", "return"
@@ -102,7 +105,7 @@ def put_back(settings: _backup.Settings, slug: str) -> list[str]:
     return ["the state from before the restore was put back"]
 
 
-def first_step(settings: _backup.Settings, slug: str, journal: t.Mapping[str, t.Any] | None) -> str:
+def first_step(settings: _backup.Settings, slug: str, journal: Json | None) -> str:
     """Return the step that the return begins with.
 
     Raises:

@@ -29,6 +29,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._sql import _datab
 from ansible_collections.archipel.spaces.plugins.module_utils._sql._mariadb import quote
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _standstill
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
+
 # Below a space's data: the folders of the application groupfolders.
 TEAM_FOLDERS = "__groupfolders"
 
@@ -110,7 +113,7 @@ def refused(job: Job, reason: str) -> RestoreError:
     )
 
 
-def describe(job: Job) -> dict[str, t.Any]:
+def describe(job: Job) -> JsonObject:
     """Return what a backup says of itself.
 
     Raises:

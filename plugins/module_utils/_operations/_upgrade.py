@@ -14,7 +14,7 @@ import os
 import secrets
 import time
 import typing as t
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
@@ -44,6 +44,10 @@ from ansible_collections.archipel.spaces.plugins.module_utils._sql import _datab
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
 if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import (
+        Json,
+        JsonObject,
+    )
     from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
         Moving,
         Targeted,
@@ -59,7 +63,7 @@ def errors(job: Job) -> tuple[type[Exception], ...]:
     )
 
 
-def begin(settings: Settings, item: Targeted, decision: Mapping[str, t.Any]) -> Journal:
+def begin(settings: Settings, item: Targeted, decision: Json) -> Journal:
     """Return the journal of a space's upgrade: the one that was interrupted, or a new one.
 
     Raises:
@@ -141,7 +145,7 @@ def logged(job: Job, step: _workflow.Step[Job]) -> Iterator[None]:
     job.took[step.name] = round(time.monotonic() - began, 2)
 
 
-def note_failure(job: Job, error: Exception) -> dict[str, t.Any]:
+def note_failure(job: Job, error: Exception) -> JsonObject:
     """Log why a space goes back to where it was; return what its rollback is to know."""
     journal = job.journal
     reason = f"{journal['step']}: {error}"
@@ -152,7 +156,7 @@ def note_failure(job: Job, error: Exception) -> dict[str, t.Any]:
     return {"reason": reason, "key": key, "kept": kept}
 
 
-def move(settings: Settings, item: Targeted, decision: Mapping[str, t.Any]) -> str:
+def move(settings: Settings, item: Targeted, decision: Json) -> str:
     """Bring one space to its target or back to where it was; return why it is not there.
 
     Raises:

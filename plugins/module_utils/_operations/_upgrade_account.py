@@ -14,6 +14,12 @@ import secrets
 import typing as t
 from collections.abc import Callable, Mapping, Sequence
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import (
+        Json,
+        JsonObject,
+    )
+
 # What is executed: statements with the database's quoted name as `{0}`, and their values.
 Statement = tuple[str, Sequence[t.Any]]
 Execute = Callable[..., list[t.Any]]
@@ -88,7 +94,7 @@ def lend(execute: Execute, name: str, secret: str, now: float) -> str:
     return password
 
 
-def remember(execute: Execute, database: str, name: str) -> dict[str, t.Any]:
+def remember(execute: Execute, database: str, name: str) -> JsonObject:
     """Return what the account was sent and has set until now: all later is the check's doing.
 
     Only of a space that is closed: else it may be people's.
@@ -134,7 +140,7 @@ def preferences(execute: Execute, name: str) -> list[list[t.Any]]:
 def forget(
     execute: Execute,
     account: Account | None,
-    remembered: Mapping[str, t.Any] | None,
+    remembered: Json | None,
     marks: Sequence[Sequence[str]] = (),
 ) -> None:
     """Take back the password and all that came of its use. Can be repeated."""

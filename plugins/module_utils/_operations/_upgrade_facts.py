@@ -30,6 +30,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._sql import _datab
 from ansible_collections.archipel.spaces.plugins.module_utils._sql._mariadb import quote
 
 if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
     from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
         Brief,
         Range,
@@ -69,7 +70,7 @@ class Found:
     version: str
     installed: bool
     maintenance: bool
-    journal: Mapping[str, t.Any] | None = None
+    journal: Json | None = None
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import time
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
 from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import _installation
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
 
 LOCK = "upgrade"
 LEASE = "/run/archipel/upgrade-run.json"
@@ -24,7 +27,7 @@ LEASE_SECONDS = 30
 PATIENCE = 600
 
 
-def holder(lease: Mapping[str, t.Any], run: str, now: float) -> str:
+def holder(lease: Json, run: str, now: float) -> str:
     """Return why another run has the node; empty if none has. Pure."""
     # A clock that was set back must not hold the node until it has caught up.
     left = LEASE_SECONDS - abs(now - float(lease.get("at", 0)))
@@ -36,7 +39,7 @@ def holder(lease: Mapping[str, t.Any], run: str, now: float) -> str:
     )
 
 
-def words(lease: Mapping[str, t.Any]) -> str:
+def words(lease: Json) -> str:
     """Return who is at work. Pure."""
     if not lease:
         return "somebody is upgrading the spaces of this node"
@@ -47,7 +50,7 @@ def words(lease: Mapping[str, t.Any]) -> str:
 
 
 @contextmanager
-def leased(run: Mapping[str, t.Any], path: str = LEASE) -> Iterator[None]:
+def leased(run: Json, path: str = LEASE) -> Iterator[None]:
     """Have the node for one batch, and keep it until the next.
 
     Raises:

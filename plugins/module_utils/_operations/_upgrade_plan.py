@@ -26,6 +26,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgra
 )
 
 if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
     from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
         Brief,
     )
@@ -121,7 +122,7 @@ def server_problem(asked: Asked, target: Target) -> str:
     )
 
 
-def judge_journal(journal: Mapping[str, t.Any], target: Target) -> tuple[str, str]:
+def judge_journal(journal: Json, target: Target) -> tuple[str, str]:
     """Decide about a space with which something was begun and not finished. Pure."""
     verb, goes = journal["verb"], journal.get("to")
     if verb != _upgrade_job.VERB:

@@ -30,7 +30,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgra
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
 if t.TYPE_CHECKING:
-    pass
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
 
 # Seconds that the database server may take to come back.
 DATABASE_SECONDS = 120
@@ -159,7 +159,7 @@ def make_sure_of_dump(job: Job) -> None:
         )
 
 
-def read_point(folder: str) -> dict[str, t.Any]:
+def read_point(folder: str) -> JsonObject:
     """Return what a restore point says of itself.
 
     Raises:
@@ -225,7 +225,7 @@ def no_room(job: Job) -> str:
     )
 
 
-def restorable(settings: Settings, slugs: Iterable[str]) -> dict[str, dict[str, t.Any]]:
+def restorable(settings: Settings, slugs: Iterable[str]) -> dict[str, JsonObject]:
     """Return the restore points of these spaces; nobody can go back to a damaged one."""
     found = {}
     for slug in slugs:

@@ -17,6 +17,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgra
     Settings,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
+
 TAIL_LINES = 12
 
 
@@ -53,13 +56,13 @@ def tail(path: str, lines: int = TAIL_LINES) -> list[str]:
     return [re.sub(r"^\S+ ", "", line) for line in text.splitlines()[-lines:]]
 
 
-def last_of(settings: Settings, slug: str) -> dict[str, t.Any]:
+def last_of(settings: Settings, slug: str) -> JsonObject:
     """Return how a space's last upgrade went; nothing if there was none."""
     found = _journal.read_json(f"{settings.layout(slug).upgrade}/{_upgrade_job.LAST}")
     return _journal.in_present_words(found, {"why": "reason"})
 
 
-def outcomes(settings: Settings, slugs: Iterable[str]) -> dict[str, dict[str, t.Any]]:
+def outcomes(settings: Settings, slugs: Iterable[str]) -> dict[str, JsonObject]:
     """Return what this run did with spaces, with the end of the log where one failed."""
     found = {slug: last_of(settings, slug) for slug in slugs}
     mine = {slug: one for slug, one in found.items() if one.get("run") == settings.run}

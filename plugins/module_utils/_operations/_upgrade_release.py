@@ -28,11 +28,11 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._upgra
 )
 
 if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
     from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
         Applied,
         Installation,
     )
-    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import Json
 
 
 def point_at(job: Job, release: str) -> None:

@@ -27,6 +27,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
 
 if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
     from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_payloads import (
         Moving,
         Targeted,
@@ -61,14 +62,14 @@ def make_plan(
     )
 
 
-def shown(decision: _upgrade_plan.Decision) -> dict[str, t.Any]:
+def shown(decision: _upgrade_plan.Decision) -> JsonObject:
     """Return a decision as it travels to the controller. Pure."""
     return {**asdict(decision), "enabled": len(decision.enabled)}
 
 
 def plan_facts(
     settings: _upgrade_job.Settings, decisions: Mapping[str, _upgrade_plan.Decision]
-) -> dict[str, t.Any]:
+) -> JsonObject:
     """Return what people want to know before a run."""
     return {
         "plan": {slug: shown(one) for slug, one in decisions.items()},

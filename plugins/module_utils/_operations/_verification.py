@@ -29,6 +29,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
+
 # Folders of MariaDB that no space can have. What a verification which was cut short has left may
 # go by the former name.
 PREFIXES = (_layout.VERIFICATION_DATABASE, _layout.FORMER_VERIFICATION_DATABASE)
@@ -50,7 +53,7 @@ class Seen:
     moved_on: int = 0
     damaged: list[str] = field(default_factory=list)
     loaded: _database.Counted | None = None
-    meta: dict[str, t.Any] = field(default_factory=dict)
+    meta: JsonObject = field(default_factory=dict)
 
 
 def digest(source: t.IO[bytes]) -> str:

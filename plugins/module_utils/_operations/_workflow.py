@@ -15,11 +15,17 @@ from __future__ import annotations
 
 import enum
 import typing as t
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import (
+        Json,
+        JsonObject,
+    )
 
 Job = t.TypeVar("Job")
 Act = Callable[[Job], None]
@@ -68,7 +74,7 @@ class Workflow(t.Generic[Job]):
     # Job → whether it has come so far that nothing may be taken back any more.
     is_past_return: Callable[[Job], bool] = field(default=lambda _job: False)
     # What a job notes of the failure that is taken back.
-    note: Callable[[Job, Exception], Mapping[str, t.Any]] = field(default=lambda _job, _error: {})
+    note: Callable[[Job, Exception], Json] = field(default=lambda _job, _error: {})
     # What is around the steps of one way, given the first one of them, and around each.
     around: Callable[[Job, Step[Job]], AbstractContextManager[None]] = field(
         default=lambda _job, _step: nullcontext()
@@ -81,7 +87,7 @@ class Workflow(t.Generic[Job]):
 class Journal(t.Protocol):
     """Where it is written down how far a job is."""
 
-    values: dict[str, t.Any]
+    values: JsonObject
 
     def save(self, **changes: t.Any) -> None:
         """Write it for good, with changes."""
@@ -134,12 +140,12 @@ def undoing(flow: Workflow[Job], failed: str) -> tuple[Step[Job], ...]:
     return tuple(found)
 
 
-def is_on_its_way(flow: Workflow[t.Any], values: Mapping[str, t.Any]) -> bool:
+def is_on_its_way(flow: Workflow[t.Any], values: Json) -> bool:
     """Tell whether a job is on its way there, and not back. Pure."""
     return bool(values.get(DIRECTION, flow.direction) == flow.direction)
 
 
-def way_of(flow: Workflow[Job], values: Mapping[str, t.Any]) -> tuple[Step[Job], ...]:
+def way_of(flow: Workflow[Job], values: Json) -> tuple[Step[Job], ...]:
     """Return all steps of the way that a journal is on. Pure.
 
     Raises:
@@ -151,7 +157,7 @@ def way_of(flow: Workflow[Job], values: Mapping[str, t.Any]) -> tuple[Step[Job],
     return undoing(flow, values.get("failed_at", flow.steps[0].name))
 
 
-def left(flow: Workflow[Job], values: Mapping[str, t.Any]) -> tuple[Step[Job], ...]:
+def left(flow: Workflow[Job], values: Json) -> tuple[Step[Job], ...]:
     """Return the steps that are to be done, by the workflow's rule. Pure.
 
     Raises:

@@ -22,6 +22,9 @@ from ansible_collections.archipel.spaces.plugins.module_utils._sql._mariadb impo
     quote,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json
+
 # What mariadb-dump writes: a statement per table, each row on a line of its own. Line
 # breaks in values are escaped, so that a line is a row.
 INSERT = re.compile(rb"INSERT INTO `([^`]+)` VALUES\s*$")
@@ -84,7 +87,7 @@ def local(socket: str) -> Server:
     return Server(("--no-defaults", f"--socket={socket}", "--user=root"))
 
 
-def distant(path: str, values: t.Mapping[str, t.Any], authorities: str) -> Server:
+def distant(path: str, values: Json, authorities: str) -> Server:
     """Return the server of another node, reached with a space's own account.
 
     Args:

@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass
 
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _quotactl
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Facts
+
 MOUNTINFO = "/proc/self/mountinfo"
 BACKENDS = ("auto", "ext4", "xfs", "none")
 LIMITING = ("ext4", "xfs")
@@ -48,7 +51,7 @@ class Filesystem:
     # Mounts below the directory.
     mounts_below: tuple[str, ...] = ()
 
-    def facts(self) -> dict[str, t.Any]:
+    def facts(self) -> Facts:
         """Return what a module hands to Ansible."""
         return asdict(self)
 

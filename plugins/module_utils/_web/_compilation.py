@@ -27,6 +27,9 @@ from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils._web import _fastcgi
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
+
 # Compiles the files named in a file from a place on, and runs none of them. Prints how many it
 # accepted and how far it came: PHP gives up altogether at a class that is there already, which
 # older releases of it (8.2) notice while compiling.
@@ -176,7 +179,7 @@ def compile_with_cli(program: str, cache: str, lists: t.Sequence[str]) -> int:
         return sum(pool.map(lambda names: compile_list(names, ask), lists))
 
 
-def choose_identity(user: pwd.struct_passwd) -> dict[str, t.Any]:
+def choose_identity(user: pwd.struct_passwd) -> JsonObject:
     """Return what makes subprocess run as somebody else; root only can."""
     if os.geteuid() != 0:
         return {}

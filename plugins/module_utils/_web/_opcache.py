@@ -23,6 +23,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._web import (
 )
 
 if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
     from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import File
 
 INDEX = "index.json"
@@ -126,7 +127,7 @@ def preview(
     index: t.Mapping[str, Compiled],
     builds: t.Mapping[str, str],
     folder: str,
-) -> dict[str, t.Any]:
+) -> JsonObject:
     """Return what `converge` would: all it can know without compiling."""
     folders = os.listdir(folder) if os.path.isdir(folder) else []
     compiled: dict[str, dict[str, int]] = {}
@@ -182,14 +183,14 @@ def converge_dropins(paths: t.Sequence[str], text: str, *, check: bool) -> list[
 
 def converge(
     version: str, folder: str, releases: str, dropins: t.Sequence[str], *, check: bool
-) -> dict[str, t.Any]:
+) -> JsonObject:
     """Have all releases compiled for the PHP of today, and shown to what runs as a space.
 
     Raises:
         CompilationError: PHP could not be run or compile, or a drop-in not be written.
 
     """
-    nothing: dict[str, t.Any] = {"changed": False, "compiled": {}, "removed": [], "system_ids": {}}
+    nothing: JsonObject = {"changed": False, "compiled": {}, "removed": [], "system_ids": {}}
     result = converge_code(version, folder, releases, check=check) if folder else nothing
     # A check run cannot know the names of caches that are still to be made.
     unknown = check and result["changed"]
@@ -198,7 +199,7 @@ def converge(
     return {**result, "changed": result["changed"] or bool(changed), "dropins": changed}
 
 
-def converge_code(version: str, folder: str, releases: str, *, check: bool) -> dict[str, t.Any]:
+def converge_code(version: str, folder: str, releases: str, *, check: bool) -> JsonObject:
     """Have all releases compiled for the PHP of today, and drop what is for others.
 
     Raises:

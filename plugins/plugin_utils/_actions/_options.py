@@ -18,11 +18,15 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     did_you_mean,
     quoted,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import (
+    Draft,
+    Unchecked,
+)
 
-Spec = Mapping[str, Mapping[str, t.Any]]
+Spec = Mapping[str, Unchecked]
 
 # Of every bulk action: doc_fragments/spaces.py.
-SPACES: dict[str, dict[str, t.Any]] = {
+SPACES: dict[str, Draft] = {
     "spaces": {"type": "raw", "required": True},
     "settings": {"type": "dict", "required": True},
     "only": {"type": "str", "default": ""},
@@ -31,7 +35,7 @@ SPACES: dict[str, dict[str, t.Any]] = {
 }
 
 
-def read(action: str, given: Mapping[str, t.Any], spec: Spec) -> dict[str, t.Any]:
+def read(action: str, given: Unchecked, spec: Spec) -> Draft:
     """Return the options of a task: each of its type, those that were left out with their default.
 
     What may be thousands of spaces (type raw) or all of the policy (a dict without options of its
@@ -56,7 +60,7 @@ def read(action: str, given: Mapping[str, t.Any], spec: Spec) -> dict[str, t.Any
     return {**checked.validated_parameters, **passed}
 
 
-def refuse_unknown(action: str, given: Mapping[str, t.Any], spec: Spec) -> None:
+def refuse_unknown(action: str, given: Unchecked, spec: Spec) -> None:
     """Refuse options that there are not; of the others the module says what is wrong.
 
     Raises:
@@ -77,14 +81,14 @@ def refuse(action: str, problems: Sequence[str]) -> None:
         raise AnsibleActionFail("\n".join(f"archipel.spaces.{action}: {one}" for one in problems))
 
 
-def passes(value: t.Any, spec: Mapping[str, t.Any]) -> bool:
+def passes(value: t.Any, spec: Unchecked) -> bool:
     """Tell whether a value needs no further look. Pure."""
     if spec.get("type") == "dict" and "options" not in spec:
         return isinstance(value, Mapping)
     return spec.get("type") == "raw"
 
 
-def find_unknown(given: Mapping[str, t.Any], spec: Spec, where: str = "") -> list[str]:
+def find_unknown(given: Unchecked, spec: Spec, where: str = "") -> list[str]:
     """Return a sentence for each option that there is not, at any depth. Pure."""
     known = {name: one for key, one in spec.items() for name in (key, *one.get("aliases", ()))}
     found = [

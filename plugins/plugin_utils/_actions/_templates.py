@@ -18,7 +18,10 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked i
     Variables,
 )
 
-SPEC: dict[str, t.Any] = {
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
+
+SPEC: Draft = {
     "files": {
         "type": "list",
         "elements": "dict",

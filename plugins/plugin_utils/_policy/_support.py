@@ -9,8 +9,9 @@ import re
 import typing as t
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import quoted
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 
-Releases = t.Mapping[str, t.Mapping[str, t.Any]]
+Releases = t.Mapping[str, Unchecked]
 
 # From so many days before it ends.
 WARN_DAYS = 60
@@ -28,7 +29,7 @@ def problems(releases: t.Any) -> list[str]:
     ]
 
 
-def end_of(entry: t.Mapping[str, t.Any]) -> datetime.date | None:
+def end_of(entry: Unchecked) -> datetime.date | None:
     """Return the last day of a release's support; None: the catalogue does not say."""
     try:
         return datetime.date.fromisoformat(str(entry.get("end_of_life", "")))
@@ -81,5 +82,5 @@ def _advice(releases: Releases, release: str, today: datetime.date) -> str:
     )
 
 
-def _numbers(entry: t.Mapping[str, t.Any]) -> list[int]:
+def _numbers(entry: Unchecked) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", str(entry.get("version", "")))]

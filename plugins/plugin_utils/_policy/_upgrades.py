@@ -11,6 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import did_you_mean
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._progress import duration
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import (
+    Draft,
+    Unchecked,
+)
 
 REST = "rest"
 RINGS = ("canary", "early", "stable")
@@ -21,7 +25,7 @@ STAYING = (DONE, NONE)
 # Seconds between two lines about how far it is. At the end of a batch a worker waits for the
 # others: it is not to be shorter than so many spaces take, one after the other.
 BATCH, LONGEST, SPACES = 60, 600, 10
-Spaces = Sequence[Mapping[str, t.Any]]
+Spaces = Sequence[Unchecked]
 
 
 class UpgradeError(Exception):
@@ -80,7 +84,7 @@ def parallel_problems(parallel: t.Any) -> list[str]:
 
 
 def problems(
-    release: t.Any, releases: Mapping[str, t.Any], rings: t.Any, budget: t.Any, parallel: t.Any
+    release: t.Any, releases: Unchecked, rings: t.Any, budget: t.Any, parallel: t.Any
 ) -> list[str]:
     """Return everything that is wrong with what was asked for. Pure."""
     found = []
@@ -110,8 +114,8 @@ def allowed(budget: t.Any, number: int) -> int:
 
 
 def waves(
-    spaces: Spaces, plans: Mapping[str, Mapping[str, t.Any]], rings: t.Any, budget: t.Any
-) -> list[dict[str, t.Any]]:
+    spaces: Spaces, plans: Mapping[str, Unchecked], rings: t.Any, budget: t.Any
+) -> list[Draft]:
     """Return the waves of a run: name, slugs in their order, failures allowed. Pure.
 
     Args:
@@ -175,9 +179,7 @@ def some(slugs: Iterable[str], most: int = 5) -> str:
 # --- what people read ------------------------------------------------------------------
 
 
-def preview(
-    found: Sequence[Mapping[str, t.Any]], nodes: Mapping[str, Mapping[str, t.Any]], parallel: int
-) -> list[str]:
+def preview(found: Sequence[Unchecked], nodes: Mapping[str, Unchecked], parallel: int) -> list[str]:
     """Return what a run would do, line by line. Pure.
 
     Args:
@@ -217,7 +219,7 @@ def count(number: int) -> str:
     return "1 space" if number == 1 else f"{number} spaces"
 
 
-def need(node: Mapping[str, t.Any], parallel: int) -> str:
+def need(node: Unchecked, parallel: int) -> str:
     """Return what a run costs a node: disk, time. Pure."""
     number = sum(one["kind"] not in (*STAYING, REFUSED) for one in node["plan"].values())
     disk = f"{node['bytes_needed'] >> 20} MB for dumps, {node['bytes_free'] >> 20} MB are free"
@@ -250,11 +252,11 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def summary(
-    outcomes: Mapping[str, Mapping[str, t.Any]],
+    outcomes: Mapping[str, Unchecked],
     failed: Mapping[str, str],
     release: str,
     moved: Iterable[str] = (),
-) -> dict[str, t.Any]:
+) -> Draft:
     """Return how a run went, for people and programs. Pure.
 
     Args:
@@ -296,7 +298,7 @@ def summary(
     }
 
 
-def report(said: Mapping[str, t.Any]) -> list[str]:
+def report(said: Unchecked) -> list[str]:
     """Return a summary as lines for people. Pure."""
     times = said["downtime"]
     lines = [f"now on release {said['release']}: {count(said['upgraded'])}"]

@@ -22,6 +22,9 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
     _release_source as source,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
+
 KEYS = ("version", "url", "sha256", "unsigned")
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -87,14 +90,14 @@ def check_entry(where: str, name: t.Any, entry: t.Any) -> list[str]:
     return problems
 
 
-def file_name(name: str, entry: t.Mapping[str, t.Any]) -> str:
+def file_name(name: str, entry: Unchecked) -> str:
     """Return what an application's archive is called in local folders and on mirrors. Pure."""
     return f"{name}-{entry['version']}.tar.gz"
 
 
 def obtain(
     name: str,
-    entry: t.Mapping[str, t.Any],
+    entry: Unchecked,
     sources: source.Sources,
     trusted: t.Callable[[], _code_signature.Authority],
     say: source.Say = source.nothing,
@@ -128,7 +131,7 @@ def obtain(
     return Found(path, signed=True, origin=origin)
 
 
-def local(name: str, entry: t.Mapping[str, t.Any], sources: source.Sources) -> Path | None:
+def local(name: str, entry: Unchecked, sources: source.Sources) -> Path | None:
     """Return an application's archive that lies in one of the local folders."""
     called = file_name(name, entry)
     for folder in sources.local_folders:
@@ -140,7 +143,7 @@ def local(name: str, entry: t.Mapping[str, t.Any], sources: source.Sources) -> P
 
 def find(
     name: str,
-    entry: t.Mapping[str, t.Any],
+    entry: Unchecked,
     sources: source.Sources,
     say: source.Say = source.nothing,
 ) -> tuple[Path, str]:
@@ -193,7 +196,7 @@ class Gathered:
 
 def gather(
     release: str,
-    entries: t.Mapping[str, t.Mapping[str, t.Any]],
+    entries: t.Mapping[str, Unchecked],
     archive: source.Archive,
     sources: source.Sources,
     say: source.Say = source.nothing,

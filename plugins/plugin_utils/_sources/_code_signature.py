@@ -25,6 +25,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _archive
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
+
 SIGNATURE = "appinfo/signature.json"
 AUTHORITY = "resources/codesigning/root.crt"
 REVOKED = "resources/codesigning/root.crl"
@@ -132,7 +135,7 @@ def listing(signed: t.Mapping[str, str]) -> bytes:
     return text.replace("/", "\\/").encode()
 
 
-def read(archive: str, application: str) -> tuple[dict[str, str], dict[str, t.Any]]:
+def read(archive: str, application: str) -> tuple[dict[str, str], Draft]:
     """Return the SHA-512 of every file of an application, and its signature file.
 
     Raises:

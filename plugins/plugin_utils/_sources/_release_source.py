@@ -28,6 +28,9 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._sources._download
     sha256_of,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
+
 __all__ = ["Say", "SourceError", "UnreachableError", "fetch", "nothing", "sha256_of"]
 
 VENDOR = "https://download.nextcloud.com/server/releases"
@@ -65,7 +68,7 @@ class Archive:
     standin: bool = False
 
 
-def obtain(version: str, entry: dict[str, t.Any], sources: Sources, say: Say = nothing) -> Archive:
+def obtain(version: str, entry: Draft, sources: Sources, say: Say = nothing) -> Archive:
     """Return the archive of a version: a local file, else the vendor's, else a stand-in.
 
     Raises:
@@ -105,7 +108,7 @@ def find_local(version: str, folders: list[str]) -> Path | None:
     return None
 
 
-def accept_local(path: Path, entry: dict[str, t.Any], sources: Sources) -> Archive:
+def accept_local(path: Path, entry: Draft, sources: Sources) -> Archive:
     """Verify a local file as far as it can be, and refuse or warn where it cannot.
 
     Raises:
@@ -141,7 +144,7 @@ def accept_local(path: Path, entry: dict[str, t.Any], sources: Sources) -> Archi
     )
 
 
-def addresses(version: str, entry: dict[str, t.Any], mirror: str) -> dict[str, str]:
+def addresses(version: str, entry: Draft, mirror: str) -> dict[str, str]:
     """Return where archive, signature and checksum are. Pure."""
     url = entry.get("url") or f"{VENDOR}/nextcloud-{version}.tar.bz2"
     signature, checksum = entry.get("signature_url"), entry.get("checksum_url")
@@ -155,9 +158,7 @@ def addresses(version: str, entry: dict[str, t.Any], mirror: str) -> dict[str, s
     return found
 
 
-def download(
-    version: str, entry: dict[str, t.Any], sources: Sources, say: Say = nothing
-) -> Archive:
+def download(version: str, entry: Draft, sources: Sources, say: Say = nothing) -> Archive:
     """Fetch archive, checksum and signature once; verify them every time.
 
     Raises:

@@ -150,7 +150,7 @@ def test_the_journal_is_on_the_disk_before_the_first_table(tmp_path, monkeypatch
     """After a loss of power a half-filled database without it could never be cleared away."""
     place, _ = node(tmp_path)
     (tmp_path / "spaces/amap/config").mkdir(parents=True)
-    order = []
+    order: list[str] = []
     sync = _files.sync_folder
 
     def synced(path: str) -> None:
