@@ -88,9 +88,12 @@ class Session:
         return True
 
     async def take(self) -> bool:
-        """Keep a letter."""
+        """Keep a letter; tell whether the client may go on."""
         lines = []
-        while (line := await self.reader.readline()) not in {b".\r\n", b""}:
+        while (line := await self.reader.readline()) != b".\r\n":
+            if not line:
+                # Whoever left in the middle has sent nothing.
+                return False
             lines.append(line[1:] if line.startswith(b".") else line)
         letter = {
             "from": self.sender,
