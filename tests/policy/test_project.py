@@ -20,7 +20,8 @@ INDEX = ROOT / "docs/README.md"
 CODE = re.compile(r"`([^`\n]+)`")
 # A path of this tree: letters that a path has, and a slash; <…> and … stand for something else.
 PATH = re.compile(r"[\w.*{},@-]+(?:/[\w.*{},@-]+)*/?")
-SUBJECT = re.compile(r"[A-Za-z][\w.,/ -]* - \S")
+# What an entry is about; or an old name and its new one.
+SUBJECT = re.compile(r"[A-Za-z][\w.,/ -]* - \S|\S.* → \S")
 # What runs make, and what a reader is told to make.
 MADE = (
     "build/",
@@ -170,6 +171,7 @@ def test_a_fragment_says_what_each_entry_is_about():
     [
         ("backup - one node makes the repository.", True),
         ("upgrade, status - a file is no folder.", True),
+        ("``kept`` → ``previous`` (option)", True),
         ("A backup is made once.", False),
     ],
 )
