@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +56,26 @@ def test_what_modules_have_in_common_they_say_alike(name: str):
 
 def facts_in(source: ast.Module) -> set[str]:
     """Return the keys that code adds to a report, or gives exit_json by name."""
-    found: set[Any] = set()
+    found: set[object] = set()
     for node in ast.walk(source):
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if isinstance(node, ast.AugAssign):
-            targets = [node.target]
-        for target in targets:
-            if isinstance(target, ast.Subscript) and is_facts(target.value):
-                found.add(getattr(target.slice, "value", None))
-            elif is_facts(target) and isinstance(node.value, ast.Dict):  # type: ignore[attr-defined]
-                found |= {getattr(key, "value", None) for key in node.value.keys}  # type: ignore[attr-defined]
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".exit_json"):
+        if isinstance(node, ast.Assign):
+            found |= keys_set(node.targets, node.value)
+        elif isinstance(node, ast.AugAssign):
+            found |= keys_set([node.target], node.value)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".exit_json"):
             found |= {keyword.arg for keyword in node.keywords}
     return {str(key) for key in found if key}
+
+
+def keys_set(targets: Sequence[ast.expr], value: ast.expr) -> set[object]:
+    """Return the keys of a report's facts that one assignment names."""
+    found: set[object] = set()
+    for target in targets:
+        if isinstance(target, ast.Subscript) and is_facts(target.value):
+            found.add(getattr(target.slice, "value", None))
+        elif is_facts(target) and isinstance(value, ast.Dict):
+            found |= {getattr(key, "value", None) for key in value.keys}
+    return found
 
 
 def is_facts(node: ast.AST) -> bool:
