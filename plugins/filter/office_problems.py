@@ -56,9 +56,9 @@ def office_problems(
         known = hostvars[node]
         if not all(known.get(fact) for fact in facts):
             names = ", ".join(str(one["name"]) for one in servers if one["node"] == node)
-            why = known.get("playbook_office_problem") or "The node does not answer."
+            reason = known.get("playbook_office_problem") or "The node does not answer."
             text = f"{node}: its office servers ({names}) were not converged; everything else was."
-            problems.append(f"{text} {why}")
+            problems.append(f"{text} {reason}")
     return problems
 
 

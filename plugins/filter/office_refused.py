@@ -52,10 +52,10 @@ def office_refused(
     """Return what the roles of the suites have refused, on all nodes."""
     roles = [str(suite["role"]).rpartition(".")[2] for suite in suites.values() if "role" in suite]
     return {
-        slug: why
+        slug: reason
         for node in nodes
         for role in roles
-        for slug, why in hostvars[node].get(f"{role}_refused", {}).items()
+        for slug, reason in hostvars[node].get(f"{role}_refused", {}).items()
     }
 
 

@@ -38,7 +38,6 @@ ELSEWHERE = (
     "tests/php/",
     "tests/policy/test_layout.py",
     "tests/policy/test_words.py",
-    "tests/unit/plugins/inventory/test_bad_input.py",
     "tests/unit/plugins/module_utils/_operations/",
 )
 TEXTS = [

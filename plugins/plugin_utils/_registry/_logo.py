@@ -47,8 +47,8 @@ def check(folder: Path, slug: str, name: str) -> str:
     """Return what is wrong with the logo that a file names; empty if nothing is."""
     if name not in {f"{slug}.{suffix}" for suffix in SUFFIXES}:
         return f"found {quoted(name)}; allowed: {ALLOWED}: for instance {slug}.png"
-    _, why = read(folder / name)
-    return f"found {quoted(name)}, but {why}; allowed: {ALLOWED}" if why else ""
+    _, reason = read(folder / name)
+    return f"found {quoted(name)}, but {reason}; allowed: {ALLOWED}" if reason else ""
 
 
 def describe(folder: Path, name: str | None) -> Logo | None:
