@@ -230,12 +230,18 @@ class TestMayNot:
             "/index.php/settings/admin/server",
             "/index.php/settings/admin/security",
             "/index.php/settings/admin/logging",
-            "/index.php/settings/admin/admindelegation",
             "/index.php/settings/admin/richdocuments",
         ],
     )
     def test_open_pages_about_the_server(self, administrator: Person, path: str):
         assert administrator.page(path) in (403, 404)
+
+    def test_see_who_may_do_what_of_the_servers_administration(self, administrator: Person):
+        """In 32 the right to manage accounts opens the page, and an empty part of it."""
+        answer = administrator.client.get("/index.php/settings/admin/admindelegation")
+        assert answer.status in (200, 403, 404)
+        assert "available-groups" not in answer.text
+        assert "authorized-groups" not in answer.text
 
     @pytest.mark.parametrize("verb", ["enable", "disable", "update", "uninstall", "force"])
     def test_manage_applications_by_the_old_page(self, occ: Occ, administrator: Person, verb: str):

@@ -210,8 +210,10 @@ def noticed(anonymous: Client, *, due: bool) -> bool:
     limit = time.monotonic() + SETTINGS_SECONDS
     while time.monotonic() < limit:
         answer = anonymous.get("/status.php")
-        # Where it cannot write config.php, Nextcloud says nothing else meanwhile.
-        if due == (answer.status == 503 or answer.json["needsDbUpgrade"]):
+        # Where it cannot write config.php, Nextcloud says nothing else meanwhile. Each process
+        # of PHP notices for itself.
+        said = answer.status == 503 or answer.json["needsDbUpgrade"]
+        if due == said and anonymous.get("/login").status == (503 if due else 200):
             return True
         time.sleep(0.5)
     return False

@@ -37,8 +37,14 @@ $CONFIG = [
     'one-click-instance.user-limit' => 8,
     'default_language' => 'fr',
     'appstoreenabled' => false,
+    // What greets new accounts would fill the small quotas that tests give them.
+    'skeletondirectory' => '',
+    // As in a space: else an upgrade that is due is offered to visitors, with a status of 200.
+    'upgrade.disable-web' => true,
     'trusted_domains' => ['127.0.0.1'],
     'has_internet_connection' => false,
+    // All tests come from one address, and open more links in five minutes than anybody may.
+    'ratelimit.protection.enabled' => false,
     // As in a space: what occ sets, the web side sees some seconds later.
     'memcache.local' => '\\OC\\Memcache\\APCu',
     // Teams tell themselves of each change of a group by a request: it must arrive.
