@@ -193,6 +193,16 @@ def test_a_space_called_while_it_falls_asleep_has_its_redis(
         woken(scenario, browser, spaces["velo-ecole"])
 
 
+def test_a_space_that_wakes_often_keeps_the_timer_of_its_jobs(
+    browser: Browser, spaces: dict[str, Space], node: Host
+):
+    """More often than systemd lets a unit start by itself: five times in ten seconds."""
+    assert wake(browser, spaces["velo-ecole"]) == 200
+    timer = Units("velo-ecole").awake_timer
+    node.check_output(f"for _ in $(seq 8); do systemctl restart {timer} || exit 1; done")
+    assert node.service(timer).is_running
+
+
 def test_php_waits_for_a_slow_redis(
     scenario: Scenario,
     browser: Browser,
