@@ -9,12 +9,14 @@ import inspect
 import json
 import shutil
 import tarfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _config
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _mariadb
 from tests.support.browser import Browser
 from tests.support.layout import Layout, Units
@@ -34,6 +36,9 @@ import json, socket, threading
 import typing as t
 import pymysql
 PORT = {PORT}
+class _config:
+    @staticmethod
+{textwrap.indent(inspect.getsource(_config.split_address), "    ")}
 {inspect.getsource(_mariadb.connect)}
 {inspect.getsource(_mariadb.encrypted)}
 def attempt(address, authorities):
