@@ -16,6 +16,7 @@ from tools.lab.host import podman, run, until
 from tools.lab.keys import Keys
 
 BOOT_SECONDS = 90
+REMOVAL_SECONDS = 600
 STOP_SECONDS = 60
 # Tells whoever looks at `podman ps` whose machine it is.
 STATE_LABEL = "archipel.state"
@@ -60,7 +61,9 @@ class Machine(Keys):
         """Remove the machine and its keys; return whether there was anything."""
         found = self._inspect()
         if found is not None:
-            run([*podman(), "rm", "--force", "--time", "5", "--volumes", self.container])
+            remove = [*podman(), "rm", "--force", "--time", "5", "--volumes", self.container]
+            # A busy host deletes the files of several real releases for minutes.
+            run(remove, timeout=REMOVAL_SECONDS)
             networks.remove_unused(found["NetworkSettings"]["Networks"] or {})
         self.remove_keys()
         return found is not None
