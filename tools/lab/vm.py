@@ -27,6 +27,9 @@ from tools.lab.keys import Keys
 
 # An emulated processor on a busy host takes its time.
 BOOT_SECONDS = 240
+# For an answer while it boots, and for a command: a thousand spaces on an emulated processor take
+# a minute where the host has nothing else to do.
+ANSWER_SECONDS, COMMAND_SECONDS = 60, 600
 PROBE_SECONDS = 12
 # kvm or tcg: whoever knows better than the probe.
 ACCELERATOR = "ARCHIPEL_LAB_ACCELERATOR"
@@ -153,7 +156,7 @@ class VirtualMachine(Keys):
 
     def execute(self, *command: str, stdin: str | None = None) -> str:
         """Run a command in the machine, over SSH."""
-        done = self._ssh(command, stdin)
+        done = self._ssh(command, stdin, COMMAND_SECONDS)
         if done.returncode != 0:
             raise LabError(
                 f"exit code {done.returncode} in {self.name}: {' '.join(command)}\n{done.stderr}"
@@ -235,16 +238,21 @@ class VirtualMachine(Keys):
         return self._ssh(["systemctl", "is-system-running"]).stdout.strip()
 
     def _ssh(
-        self, command: Sequence[str], stdin: str | None = None
+        self, command: Sequence[str], stdin: str | None = None, seconds: int = ANSWER_SECONDS
     ) -> subprocess.CompletedProcess[str]:
         words = shlex.join(command)
         ssh = ["ssh", "-F", str(self.ssh_config), "-o", "ConnectTimeout=5", self.name, words]
         try:
             return subprocess.run(
-                ssh, input=stdin or "", capture_output=True, text=True, timeout=60, check=False
+                ssh,
+                input=stdin or "",
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
             )
         except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(ssh, 255, "", "no answer in 60 s")
+            return subprocess.CompletedProcess(ssh, 255, "", f"no answer in {seconds} s")
 
     def _kill(self) -> None:
         if self.running():
