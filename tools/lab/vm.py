@@ -27,8 +27,8 @@ from tools.lab.keys import Keys
 
 # An emulated processor on a busy host takes its time.
 BOOT_SECONDS = 240
-# For an answer while it boots, and for a command: a thousand spaces on an emulated processor take
-# a minute where the host has nothing else to do.
+# For an answer while it boots, and for a command: a thousand spaces on an emulated processor took
+# more than a minute on a busy host.
 ANSWER_SECONDS, COMMAND_SECONDS = 60, 600
 PROBE_SECONDS = 12
 # kvm or tcg: whoever knows better than the probe.
