@@ -89,8 +89,11 @@ def list_uncovered(there: t.Mapping[str, str], served: t.Iterable[str]) -> list[
 
 
 def choose_certificate(server: OwnServer) -> tuple[str, str]:
-    """Return the first certificate that is there, and its key; the last if none is."""
-    there = [pair for pair in server["certificates"] if os.path.exists(pair[0])]
+    """Return the first certificate that is there, and its key; the last if none is.
+
+    One with a variable of nginx in its path is found with each handshake, and there.
+    """
+    there = [p for p in server["certificates"] if p[0].startswith("$") or os.path.exists(p[0])]
     first, key = (there or server["certificates"][-1:])[0]
     return first, key
 

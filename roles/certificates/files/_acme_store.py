@@ -109,10 +109,12 @@ class Place:
             return None
         try:
             dates = json.loads((self.link / DATES).read_text(encoding="utf-8"))
-            return Held(float(dates["since"]), float(dates["until"]), str(dates["identity"]))
+            if dates["sha256"] == _digest((self.link / "fullchain.pem").read_bytes()):
+                return Held(float(dates["since"]), float(dates["until"]), str(dates["identity"]))
         except (OSError, ValueError, KeyError, TypeError):
-            # Of another provider, or written by hand: the certificate itself says it.
-            return self._inspected()
+            pass
+        # Of another provider, or written by hand: the certificate itself says it.
+        return self._inspected()
 
     def _inspected(self) -> Held | None:
         try:
@@ -127,7 +129,8 @@ class Place:
         folder = Path(tempfile.mkdtemp(prefix=f"{self.link.name}@", dir=self.versions))
         for name, mode in FILES.items():
             self._write(folder / name, texts[name], mode)
-        self._write(folder / DATES, json.dumps(asdict(held)).encode(), 0o644)
+        dates = {**asdict(held), "sha256": _digest(texts["fullchain.pem"])}
+        self._write(folder / DATES, json.dumps(dates).encode(), 0o644)
         os.chown(folder, -1, self.gid)
         folder.chmod(0o750)
         _sync(folder)
@@ -164,6 +167,10 @@ class Place:
         """Take the certificate and its key away."""
         self.link.unlink(missing_ok=True)
         self.tidy()
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
 
 
 def _sync(folder: Path) -> None:

@@ -61,6 +61,10 @@ class Pass:
         self.troubles, self.gone = self._read()
         self._orders = self._limited = self._failed = 0
         self._new_account = False
+        # Left by a run: somebody waits for the platform's certificates.
+        now_file = settings.store / "now"
+        self._at_once = now_file.exists()
+        now_file.unlink(missing_ok=True)
 
     def _read(self) -> tuple[dict[str, Trouble], dict[str, float]]:
         try:
@@ -91,6 +95,7 @@ class Pass:
     def _is_due(self, one: Wanted) -> bool:
         trouble = self.troubles.get(one.name)
         waits = trouble is not None and self.now < trouble.again
+        waits = waits and (one.own or not self._at_once)
         due = _acme_store.is_due(one.name, one.identity, one.place.held(), self.now)
         return due and not waits
 
@@ -134,7 +139,8 @@ class Pass:
             OrderError: none was had.
 
         """
-        by_dns = any(name.startswith("*.") for name in one.domains)
+        # Those of the platform must be there before nginx is.
+        by_dns = not one.own
         try:
             return _acme_order.order(self.authority, one.domains, by_dns=by_dns)
         except _acme_order.OrderError as error:
@@ -266,12 +272,25 @@ class Pass:
         return late
 
 
-def main(path: Path = SETTINGS) -> int:
-    """Make one pass; nobody else does at the same time."""
+def list_missing(settings: Settings) -> list[str]:
+    """Return the platform's certificates that are not there as they are wanted."""
+    return [
+        one.name
+        for one in _acme_wanted.list_wanted(settings)
+        if not one.own and not ((held := one.place.held()) and held.identity == one.identity)
+    ]
+
+
+def main(arguments: t.Sequence[str] = (), path: Path = SETTINGS) -> int:
+    """Make one pass, nobody else does at the same time; or name what is missing."""
     # nginx reads the words of challenges, lego's too; what is secret says its own mode.
     os.umask(0o022)
     settings = _acme_wanted.load(path)
+    if "--missing" in arguments:
+        print("\n".join(list_missing(settings)))
+        return 0
     settings.store.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (settings.webroot / _acme_check.CHALLENGES).mkdir(parents=True, exist_ok=True)
     with (settings.store / "lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _acme_order.forget(settings.store)
@@ -284,4 +303,4 @@ def main(path: Path = SETTINGS) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

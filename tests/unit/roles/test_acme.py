@@ -81,7 +81,8 @@ class Node:
         }
 
     def order(self, _authority: object, domains: tuple[str, ...], *, by_dns: bool) -> t.Any:
-        assert by_dns == (domains[0][0] == "*")
+        # Those of the platform, which must be there before nginx is.
+        assert by_dns == (len(domains) > 1 or domains[0].endswith(".spaces.example"))
         self.ordered.append(domains)
         if domains[0] in self.refused:
             raise self.refused[domains[0]]
@@ -187,6 +188,20 @@ class TestPass:
         assert 900 <= pauses[0] < 1000
         assert all(after > before for before, after in itertools.pairwise(pauses[:7]))
         assert 86400 <= pauses[-1] < 96000
+
+    def test_who_runs_it_by_hand_need_not_wait_for_the_platforms_own(self, node):
+        """Whoever has mended the DNS runs the playbook: it orders now. Domains of others wait."""
+        node.space("amap", "away.example")
+        node.away = {"away.example"}
+        node.refused = {"*.spaces.example": refusal("domain", "dns: no")}
+        node.run(NOW)
+        node.away, node.refused = set(), {}
+        node.run(NOW + 60)
+        assert node.ordered == []
+        (node.root / "store/now").touch()
+        node.run(NOW + 120)
+        assert node.ordered == [("*.spaces.example", "spaces.example")]
+        assert not (node.root / "store/now").exists()
 
     def test_a_domain_that_was_corrected_is_forgotten(self, node):
         node.space("amap", "away.example")
@@ -401,6 +416,13 @@ class TestPlace:
         assert place.link.is_symlink()
         assert len(list(place.versions.iterdir())) == 1
 
+    def test_what_another_provider_wrote_in_its_place_is_not_ours(self, store, place, pem):
+        """Who signed it is asked of the certificate, not of what was noted before."""
+        place.put(pem, store.Held(1, 2, "x"))
+        (place.link / "fullchain.pem").write_bytes(pem["chain.pem"])
+        found = place.held()
+        assert (found.until - found.since, found.identity) == (6 * DAY, "")
+
     @pytest.mark.parametrize("name", ["fullchain.pem", "privkey.pem", "chain.pem"])
     def test_half_a_certificate_is_none(self, store, place, pem, name):
         place.put(pem, store.Held(1, 2, "x"))
@@ -584,3 +606,34 @@ class TestCheck:
         (folder / "of-lego").write_text("now")
         check.forget(tmp_path)
         assert [path.name for path in folder.iterdir()] == ["of-lego"]
+
+
+class TestProgram:
+    @pytest.fixture
+    def settings(self, node, tmp_path) -> Path:
+        path = tmp_path / "certificates.json"
+        path.write_text(
+            json.dumps({k: str(v) if isinstance(v, Path) else v for k, v in node.settings.items()})
+        )
+        return path
+
+    def test_it_names_what_the_platform_lacks(self, acme, node, settings, capsys):
+        node.space("amap", "amap.example")
+        assert acme.main(["--missing"], settings) == 0
+        assert capsys.readouterr().out == "wildcard\n"
+        assert acme.main([], settings) == 0
+        capsys.readouterr()
+        assert acme.main(["--missing"], settings) == 0
+        assert capsys.readouterr().out == "\n"
+
+    def test_it_makes_the_folders_it_needs(self, acme, node, settings, tmp_path):
+        for folder in ("www/.well-known/acme-challenge", "www/.well-known", "www", "store"):
+            (tmp_path / folder).rmdir()
+        assert acme.main([], settings) == 0
+        assert (tmp_path / "store").stat().st_mode & 0o777 == 0o700
+        assert (tmp_path / "www/.well-known/acme-challenge").stat().st_mode & 0o777 == 0o755
+
+    def test_who_has_to_look_is_told_and_the_exit_says_it(self, acme, node, settings, capsys):
+        node.refused = {"*.spaces.example": refusal("authority", "down")}
+        assert acme.main([], settings) == 1
+        assert capsys.readouterr().err == "<3>wildcard: there is none: down\n"

@@ -80,6 +80,19 @@ class TestOwnDomains:
         (policy.root / ".private/tls/domains").mkdir(parents=True)
         assert self.requests(policy) == {"wildcard": self.WILDCARD, "domains": ("velo.example",)}
 
+    def test_an_authority_that_is_asked_by_the_node_has_one_for_each(self, policy: Environment):
+        policy.space("velo-ecole", domains=["velo.example"])
+        policy.policy(certificates_provider="acme")
+        inventory = policy.load()
+        assert self.requests(policy) == {"wildcard": self.WILDCARD}
+        assert seen(inventory, "node1", "spaces_domains_tls_names") == "/etc/archipel/names"
+        assert seen(inventory, "node1", "certificates_acme_vhosts") == "/etc/nginx/archipel"
+        assert seen(inventory, "node1", "certificates_acme_covered") == list(self.WILDCARD)
+
+    def test_of_the_others_nginx_finds_none_by_name(self, policy: Environment):
+        policy.space("velo-ecole", domains=["velo.example"])
+        assert seen(policy.load(), "node1", "spaces_domains_tls_names") == ""
+
     def test_names_are_kept_in_theirs_while_a_space_has_no_file(self, policy: Environment):
         policy.space("velo-ecole")
         policy.placement(

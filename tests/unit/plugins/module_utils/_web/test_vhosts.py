@@ -259,6 +259,15 @@ def test_own_domains_have_a_server_with_a_certificate_of_their_own(tmp_path):
     ]
 
 
+def test_a_certificate_that_nginx_finds_by_name_is_there(tmp_path):
+    """Which it is, is known when somebody asks for a name."""
+    known = own_server(tmp_path)
+    known["server"]["certificates"].insert(0, ["$certificate/fullchain.pem", "$certificate/key"])
+    content = _vhosts.plan_own_domains(known, ["a.example"])["content"]
+    assert "    ssl_certificate $certificate/fullchain.pem;" in content.splitlines()
+    assert "    ssl_certificate_key $certificate/key;" in content.splitlines()
+
+
 def test_without_own_domains_there_is_no_server_for_them(tmp_path):
     assert _vhosts.plan_own_domains(own_server(tmp_path), [])["content"] == "# us\n"
 
