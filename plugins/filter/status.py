@@ -24,12 +24,25 @@ OF_SUMMARY = ("slug", "name", "file")
 
 
 def merged(
-    spaces: list[dict[str, t.Any]], states: dict[str, t.Any], report: dict[str, t.Any]
+    spaces: list[dict[str, t.Any]],
+    states: dict[str, t.Any],
+    report: dict[str, t.Any],
+    certificates: t.Mapping[str, str] | None = None,
 ) -> list[dict[str, t.Any]]:
-    """Return every space of the registry with what its node says of it, by slug."""
+    """Return every space of the registry with what its node says of it, by slug.
+
+    Args:
+        spaces: entries of the inventory.
+        states: slug → what its node says.
+        report: archipel_report.
+        certificates: domain → what is wrong with its certificate.
+
+    """
+    troubles = certificates or {}
     rows = [
         {**{key: space[key] for key in OF_ENTRY}, "closed_on": space["closed_on"],
-         "wanted_release": space["release"], **states.get(space["slug"], {})}
+         "wanted_release": space["release"], **states.get(space["slug"], {}),
+         "certificates": {name: troubles[name] for name in space["domains"] if name in troubles}}
         for space in spaces
     ]  # fmt: skip
     for status in ("requested", "refused"):
@@ -85,6 +98,7 @@ def _remarks(row: dict[str, t.Any]) -> list[str]:
         said.append("its state from before a restore is kept")
     if row.get("failed"):
         said.append(f"failed: {', '.join(row['failed'])}; journalctl -u says why")
+    said += [f"certificate: {why}" for why in (row.get("certificates") or {}).values()]
     if row.get("maintenance"):
         said.append("in maintenance")
     if row.get("installed") and row.get("release") != row.get("wanted_release"):

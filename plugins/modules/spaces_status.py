@@ -26,6 +26,10 @@ options:
     description: What the backups have written down.
     type: path
     default: /var/lib/archipel/backup/record.json
+  certificates:
+    description: What the node has written down of the certificates that it orders by itself.
+    type: path
+    default: /var/lib/archipel/certificates/report.json
 attributes:
   check_mode:
     support: full
@@ -69,6 +73,19 @@ states:
       backup: {at: "2026-05-30T01:12:00+00:00", snapshot: 1a2b3c4d}
       verification: null
       backup_failed: null
+certificates:
+  description:
+    - Why own domains have no certificate that is new, by domain.
+    - Only where the node orders them itself.
+  returned: success
+  type: dict
+  sample: {"velo-ecole.example": "velo-ecole.example has no address in the DNS"}
+certificate_problems:
+  description: What concerns all certificates of the node.
+  returned: success
+  type: list
+  elements: str
+  sample: ["wildcard: ends in 5.0 days"]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -81,6 +98,7 @@ SPEC = {
     "spaces": {"type": "list", "elements": "str", "required": True},
     "root": {"type": "path", "default": _layout.Places.root},
     "record": {"type": "path", "default": "/var/lib/archipel/backup/record.json"},
+    "certificates": {"type": "path", "default": _status.CERTIFICATES},
 }
 
 
@@ -90,9 +108,12 @@ def main() -> None:
     values = module.params
     try:
         states = _status.read(values["root"], values["spaces"], values["record"])
+        certificates, problems = _status.read_certificates(values["certificates"])
     except (OSError, ValueError, _systemd.SystemdError) as error:
         module.fail_json(msg=f"this node cannot be read: {error}")
-    module.exit_json(changed=False, states=states)
+    module.exit_json(
+        changed=False, states=states, certificates=certificates, certificate_problems=problems
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import json
 import re
@@ -106,6 +107,31 @@ def test_a_secret_comes_out_as_it_was_written(secret):
     quoted = line.partition("=")[2]
     assert (quoted[0], quoted[-1]) == ('"', '"')
     assert re.sub(r'\\(["\\`$])', r"\1", quoted[1:-1]) == secret
+
+
+def reasons(left: dict[str, t.Any], report: dict[str, t.Any]) -> list[str]:
+    """Return what a run says of certificates that are missing."""
+    found = {"__certificates_acme_left": left, "__certificates_acme_report": report}
+    return list(value("__certificates_acme_reasons", **found))
+
+
+def test_a_run_that_misses_nothing_has_no_reasons():
+    """The tasks that ask were skipped."""
+    assert reasons({"skipped": True}, {"skipped": True}) == []
+
+
+def test_each_that_is_missing_is_named_with_its_reason():
+    problem = {"kind": "domain", "reason": "dns: refused", "tries": 1, "again": 1.0}
+    report = json.dumps({"certificates": {"wildcard": {"problem": problem}, "office": {}}})
+    read = {"content": base64.b64encode(report.encode()).decode()}
+    assert reasons({"stdout_lines": ["wildcard", "office"]}, read) == [
+        "wildcard: dns: refused",
+        "office: not ordered, journalctl -u archipel-certificates says why",
+    ]
+    # The program died before it wrote anything.
+    assert reasons({"stdout_lines": ["office"]}, {"failed": True}) == [
+        "office: not ordered, journalctl -u archipel-certificates says why"
+    ]
 
 
 def test_what_the_program_writes_it_may_write():

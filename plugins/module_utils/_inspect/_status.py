@@ -21,6 +21,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils._system import _un
 # What the timers of the role quotas wrote last.
 USAGE = "/var/lib/archipel/usage.json"
 ACCOUNTS = "/var/lib/archipel/accounts.json"
+# What the node has written of the certificates that it orders by itself; where it does not, none.
+CERTIFICATES = "/var/lib/archipel/certificates/report.json"
 
 State = dict[str, t.Any]
 
@@ -60,6 +62,17 @@ def state(root: str, slug: str, active: t.Mapping[str, str]) -> State:
         "pending": _journal.under_way(slug) or problem or None,
         "previous": any(map(os.path.isdir, (layout.previous, layout.former_previous))),
     }
+
+
+def read_certificates(path: str) -> tuple[dict[str, str], list[str]]:
+    """Return domain → why it has no certificate that is new; and what concerns the node."""
+    report = _journal.read_json(path)
+    troubles = {
+        name: str(one["problem"]["reason"])
+        for name, one in report.get("certificates", {}).items()
+        if one.get("own") and one.get("problem")
+    }
+    return troubles, [str(problem) for problem in report.get("problems", ())]
 
 
 def read(root: str, slugs: t.Iterable[str], record_path: str) -> dict[str, State]:

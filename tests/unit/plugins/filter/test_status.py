@@ -11,6 +11,7 @@ from ansible_collections.archipel.spaces.plugins.filter.status import merged, ta
 
 def space(slug: str, **changes: t.Any) -> dict[str, t.Any]:
     known = dict.fromkeys(("name", "ring", "office", "db", "url", "storage_gb", "closed_on"), "x")
+    known["domains"] = [f"{slug}.spaces.example", f"{slug}.example"]
     rest = {"slug": slug, "status": "approved", "web": "node1", "hold": False, "release": "33.0.9"}
     return {**known, **rest, **changes}
 
@@ -47,6 +48,13 @@ def test_a_healthy_space():
     line = lines(usage={"percent": 12.5}, accounts=accounts, backup=backup, verification=backup)
     assert line.split() == ["velo", "approved", "node1", "33.0.9", "asleep", "12.5", "%", "49/50",
                             "2026-05-30T01:12", "2026-05-30T01:12"]  # fmt: skip
+
+
+def test_a_domain_without_a_certificate_is_said_with_its_space_alone():
+    troubles = {"velo.example": "velo.example has no address", "amap.example": "elsewhere"}
+    rows = merged([space("velo")], {"velo": STATE}, {}, troubles)
+    assert rows[0]["certificates"] == {"velo.example": "velo.example has no address"}
+    assert table(rows)[1].endswith("certificate: velo.example has no address")
 
 
 def test_what_needs_somebody_is_remarked():

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
@@ -32,3 +34,26 @@ def test_services_that_failed_are_named(tmp_path, monkeypatch):
     }
     state = _status.state(str(tmp_path), "amap", active)
     assert state["failed"] == ["space-php@amap.service", "space-cron@amap.service"]
+
+
+def test_certificates_are_those_that_somebody_has_to_look_at(tmp_path):
+    """Of own domains by name; what concerns the platform is the node's."""
+    trouble = {"kind": "domain", "reason": "velo.example has no address", "tries": 1, "again": 2.0}
+    report = {
+        "version": 1,
+        "problems": ["wildcard: ends in 0.5 days: down"],
+        "certificates": {
+            "wildcard": {"own": False, "until": 1.0, "problem": {**trouble, "reason": "down"}},
+            "velo.example": {"own": True, "until": None, "problem": trouble},
+            "amap.example": {"own": True, "until": 3.0, "problem": None},
+        },
+    }
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    assert _status.read_certificates(str(tmp_path / "report.json")) == (
+        {"velo.example": "velo.example has no address"},
+        ["wildcard: ends in 0.5 days: down"],
+    )
+
+
+def test_a_node_that_orders_none_has_nothing_to_say(tmp_path):
+    assert _status.read_certificates(str(tmp_path / "report.json")) == ({}, [])
