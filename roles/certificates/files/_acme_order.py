@@ -114,7 +114,7 @@ def order(authority: Authority, domains: t.Sequence[str], *, by_dns: bool) -> di
     Args:
         authority: where.
         domains: names it is for.
-        by_dns: proved by the DNS, else by the plain port.
+        by_dns: validated by the DNS, else by the plain port.
 
     Raises:
         OrderError: none was had.
