@@ -54,7 +54,9 @@ class Pass:
     def __init__(self, settings: Settings, now: float) -> None:
         self.settings, self.now = settings, now
         self.authority = settings.authority()
-        self.changed = False
+        # There while nginx shows what is no longer in the files: a pass that is killed, or a reload
+        # that fails, leaves it to the next one.
+        self._stale = settings.store / "reload"
         # Of everybody: the authority, this node.
         self.broken: list[str] = []
         self._state = settings.store / "state.json"
@@ -128,7 +130,7 @@ class Pass:
             if self._failed == FAILED:
                 self.broken.append(f"nothing more is ordered now: {error}")
         else:
-            self.changed, self._failed = True, 0
+            self._failed = 0
             self.troubles.pop(one.name, None)
             print(f"{one.name}: ordered", flush=True)
 
@@ -151,8 +153,7 @@ class Pass:
             _acme_order.renew_account(self.authority)
             return _acme_order.order(self.authority, one.domains, by_dns=by_dns)
 
-    @staticmethod
-    def _put(one: Wanted, issued: t.Mapping[str, bytes]) -> None:
+    def _put(self, one: Wanted, issued: t.Mapping[str, bytes]) -> None:
         """Let what was had take its place.
 
         Raises:
@@ -170,6 +171,7 @@ class Pass:
         finally:
             file.unlink()
         held = _acme_store.Held(found.since, found.until, one.identity)
+        self._stale.touch()
         one.place.put(issued, held)
 
     def _note(self, one: Wanted, kind: str, reason: str) -> None:
@@ -202,7 +204,10 @@ class Pass:
         place = self.settings.map
         names = {one.name: one.place.link for one in wanted if one.own and one.place.held()}
         before = place.read_text(encoding="utf-8") if place.is_file() else ""
-        self.changed |= _acme_store.write(place, _acme_store.render_map(names))
+        text = _acme_store.render_map(names)
+        if text != before:
+            self._stale.touch()
+            _acme_store.write(place, text)
         if not self._reload():
             # It must not be what nginx cannot start with either.
             _acme_store.write(place, before)
@@ -220,17 +225,19 @@ class Pass:
             return
         place.link.parent.mkdir(mode=0o750, exist_ok=True)
         os.chown(place.link.parent, -1, place.gid)
+        self._stale.touch()
         place.put(texts, held)
-        self.changed = True
 
     def _reload(self) -> bool:
-        if not self.changed:
+        if not self._stale.exists():
             return True
         command = ["systemctl", "try-reload-or-restart", "nginx.service"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             self.broken.append(f"nginx was not reloaded: {done.stderr.strip()[-500:]}")
-        return not done.returncode
+            return False
+        self._stale.unlink()
+        return True
 
     def _write(self, wanted: t.Sequence[Wanted]) -> None:
         """Write what the next pass, programs and people read."""

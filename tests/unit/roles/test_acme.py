@@ -312,6 +312,31 @@ class TestPass:
         node.run(NOW + 120)
         assert node.map == ["amap.example", "chorale.example"]
 
+    def test_a_reload_that_failed_is_made_up_for(self, node):
+        """The new certificate is in its place: nothing else would tell that nginx has the old."""
+        node.reload_problem = "emerg"
+        node.run(NOW)
+        node.reload_problem = ""
+        assert (node.run(NOW + 60).broken, node.reloads) == ([], 1)
+        node.run(NOW + 120)
+        assert node.reloads == 0
+
+    def test_a_pass_that_is_killed_before_the_reload(self, node, monkeypatch):
+        node.run(NOW)
+
+        def kill(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(node.acme.Pass, "_reload", kill)
+            with pytest.raises(KeyboardInterrupt):
+                node.run(NOW + 4.5 * DAY)
+        assert node.ordered
+        store = sys.modules["_acme_store"]
+        monkeypatch.setattr(store, "is_due", lambda *_: False)
+        node.run(NOW + 4.6 * DAY)
+        assert (node.ordered, node.reloads) == ([], 1)
+
     def test_another_authority_or_name_orders_anew(self, node):
         node.run(NOW)
         node.run(NOW + 60, directory="https://staging.example/dir")
