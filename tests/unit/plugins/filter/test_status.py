@@ -11,8 +11,14 @@ from ansible_collections.archipel.spaces.plugins.filter.status import merged, ta
 
 def space(slug: str, **changes: t.Any) -> dict[str, t.Any]:
     known = dict.fromkeys(("name", "ring", "office", "db", "url", "storage_gb", "closed_on"), "x")
-    known["domains"] = [f"{slug}.spaces.example", f"{slug}.example"]
-    rest = {"slug": slug, "status": "approved", "web": "node1", "hold": False, "release": "33.0.9"}
+    names = [f"{slug}.spaces.example", f"{slug}.example"]
+    rest: dict[str, t.Any] = {"domains": names} | {
+        "slug": slug,
+        "status": "approved",
+        "web": "node1",
+        "hold": False,
+        "release": "33.0.9",
+    }
     return {**known, **rest, **changes}
 
 
