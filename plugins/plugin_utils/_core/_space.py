@@ -190,6 +190,8 @@ class FilesReport(t.TypedDict):
     without_file: list[str]
     # File names.
     ignored: list[str]
+    # The file of the contacts, where this run has no password for it; else empty.
+    sealed: str
 
 
 class Report(FilesReport):

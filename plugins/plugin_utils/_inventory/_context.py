@@ -20,7 +20,10 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import 
     _rules,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _policy
-from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _ledger
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
+    _contacts,
+    _ledger,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._environment import (
@@ -48,6 +51,7 @@ def read(nodes: _nodes.Nodes, environment: Environment) -> _rules.RuleContext:
         # The servers' host names are theirs alone.
         names={**nodes.taken_names(), **servers},
         today=datetime.datetime.now(tz=datetime.UTC).date(),
+        contacts=_contacts.read(environment.contacts, nodes.vault),
         purged=_ledger.list_purged(_ledger.read(environment.ledger)),
     )
 

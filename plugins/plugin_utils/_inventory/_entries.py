@@ -13,6 +13,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces impo
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     RegistryError,
+    shown,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
@@ -205,14 +206,14 @@ def complete(record: Record, place: Place, context: RuleContext, folder: str) ->
     """Return one space, ready to render. What people wrote stays untrusted text."""
     data, slug, policy = record.data, record.slug, context.policy
     limits, decision = data.get("limits", {}), data["decision"]
-    theme, contact = data.get("theme", {}), data["contact"]
+    theme = data.get("theme", {})
     ring = data.get("ring", DEFAULT_RING)
     return {
         "slug": slug,
         "id": place.id,
         "name": data["name"],
         "status": data["status"],
-        "contact": {"name": contact.get("name"), "email": contact["email"]},
+        "contact": _rules.find_contact(record, context.contacts),
         "decision": _decision(decision),
         "office": data.get("office", policy.offices[0]),
         "office_pinned": data.get("office_pinned", policy.office_pinned),
@@ -320,6 +321,7 @@ def _report(
         # Placed, but their file is gone: nothing is deleted for that.
         "without_file": sorted(set(context.lock.spaces) - known),
         "ignored": registry.ignored,
+        "sealed": shown(context.contacts.path) if context.contacts.sealed else "",
     }
 
 

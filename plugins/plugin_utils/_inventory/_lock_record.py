@@ -4,21 +4,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import tempfile
 import typing as t
 from dataclasses import replace
-from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._lock_file import (
     dump_lock,
     read_lock,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _writing
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import (
         Lock,
@@ -88,13 +85,13 @@ class Recorded(t.NamedTuple):
 def record(path: Path, environment: str, pending: Mapping[str, Place], *, write: bool) -> Recorded:
     """Add a plan to the lock file, alone and all at once."""
     path = path.resolve()
-    with _one_operator(path.parent):
+    with _writing.one_operator(path.parent):
         lock = read_lock(path)
         before = path.read_text(encoding="utf-8")
         new = find_unrecorded(lock, pending)
         after = dump_lock(merge(lock, environment, pending)) if new else before
         if write and new:
-            _replace(path, after)
+            _writing.replace(path, after.encode())
     return Recorded(before, after, new)
 
 
@@ -106,7 +103,7 @@ def forget(path: Path, slug: str, number: int, *, write: bool) -> bool:
 
     """
     path = path.resolve()
-    with _one_operator(path.parent):
+    with _writing.one_operator(path.parent):
         lock = read_lock(path)
         place = lock.spaces.get(slug)
         if place is None:
@@ -115,50 +112,5 @@ def forget(path: Path, slug: str, number: int, *, write: bool) -> bool:
             raise ConflictError(f"{slug} has the id {place.id} now, not {number}")
         spaces = {name: other for name, other in lock.spaces.items() if name != slug}
         if write:
-            _replace(path, dump_lock(replace(lock, spaces=spaces)))
+            _writing.replace(path, dump_lock(replace(lock, spaces=spaces)).encode())
     return True
-
-
-@contextlib.contextmanager
-def _one_operator(folder: Path) -> Iterator[None]:
-    """Wait, for milliseconds, until nobody else records.
-
-    The folder itself is locked: no lock file is left behind, and a rename does not lose it.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside, flush to disk, rename: a reader sees the old file or the new one."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".placement.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(descriptor, _mode(path))
-            os.fsync(descriptor)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink()
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def _mode(path: Path) -> int:
-    """The mode the file has, or that of any new file of this user."""
-    try:
-        return path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask

@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
     from ansible.inventory.group import Group
     from ansible.inventory.host import Host
     from ansible.parsing.dataloader import DataLoader
+    from ansible.parsing.vault import VaultLib
 
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
 
@@ -136,6 +137,11 @@ class Nodes:
             **dict.fromkeys(groups, "a group"),
             "localhost": "the controller",
         }
+
+    @property
+    def vault(self) -> VaultLib:
+        """The passwords of this run."""
+        return t.cast("VaultLib", self._loader._vault)
 
     def homes(self, role: str) -> list[Node]:
         """The nodes that take spaces in this part, with their capacity.

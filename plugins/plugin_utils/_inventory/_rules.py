@@ -17,15 +17,18 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _office_rules
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._offices import Offices
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
+    _contacts,
     _locales,
     _logo,
     _names,
     _schema,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._contacts import Contacts
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import Contact
     from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import (
         Lock,
         Node,
@@ -79,6 +82,7 @@ class RuleContext:
     offices: Offices = field(default_factory=Offices)
     # Slug → when it was purged, from the ledger.
     purged: Mapping[str, str] = field(default_factory=dict)
+    contacts: Contacts = field(default_factory=Contacts)
 
 
 # Slug → host names outside the base domain, of spaces whose file is wrong.
@@ -122,6 +126,7 @@ def check_all(
     """
     for record in records:
         yield from _check_name(record, context)
+        yield from _check_contact(record, context)
         yield from _check_choices(record, context.policy)
         yield from _check_limits(record, context.policy)
         yield from _check_dates(record, context.today)
@@ -138,6 +143,42 @@ def _check_name(record: Record, context: RuleContext) -> Iterator[Problem]:
     elif kind := context.names.get(slug):
         text = f'the slug "{slug}" is the name of {kind} of this inventory already'
         yield record.problem(f"{text}; rename the file")
+
+
+def _check_contact(record: Record, context: RuleContext) -> Iterator[Problem]:
+    """One contact, in the place where the policy wants it."""
+    contacts, vaulted = context.contacts, context.policy.contacts == _contacts.VAULTED
+    inside, beside = "contact" in record.data, record.slug in contacts.known
+    where = shown(contacts.path)
+    if inside and beside and find_contact(record, Contacts()) != _vaulted_contact(record, contacts):
+        text = f"{where} has another contact of this space; keep one"
+        yield record.problem(text, "contact")
+    elif inside and vaulted:
+        text = "found in a file that may be public (archipel_contacts is vaulted)"
+        remedy = f"move all into {where}: `playbooks/intake.yml -e move=true`, see docs/intake.md"
+        yield record.problem(f"{text}; {remedy}", "contact")
+    elif not (inside or beside or contacts.sealed):
+        node = SCHEMA.root["properties"]["contact"]
+        if vaulted:
+            text = f"{where} has no contact of this space; add one with `ansible-vault edit`"
+        else:
+            text = f"missing; allowed: {node['description']}. Add for instance "
+            text += "`contact: {email: bureau@velo-ecole.example}`"
+        yield record.problem(text, "contact")
+
+
+def find_contact(record: Record, contacts: Contacts) -> Contact:
+    """Who is written to about a space; nobody, where the file that says it is sealed."""
+    inside = record.data.get("contact")
+    return _contact(inside) if inside else _vaulted_contact(record, contacts)
+
+
+def _vaulted_contact(record: Record, contacts: Contacts) -> Contact:
+    return _contact(contacts.known.get(record.slug, {}))
+
+
+def _contact(found: Mapping[str, str]) -> Contact:
+    return {"name": found.get("name"), "email": found.get("email", "")}
 
 
 def _check_choices(record: Record, policy: Policy) -> Iterator[Problem]:

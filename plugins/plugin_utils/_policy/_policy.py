@@ -55,6 +55,7 @@ NAMES = (
     "archipel_release",
     "archipel_ring_releases",
     "archipel_releases",
+    "archipel_contacts",
 )
 
 Values = Unchecked
@@ -78,6 +79,8 @@ class Policy:
     phone_region: str
     # ring -> release
     releases: Mapping[str, str]
+    # Where contacts are kept: public (in the files) or vaulted.
+    contacts: str = "public"
 
     @classmethod
     def from_vars(cls, values: Values) -> Policy:
@@ -96,6 +99,7 @@ class Policy:
             timezone=values["archipel_default_timezone"],
             phone_region=values.get("archipel_default_phone_region", ""),
             releases={ring: rings.get(ring, values["archipel_release"]) for ring in RINGS},
+            contacts=values.get("archipel_contacts", "public"),
         )
 
     @property

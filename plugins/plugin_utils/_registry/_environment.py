@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
 
 SPACES = "spaces"
 LOCK = "placement.yml"
+CONTACTS = "contacts.yml"
 # Keys and the authority of an environment. Ansible passes over names that begin with a dot.
 PRIVATE, PRIVATE_BEFORE = ".private", "private"
 # Folders of environments, which somebody may well name as a whole.
@@ -64,6 +65,11 @@ class Environment:
     def ledger(self) -> Path:
         """What was purged."""
         return self.registry / LEDGER
+
+    @property
+    def contacts(self) -> Path:
+        """Who is written to about which space, where the associations' files do not say it."""
+        return self.registry / CONTACTS
 
     @property
     def project(self) -> Path:

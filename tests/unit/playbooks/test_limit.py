@@ -11,9 +11,16 @@ from tests.unit.environment import ROOT, Environment
 
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 # They look at all nodes together.
-WITHOUT_LIMIT = {"export", "invite", "purge", "restore", "rollback", "status", "upgrade"}
+WITHOUT_LIMIT = {
+    *("export", "intake", "invite", "letters", "moderate", "purge", "restore", "rollback"),
+    *("status", "upgrade"),
+}
+# They look at all spaces.
+WITHOUT_SELECTION = {"check", "intake"}
 # They make nothing for new spaces.
-WITHOUT_RECORD = {"check", "drift", "invite", "platform", "purge", "status"}
+WITHOUT_RECORD = {
+    *("check", "drift", "intake", "invite", "letters", "moderate", "platform", "purge", "status"),
+}
 # Nobody listens there: the connection is refused at once.
 NODES = """\
 web: {hosts: {node1: {ansible_host: 127.0.0.1, ansible_port: 1}, node2: {ansible_host: 127.0.0.1}}}
@@ -46,7 +53,7 @@ class TestEveryPlaybook:
             assert first["ansible.builtin.import_playbook"] == "prepare.yml"
             given = first.get("vars", {})
             assert given.get("prepare_limit", True) is (playbook not in WITHOUT_LIMIT)
-            assert given.get("prepare_only", True) is (playbook != "check")
+            assert given.get("prepare_only", True) is (playbook not in WITHOUT_SELECTION)
             assert given.get("prepare_records", True) is (playbook not in WITHOUT_RECORD)
             return
         assert first["tags"] == ["always"], "with --tags too"

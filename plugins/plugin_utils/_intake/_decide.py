@@ -1,0 +1,136 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Decisions are written into the registry: all of a run or, where one cannot be, none."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import did_you_mean
+from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _files, _moderation
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _edit, _writing
+
+if t.TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ansible.parsing.vault import VaultLib
+
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
+
+_DONE = {"approve": "approved", "refuse": "refused", "ask": "asked", "suspend": "suspended"}
+
+
+def decide(
+    home: Path,
+    slugs: Sequence[str],
+    decision: _moderation.Decision,
+    catalogue: Mapping[str, Mapping[str, t.Any]],
+    vault: VaultLib,
+    *,
+    write: bool,
+) -> _files.Outcome:
+    """Write one decision into the files of some spaces.
+
+    Args:
+        home: the registry of an environment.
+        slugs: whose files.
+        decision: what is decided.
+        catalogue: archipel_reasons.
+        vault: with the passwords of this run.
+        write: whether anything is written.
+
+    Returns:
+        What was changed; with anything in `refused`, nothing was.
+
+    Raises:
+        RegistryError: the registry cannot be read.
+
+    """
+    if wrong := _moderation.check(decision, catalogue):
+        return _files.Outcome(refused={"the decision": wrong})
+    if not slugs:
+        return _files.Outcome(refused={"only": ["name the spaces: -e only=slug,slug"]})
+    with _writing.one_operator(home):
+        folder = _files.read(home, vault)
+        changes, refused = _plan(folder, slugs, decision)
+        if write and not refused:
+            _files.write(folder, changes)
+    if refused:
+        return _files.Outcome(refused=refused)
+    words = f"{_DONE.get(decision.kind, 'closed')} by {decision.by}"
+    words += f": {decision.reason}" if decision.reason else ""
+    return _outcome(folder, changes, {one.slug: [words] for one in changes})
+
+
+def _plan(
+    folder: _files.Folder, slugs: Sequence[str], decision: _moderation.Decision
+) -> tuple[list[_files.Change], dict[str, list[str]]]:
+    known = {record.slug: record for record in folder.records}
+    changes: list[_files.Change] = []
+    refused: dict[str, list[str]] = {}
+    for slug in dict.fromkeys(slugs):
+        record = known.get(slug)
+        if record is None:
+            hint = did_you_mean(slug, known)
+            refused[slug] = [f"has no file, or one that check.yml finds wrong.{hint}"]
+        elif why := _moderation.against(record, decision, folder.placed):
+            refused[slug] = [why]
+        else:
+            _add(folder, record, _moderation.changes(record, decision), changes, refused)
+    return changes, refused
+
+
+def _add(
+    folder: _files.Folder,
+    record: Record,
+    values: _moderation.Changes,
+    changes: list[_files.Change],
+    refused: dict[str, list[str]],
+) -> None:
+    try:
+        changes.append(_files.change(folder, record, values))
+    except _edit.EditError as error:
+        refused[record.slug] = [str(error)]
+
+
+def expire(
+    home: Path,
+    patience: _moderation.Patience,
+    today: datetime.date,
+    vault: VaultLib,
+    *,
+    write: bool,
+) -> _files.Outcome:
+    """Do what time alone does: note that the end is near, and days later close the request.
+
+    Raises:
+        RegistryError: the registry cannot be read.
+
+    """
+    changes: list[_files.Change] = []
+    refused: dict[str, list[str]] = {}
+    said: dict[str, list[str]] = {}
+    with _writing.one_operator(home):
+        folder = _files.read(home, vault)
+        for record in folder.records:
+            if values := _moderation.expire(record, patience, today):
+                ended = ("status",) in values
+                said[record.slug] = ["closed: nobody went on with it" if ended else "ends soon"]
+                _add(folder, record, values, changes, refused)
+        if write:
+            _files.write(folder, changes)
+    done = {one.slug: said[one.slug] for one in changes}
+    outcome = _outcome(folder, changes, done)
+    outcome.refused = refused
+    return outcome
+
+
+def _outcome(
+    folder: _files.Folder, changes: Sequence[_files.Change], said: dict[str, list[str]]
+) -> _files.Outcome:
+    diffs = [
+        _files.diff(_files.path_of(folder, one.slug), one.before, one.after) for one in changes
+    ]
+    return _files.Outcome(said, {}, diffs)

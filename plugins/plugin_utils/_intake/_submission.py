@@ -1,0 +1,102 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One request as the common format has it: what strangers typed, tidied and checked. Pure."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+import unicodedata
+from pathlib import Path
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _schema
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA = _schema.Schema(Path(__file__).with_name("submission.schema.json"))
+# Texts of several lines; every other one stands on one line.
+_LONG = frozenset({"about"})
+# Joiners that words of some scripts, and emojis, are written with.
+_JOINERS = frozenset("\u200c\u200d\u200e\u200f")
+# Characters that nobody sees and no category tells.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b\u180c\u180d\u180f")
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+# How people write the address of a site.
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)+(/|$)")
+_TRUE = frozenset({"true", "yes", "oui", "on", "1", "x", "[x]"})
+
+Values = dict[str, t.Any]
+
+
+class Submission(t.NamedTuple):
+    """A request that can be made a file of; `id` names it for ever."""
+
+    id: str
+    received: str
+    via: str
+    language: str
+    name: str
+    email: str
+    contact_name: str = ""
+    address: str = ""
+    registration_number: str = ""
+    website: str = ""
+    about: str = ""
+    office: str = ""
+
+    @property
+    def day(self) -> str:
+        """When it came, YYYY-MM-DD."""
+        return self.received[:10]
+
+
+def tidy(values: Mapping[str, t.Any]) -> Values:
+    """Return what somebody typed as it was meant: without invisible signs and blanks around it.
+
+    Keys without a value are left out. Nothing is shortened and no visible sign is changed: what is
+    wrong afterwards is refused.
+    """
+    found = {key: _tidy(key, value) for key, value in values.items()}
+    if isinstance(found.get("registration_number"), str):
+        found["registration_number"] = re.sub(r"[\s]", "", found["registration_number"]).upper()
+    if isinstance(found.get("charter"), str):
+        found["charter"] = found["charter"].lower() in _TRUE
+    website = found.get("website")
+    if isinstance(website, str) and _HOST.match(website):
+        found["website"] = f"https://{website}"
+    return {key: value for key, value in found.items() if value not in ("", None)}
+
+
+def _tidy(key: str, value: t.Any) -> t.Any:
+    if not isinstance(value, str):
+        return value
+    text = unicodedata.normalize("NFC", value).replace("\r\n", "\n").replace("\r", "\n")
+    if key not in _LONG:
+        return " ".join(_visible(re.sub(r"\s", " ", text)).split())
+    lines = (" ".join(_visible(line.replace("\t", " ")).split()) for line in text.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _visible(text: str) -> str:
+    return "".join(
+        char
+        for char in text
+        if char in _JOINERS or (char not in _BLANK and unicodedata.category(char) not in _HIDDEN)
+    )
+
+
+def check(values: Mapping[str, t.Any]) -> tuple[Submission | None, list[str]]:
+    """Return the request, or everything that is wrong with it, in sentences."""
+    tidied = tidy(values)
+    faults = SCHEMA.faults(tidied)
+    if faults:
+        return None, [f"{'.'.join(map(str, place))}: {text}" for place, text in faults]
+    known = {key: tidied.get(key, "") for key in Submission._fields if key in SCHEMA_KEYS}
+    made = Submission(
+        **{**known, "language": tidied.get("language", "fr"), "email": tidied["contact_email"]}
+    )
+    return made, []
+
+
+SCHEMA_KEYS = frozenset(SCHEMA.root["properties"])

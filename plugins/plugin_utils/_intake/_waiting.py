@@ -1,0 +1,188 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The list of what waits for a decision: for people, for programs, and as a page. Pure."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+from html import escape
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import escaped
+from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _flags, _moderation
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
+
+# What a request waits for.
+DECISION, ANSWER = "decision", "answer"
+
+
+class Waiting(t.TypedDict):
+    """One request."""
+
+    slug: str
+    name: str
+    # Days since it came; None, where its file does not say.
+    age: int | None
+    waits_for: str
+    # YYYY-MM-DD; empty: it does not end by itself.
+    ends_on: str
+    flags: list[dict[str, t.Any]]
+    file: str
+    # What the association wrote, as far as this run may read it.
+    details: dict[str, str]
+
+
+def collect(
+    records: Iterable[Record],
+    contacts: Mapping[str, Mapping[str, str]],
+    patience: _moderation.Patience,
+    today: datetime.date,
+) -> list[Waiting]:
+    """Return what waits, the oldest first."""
+    files = list(records)
+    asked = [record for record in files if record.data["status"] == "requested"]
+    flags = _flags.find(_flags.list_known(files, contacts), [record.slug for record in asked])
+    found = [_one(record, flags[record.slug], contacts, patience, today) for record in asked]
+    return sorted(found, key=lambda one: (-(one["age"] or 0), one["slug"]))
+
+
+def _one(
+    record: Record,
+    flags: Iterable[_flags.Flag],
+    contacts: Mapping[str, Mapping[str, str]],
+    patience: _moderation.Patience,
+    today: datetime.date,
+) -> Waiting:
+    request = record.data.get("request", {})
+    end = _moderation.ends_on(record, patience)
+    came = request.get("on")
+    return {
+        "slug": record.slug,
+        "name": record.data["name"],
+        "age": (today - datetime.date.fromisoformat(came)).days if came else None,
+        "waits_for": ANSWER if request.get("asked") else DECISION,
+        "ends_on": end.isoformat() if end else "",
+        "flags": [flag._asdict() for flag in flags],
+        "file": f"spaces/{record.slug}.yml",
+        "details": _details(record, contacts.get(record.slug, {})),
+    }
+
+
+def _details(record: Record, vaulted: Mapping[str, str]) -> dict[str, str]:
+    request = record.data.get("request", {})
+    contact = record.data.get("contact") or vaulted
+    asked = request.get("asked", {})
+    found = {
+        "contact": " ".join(
+            part for part in (contact.get("name"), f"<{contact.get('email', '')}>") if part
+        )
+        if contact
+        else "",
+        "registration number": request.get("registration_number", ""),
+        "website": request.get("website", ""),
+        "wished address": request.get("address", ""),
+        "office": record.data.get("office", ""),
+        "language": record.data.get("locale", ""),
+        "about": request.get("about", "") or vaulted.get("about", ""),
+        "asked": f"{asked['reason']} ({asked['by']}, {asked['on']})" if asked else "",
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def sentences(waiting: Sequence[Waiting], *, sealed: bool) -> list[str]:
+    """Return what waits for people who read a terminal. Nobody's contact is in it."""
+    if not waiting:
+        return ["Nothing waits for a decision."]
+    unseen = ["The contacts are encrypted and not compared: this run has no vault password."]
+    head = f"Waiting ({len(waiting)}), the oldest first:"
+    return [head, *(_sentence(one) for one in waiting), *(unseen if sealed else [])]
+
+
+def _sentence(one: Waiting) -> str:
+    age = "of unknown age" if one["age"] is None else f"{one['age']} days"
+    end = f", ends by itself on {one['ends_on']}" if one["ends_on"] else ""
+    flags = "".join(f"; {flag['text']}" for flag in one["flags"])
+    text = f"{one['slug']} ({one['name']}): {age}, waits for {_article(one['waits_for'])}"
+    return escaped(f"{text}{end}{flags}")
+
+
+def _article(what: str) -> str:
+    return "an answer" if what == ANSWER else "a decision"
+
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="referrer" content="no-referrer">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }}
+body {{ margin: 0 auto; max-width: 60rem; padding: 1rem }}
+article {{ border-top: 1px solid; margin-top: 1.5rem }}
+dt {{ font-weight: bold }}
+dd {{ margin: 0 0 .5rem; white-space: pre-wrap; overflow-wrap: anywhere }}
+pre {{ overflow-x: auto; padding: .5rem; border: 1px solid }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{list}
+<main>
+{articles}
+</main>
+</body>
+</html>
+"""
+
+
+def page(waiting: Sequence[Waiting], environment: str, link: str) -> str:
+    """Return a page of all that waits. What strangers wrote is text in it, and nothing else.
+
+    Args:
+        waiting: what waits.
+        environment: its name.
+        link: address of a file in the registry's forge with {slug} in it; empty: none.
+
+    """
+    title = escape(f"{environment}: {len(waiting)} requests wait")
+    items = "".join(
+        f'<li><a href="#{one["slug"]}">{_text(one["name"])}</a></li>' for one in waiting
+    )
+    return _PAGE.format(
+        title=title,
+        list=f"<nav><ul>{items}</ul></nav>" if items else "<p>Nothing waits for a decision.</p>",
+        articles="\n".join(_article_of(one, environment, link) for one in waiting),
+    )
+
+
+def _text(text: str) -> str:
+    """Text for a page: invisible signs and those that turn the direction of writing written out."""
+    return "\n".join(escape(escaped(line)) for line in text.split("\n"))
+
+
+def _article_of(one: Waiting, environment: str, link: str) -> str:
+    slug = one["slug"]
+    rows = {"waits for": _article(one["waits_for"]), "days": str(one["age"] or 0), **one["details"]}
+    if one["ends_on"]:
+        rows["ends by itself on"] = one["ends_on"]
+    terms = "".join(f"<dt>{escape(key)}</dt><dd>{_text(value)}</dd>" for key, value in rows.items())
+    flags = "".join(f"<li>{_text(flag['text'])}</li>" for flag in one["flags"])
+    target = escape(link.replace("{slug}", slug), quote=True)
+    name = _text(one["name"])
+    heading = f'<a href="{target}">{name}</a>' if link else name
+    command = f"ansible-playbook -i inventories/{environment} playbooks/moderate.yml -e only={slug}"
+    command += " -e decision="
+    return (
+        f'<article id="{slug}">\n<h2>{heading} <code>{slug}</code></h2>\n'
+        f"{f'<h3>Look twice</h3><ul>{flags}</ul>' if flags else ''}\n<dl>{terms}</dl>\n"
+        f"<pre>{escape(command)}approve\n{escape(command)}ask -e reason=…\n"
+        f"{escape(command)}refuse -e reason=…</pre>\n</article>"
+    )
