@@ -20,6 +20,7 @@ EXPECTED_ROLES = {
     "certificates",
     "collabora",
     "common",
+    "intake",
     "mariadb",
     "nextcloud",
     "nginx",

@@ -125,17 +125,23 @@ _PAGE = """\
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }}
+html {{ background: #fff; color: #1a1a1a }}
+a {{ color: #00528c }}
+@media (prefers-color-scheme: dark) {{
+  html {{ background: #16181b; color: #f0f0f0 }}
+  a {{ color: #8ecbff }}
+}}
 body {{ margin: 0 auto; max-width: 60rem; padding: 1rem }}
 article {{ border-top: 1px solid; margin-top: 1.5rem }}
 dt {{ font-weight: bold }}
 dd {{ margin: 0 0 .5rem; white-space: pre-wrap; overflow-wrap: anywhere }}
-pre {{ overflow-x: auto; padding: .5rem; border: 1px solid }}
+pre {{ padding: .5rem; border: 1px solid; white-space: pre-wrap; overflow-wrap: anywhere }}
 </style>
 </head>
 <body>
-<h1>{title}</h1>
-{list}
+<header><h1>{title}</h1></header>
 <main>
+{list}
 {articles}
 </main>
 </body>
