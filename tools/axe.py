@@ -6,7 +6,7 @@ r"""Look for what is not accessible on a page (WCAG 2.2 AA), with axe in a headl
     npm install axe-core
     python -m tools.axe node_modules/axe-core/axe.min.js page.html …
 
-Pages are files with what they load beside them (form.css, form.js). Each is looked at on a telephone
+Pages are files with what they load beside them (form.css, form.js). Each is looked at on a phone
 and on a screen, in the light and in the dark. Ends with 1 where anything is found.
 """
 
