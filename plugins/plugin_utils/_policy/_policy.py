@@ -56,6 +56,7 @@ NAMES = (
     "archipel_ring_releases",
     "archipel_releases",
     "archipel_contacts",
+    "archipel_intake",
 )
 
 Values = Unchecked
@@ -209,6 +210,7 @@ def check(values: Values, where: str, declared: Sequence[_variables.Variable]) -
     for name, value in values.items():
         faults += [_schema.Fault((name,), text) for text in _own_if_text(name, value)]
     faults += [*_check_limits(values), *_check_releases(values), *_check_offices(values)]
+    faults += _check_intake(values)
     owners = {one.name: one for one in declared if one.shared}
     return [_located(fault, where, owners) for fault in faults]
 
@@ -261,3 +263,19 @@ def _check_offices(values: Values) -> Iterator[_schema.Fault]:
             hint = did_you_mean(suite, suites)
             text = f"unknown suite {quoted(suite)}; {allowed}.{hint}"
             yield _schema.Fault(("archipel_offices", number), text)
+
+
+def _check_intake(values: Values) -> Iterator[_schema.Fault]:
+    """The form's host is one that the node's certificate names and no association can take."""
+    intake, base = values.get("archipel_intake"), values.get("archipel_base_domain")
+    host = intake.get("host") if isinstance(intake, dict) else None
+    if not isinstance(host, str) or not isinstance(base, str):
+        return
+    label, _dot, domain = host.partition(".")
+    if domain != base:
+        text = f"found {quoted(host)}; allowed: a name right below {base}, such as demande.{base}"
+        yield _schema.Fault(("archipel_intake", "host"), text)
+    elif label not in (values.get("archipel_reserved_slugs") or ()):
+        text = f"{label} is an address that an association can have"
+        remedy = "add it to archipel_reserved_slugs, or take demande"
+        yield _schema.Fault(("archipel_intake", "host"), f"{text}; {remedy}")

@@ -10,6 +10,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import (
     _proposal,
@@ -21,6 +22,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
     _registry,
     _strict_yaml,
 )
+from tests.unit.environment import ROOT
 
 GOOD: dict[str, t.Any] = {
     "format": 1,
@@ -261,6 +263,63 @@ class TestSources:
         for name in ("a.json", "b.txt", ".c.json", "d.json.part"):
             (tmp_path / name).touch()
         assert [path.name for path in _sources.list_files(tmp_path)] == ["a.json"]
+
+
+EXAMPLES = ROOT / "docs/examples/forge"
+ANSWERS = {
+    "name": "La Chorale",
+    "contact_email": "a@b.example",
+    "registration_number": "W931234567",
+    "website": "https://chorale.example",
+    "about": "we sing",
+}
+
+
+class TestExamples:
+    """What a forge makes of the forms of docs/examples is a request."""
+
+    @pytest.mark.parametrize(("name", "language"), [("request.fr", "fr"), ("request.en", "en")])
+    def test_an_issue_form(self, tmp_path: Path, name: str, language: str):
+        form = yaml.safe_load((EXAMPLES / f"{name}.yml").read_text(encoding="utf-8"))
+        body = ""
+        for field in form["body"]:
+            attributes = field["attributes"]
+            value = ANSWERS.get(field["id"], "_No response_")
+            if field["type"] == "dropdown":
+                value = attributes["options"][0]
+            elif field["type"] == "checkboxes":
+                value = f"- [X] {attributes['options'][0]['label']}"
+            body += f"### {attributes['label']}\n\n{value}\n\n"
+        self.check(tmp_path, body, language)
+
+    def test_a_description_template(self, tmp_path: Path):
+        text = (EXAMPLES / "request.fr.md").read_text(encoding="utf-8")
+        for key, label in {
+            "name": "Nom de l’association",
+            "contact_email": "Adresse électronique",
+            "registration_number": "Numéro RNA ou SIREN",
+            "website": "Site web",
+            "about": "L’association en quelques lignes",
+        }.items():
+            text = text.replace(f"### {label}\n", f"### {label}\n\n{ANSWERS[key]}\n")
+        assert _submission.check(self.read(tmp_path, text))[0] is None
+        self.check(tmp_path, text.replace("- [ ]", "- [x]"), "fr")
+
+    def read(self, folder: Path, text: str) -> dict[str, t.Any]:
+        (folder / "a.md").write_text(text, encoding="utf-8")
+        return _sources.read(folder / "a.md")
+
+    def check(self, folder: Path, text: str, language: str) -> None:
+        found, wrong = _submission.check(self.read(folder, text))
+        assert wrong == []
+        assert found
+        assert (found.name, found.email, found.language) == (
+            "La Chorale",
+            "a@b.example",
+            language,
+        )
+        assert (found.registration_number, found.about) == ("W931234567", "we sing")
+        assert (found.website, found.address) == ("https://chorale.example", "")
 
 
 class TestAddresses:

@@ -29,6 +29,11 @@ def test_addresses_leave_out_the_usual_port():
     assert build(archipel_https_port=8443).url("velo") == "https://velo.spaces.example.org:8443"
 
 
+def test_a_form_under_a_reserved_name_is_right():
+    intake = {"host": "www.spaces.example.org", "charter_url": "https://x.example"}
+    assert problems(archipel_intake=intake) == []
+
+
 def test_rings_may_have_a_release_of_their_own():
     releases = build(archipel_ring_releases={"canary": "34.0.1"}).releases
     assert releases == {"canary": "34.0.1", "early": "33.0.9", "stable": "33.0.9"}
@@ -68,6 +73,13 @@ def test_what_is_missing_is_asked_for(name: str):
                                                           'Did you mean "canary"?'),
         ({"archipel_ring_releases": []}, "archipel_ring_releases: found"),
         ({"archipel_releases": {}}, "allowed, from archipel_releases: none"),
+        ({"archipel_contacts": "secret"}, 'archipel_contacts: found "secret"; allowed: public'),
+        ({"archipel_intake": {"host": "www.spaces.example.org"}}, "archipel_intake.charter_url: "
+                                                                  "missing"),
+        ({"archipel_intake": {"host": "www.example.org", "charter_url": "https://x.example"}},
+         'archipel_intake.host: found "www.example.org"; allowed: a name right below spaces.'),
+        ({"archipel_intake": {"host": "hi.spaces.example.org", "charter_url": "https://x.example"}},
+         "archipel_intake.host: hi is an address that an association can have; add it to"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(changes: dict[str, t.Any], expected: str):
