@@ -19,6 +19,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils._nextcloud import 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._json import Json as Relay
+
 # What was sent: key of a letter → when (unix time). One file for the node.
 JOURNAL = "/var/lib/archipel/letters.json"
 SPOOL = "/var/spool/archipel/letters"
@@ -28,7 +30,6 @@ PATIENCE = 30
 REMEMBERED = 400 * 86400
 
 Letter = t.Mapping[str, str]
-Relay = t.Mapping[str, t.Any]
 Send = t.Callable[[Letter], None]
 
 

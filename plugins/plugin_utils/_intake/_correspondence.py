@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
 
     from ansible.parsing.vault import VaultLib
 
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
 
 NAME = "letters.txt"
@@ -45,7 +46,7 @@ class Wanted(t.NamedTuple):
     only: frozenset[str] = frozenset()
 
 
-def merge(templates: t.Any, own: t.Any) -> dict[str, dict[str, t.Any]]:
+def merge(templates: t.Any, own: t.Any) -> dict[str, Draft]:
     """Return the templates of the project with what the operator says otherwise."""
     steps = {*templates, *own}
     return {step: {**templates.get(step, {}), **own.get(step, {})} for step in steps}

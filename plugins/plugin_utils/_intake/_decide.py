@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
 
     from ansible.parsing.vault import VaultLib
 
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
 
 _DONE = {"approve": "approved", "refuse": "refused", "ask": "asked", "suspend": "suspended"}
@@ -26,7 +27,7 @@ def decide(
     home: Path,
     slugs: Sequence[str],
     decision: _moderation.Decision,
-    catalogue: Mapping[str, Mapping[str, t.Any]],
+    catalogue: Mapping[str, Unchecked],
     vault: VaultLib,
     *,
     write: bool,

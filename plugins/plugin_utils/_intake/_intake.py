@@ -24,6 +24,8 @@ if t.TYPE_CHECKING:
 
     from ansible.parsing.vault import VaultLib
 
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
+
 
 class Intake(t.NamedTuple):
     """How submissions are taken in."""
@@ -41,7 +43,7 @@ class _New(t.NamedTuple):
     source: Path
     slug: str
     request: _submission.Submission
-    values: dict[str, t.Any]
+    values: Draft
 
 
 def take_in(home: Path, intake: Intake, vault: VaultLib, *, write: bool) -> _files.Outcome:

@@ -19,6 +19,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core import _plac
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
 
     Templates = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -73,7 +74,7 @@ class House(t.NamedTuple):
     # What a space's address is made of: https://{slug}.example.org
     url: str
     templates: Templates
-    reasons: Mapping[str, Mapping[str, t.Any]]
+    reasons: Mapping[str, Unchecked]
     # Language of files that name none.
     locale: str
     grace_days: int

@@ -15,6 +15,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._edit import (
         Place,
         Value,
@@ -22,7 +23,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
 
     Changes = dict[Place, Value]
-    Catalogue = Mapping[str, Mapping[str, t.Any]]
+    Catalogue = Mapping[str, Unchecked]
 
 # Decision → the statuses it is taken in.
 DECISIONS: Mapping[str, tuple[str, ...]] = {

@@ -13,6 +13,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
     from ansible_collections.archipel.spaces.plugins.plugin_utils._intake._submission import (
         Submission,
     )
@@ -26,33 +27,33 @@ _EMPTY = frozenset(
 )
 
 
-def propose(wish: str, name: str, number: str, taken: frozenset[str]) -> str:
+def propose(wanted: str, name: str, number: str, taken: frozenset[str]) -> str:
     """Return an address that nobody has: the wished one, or the nearest to it or to the name.
 
     Args:
-        wish: what the association would like, as it typed it.
+        wanted: what the association would like, as it typed it.
         name: its name.
         number: what names the submission, hexadecimal digits.
         taken: names of spaces that are or were, and names that no space may have.
 
     """
-    for candidate in _candidates(wish, name, number):
+    for candidate in _candidates(wanted, name, number):
         if _registry.SLUG.fullmatch(candidate) and candidate not in taken:
             return candidate
     return f"asso-{number[:20]}"
 
 
-def _candidates(wish: str, name: str, number: str) -> Iterator[str]:
-    words = [word for word in (_plain(_host(wish)), _short(name), _plain(name)) if word]
+def _candidates(wanted: str, name: str, number: str) -> Iterator[str]:
+    words = [word for word in (_plain(_host(wanted)), _short(name), _plain(name)) if word]
     yield from words
     for word in words:
         yield from (f"{_cut(word, LONGEST - 3)}-{count}" for count in range(2, 100))
     yield f"asso-{number[:8]}"
 
 
-def _host(wish: str) -> str:
+def _host(wanted: str) -> str:
     """The part of an address that is the space's own: people type the whole of it, or `www.`."""
-    text = re.sub(r"^\s*https?://", "", wish.lower()).split("/")[0]
+    text = re.sub(r"^\s*https?://", "", wanted.lower()).split("/")[0]
     return text.split(".")[0] if "." in text and " " not in text else text
 
 
@@ -93,7 +94,7 @@ def list_known(records: Iterable[_registry.Record]) -> dict[str, str]:
     return found
 
 
-def values(request: Submission, slug: str, *, vaulted: bool) -> dict[str, t.Any]:
+def values(request: Submission, slug: str, *, vaulted: bool) -> Draft:
     """Return what the file of a request says; who to write to, only if it is not vaulted."""
     asked = {
         "on": request.day,
@@ -105,7 +106,7 @@ def values(request: Submission, slug: str, *, vaulted: bool) -> dict[str, t.Any]
         "about": "" if vaulted else request.about,
     }
     contact = {"name": request.contact_name, "email": request.email}
-    found: dict[str, t.Any] = {"name": request.name, "status": "requested"}
+    found: Draft = {"name": request.name, "status": "requested"}
     if not vaulted:
         found["contact"] = _filled(contact)
     found["request"] = _filled(asked)
@@ -121,6 +122,6 @@ def _filled(found: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def text(found: dict[str, t.Any]) -> bytes:
+def text(found: Draft) -> bytes:
     """Return a file of the registry."""
     return (SCHEMA_LINE + _edit.block(found)).encode("utf-8")

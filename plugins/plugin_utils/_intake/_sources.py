@@ -22,6 +22,9 @@ from email.message import EmailMessage
 from email.utils import parseaddr, parsedate_to_datetime
 from pathlib import Path
 
+if t.TYPE_CHECKING:
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
+
 MAX_BYTES = 256 * 1024
 # What a forge writes where a field was left empty.
 _NOTHING = frozenset({"_No response_", "_Pas de réponse_", "None"})
@@ -57,8 +60,6 @@ _FIELD = re.compile(r"^\s{0,3}>?\s*([^:\n]{2,60}?)\s*:[ \t\u00a0]*(.*)$")
 _HEADING = re.compile(r"^#{2,4}\s+(.+?)\s*#*\s*$")
 _CHECKED = re.compile(r"^\s*[-*]\s*\[[xX]\]", re.MULTILINE)
 
-Values = dict[str, t.Any]
-
 
 class SourceError(Exception):
     """The file is no request."""
@@ -72,7 +73,7 @@ def list_files(folder: Path) -> list[Path]:
     )
 
 
-def read(path: Path) -> Values:
+def read(path: Path) -> Draft:
     """Return what a file says, as the keys of the common format.
 
     Raises:
@@ -116,7 +117,7 @@ def _bytes(path: Path) -> tuple[bytes, datetime.datetime]:
     return data, datetime.datetime.fromtimestamp(info.st_mtime, tz=datetime.UTC)
 
 
-def _read_json(data: bytes) -> Values:
+def _read_json(data: bytes) -> Draft:
     """Return a request of the receiver, or the issue that a forge's API gives.
 
     Raises:
@@ -134,7 +135,7 @@ def _read_json(data: bytes) -> Values:
     return _named(body.encode("utf-8"), when, "forge", _read_headings(body))
 
 
-def _once(pairs: list[tuple[str, t.Any]]) -> Values:
+def _once(pairs: list[tuple[str, t.Any]]) -> Draft:
     """Return an object whose keys come once.
 
     Raises:
@@ -147,7 +148,7 @@ def _once(pairs: list[tuple[str, t.Any]]) -> Values:
     return found
 
 
-def _read_mail(data: bytes, when: datetime.datetime) -> Values:
+def _read_mail(data: bytes, when: datetime.datetime) -> Draft:
     """Return a mail in the fixed format: a line `Label: value` for each field.
 
     Raises:
@@ -187,7 +188,7 @@ def _moment(text: str) -> datetime.datetime:
     return min(found.astimezone(datetime.UTC), now)
 
 
-def _named(data: bytes, when: datetime.datetime, via: str, values: Values) -> Values:
+def _named(data: bytes, when: datetime.datetime, via: str, values: Draft) -> Draft:
     """Return fields with what the receiver would have added to them."""
     language = values.get("language", "")
     values["language"] = _LANGUAGES.get(_plain(language), language)
@@ -212,7 +213,7 @@ def _key(label: str) -> str:
     return LABELS.get(label) or (label if label in LABELS.values() else "")
 
 
-def _read_lines(text: str) -> Values:
+def _read_lines(text: str) -> Draft:
     """Fields of a mail; what follows a line without a label belongs to the one above."""
     found: dict[str, list[str]] = {}
     current = ""
@@ -229,7 +230,7 @@ def _read_lines(text: str) -> Values:
     return {key: "\n".join(lines).strip() for key, lines in found.items()}
 
 
-def _read_headings(text: str) -> Values:
+def _read_headings(text: str) -> Draft:
     """Fields of an issue form: a heading for each, and below it what was typed."""
     found: dict[str, list[str]] = {}
     current = ""

@@ -12,7 +12,10 @@ from pathlib import Path
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _schema
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import (
+        Draft,
+        Unchecked,
+    )
 
 SCHEMA = _schema.Schema(Path(__file__).with_name("submission.schema.json"))
 # Texts of several lines; every other one stands on one line.
@@ -25,8 +28,6 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 # How people write the address of a site.
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)+(/|$)")
 _TRUE = frozenset({"true", "yes", "oui", "on", "1", "x", "[x]"})
-
-Values = dict[str, t.Any]
 
 
 class Submission(t.NamedTuple):
@@ -51,7 +52,7 @@ class Submission(t.NamedTuple):
         return self.received[:10]
 
 
-def tidy(values: Mapping[str, t.Any]) -> Values:
+def tidy(values: Unchecked) -> Draft:
     """Return what somebody typed as it was meant: without invisible signs and blanks around it.
 
     Keys without a value are left out. Nothing is shortened and no visible sign is changed: what is
@@ -86,7 +87,7 @@ def _visible(text: str) -> str:
     )
 
 
-def check(values: Mapping[str, t.Any]) -> tuple[Submission | None, list[str]]:
+def check(values: Unchecked) -> tuple[Submission | None, list[str]]:
     """Return the request, or everything that is wrong with it, in sentences."""
     tidied = tidy(values)
     faults = SCHEMA.faults(tidied)

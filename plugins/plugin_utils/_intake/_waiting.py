@@ -14,6 +14,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _fl
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
 
 # What a request waits for.
@@ -30,7 +31,7 @@ class Waiting(t.TypedDict):
     waits_for: str
     # YYYY-MM-DD; empty: it does not end by itself.
     ends_on: str
-    flags: list[dict[str, t.Any]]
+    flags: list[Draft]
     file: str
     # What the association wrote, as far as this run may read it.
     details: dict[str, str]

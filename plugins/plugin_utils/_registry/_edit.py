@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _strict_yaml
 
 if t.TYPE_CHECKING:
@@ -24,7 +25,7 @@ if t.TYPE_CHECKING:
 
 Place = tuple[str, ...]
 # A value to write; None takes the key out.
-Value = str | int | bool | dict[str, t.Any] | None
+Value = str | int | bool | Draft | None
 
 # What needs no quotes, as far as this is certain without looking further.
 _PLAIN = re.compile(r"[A-Za-zÀ-ɏ][\w.@/+-]*(?: [\w.@/+'’-]+)*|[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -324,7 +324,7 @@ class TestExamples:
 
 class TestAddresses:
     @pytest.mark.parametrize(
-        ("wish", "name", "taken", "expected"),
+        ("wanted", "name", "taken", "expected"),
         [
             ("velo", "x", [], "velo"),
             ("https://Vélo-École.spaces.example.org/x", "x", [], "velo-ecole"),
@@ -341,9 +341,9 @@ class TestAddresses:
         ],
     )
     def test_are_free_and_near_the_wish(
-        self, wish: str, name: str, taken: list[str], expected: str
+        self, wanted: str, name: str, taken: list[str], expected: str
     ):
-        assert _proposal.propose(wish, name, GOOD["id"], frozenset(taken)) == expected
+        assert _proposal.propose(wanted, name, GOOD["id"], frozenset(taken)) == expected
 
     def test_there_is_always_one(self):
         taken = {"velo", *(f"velo-{n}" for n in range(2, 100)), "asso-01234567"}
