@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import typing as t
@@ -114,6 +115,38 @@ class TestIntake:
         code, said = run(whole, "intake", "-e", "inbox=/nowhere")
         assert code == 2
         assert "'/nowhere' is no folder" in said
+
+
+class TestRequestsThatNobodyGoesOnWith:
+    def asked(self, environment: Environment, **request: str) -> str:
+        """Write a request into the registry, take in nothing, and return its file."""
+        path = environment.space("cine", status="requested", decision=None, request=request)
+        code, said = run(environment, "intake")
+        assert code == 0, said
+        return path.read_text()
+
+    def days_ago(self, days: int) -> str:
+        today = datetime.datetime.now(tz=datetime.UTC).date()
+        return (today - datetime.timedelta(days=days)).isoformat()
+
+    def test_are_told_first(self, whole: Environment):
+        text = self.asked(whole, on=self.days_ago(50))
+        assert f'"noticed_on": "{self.days_ago(0)}"' in text
+        assert '"status": "requested"' in text
+        assert whole.problems() == []
+
+    def test_end_days_later(self, whole: Environment):
+        text = self.asked(whole, on=self.days_ago(80), noticed_on=self.days_ago(14))
+        assert json.loads(text)["status"] == "refused"
+        assert json.loads(text)["decision"] == {
+            "by": "archipel",
+            "on": self.days_ago(0),
+            "reason": "stale",
+        }
+        assert whole.problems() == []
+
+    def test_are_left_alone_while_they_are_young(self, whole: Environment):
+        assert "noticed_on" not in self.asked(whole, on=self.days_ago(45))
 
 
 class TestVaultedContacts:
