@@ -140,6 +140,12 @@ def _check_name(record: Record, context: RuleContext) -> Iterator[Problem]:
     if slug in context.policy.reserved_slugs:
         remedy = "rename the file; archipel_reserved_slugs in the policy lists the reserved ones"
         yield record.problem(f'the slug "{slug}" is reserved; {remedy}')
+    elif slug == context.policy.form:
+        text = f'the slug "{slug}" is the host of the form (archipel_intake)'
+        # A file that is renamed makes another space.
+        made = "the form needs another host: this space exists"
+        remedy = made if slug in context.lock.spaces else "rename the file, or move the form"
+        yield record.problem(f"{text}; {remedy}")
     elif kind := context.names.get(slug):
         text = f'the slug "{slug}" is the name of {kind} of this inventory already'
         yield record.problem(f"{text}; rename the file")

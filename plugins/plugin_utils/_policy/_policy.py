@@ -82,6 +82,8 @@ class Policy:
     releases: Mapping[str, str]
     # Where contacts are kept: public (in the files) or vaulted.
     contacts: str = "public"
+    # What the form has of the base domain's names; empty: there is no form.
+    form: str = ""
 
     @classmethod
     def from_vars(cls, values: Values) -> Policy:
@@ -101,6 +103,7 @@ class Policy:
             phone_region=values.get("archipel_default_phone_region", ""),
             releases={ring: rings.get(ring, values["archipel_release"]) for ring in RINGS},
             contacts=values.get("archipel_contacts", "public"),
+            form=values.get("archipel_intake", {}).get("host", "").partition(".")[0],
         )
 
     @property
@@ -266,16 +269,11 @@ def _check_offices(values: Values) -> Iterator[_schema.Fault]:
 
 
 def _check_intake(values: Values) -> Iterator[_schema.Fault]:
-    """The form's host is one that the node's certificate names and no association can take."""
+    """The form's host is one that the node's certificate names."""
     intake, base = values.get("archipel_intake"), values.get("archipel_base_domain")
     host = intake.get("host") if isinstance(intake, dict) else None
     if not isinstance(host, str) or not isinstance(base, str):
         return
-    label, _dot, domain = host.partition(".")
-    if domain != base:
+    if host.partition(".")[2] != base:
         text = f"found {quoted(host)}; allowed: a name right below {base}, such as demande.{base}"
         yield _schema.Fault(("archipel_intake", "host"), text)
-    elif label not in (values.get("archipel_reserved_slugs") or ()):
-        text = f"{label} is an address that an association can have"
-        remedy = "add it to archipel_reserved_slugs, or take demande"
-        yield _schema.Fault(("archipel_intake", "host"), f"{text}; {remedy}")

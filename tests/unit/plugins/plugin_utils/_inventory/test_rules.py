@@ -203,6 +203,20 @@ class TestNames:
             "archipel_reserved_slugs in the policy lists the reserved ones"
         ]
 
+    def test_of_the_form(self, environment: Environment):
+        """An association may be called so as long as no form is."""
+        environment.space("demande")
+        assert environment.problems() == []
+        host = "demande.spaces.example.org"
+        environment.policy(archipel_intake={"host": host, "charter_url": "https://x.example"})
+        assert environment.problems() == [
+            'spaces/demande.yml:1: the slug "demande" is the host of the form (archipel_intake); '
+            "rename the file, or move the form"
+        ]
+        environment.placement("demande: {id: 70000, web: node1, db: node1}")
+        (problem,) = environment.problems()
+        assert problem.endswith("; the form needs another host: this space exists")
+
     @pytest.mark.parametrize(
         ("slug", "what"),
         [

@@ -29,9 +29,13 @@ def test_addresses_leave_out_the_usual_port():
     assert build(archipel_https_port=8443).url("velo") == "https://velo.spaces.example.org:8443"
 
 
-def test_a_form_under_a_reserved_name_is_right():
-    intake = {"host": "www.spaces.example.org", "charter_url": "https://x.example"}
-    assert problems(archipel_intake=intake) == []
+def test_the_form_may_have_any_name_right_below_the_base_domain():
+    assert build().form == ""
+    for name in ("www", "demande"):
+        host = f"{name}.spaces.example.org"
+        intake = {"host": host, "charter_url": "https://x.example"}
+        assert problems(archipel_intake=intake) == []
+        assert build(archipel_intake=intake).form == name
 
 
 def test_rings_may_have_a_release_of_their_own():
@@ -78,8 +82,9 @@ def test_what_is_missing_is_asked_for(name: str):
                                                                   "missing"),
         ({"archipel_intake": {"host": "www.example.org", "charter_url": "https://x.example"}},
          'archipel_intake.host: found "www.example.org"; allowed: a name right below spaces.'),
-        ({"archipel_intake": {"host": "hi.spaces.example.org", "charter_url": "https://x.example"}},
-         "archipel_intake.host: hi is an address that an association can have; add it to"),
+        ({"archipel_intake": {"host": "a.b.spaces.example.org",
+                              "charter_url": "https://x.example"}},
+         'archipel_intake.host: found "a.b.spaces.example.org"; allowed: a name right below'),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(changes: dict[str, t.Any], expected: str):
