@@ -12,7 +12,11 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import RegistryError
-from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _files, _intake
+from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import (
+    _files,
+    _intake,
+    _kinds,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _contacts, _edit
 
 SPEC: dict[str, t.Any] = {
@@ -26,6 +30,7 @@ SPEC: dict[str, t.Any] = {
     "taken": {"type": "list", "elements": "str", "default": []},
     "offices": {"type": "list", "elements": "str", "default": []},
     "keep": {"type": "bool", "default": False},
+    "discard": {"type": "list", "elements": "str", "default": []},
     "move_contacts": {"type": "bool", "default": False},
 }
 
@@ -53,12 +58,13 @@ class ActionModule(ActionBase):
         home = Path(options["placement"]["path"]).parent
         try:
             outcome = self._take_in(home, options)
-        except (RegistryError, _edit.EditError, OSError) as error:
+        except (RegistryError, _edit.EditError, _kinds.PlanError, OSError) as error:
             raise AnsibleActionFail("the requests could not be taken in") from error
         return {
             "changed": bool(outcome.changes),
             "spaces": outcome.changes,
             "refused": outcome.refused,
+            "done": outcome.done,
             "diff": outcome.diff if self._task.diff else [],
         }
 
@@ -82,5 +88,6 @@ class ActionModule(ActionBase):
             offices=options["offices"],
             vaulted=options["contacts"] == _contacts.VAULTED,
             keep=options["keep"],
+            discard=frozenset(options["discard"]) - {""},
         )
         return _intake.take_in(home, wanted, vault, write=write)

@@ -50,6 +50,11 @@ options:
     description: Whether submissions stay in their folder once they are in the registry.
     type: bool
     default: false
+  discard:
+    description: Names of files of O(submissions) that go without being taken in.
+    type: list
+    elements: str
+    default: []
   move_contacts:
     description: Instead of anything else, move all contacts from the files into C(contacts.yml).
     type: bool
@@ -95,4 +100,12 @@ refused:
   returned: always
   type: dict
   sample: {"spam.eml": ["charter: missing"]}
+done:
+  description:
+    - Names of the submissions that are in the registry or were discarded (in check mode, would be).
+    - Copies of them may go, wherever they are. None with O(keep).
+  returned: always
+  type: list
+  elements: str
+  sample: ["0123456789abcdef0123456789abcdef.json"]
 """

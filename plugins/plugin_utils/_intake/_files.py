@@ -54,6 +54,8 @@ class Outcome:
     # What could not be done, by file or slug.
     refused: dict[str, list[str]] = field(default_factory=dict)
     diff: list[dict[str, str]] = field(default_factory=list)
+    # Names of the submissions that nobody needs any more, wherever copies of them are.
+    done: list[str] = field(default_factory=list)
 
 
 def read(home: Path, vault: VaultLib) -> Folder:

@@ -1,6 +1,6 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Submissions are taken into the registry: each becomes a file that waits for a decision."""
+"""Submissions are taken into the registry: each becomes a change of a file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import typing as t
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import escaped, shown
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import (
     _files,
+    _kinds,
     _proposal,
     _sources,
-    _submission,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
     _contacts,
@@ -37,17 +37,21 @@ class Intake(t.NamedTuple):
     vaulted: bool
     # Whether submissions stay where they are once they are in the registry.
     keep: bool = False
+    # Names of files that go without being taken in.
+    discard: frozenset[str] = frozenset()
 
 
-class _New(t.NamedTuple):
-    source: Path
-    slug: str
-    request: _submission.Submission
-    values: Draft
+class _Sorted(t.NamedTuple):
+    """The files of an inbox: what becomes of each."""
+
+    new: list[tuple[Path, _kinds.Plan]]
+    # In the registry already, or not wanted.
+    gone: list[Path]
+    refused: dict[str, list[str]]
 
 
 def take_in(home: Path, intake: Intake, vault: VaultLib, *, write: bool) -> _files.Outcome:
-    """Make a file of each submission. One that was made a file of before is only put away.
+    """Make changes of files out of submissions. One that was taken in before is only put away.
 
     A contact is written before its file, and a file before its submission goes: what is killed in
     between is done again by the next run, and nothing twice.
@@ -60,67 +64,87 @@ def take_in(home: Path, intake: Intake, vault: VaultLib, *, write: bool) -> _fil
 
     Raises:
         RegistryError: the registry cannot be read, or contacts cannot be encrypted.
+        PlanError: what is to be discarded is not there.
 
     """
     with _writing.one_operator(home):
         folder = _files.read(home, vault)
-        new, known, refused = _sort(intake, folder)
+        found = _sort(intake, folder)
+        gone = [*found.gone, *(source for source, _plan in found.new)]
         if write:
-            _write(folder, intake, vault, new)
+            _write(folder, vault, [plan for _source, plan in found.new])
             if not intake.keep:
-                for source in [*(one.source for one in new), *known]:
+                for source in gone:
                     source.unlink()
                 _writing.sync(intake.inbox)
+    said: dict[str, list[str]] = {}
+    for _source, plan in found.new:
+        said.setdefault(plan.change.slug, []).append(plan.words)
     return _files.Outcome(
-        {one.slug: [f"requested by {one.request.via}"] for one in new},
-        refused,
+        said,
+        found.refused,
         [
-            _files.diff(_files.path_of(folder, one.slug), b"", _proposal.text(one.values))
-            for one in new
+            _files.diff(_files.path_of(folder, one.slug), one.before, one.after)
+            for one in (plan.change for _source, plan in found.new)
         ],
+        [] if intake.keep else sorted(source.name for source in gone),
     )
 
 
-def _sort(
-    intake: Intake, folder: _files.Folder
-) -> tuple[list[_New], list[Path], dict[str, list[str]]]:
-    """Return what is new, what is in the registry already, and what is wrong with the others."""
-    new: list[_New] = []
-    known: list[Path] = []
-    refused: dict[str, list[str]] = {}
+def _sort(intake: Intake, folder: _files.Folder) -> _Sorted:
+    """Decide on each file of the inbox.
+
+    Raises:
+        PlanError: what is to be discarded is not there.
+
+    """
+    found = _Sorted([], [], {})
     ids = set(_proposal.list_known(folder.records))
-    taken = set(folder.taken | intake.taken)
-    for source in _sources.list_files(intake.inbox):
-        request, wrong = _read(source)
-        if request is None:
-            refused[escaped(source.name)] = wrong
-        elif request.id in ids:
-            known.append(source)
+    view = _kinds.View(folder, folder.taken | intake.taken, intake.offices, intake.vaulted)
+    sources = _sources.list_files(intake.inbox)
+    if missing := intake.discard - {source.name for source in sources}:
+        raise _kinds.PlanError(f"discard: {intake.inbox} has no {', '.join(sorted(missing))}")
+    for source in sources:
+        if source.name in intake.discard:
+            found.gone.append(source)
+            continue
+        values, wrong = _read(source)
+        if wrong:
+            found.refused[escaped(source.name)] = wrong
+        elif values["id"] in ids:
+            found.gone.append(source)
         else:
-            slug = _proposal.propose(request.address, request.name, request.id, frozenset(taken))
-            values = _proposal.values(request, slug, vaulted=intake.vaulted)
-            if request.office not in intake.offices:
-                values.pop("office", None)
-            new.append(_New(source, slug, request, values))
-            taken.add(slug)
-            ids.add(request.id)
-    return new, known, refused
+            view = _plan(source, values, view, found)
+            ids.add(values["id"])
+    return found
 
 
-def _read(source: Path) -> tuple[_submission.Submission | None, list[str]]:
+def _plan(source: Path, values: Draft, view: _kinds.View, found: _Sorted) -> _kinds.View:
+    """Note what becomes of a submission; return what the next one is planned from."""
     try:
-        return _submission.check(_sources.read(source))
+        plan = _kinds.KINDS[values["kind"]].plan(values, view)
+    except _kinds.PlanError as error:
+        found.refused[escaped(source.name)] = [escaped(str(error))]
+        return view
+    found.new.append((source, plan))
+    return view._replace(taken=view.taken | {plan.change.slug})
+
+
+def _read(source: Path) -> tuple[Draft, list[str]]:
+    try:
+        return _kinds.check(_sources.read(source))
     except _sources.SourceError as error:
-        return None, [escaped(str(error))]
+        return {}, [escaped(str(error))]
 
 
-def _write(folder: _files.Folder, intake: Intake, vault: VaultLib, new: Sequence[_New]) -> None:
+def _write(folder: _files.Folder, vault: VaultLib, plans: Sequence[_kinds.Plan]) -> None:
     """Write contacts, all at once, and then files, each at once."""
-    if intake.vaulted and new:
-        contacts = {one.slug: _proposal.contact(one.request) for one in new}
+    contacts = {plan.change.slug: dict(plan.contact) for plan in plans if plan.contact}
+    if contacts:
         _contacts.write(folder.contacts, {**folder.contacts.known, **contacts}, vault)
-    for one in new:
-        _writing.create(_files.path_of(folder, one.slug), _proposal.text(one.values))
+    for one in (plan.change for plan in plans):
+        put = _writing.replace if one.before else _writing.create
+        put(_files.path_of(folder, one.slug), one.after)
 
 
 def move_contacts(home: Path, vault: VaultLib, *, write: bool) -> _files.Outcome:

@@ -27,6 +27,9 @@ _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b\u180c
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 # How people write the address of a site.
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)+(/|$)")
+# What a mail program makes a link of; names that people read in letters have none.
+LINK = re.compile(r"\bhttps?://|\bwww\.", re.IGNORECASE)
+NAMES = ("name", "contact_name")
 _TRUE = frozenset({"true", "yes", "oui", "on", "1", "x", "[x]"})
 
 
@@ -87,17 +90,30 @@ def _visible(text: str) -> str:
     )
 
 
-def check(values: Unchecked) -> tuple[Submission | None, list[str]]:
-    """Return the request, or everything that is wrong with it, in sentences."""
-    tidied = tidy(values)
-    faults = SCHEMA.faults(tidied)
-    if faults:
-        return None, [f"{'.'.join(map(str, place))}: {text}" for place, text in faults]
+def find_faults(tidied: Unchecked, schema: _schema.Schema) -> list[str]:
+    """Return everything that is wrong with a submission, in sentences.
+
+    A letter to whoever is named would carry a stranger's link; sites have a field of their own.
+    """
+    found = [f"{'.'.join(map(str, place))}: {text}" for place, text in schema.faults(tidied)]
+    text = "found a web address; allowed: a name, the address belongs into website"
+    linked = [key for key in NAMES if LINK.search(str(tidied.get(key, "")))]
+    return [*found, *(f"{key}: {text}" for key in linked)]
+
+
+def made(tidied: Unchecked) -> Submission:
+    """Return a request for a space in which nothing is wrong."""
     known = {key: tidied.get(key, "") for key in Submission._fields if key in SCHEMA_KEYS}
-    made = Submission(
+    return Submission(
         **{**known, "language": tidied.get("language", "fr"), "email": tidied["contact_email"]}
     )
-    return made, []
+
+
+def check(values: Unchecked) -> tuple[Submission | None, list[str]]:
+    """Return a request for a space, or everything that is wrong with it."""
+    tidied = tidy(values)
+    faults = find_faults(tidied, SCHEMA)
+    return (None, faults) if faults else (made(tidied), [])
 
 
 SCHEMA_KEYS = frozenset(SCHEMA.root["properties"])

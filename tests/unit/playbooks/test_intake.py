@@ -111,6 +111,30 @@ class TestIntake:
         names = sorted(path.stem for path in whole.registry.iterdir())
         assert names == ["fanfare", "localhost-2", "node1-2", "velo-ecole", "web-2", "www-2"]
 
+    def test_the_host_of_the_form_is_given_to_nobody(self, whole: Environment):
+        form = {"host": "demande.spaces.example.org", "charter_url": "https://x.example"}
+        policy(whole, archipel_intake=form)
+        submit(whole, address="demande", name="Fanfare")
+        code, said = run(whole, "intake", "-e", f"inbox={inbox(whole)}")
+        assert code == 0, said
+        assert whole.problems() == []
+        assert (whole.registry / "fanfare.yml").exists()
+
+    def test_what_is_thrown_away_is_named(self, whole: Environment):
+        wrong, other = submit(whole, charter=False), submit(whole, 1, kind="root")
+        code, said = run(whole, "intake")
+        assert code == 2
+        assert "throw it away with -e discard=name,name" in said
+        assert "kind: found" in said
+        code, said = run(whole, "intake", "-e", "discard=0.json,2.json")
+        assert code == 2
+        assert "intake has no 2.json" in said
+        assert wrong.exists()
+        assert run(whole, "intake", "-e", "discard=0.json,1.json")[0] == 0
+        assert not wrong.exists()
+        assert not other.exists()
+        assert [path.stem for path in whole.registry.iterdir()] == ["velo-ecole"]
+
     def test_a_folder_that_is_not_there(self, whole: Environment):
         code, said = run(whole, "intake", "-e", "inbox=/nowhere")
         assert code == 2

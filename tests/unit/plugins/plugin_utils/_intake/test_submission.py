@@ -171,6 +171,8 @@ def test_hostile_text_is_a_value_of_a_file_and_nothing_else(key: str, text: str)
         ({"status": "approved"}, "status: unknown key"),
         ({"decision": {"by": "me"}}, "decision: unknown key"),
         ({"kind": "root"}, "kind: found"),
+        ({"name": "Win at https://casino.example"}, "name: found a web address; allowed: a name"),
+        ({"contact_name": "see WWW.casino.example"}, "contact_name: found a web address"),
         ({"format": 2}, "format: found"),
     ],
 )
