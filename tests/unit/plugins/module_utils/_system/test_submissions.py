@@ -22,7 +22,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_all_are_read_a_few_at_a_time(folder: Path):
-    found, last, rounds = {}, "", 0
+    found: dict[str, str] = {}
+    last, rounds = "", 0
     while rounds == 0 or last:
         some = _submissions.read(str(folder), last, most=15)
         found |= some.texts()
