@@ -29,6 +29,9 @@ BEFORE, AFTER = re.compile(r"/$"), re.compile(r"^(?:/|\.(?:conf|json|cnf|eml|log
 SLUG = re.compile(r"(?:^|\.)(?:slug|target|source)$|\[['\"](?:slug|space)['\"]\]$")
 # File → what it spells all the same, and why.
 EXCEPTIONS: dict[str, dict[str, str]] = {
+    "_build.py": {
+        "f\"applied/{space['slug']}.json\"": "for review on the controller, and on no node"
+    },
     "_secrets.py": {
         "f'archipel/1/{purpose}/{slug}/{rotation}'": "what a key is derived for, and no path"
     },

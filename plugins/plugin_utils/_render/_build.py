@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from pathlib import Path
 
@@ -21,10 +22,13 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._render import (
     _render_context,
     _render_database,
     _render_files,
+    _render_nextcloud,
 )
 
 # A folder without this mark is not ours to clean.
 MARK = ".archipel-build"
+# What stands for the master key where secrets are left out.
+NO_KEY = "check-only-" * 4
 
 
 class ForeignDirectoryError(ValueError):
@@ -56,6 +60,7 @@ def render_documents(
         kind = file["kind"]
         text = mask_secrets(file["content"]) if kind == "config" else file["content"]
         found[f"{kind}/{file['space']}.{'php' if kind == 'config' else 'conf'}"] = text
+    found.update(_render_applied(spaces, context))
     empty = State({}, {})
     for space in databases:
         if space["status"] in _render_common.PRESENT:
@@ -73,6 +78,42 @@ def render_documents(
             "\n".join(_render_files.render_sysusers(present, context).values()) + "\n"
         )
     return found
+
+
+def _render_applied(
+    spaces: t.Sequence[_space.SpaceEntry], context: _render_context.Context
+) -> dict[str, str]:
+    """Return what only Nextcloud itself is given: what all have in common, and what each has alone.
+
+    Said once, what the policy gives to all is neither written nor read ten thousand times.
+    """
+    running = [space for space in spaces if space["status"] in _render_common.RUNNING]
+    if not running:
+        return {}
+    common = {
+        **context["applied_state"],
+        "apps": _render_nextcloud.list_applications(context),
+        "settings": context["applications"].get("settings", {}),
+        "release": sorted({space["release"] for space in running}),
+    }
+    # No key of anybody's: connectors' secrets are derived from it.
+    alone: _render_context.Context = {
+        **context,
+        "applied_state": {"app_config": {}},
+        "applications": {},
+        "master_key": NO_KEY,
+    }
+    found = {"applied.json": _as_json(common)}
+    for space in running:
+        applied = dict(_render_nextcloud.render_applied(space, alone))
+        # Who is invited is personal, and what is built may be anybody's to read.
+        applied.pop("admin")
+        found[f"applied/{space['slug']}.json"] = _as_json(applied)
+    return found
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 def list_existing(directory: Path) -> set[str]:

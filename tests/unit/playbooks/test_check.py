@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+import subprocess
 import typing as t
 from pathlib import Path
 
@@ -156,3 +158,132 @@ class TestWhatItRenders:
         code, said = check(whole, "--limit", "node1")
         assert code == 0
         assert "lab: 1 files" in said
+
+
+@pytest.fixture
+def proposal(whole: Environment) -> Environment:
+    """A registry in git, and a branch on which something is proposed."""
+    whole.placement(PLACED, "amap: {id: 70001, web: node1, db: node1}", next_id=70_002)
+    for slug in ("velo-ecole", "amap"):
+        whole.space(slug)
+    project = whole.root.parent.parent
+    git(project, "init", "-qb", "main")
+    git(project, "add", "inventories", "registry")
+    git(project, "commit", "-qm", "a base")
+    git(project, "checkout", "-qb", "proposal")
+    return whole
+
+
+def git(folder: Path, *arguments: str) -> None:
+    names = ("-c", "user.name=Nadia", "-c", "user.email=nadia@example.org")
+    subprocess.run(["git", "-C", str(folder), *names, *arguments], check=True)
+
+
+def changes(environment: Environment) -> dict[str, t.Any]:
+    text = (built(environment) / "changes/changes.json").read_text(encoding="utf-8")
+    found: dict[str, t.Any] = json.loads(text)
+    return found
+
+
+class TestAProposal:
+    def test_is_said_with_what_nodes_would_do(self, proposal: Environment):
+        proposal.space("chorale-des-halles", name="<b>Chorale</b> @all")
+        code, said = check(proposal, "-e", "base=main")
+        assert code == 0, said
+        assert "one space: chorale-des-halles, new, 50/40" in said
+        found = changes(proposal)
+        assert found["labels"] == ["one-space"]
+        (node,) = found["nodes"]
+        assert (node["node"], node["makes"], node["spaces"]) == ("node1", ["chorale-des-halles"], 1)
+        assert node["files"]["config"] == {"added": 1}
+        text = (built(proposal) / "changes/changes.md").read_text(encoding="utf-8")
+        assert "- makes `chorale-des-halles`" in text
+        assert check(proposal, "-e", "base=main")[0] == 0
+        assert changes(proposal) == found
+
+    def test_of_the_policy_says_whom_it_touches(self, proposal: Environment):
+        """In configuration files, and in what only Nextcloud itself is given."""
+        proposal.policy(
+            archipel_release=None,
+            archipel_releases=None,
+            archipel_offices=None,
+            archipel_limits_default={"accounts": 50, "storage_gb": 41},
+        )
+        proposal.space("amap", name="AMAP du Val")
+        code, said = check(proposal, "-e", "base=main")
+        assert code == 0, said
+        assert "one space: amap, changed: name" in said
+        assert "policy: touches 1 space" in said
+        assert changes(proposal)["policy"]["variables"][0]["name"] == "archipel_limits_default"
+
+    def test_of_a_setting_in_nextcloud_touches_all(self, proposal: Environment):
+        settings = {"deck": {"x": "y"}}
+        proposal.write(
+            "group_vars/all/more.yml",
+            json.dumps({"archipel_applications": {"enabled": [], "settings": settings}}),
+        )
+        code, said = check(proposal, "-e", "base=main")
+        assert code == 0, said
+        assert "policy: touches 2 spaces" in said
+
+    def test_that_moves_a_space_by_hand_is_seen(self, proposal: Environment):
+        proposal.placement(PLACED, "amap: {id: 70002, web: node1, db: node1}", next_id=70_003)
+        code, said = check(proposal, "-e", "base=main")
+        assert code == 0, said
+        assert changes(proposal)["labels"] == ["placement-by-hand"]
+
+    def test_on_a_wrong_base_is_compared_by_its_files(self, proposal: Environment):
+        """Who mends what somebody broke is told what that is."""
+        project = proposal.root.parent.parent
+        proposal.write("spaces/amap.yml", "name: [\n")
+        git(project, "commit", "-qam", "broken")
+        git(project, "checkout", "-qB", "main")
+        proposal.space("amap", name="AMAP du Val")
+        code, said = check(proposal, "-e", "base=main")
+        assert code == 0, said
+        found = changes(proposal)
+        assert found["nodes"] is None
+        assert "amap.yml:1: not readable as YAML" in found["unknown"]
+        assert found["spaces"][0]["slug"] == "amap"
+
+    def test_of_a_new_environment_makes_all_of_it(self, proposal: Environment):
+        project = proposal.root.parent.parent
+        git(project, "rm", "-rq", "--cached", "inventories", "registry")
+        git(project, "commit", "-qm", "without", "--allow-empty")
+        git(project, "branch", "-f", "main")
+        code, said = check(proposal, "-e", "base=main")
+        assert code == 0, said
+        assert changes(proposal)["nodes"][0]["makes"] == ["amap", "velo-ecole"]
+
+    def test_is_not_looked_at_without_a_base(self, proposal: Environment):
+        assert check(proposal)[0] == 0
+        assert not (built(proposal) / "changes").exists()
+
+    @pytest.mark.parametrize(
+        ("options", "sentence"),
+        [
+            (("-e", "base=nowhere"), 'base="nowhere": no such commit; fetch it'),
+            (("-e", "base=--help"), "allowed: a branch, a tag or a commit"),
+            (("-e", "base=main", "--limit", "node1"), "takes no --limit. Leave it out."),
+        ],
+    )
+    def test_with_bad_options_is_refused(
+        self, proposal: Environment, options: tuple[str, ...], sentence: str
+    ):
+        code, said = check(proposal, *options)
+        assert code == 2
+        assert sentence in said
+
+    def test_leaves_nothing_behind_but_what_it_says(
+        self, proposal: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        (tmp_path / "temporary").mkdir()
+        monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+        before = proposal.tree()
+        assert check(proposal, "-e", "base=main")[0] == 0
+        assert proposal.tree() == before
+        assert list((tmp_path / "temporary").glob("archipel-*")) == []
+        assert {path.name for path in (built(proposal) / "changes").iterdir()} == {
+            "changes.json",
+            "changes.md",
+        }
