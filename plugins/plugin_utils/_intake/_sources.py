@@ -56,7 +56,9 @@ LABELS = {
     "l'association en quelques lignes": "about",
 }
 _LANGUAGES = {"francais": "fr", "french": "fr", "english": "en", "anglais": "en"}
-_FIELD = re.compile(r"^\s{0,3}>?\s*([^:\n]{2,60}?)\s*:[ \t\u00a0]*(.*)$")
+_FIELD = re.compile(r"^\s{0,3}>?\s*([^:\n]{2,90}?)\s*:[ \t\u00a0]*(.*)$")
+# What a template says of a field, behind its label.
+_EXPLAINED = re.compile(r"\s*\([^()]*\)$")
 _HEADING = re.compile(r"^#{2,4}\s+(.+?)\s*#*\s*$")
 _CHECKED = re.compile(r"^\s*[-*]\s*\[[xX]\]", re.MULTILINE)
 
@@ -209,7 +211,7 @@ def _plain(text: str) -> str:
 
 
 def _key(label: str) -> str:
-    label = _plain(label)
+    label = _EXPLAINED.sub("", _plain(label))
     return LABELS.get(label) or (label if label in LABELS.values() else "")
 
 

@@ -25,6 +25,7 @@ import pytest
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _sources, _submission
 from tests.unit.environment import ROOT
+from tests.unit.plugins.plugin_utils._intake.test_submission import HOSTILE
 
 PROGRAM = ROOT / "roles/intake/files/receiver.py"
 FORM = {
@@ -55,7 +56,7 @@ class Receiver:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.spool = folder / "spool"
-        self.spool.mkdir()
+        self.spool.mkdir(exist_ok=True)
         self.taken = folder / "taken"
         self.path = str(folder / "s")
         self._socket = socket.socket(socket.AF_UNIX)
@@ -290,3 +291,86 @@ def test_a_thousand_a_minute_are_answered(receiver: Receiver):
         assert receiver.post(FORM)[0] == 200
     assert time.monotonic() - start < 6
     assert receiver.kept() == []
+
+
+FINE = {
+    "name": ["Vélo-école", "42", "自行车学校", "L'Œuvre « d’été » & co", "!", "👩\u200d👧"],
+    "address": ["velo", "Vélo École", "https://velo.example/x"],
+    "contact_name": ["Zoé", "O'Neill, Sarah"],
+    "contact_email": ["a@b.example", "o'b+c@mail.b.example"],
+    "registration_number": ["W931234567", "w 931 234 567", "123 456 789 00012", "12-34/5.6"],
+    "website": ["velo.example", "https://velo.example/é?a=b", "www.velo.example"],
+    "about": ["a\nb", "x" * 2000],
+    "office": ["collabora"],
+    "language": ["fr", "en"],
+}
+ODD = {
+    "website": ["javascript:alert(1)", "https://", "a b", 'https://x"y', "ftp://x.example", "x"],
+    "registration_number": ["W1; rm", "é12", "1", "x" * 41, "--"],
+    "contact_email": [
+        "a@b",
+        "a..b@c.example",
+        "é@b.example",
+        "a@b.example\nBcc: c",
+        "a b@c.example",
+    ],
+    "office": ["../../bin/sh", "COLLABORA"],
+    "name": [
+        "\u200b\u2800",
+        "\u200d",
+        "\u3164",
+        "see https://x.example",
+        "www.x.example",
+        "x" * 201,
+    ],
+    "contact_name": ["http://x.example", "\u202e"],
+    "language": ["xx", "{{ 7 }}", ""],
+    "charter": ["non", "no"],
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "fine"),
+    [
+        *((key, text, True) for key, texts in FINE.items() for text in texts),
+        *((key, text, None) for key, texts in ODD.items() for text in texts),
+        *((key, text, None) for key in FINE for text in HOSTILE),
+    ],
+)
+def test_who_is_thanked_can_be_taken_in(
+    load: t.Callable[[str], t.Any], tmp_path: Path, key: str, text: str, *, fine: bool | None
+):
+    """What the receiver lets through, intake.yml takes; who writes as people do is let through."""
+    program = load("roles/intake/files/receiver.py")
+    fields = program.read_form(urlencode({**FORM, key: text}).encode())
+    fields["language"] = "en" if fields.get("language") == "en" else "fr"
+    faults = program.find_faults(fields, program.TEXTS["en"])
+    assert faults.keys() <= {key}
+    if fine:
+        assert faults == {}
+    if not faults:
+        program.Spool(tmp_path, 10).keep(fields)
+        (path,) = tmp_path.iterdir()
+        assert _submission.check(_sources.read(path))[1] == []
+
+
+def test_patterns_are_those_of_the_schema(load: t.Callable[[str], t.Any]):
+    shapes = load("roles/intake/files/receiver.py").SHAPES
+    properties = _submission.SCHEMA.root["properties"]
+    assert {key: f"^{shape}$" for key, shape in shapes.items()} == {
+        key: properties[key]["pattern"] for key in shapes
+    }
+
+
+def test_what_was_being_written_when_it_was_killed_goes(tmp_path: Path):
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    part, whole = spool / f".{'0' * 32}.part", spool / f"{'1' * 32}.json"
+    part.write_text("{")
+    whole.write_text("{}")
+    receiver = Receiver(tmp_path)
+    try:
+        assert receiver.ask("GET", "/task")[0] == 200
+        assert list(spool.iterdir()) == [whole]
+    finally:
+        receiver.stop()

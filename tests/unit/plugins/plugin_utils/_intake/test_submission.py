@@ -307,6 +307,30 @@ class TestExamples:
         assert _submission.check(self.read(tmp_path, text))[0] is None
         self.check(tmp_path, text.replace("- [ ]", "- [x]"), "fr")
 
+    @pytest.mark.parametrize("language", ["fr", "en"])
+    def test_a_mail(self, tmp_path: Path, language: str):
+        """Filled in as people do: behind the colons, the last one over several lines."""
+        text = (ROOT / f"docs/examples/mail/request.{language}.txt").read_text(encoding="utf-8")
+        labels = [line for line in text.splitlines() if line]
+        answers = {0: "La Chorale", 2: "W931234567", 3: "chorale.example", 5: "a@b.example"}
+        for place, label in enumerate(labels):
+            said = {**answers, 8: "oui" if language == "fr" else "Yes", 9: "we\nsing"}.get(
+                place, ""
+            )
+            text = text.replace(label, f"{label} {said}")
+        path = tmp_path / "a.eml"
+        path.write_text(f"From: A <a@b.example>\nContent-Type: text/plain; charset=utf-8\n\n{text}")
+        found, wrong = _submission.check(_sources.read(path))
+        assert wrong == []
+        assert found
+        assert (found.name, found.email, found.language) == ("La Chorale", "a@b.example", language)
+        assert (found.registration_number, found.about) == ("W931234567", "we\nsing")
+        assert (found.website, found.address, found.office) == ("https://chorale.example", "", "")
+        # Whoever does not agree is asked again.
+        path.write_text(path.read_text().replace("oui\n", "\n").replace("Yes\n", "\n"))
+        (fault,) = _submission.check(_sources.read(path))[1]
+        assert fault.startswith("charter: missing")
+
     def read(self, folder: Path, text: str) -> dict[str, t.Any]:
         (folder / "a.md").write_text(text, encoding="utf-8")
         return _sources.read(folder / "a.md")
