@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 import getpass
 import json
+import os
 import typing as t
 from pathlib import Path
 
@@ -30,8 +31,10 @@ SPEC: dict[str, t.Any] = {
     "by": {"type": "str", "default": ""},
     "reason": {"type": "str", "default": ""},
     "reasons": {"type": "dict", "default": {}},
+    "day": {"type": "str", "default": ""},
     "days": {"type": "int", "default": 0},
     "notice_days": {"type": "int", "default": 0},
+    "refused_days": {"type": "int", "default": 0},
     "build": {"type": "path"},
     "link": {"type": "str", "default": ""},
 }
@@ -60,7 +63,9 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         options = _options.read("moderation", self._task.args, SPEC)
         home = Path(options["placement"]["path"]).parent
-        patience = _moderation.Patience(options["days"], options["notice_days"])
+        patience = _moderation.Patience(
+            options["days"], options["notice_days"], options["refused_days"]
+        )
         try:
             outcome = self._decide(home, options, patience)
             waiting = self._list(home, options, patience)
@@ -84,7 +89,11 @@ class ActionModule(ActionBase):
             return _decide.expire(home, patience, today(), vault, write=write)
         slugs = [word for word in options["only"].replace(" ", "").split(",") if word]
         decision = _moderation.Decision(
-            kind, options["by"] or getpass.getuser(), today().isoformat(), options["reason"]
+            kind,
+            options["by"] or getpass.getuser(),
+            today().isoformat(),
+            options["reason"],
+            options["day"],
         )
         return _decide.decide(home, slugs, decision, options["reasons"], vault, write=write)
 
@@ -100,11 +109,14 @@ class ActionModule(ActionBase):
             # Contacts are in it: for nobody else on this computer.
             build.mkdir(mode=0o700, parents=True, exist_ok=True)
             name = options["placement"]["environment"]
-            page = _waiting.page(waiting, name, options["link"])
+            # Without a forge, the file where it lies.
+            beside = f"{os.path.relpath(folder.environment.spaces, build)}/{{slug}}.yml"
+            page = _waiting.page(waiting, name, options["link"] or beside)
             text = json.dumps(waiting, ensure_ascii=False, indent=1) + "\n"
             _writing.replace(build / "index.html", page.encode())
             _writing.replace(build / "requests.json", text.encode())
-        return _waiting.sentences(waiting, sealed=folder.contacts.sealed)
+        lost = sorted(set(known) - folder.taken)
+        return _waiting.sentences(waiting, sealed=folder.contacts.sealed, lost=lost)
 
 
 def today() -> datetime.date:

@@ -27,7 +27,8 @@ options:
     description:
       - V(approve), V(refuse), V(ask), V(suspend) or V(close); empty only lists.
       - V(expire) is nobody's decision. It notes that requests end soon which nobody went on with,
-        and refuses those whose end has come.
+        and refuses those whose end has come; closes spaces whose day has come; and erases requests
+        that were refused long ago, with their contact where this run has the vault's password.
     type: str
     default: ""
   only:
@@ -48,6 +49,10 @@ options:
     description: The catalogue C(archipel_reasons).
     type: dict
     default: {}
+  day:
+    description: With V(close), the day on which the space is to be closed, C(YYYY-MM-DD).
+    type: str
+    default: ""
   days:
     description: How long a request waits before it closes itself; 0 is for ever.
     type: int
@@ -56,11 +61,17 @@ options:
     description: How long before that the association is told.
     type: int
     default: 0
+  refused_days:
+    description: How long a request that was refused is kept; 0 is for ever.
+    type: int
+    default: 0
   build:
     description: The folder for the page C(index.html) and C(requests.json). Without it, none.
     type: path
   link:
-    description: Address of a file of the registry in its forge, with V({slug}) for the slug.
+    description:
+      - Address of a file of the registry in its forge, with V({slug}) for the slug.
+      - Without one, the page leads to the files where they lie.
     type: str
     default: ""
 attributes:

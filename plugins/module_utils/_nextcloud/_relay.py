@@ -188,7 +188,8 @@ def by_spool(folder: str, sender: str, operator: t.Mapping[str, str]) -> t.Itera
     os.makedirs(folder, mode=0o700, exist_ok=True)
 
     def deliver(one: Letter) -> None:
-        path = f"{folder}/{one['slug']}.{one['step']}.eml"
+        # By what it is about: another question is another letter.
+        path = f"{folder}/{one['key'].replace('/', '.')}.eml"
         text = compose(one, sender, operator).decode("ascii")
         _files.write_file({"path": path, "content": text, "uid": 0, "gid": 0, "mode": 0o600})
 

@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     RegistryError,
+    did_you_mean,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import (
     _files,
@@ -24,7 +25,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import (
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _ledger, _writing
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ansible.parsing.vault import VaultLib
@@ -67,13 +68,11 @@ def compose(
         raise RegistryError([Problem(folder.contacts.path, text)])
     purged = _ledger.list_purged(_ledger.read(folder.environment.ledger))
     gone = {slug: at for slug, at in purged.items() if slug not in folder.placed}
-    records = {
-        record.slug: record
-        for record in folder.records
-        if not wanted.only or record.slug in wanted.only
-    }
-    events = [event for one in records.values() for event in _letters.find_events(one, gone)]
-    due = _letters.find_due(events, frozenset(read(home)), wanted.today, wanted.days)
+    records = _choose(folder.records, wanted.only)
+    sent = frozenset(read(home))
+    told = _letters.list_told(sent)
+    events = [event for one in records.values() for event in _letters.find_events(one, gone, told)]
+    due = _letters.find_due(events, sent, wanted.today, wanted.days)
     letters = []
     for event in due:
         record = records[event.slug]
@@ -84,7 +83,26 @@ def compose(
     return letters
 
 
+def _choose(records: Sequence[Record], only: frozenset[str]) -> dict[str, Record]:
+    """Return the files that are looked at.
+
+    Raises:
+        RegistryError: a name is none of them.
+
+    """
+    known = {record.slug: record for record in records}
+    wrong = sorted(only - set(known))
+    if wrong:
+        text = "has no file, or one that check.yml finds wrong; nobody was written to"
+        raise RegistryError(
+            Problem(f"only={slug}", f"{text}.{did_you_mean(slug, known)}") for slug in wrong
+        )
+    return {slug: one for slug, one in known.items() if not only or slug in only}
+
+
 def _end(record: Record, wanted: Wanted) -> str:
+    if "closing" in record.data:
+        return str(record.data["closing"]["on"])
     patience = _moderation.Patience(wanted.request_days, wanted.notice_days)
     end = _moderation.ends_on(record, patience)
     return end.isoformat() if end else ""

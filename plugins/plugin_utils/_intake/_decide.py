@@ -8,7 +8,11 @@ import typing as t
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import did_you_mean
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _files, _moderation
-from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _edit, _writing
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
+    _contacts,
+    _edit,
+    _writing,
+)
 
 if t.TYPE_CHECKING:
     import datetime
@@ -61,6 +65,7 @@ def decide(
     if refused:
         return _files.Outcome(refused=refused)
     words = f"{_DONE.get(decision.kind, 'closed')} by {decision.by}"
+    words = f"to be closed on {decision.later}, by {decision.by}" if decision.later else words
     words += f": {decision.reason}" if decision.reason else ""
     return _outcome(folder, changes, {one.slug: [words] for one in changes})
 
@@ -104,7 +109,7 @@ def expire(
     *,
     write: bool,
 ) -> _files.Outcome:
-    """Do what time alone does: note that the end is near, and days later close the request.
+    """Do what time alone does: note ends, close what was to be closed, erase what was refused.
 
     Raises:
         RegistryError: the registry cannot be read.
@@ -117,15 +122,42 @@ def expire(
         folder = _files.read(home, vault)
         for record in folder.records:
             if values := _moderation.expire(record, patience, today):
-                ended = ("status",) in values
-                said[record.slug] = ["closed: nobody went on with it" if ended else "ends soon"]
+                said[record.slug] = [_say(values)]
                 _add(folder, record, values, changes, refused)
+            elif _is_forgotten(folder, record, patience, today):
+                said[record.slug] = ["erased: it was refused long ago"]
+                changes.append(_files.removal(folder, record))
         if write:
             _files.write(folder, changes)
+            _forget(folder, changes, vault)
     done = {one.slug: said[one.slug] for one in changes}
     outcome = _outcome(folder, changes, done)
     outcome.refused = refused
     return outcome
+
+
+def _is_forgotten(
+    folder: _files.Folder, record: Record, patience: _moderation.Patience, today: datetime.date
+) -> bool:
+    """Whether a request is to be erased: file and contact, or neither."""
+    return not folder.contacts.sealed and _moderation.is_forgotten(
+        record, patience, today, folder.placed
+    )
+
+
+def _say(values: _moderation.Changes) -> str:
+    status = values.get(("status",))
+    if status == "refused":
+        return "closed: nobody went on with it"
+    return "closed: its day has come" if status else "ends soon"
+
+
+def _forget(folder: _files.Folder, changes: Sequence[_files.Change], vault: VaultLib) -> None:
+    """Take those out of the vault whose file is gone; a run without the password leaves them."""
+    gone = {one.slug for one in changes if not one.after}
+    kept = {slug: one for slug, one in folder.contacts.known.items() if slug not in gone}
+    if len(kept) < len(folder.contacts.known):
+        _contacts.write(folder.contacts, kept, vault)
 
 
 def _outcome(

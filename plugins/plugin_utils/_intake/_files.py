@@ -90,12 +90,12 @@ def diff(path: Path, before: bytes, after: bytes) -> dict[str, str]:
         "before": before.decode("utf-8"),
         "after": after.decode("utf-8"),
         "before_header": shown(path) if before else "/dev/null",
-        "after_header": shown(path),
+        "after_header": shown(path) if after else "/dev/null",
     }
 
 
 class Change(t.NamedTuple):
-    """A file before and after."""
+    """A file before and after; nothing before is a new one, nothing after one that goes."""
 
     slug: str
     before: bytes
@@ -117,7 +117,17 @@ def change(folder: Folder, record: _registry.Record, values: Mapping[Place, Valu
     return Change(record.slug, before, after)
 
 
+def removal(folder: Folder, record: _registry.Record) -> Change:
+    """Return a file that goes."""
+    return Change(record.slug, path_of(folder, record.slug).read_bytes(), b"")
+
+
 def write(folder: Folder, changes: list[Change]) -> None:
-    """Write files, each whole or not at all."""
+    """Write files, each whole or not at all; remove those of which nothing is left."""
     for one in changes:
-        _writing.replace(path_of(folder, one.slug), one.after)
+        path = path_of(folder, one.slug)
+        if one.after:
+            _writing.replace(path, one.after)
+        else:
+            path.unlink()
+            _writing.sync(path.parent)

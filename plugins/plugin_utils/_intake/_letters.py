@@ -24,8 +24,11 @@ if t.TYPE_CHECKING:
 
     Templates = Mapping[str, Mapping[str, Mapping[str, str]]]
 
-# The invitation of an approved space is the space's own letter: playbooks/spaces.yml.
-STEPS = ("received", "question", "ending", "refused", "suspended", "closed", "purged")
+# The invitation, with its link, is the space's own letter: playbooks/spaces.yml.
+STEPS = (
+    *("received", "question", "ending", "approved", "refused"),
+    *("suspended", "reopened", "closing", "closed", "purged"),
+)
 WORDS = frozenset(
     {"greeting", "name", "slug", "url", "reason", "date", "ends_on", "kept_until"}
     | {"operator", "operator_url", "operator_email", "help_url"}
@@ -80,25 +83,49 @@ class House(t.NamedTuple):
     grace_days: int
 
 
-def find_events(record: Record, purged: Mapping[str, str]) -> Iterator[Event]:
-    """Yield what the state of a file is worth a letter."""
+def find_events(
+    record: Record, purged: Mapping[str, str], told: frozenset[str] = frozenset()
+) -> Iterator[Event]:
+    """Yield what the state of a file is worth a letter.
+
+    Args:
+        record: the file.
+        purged: slug → when, of spaces that are gone.
+        told: slugs of those who were told of a suspension; they are told of its end.
+
+    """
     data, slug = record.data, record.slug
     request, decision = data.get("request", {}), data.get("decision", {})
-    status = data["status"]
+    status, closing = data["status"], data.get("closing")
     if status == "requested":
-        asked = request.get("asked")
-        if request.get("noticed_on"):
-            yield Event(slug, "ending", request["noticed_on"])
-        elif asked:
-            yield Event(slug, "question", asked["on"], asked["reason"])
-        elif request.get("on") and request.get("via"):
-            yield Event(slug, "received", request["on"])
+        yield from _find_of_request(slug, request)
+    elif closing:
+        yield Event(slug, "closing", closing["noticed_on"], closing.get("reason", ""))
+    elif status == "approved":
+        if slug in told or request.get("via"):
+            yield Event(slug, "reopened" if slug in told else "approved", decision["on"])
     elif status in {"refused", "suspended"}:
         yield Event(slug, status, decision["on"], decision["reason"])
-    elif status == "closed" and slug in purged:
+    elif slug in purged:
         yield Event(slug, "purged", purged[slug][:10])
-    elif status == "closed":
+    else:
         yield Event(slug, "closed", data["closed_on"], decision.get("reason", ""))
+
+
+def _find_of_request(slug: str, request: Unchecked) -> Iterator[Event]:
+    asked = request.get("asked")
+    if request.get("noticed_on"):
+        yield Event(slug, "ending", request["noticed_on"])
+    elif asked:
+        yield Event(slug, "question", asked["on"], asked["reason"])
+    elif request.get("on") and request.get("via"):
+        yield Event(slug, "received", request["on"])
+
+
+def list_told(sent: Iterable[str]) -> frozenset[str]:
+    """Return who was told of a suspension, by the keys of letters that were sent."""
+    parts = (key.split("/") for key in sent)
+    return frozenset(one[0] for one in parts if one[1:2] == ["suspended"])
 
 
 def find_due(
@@ -134,14 +161,15 @@ def compose(
     template = house.templates[event.step][language]
     words = _words(event, record, contact, ends, house, language)
     text = _paragraphs(_placeholders.fill(template["text"], words))
-    subject = " ".join(_placeholders.fill(template["subject"], words).split())
+    # On one line; blanks that keep words together stay.
+    subject = re.sub(r"[^\S\u00a0\u202f]+", " ", _placeholders.fill(template["subject"], words))
     return {
         "key": event.key,
         "slug": event.slug,
         "step": event.step,
         "to": contact["email"],
         "name": contact.get("name") or "",
-        "subject": subject,
+        "subject": subject.strip(),
         "text": text,
         "html": _html(text, subject, language),
     }

@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 
 # Decision → the statuses it is taken in.
 DECISIONS: Mapping[str, tuple[str, ...]] = {
-    "approve": ("requested", "refused", "suspended"),
+    "approve": ("requested", "refused", "suspended", "approved"),
     "refuse": ("requested",),
     "ask": ("requested",),
     "suspend": ("approved",),
@@ -48,6 +48,8 @@ class Decision(t.NamedTuple):
     on: str
     # A key of the catalogue, or a sentence of one's own.
     reason: str = ""
+    # The day on which a space is to be closed, YYYY-MM-DD; empty: at once.
+    later: str = ""
 
 
 def check(decision: Decision, catalogue: Catalogue) -> list[str]:
@@ -56,7 +58,7 @@ def check(decision: Decision, catalogue: Catalogue) -> list[str]:
         hint = did_you_mean(decision.kind, DECISIONS)
         allowed = ", ".join(DECISIONS)
         return [f"decision: found {quoted(decision.kind)}; allowed: {allowed}.{hint}"]
-    found = []
+    found = _check_later(decision)
     if not decision.by.strip():
         found.append("by: missing; allowed: who decides, such as -e by=nadia")
     if not decision.reason:
@@ -66,6 +68,20 @@ def check(decision: Decision, catalogue: Catalogue) -> list[str]:
     elif fault := _check_reason(decision, catalogue):
         found.append(fault)
     return found
+
+
+def _check_later(decision: Decision) -> list[str]:
+    """A closing is announced for a day that is still to come."""
+    if not decision.later:
+        return []
+    allowed = f"allowed: a day after {decision.on}, written YYYY-MM-DD, and with close alone"
+    try:
+        right = datetime.date.fromisoformat(decision.later).isoformat() == decision.later
+    except ValueError:
+        right = False
+    if right and decision.kind == "close" and decision.later > decision.on:
+        return []
+    return [f"day: found {quoted(decision.later)}; {allowed}"]
 
 
 def _list_reasons(kind: str, catalogue: Catalogue) -> list[str]:
@@ -90,6 +106,8 @@ def against(record: Record, decision: Decision, placed: Iterable[str]) -> str:
         return f"is {status}; allowed to {decision.kind}: {' or '.join(allowed)}"
     if decision.kind == "close" and record.slug not in set(placed):
         return "was never made: there is nothing to close"
+    if decision.kind == "approve" and status == "approved" and "closing" not in record.data:
+        return "is approved, and nobody is about to close it"
     return ""
 
 
@@ -104,6 +122,16 @@ def changes(record: Record, decision: Decision) -> Changes:
             # The days begin anew.
             ("request", "noticed_on"): None,
         }
+    if decision.kind == "close" and decision.later:
+        return {
+            ("closing", "on"): decision.later,
+            ("closing", "by"): decision.by,
+            ("closing", "noticed_on"): decision.on,
+            ("closing", "reason"): decision.reason or None,
+        }
+    if decision.kind == "approve" and record.data["status"] == "approved":
+        # Whoever decided on the space stays who it was.
+        return {("closing",): None}
     found: Changes = {
         ("status",): _BECOMES[decision.kind],
         ("decision", "by"): decision.by,
@@ -112,6 +140,8 @@ def changes(record: Record, decision: Decision) -> Changes:
     }
     if decision.kind == "close":
         found["closed_on",] = decision.on
+    if decision.kind in {"close", "approve"} and "closing" in record.data:
+        found["closing",] = None
     return found
 
 
@@ -123,6 +153,8 @@ class Patience(t.NamedTuple):
 
     days: int
     notice_days: int
+    # How long a request that was refused is kept; 0: for ever.
+    refused_days: int = 0
 
 
 def last_sign(record: Record) -> datetime.date | None:
@@ -146,10 +178,29 @@ def ends_on(record: Record, patience: Patience) -> datetime.date | None:
     return end
 
 
+def is_forgotten(
+    record: Record, patience: Patience, today: datetime.date, placed: frozenset[str]
+) -> bool:
+    """Whether nothing is left to do with a refused request but to erase it."""
+    if record.data["status"] != "refused" or record.data.get("hold") or not patience.refused_days:
+        return False
+    refused = datetime.date.fromisoformat(record.data["decision"]["on"])
+    old = today >= refused + datetime.timedelta(days=patience.refused_days)
+    return old and record.slug not in placed
+
+
 def expire(record: Record, patience: Patience, today: datetime.date) -> Changes:
-    """Return what time alone changes in a file: the notice first, and days later the end."""
-    if record.data["status"] != "requested" or record.data.get("hold"):
+    """Return what time alone changes in a file: notices, and days later ends."""
+    if record.data.get("hold"):
         return {}
+    if closing := record.data.get("closing"):
+        by, reason = closing["by"], closing.get("reason", "")
+        decision = Decision("close", by, today.isoformat(), reason)
+        return changes(record, decision) if today.isoformat() >= closing["on"] else {}
+    return _expire_request(record, patience, today) if record.data["status"] == "requested" else {}
+
+
+def _expire_request(record: Record, patience: Patience, today: datetime.date) -> Changes:
     end = ends_on(record, patience)
     if end is None:
         return {}

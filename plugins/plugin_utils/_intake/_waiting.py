@@ -94,13 +94,22 @@ def _details(record: Record, vaulted: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def sentences(waiting: Sequence[Waiting], *, sealed: bool) -> list[str]:
-    """Return what waits for people who read a terminal. Nobody's contact is in it."""
-    if not waiting:
-        return ["Nothing waits for a decision."]
+def sentences(waiting: Sequence[Waiting], *, sealed: bool, lost: Sequence[str] = ()) -> list[str]:
+    """Return what waits for people who read a terminal. Nobody's contact is in it.
+
+    Args:
+        waiting: what waits, the oldest first.
+        sealed: whether the contacts could not be read.
+        lost: slugs that the vaulted file has and nobody else.
+
+    """
     unseen = ["The contacts are encrypted and not compared: this run has no vault password."]
+    text = f"Contacts of no file: {', '.join(lost)}. Take them out with `ansible-vault edit`."
+    notes = [*(unseen if sealed and waiting else []), *([escaped(text)] if lost else [])]
+    if not waiting:
+        return ["Nothing waits for a decision.", *notes]
     head = f"Waiting ({len(waiting)}), the oldest first:"
-    return [head, *(_sentence(one) for one in waiting), *(unseen if sealed else [])]
+    return [head, *(_sentence(one) for one in waiting), *notes]
 
 
 def _sentence(one: Waiting) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import typing as t
 from pathlib import Path
 
@@ -83,6 +84,8 @@ class TestIntake:
         assert not marker.exists()
         page = (whole.root.parent.parent / "build/lab/moderation/index.html").read_text()
         assert f'<article id="{new.stem}">' in page
+        (link,) = re.findall(r'<h2><a href="([^"]+)">', page)
+        assert (whole.root.parent.parent / "build/lab/moderation" / link).samefile(new)
 
     def test_check_mode_writes_nothing_and_shows_it(self, whole: Environment):
         submit(whole)
@@ -171,6 +174,64 @@ class TestRequestsThatNobodyGoesOnWith:
 
     def test_are_left_alone_while_they_are_young(self, whole: Environment):
         assert "noticed_on" not in self.asked(whole, on=self.days_ago(45))
+
+
+class TestRefusedRequests:
+    def test_are_erased_after_their_days_with_their_contact(self, whole: Environment):
+        vaulted(whole)
+        submit(whole, name="fanfare")
+        assert run(whole, "intake", given(whole))[0] == 0
+        options = ("-e", "only=fanfare", "-e", "decision=refuse", "-e", "reason=charter")
+        assert run(whole, "moderate", *options)[0] == 0
+        path = whole.registry / "fanfare.yml"
+        before = path.read_text()
+        year = datetime.datetime.now(tz=datetime.UTC).year
+        path.write_text(before.replace(f"on: {year}", f"on: {year - 2}"))
+        code, said = run(whole, "intake", given(whole), "--check", "--diff")
+        assert code == 0, said
+        assert "erased: it was refused long ago" in said
+        assert path.exists()
+        # Without the password nobody's contact would go with it.
+        code, said = run(whole, "intake")
+        assert (code, path.exists()) == (0, True), said
+        assert run(whole, "intake", given(whole))[0] == 0
+        assert not path.exists()
+        assert set(_contacts.read(whole.home / "contacts.yml", VAULT).known) == {"velo-ecole"}
+        assert run(whole, "check", given(whole))[0] == 0
+
+
+class TestAClosing:
+    def test_is_announced_and_done_on_its_day(self, whole: Environment):
+        today = datetime.datetime.now(tz=datetime.UTC).date()
+        later = (today + datetime.timedelta(days=30)).isoformat()
+        path = whole.registry / "velo-ecole.yml"
+        options = ("-e", "only=velo-ecole", "-e", "decision=close", "-e", "reason=on-request")
+        code, said = run(whole, "moderate", *options, "-e", f"day={today}")
+        assert code == 2
+        assert f"allowed: a day after {today}" in said
+        code, said = run(whole, "moderate", *options, "-e", f"day={later}")
+        assert code == 0, said
+        assert "to be closed on" in said
+        assert whole.problems() == []
+        assert run(whole, "intake")[0] == 0
+        file = json.loads(path.read_text())
+        assert (file["status"], file["closing"]["on"]) == ("approved", later)
+        path.write_text(path.read_text().replace(later, today.isoformat()))
+        assert run(whole, "intake")[0] == 0
+        file = json.loads(path.read_text())
+        assert (file["status"], file["closed_on"]) == ("closed", today.isoformat())
+        assert "closing" not in file
+        assert whole.problems() == []
+
+    def test_is_taken_back(self, whole: Environment):
+        closing = {"on": "2036-01-01", "by": "x", "noticed_on": "2026-01-01"}
+        path = whole.space("velo-ecole", closing=closing)
+        options = ("-e", "only=velo-ecole", "-e", "decision=approve")
+        assert run(whole, "moderate", *options)[0] == 0
+        assert "closing" not in json.loads(path.read_text())
+        code, said = run(whole, "moderate", *options)
+        assert code == 2
+        assert "nobody is about to close it" in said
 
 
 class TestVaultedContacts:

@@ -22,6 +22,7 @@ VARIABLES = {
     "intake_limits": {"accounts": 50, "storage_gb": 40},
     "intake_charter_url": "https://r.example/charter",
     "intake_base_domain": "spaces.example.org",
+    "intake_refused_days": 365,
     "intake_offices": {"collabora": "Collabora Online", "onlyoffice": "ONLYOFFICE"},
 }
 
@@ -108,6 +109,12 @@ class TestTheForm:
         words = Page(render(language)).words
         for said in ("50", "40", "spaces.example.org", "aide@r.example", HOSTILE):
             assert said in words
+
+    def test_promises_no_erasure_that_there_is_not(self, language: str):
+        assert "365" in Page(render(language)).words
+        words = Page(render(language, intake_refused_days=0)).words
+        assert "effacée" not in words
+        assert "erased" not in words
 
     def test_asks_for_a_suite_where_there_are_several(self, language: str):
         assert 'id="office"' in render(language)

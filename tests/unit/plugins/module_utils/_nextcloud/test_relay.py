@@ -194,8 +194,8 @@ def test_without_a_relay_they_wait_on_the_node(tmp_path: Path, journal: str):
         THREE, lambda: _relay.by_spool(str(spool), "aide@r.example", OPERATOR), journal, check=False
     )
     assert sorted(path.name for path in spool.iterdir()) == [
-        "a.received.eml",
-        "b.received.eml",
-        "c.received.eml",
+        "a.received.2026-01-01.e3b0c442.eml",
+        "b.received.2026-01-01.e3b0c442.eml",
+        "c.received.2026-01-01.e3b0c442.eml",
     ]
-    assert (spool / "a.received.eml").stat().st_mode & 0o777 == 0o600
+    assert (spool / "a.received.2026-01-01.e3b0c442.eml").stat().st_mode & 0o777 == 0o600

@@ -40,6 +40,8 @@ NADIA = {"email": "nadia@b.example", "name": "Nadia"}
 DECIDED = {"by": "x", "on": "2026-01-05", "reason": "charter"}
 ASKED = {"by": "x", "on": "2026-01-03", "reason": "what-for"}
 TODAY = datetime.date(2026, 1, 10)
+ASKED_BY_FORM = {"on": "2026-01-01", "via": "form"}
+CLOSING = {"on": "2026-02-01", "by": "x", "noticed_on": "2026-01-06", "reason": "on-request"}
 
 
 def record(**changes: t.Any) -> Record:
@@ -58,6 +60,9 @@ def record(**changes: t.Any) -> Record:
         ({"status": "refused", "decision": DECIDED}, {}, ["refused"]),
         ({"status": "suspended", "decision": DECIDED}, {}, ["suspended"]),
         ({"status": "approved", "decision": DECIDED}, {}, []),
+        ({"status": "approved", "decision": DECIDED, "request": ASKED_BY_FORM}, {}, ["approved"]),
+        ({"status": "approved", "decision": DECIDED, "closing": CLOSING}, {}, ["closing"]),
+        ({"status": "suspended", "decision": DECIDED, "closing": CLOSING}, {}, ["closing"]),
         ({"status": "closed", "decision": DECIDED, "closed_on": "2026-01-06"}, {}, ["closed"]),
         (
             {"status": "closed", "decision": DECIDED, "closed_on": "2026-01-06"},
@@ -68,6 +73,14 @@ def record(**changes: t.Any) -> Record:
 )
 def test_what_a_file_is_worth(changes: dict[str, t.Any], purged: dict[str, str], steps: list[str]):
     assert [event.step for event in _letters.find_events(record(**changes), purged)] == steps
+
+
+def test_who_was_told_of_a_suspension_is_told_of_its_end():
+    told = _letters.list_told(["velo/suspended/2026-01-02/ab", "cine/refused/2026-01-02/ab", "x"])
+    assert told == {"velo"}
+    one = record(status="approved", decision=DECIDED)
+    (event,) = _letters.find_events(one, {}, told)
+    assert event.key.startswith("velo/reopened/2026-01-05/")
 
 
 def test_each_event_once_and_old_ones_never():
@@ -183,6 +196,18 @@ class TestTheRecord:
         _correspondence.record(environment.home, {key: 1_800_000_000.0})
         assert environment.tree() == before
         assert "@" not in (environment.home / "letters.txt").read_text()
+
+    def test_names_that_are_none(self, environment: Environment):
+        environment.space("cine", status="refused", decision=DECIDED)
+        with pytest.raises(RegistryError, match=r'only=cin: has no file.*Did you mean "cine"'):
+            self.due(environment, only=frozenset({"cin", "cine"}))
+
+    def test_says_when_a_space_will_be_closed(self, environment: Environment):
+        decided = {**DECIDED, "reason": None}
+        environment.space("cine", decision={k: v for k, v in decided.items() if v}, closing=CLOSING)
+        (one,) = _correspondence.compose(environment.home, HOUSE, self.WANTED, VaultLib())
+        assert one["subject"].endswith("va fermer le 1er\u00a0février 2026")
+        assert "Vous nous l’avez demandé." in one["text"]
 
     def test_that_was_cut_short_or_damaged(self, environment: Environment):
         path = environment.home / "letters.txt"

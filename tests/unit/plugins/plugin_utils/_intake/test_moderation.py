@@ -79,7 +79,8 @@ class TestADecision:
     @pytest.mark.parametrize(
         ("kind", "status", "said"),
         [
-            ("approve", "approved", "is approved; allowed to approve: requested or refused"),
+            ("approve", "approved", "is approved, and nobody is about to close it"),
+            ("approve", "closed", "is closed; allowed to approve: requested or refused"),
             ("refuse", "approved", "is approved; allowed to refuse: requested"),
             ("ask", "refused", "is refused; allowed to ask: requested"),
             ("suspend", "closed", "is closed; allowed to suspend: approved"),
@@ -95,6 +96,81 @@ class TestADecision:
         changes = _moderation.changes(record(status="approved"), decision("close"))
         assert changes["status",] == "closed"
         assert changes["closed_on",] == "2026-01-05"
+
+
+CLOSING = {"on": "2026-02-01", "by": "nadia", "noticed_on": "2026-01-05", "reason": "on-request"}
+
+
+class TestAClosingThatIsAnnounced:
+    def later(self, day: str, kind: str = "close") -> _moderation.Decision:
+        reason = "charter" if kind == "suspend" else ""
+        return decision(kind, reason)._replace(later=day)
+
+    def test_is_for_a_day_to_come(self):
+        assert _moderation.check(self.later("2026-01-06"), REASONS) == []
+
+    @pytest.mark.parametrize(
+        ("day", "kind"),
+        [
+            ("2026-01-05", "close"),
+            ("2025-12-31", "close"),
+            ("20260201", "close"),
+            ("2026-02-30", "close"),
+            ("soon", "close"),
+            ("2026-02-01", "approve"),
+            ("2026-02-01", "suspend"),
+        ],
+    )
+    def test_that_cannot_be(self, day: str, kind: str):
+        (problem,) = _moderation.check(self.later(day, kind), REASONS)
+        assert problem.startswith(f'day: found "{day}"; allowed: a day after 2026-01-05')
+
+    def test_stands_in_the_file_and_changes_nothing_else(self):
+        one = record(status="approved")
+        changes = _moderation.changes(one, self.later("2026-02-01"))
+        assert {place[0] for place in changes} == {"closing"}
+        assert changes["closing", "on"] == "2026-02-01"
+        assert changes["closing", "noticed_on"] == "2026-01-05"
+
+    @pytest.mark.parametrize("status", ["approved", "suspended"])
+    def test_is_done_on_its_day_and_not_before(self, status: str):
+        one = record(status=status, closing=CLOSING)
+        assert _moderation.expire(one, PATIENCE, DAY("2026-01-31")) == {}
+        assert _moderation.expire(record(**one.data, hold=True), PATIENCE, DAY("2027-01-01")) == {}
+        for day in ("2026-02-01", "2026-03-01"):
+            changes = _moderation.expire(one, PATIENCE, DAY(day))
+            assert (changes["status",], changes["closed_on",]) == ("closed", day)
+            assert (changes["decision", "by"], changes["decision", "on"]) == ("nadia", day)
+            assert changes["decision", "reason"] == "on-request"
+            assert changes["closing",] is None
+
+    def test_is_taken_back(self):
+        one = record(status="approved", closing=CLOSING)
+        assert _moderation.against(one, decision("approve"), ["velo"]) == ""
+        assert _moderation.changes(one, decision("approve")) == {("closing",): None}
+        one = record(status="suspended", closing=CLOSING)
+        changes = _moderation.changes(one, decision("approve"))
+        assert (changes["status",], changes["closing",]) == ("approved", None)
+
+
+class TestRefusedRequests:
+    PATIENCE = _moderation.Patience(60, 14, 365)
+
+    def is_forgotten(self, day: str, *placed: str, **changes: t.Any) -> bool:
+        decided = {"by": "x", "on": "2026-01-05", "reason": "charter"}
+        one = record(**{"status": "refused", "decision": decided, **changes})
+        patience = changes.pop("patience", self.PATIENCE)
+        return _moderation.is_forgotten(one, patience, DAY(day), frozenset(placed))
+
+    def test_are_erased_after_their_days(self):
+        assert not self.is_forgotten("2027-01-04")
+        assert self.is_forgotten("2027-01-05")
+
+    def test_are_kept_where_somebody_wants_them(self):
+        assert not self.is_forgotten("2036-01-01", "velo")
+        assert not self.is_forgotten("2036-01-01", hold=True)
+        assert not self.is_forgotten("2036-01-01", status="approved")
+        assert not self.is_forgotten("2036-01-01", patience=PATIENCE)
 
 
 def test_the_catalogue_says_everything_in_both_languages():
@@ -189,6 +265,10 @@ class TestTheList:
     def test_says_what_it_could_not_compare(self):
         assert "no vault password" in _waiting.sentences(self.waiting(), sealed=True)[-1]
         assert _waiting.sentences([], sealed=True) == ["Nothing waits for a decision."]
+
+    def test_names_contacts_of_nobody(self):
+        (_nothing, said) = _waiting.sentences([], sealed=False, lost=["cine", "velo"])
+        assert said.startswith("Contacts of no file: cine, velo. Take them out")
 
     def test_is_json(self):
         again = json.loads(json.dumps(self.waiting()))
