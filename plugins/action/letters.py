@@ -33,6 +33,7 @@ SPEC: dict[str, t.Any] = {
     "days": {"type": "int", "default": 30},
     "request_days": {"type": "int", "default": 0},
     "notice_days": {"type": "int", "default": 0},
+    "dormant_notice_days": {"type": "int", "default": 0},
     "only": {"type": "str", "default": ""},
     "preview": {"type": "path"},
 }
@@ -93,6 +94,7 @@ class ActionModule(ActionBase):
             days=options["days"],
             request_days=options["request_days"],
             notice_days=options["notice_days"],
+            dormant_notice_days=options["dormant_notice_days"],
             only=frozenset(options["only"].replace(" ", "").split(",")) - {""},
         )
         return _correspondence.compose(home, house, wanted, self._loader._vault)

@@ -40,7 +40,8 @@ def merged(
     """
     troubles = certificates or {}
     rows = [
-        {**{key: space[key] for key in OF_ENTRY}, "closed_on": space["closed_on"],
+        {**{key: space[key] for key in OF_ENTRY},
+         "closed_on": space["closed_on"], "dormancy": space["dormancy"],
          "wanted_release": space["release"], **states.get(space["slug"], {}),
          "certificates": {name: troubles[name] for name in space["domains"] if name in troubles}}
         for space in spaces
@@ -109,7 +110,16 @@ def _remarks(row: dict[str, t.Any]) -> list[str]:
         said.append(f"backup: {row['backup_failed']['reason']}")
     if row["status"] == "closed" and row.get("closed_on"):
         said.append(f"closed on {row['closed_on']}")
-    return said
+    return [*said, *_unused(row)]
+
+
+def _unused(row: dict[str, t.Any]) -> list[str]:
+    """What was decided on because nobody uses it."""
+    dormancy = row.get("dormancy") or {}
+    if not dormancy.get("letters") or row["status"] not in {"approved", "suspended"}:
+        return []
+    times = ("once", "twice", "three times")[dormancy["letters"] - 1]
+    return [f"unused since {dormancy['since']}, written to {times}"]
 
 
 class FilterModule:

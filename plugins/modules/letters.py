@@ -67,6 +67,10 @@ options:
     description: How long before that the association is told.
     type: int
     default: 0
+  dormant_notice_days:
+    description: Days between two letters about a space that nobody uses.
+    type: int
+    default: 0
   only:
     description: Comma-separated slugs; empty means all.
     type: str

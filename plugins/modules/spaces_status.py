@@ -69,7 +69,9 @@ states:
       pending: null
       previous: false
       usage: null
-      accounts: {used: 12, limit: 50, percent: 24.0, above: []}
+      accounts:
+        {used: 12, limit: 50, last_use: 1779660000, percent: 24.0, above: [],
+         at: "2026-05-30T10:00:00Z"}
       backup: {at: "2026-05-30T01:12:00+00:00", snapshot: 1a2b3c4d}
       verification: null
       backup_failed: null

@@ -75,11 +75,18 @@ def read_certificates(path: str) -> tuple[dict[str, str], list[str]]:
     return troubles, [str(problem) for problem in report.get("problems", ())]
 
 
+def read_accounts(path: str) -> dict[str, State]:
+    """Return slug → accounts and last use, each with the moment of the report."""
+    report = _journal.read_json(path)
+    at = report.get("time")
+    return {slug: {**one, "at": at} for slug, one in report.get("spaces", {}).items()}
+
+
 def read(root: str, slugs: t.Iterable[str], record_path: str) -> dict[str, State]:
     """Return slug → what the space is like."""
     active = _units.read_observed().active
     usage = _journal.read_json(USAGE).get("spaces", {})
-    accounts = _journal.read_json(ACCOUNTS).get("spaces", {})
+    accounts = read_accounts(ACCOUNTS)
     record = _backup_record.read_at(record_path)
     found = {}
     for slug in slugs:

@@ -42,6 +42,16 @@ class Theme(t.TypedDict):
     logo: Logo | None
 
 
+class Dormancy(t.TypedDict):
+    """What was decided on because nobody uses a space: days are YYYY-MM-DD."""
+
+    # Whether it may sleep as long as it likes.
+    exempt: bool
+    # When somebody used it last, and how many letters were decided on.
+    since: str | None
+    letters: int
+
+
 class Suite(t.TypedDict):
     """An office suite of the catalogue: its connector and, where it is served, its role."""
 
@@ -137,6 +147,7 @@ class SpaceEntry(KnownSpace):
     registration: bool
     # YYYY-MM-DD.
     closed_on: str | None
+    dormancy: Dormancy
     # Whether every run leaves it as it is.
     hold: bool
     # Relative to the registry.

@@ -18,6 +18,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     did_you_mean,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import (
+    _dormancy,
     _files,
     _letters,
     _moderation,
@@ -43,6 +44,7 @@ class Wanted(t.NamedTuple):
     days: int
     request_days: int
     notice_days: int
+    dormant_notice_days: int
     # Slugs; none: all.
     only: frozenset[str] = frozenset()
 
@@ -103,6 +105,8 @@ def _choose(records: Sequence[Record], only: frozenset[str]) -> dict[str, Record
 def _end(record: Record, wanted: Wanted) -> str:
     if "closing" in record.data:
         return str(record.data["closing"]["on"])
+    if end_of_use := _dormancy.suspends_on(record.data, wanted.dormant_notice_days):
+        return end_of_use
     patience = _moderation.Patience(wanted.request_days, wanted.notice_days)
     end = _moderation.ends_on(record, patience)
     return end.isoformat() if end else ""

@@ -16,7 +16,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
 
 if t.TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ansible.parsing.vault import VaultLib
@@ -158,6 +158,41 @@ def _forget(folder: _files.Folder, changes: Sequence[_files.Change], vault: Vaul
     kept = {slug: one for slug, one in folder.contacts.known.items() if slug not in gone}
     if len(kept) < len(folder.contacts.known):
         _contacts.write(folder.contacts, kept, vault)
+
+
+def change_each(
+    home: Path,
+    plan: Callable[[Record], tuple[_moderation.Changes, str] | None],
+    vault: VaultLib,
+    *,
+    write: bool,
+) -> _files.Outcome:
+    """Write what a rule says of each file: of those that can be changed.
+
+    Args:
+        home: the registry of an environment.
+        plan: file → its changes, and what they are in words; None: none.
+        vault: with the passwords of this run.
+        write: whether anything is written.
+
+    Raises:
+        RegistryError: the registry cannot be read.
+
+    """
+    changes: list[_files.Change] = []
+    refused: dict[str, list[str]] = {}
+    said: dict[str, list[str]] = {}
+    with _writing.one_operator(home):
+        folder = _files.read(home, vault)
+        for record in folder.records:
+            if found := plan(record):
+                said[record.slug] = [found[1]]
+                _add(folder, record, found[0], changes, refused)
+        if write:
+            _files.write(folder, changes)
+    outcome = _outcome(folder, changes, {one.slug: said[one.slug] for one in changes})
+    outcome.refused = refused
+    return outcome
 
 
 def _outcome(

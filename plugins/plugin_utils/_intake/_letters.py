@@ -27,10 +27,10 @@ if t.TYPE_CHECKING:
 # The invitation, with its link, is the space's own letter: playbooks/spaces.yml.
 STEPS = (
     *("received", "question", "ending", "approved", "refused"),
-    *("suspended", "reopened", "closing", "closed", "purged"),
+    *("dormant", "dormant-last", "suspended", "reopened", "closing", "closed", "purged"),
 )
 WORDS = frozenset(
-    {"greeting", "name", "slug", "url", "reason", "date", "ends_on", "kept_until"}
+    {"greeting", "name", "slug", "url", "reason", "date", "ends_on", "kept_until", "since"}
     | {"operator", "operator_url", "operator_email", "help_url"}
 )
 LANGUAGES = ("fr", "en")
@@ -101,6 +101,8 @@ def find_events(
         yield from _find_of_request(slug, request)
     elif closing:
         yield Event(slug, "closing", closing["noticed_on"], closing.get("reason", ""))
+    elif status == "approved" and "first" in data.get("dormancy", {}):
+        yield _find_dormant(slug, data["dormancy"])
     elif status == "approved":
         if slug in told or request.get("via"):
             yield Event(slug, "reopened" if slug in told else "approved", decision["on"])
@@ -120,6 +122,13 @@ def _find_of_request(slug: str, request: Unchecked) -> Iterator[Event]:
         yield Event(slug, "question", asked["on"], asked["reason"])
     elif request.get("on") and request.get("via"):
         yield Event(slug, "received", request["on"])
+
+
+def _find_dormant(slug: str, noted: Unchecked) -> Event:
+    """Return the last letter that was decided on to a space that nobody uses."""
+    if "third" in noted:
+        return Event(slug, "dormant-last", noted["third"])
+    return Event(slug, "dormant", noted.get("second", noted["first"]))
 
 
 def list_told(sent: Iterable[str]) -> frozenset[str]:
@@ -186,6 +195,7 @@ def _words(
     name, operator = contact.get("name") or "", house.operator
     hello = "Bonjour" if language == "fr" else "Hello"
     closed = record.data.get("closed_on", event.day)
+    since = record.data.get("dormancy", {}).get("since", "")
     kept = datetime.date.fromisoformat(closed) + datetime.timedelta(days=house.grace_days)
     return {
         "greeting": f"{hello} {name}," if name else f"{hello},",
@@ -195,6 +205,7 @@ def _words(
         "reason": house.reasons.get(event.reason, {}).get(language, event.reason),
         "date": in_words(event.day, language),
         "ends_on": in_words(ends, language) if ends else "",
+        "since": in_words(since, language) if since else "",
         "kept_until": in_words(kept.isoformat(), language),
         "operator": operator.get("name", ""),
         "operator_url": operator.get("url", ""),

@@ -35,6 +35,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import (
         Client,
         Decision,
+        Dormancy,
         FilesReport,
         NewSpace,
         Pending,
@@ -235,12 +236,19 @@ def complete(record: Record, place: Place, context: RuleContext, folder: str) ->
         },
         "registration": data.get("registration", False),
         "closed_on": data.get("closed_on"),
+        "dormancy": _dormancy(data.get("dormancy", {})),
         "hold": data.get("hold", False),
         "web": place.web,
         "db": place.db,
         "file": f"{folder}/{slug}{_registry.SUFFIX}",
         "office_servers": context.offices.serving(slug, place.office, policy),
     }
+
+
+def _dormancy(noted: Unchecked) -> Dormancy:
+    letters = sum(key in noted for key in ("first", "second", "third"))
+    exempt = bool(noted.get("exempt", False))
+    return {"exempt": exempt, "since": noted.get("since"), "letters": letters}
 
 
 def _decision(decision: Unchecked) -> Decision:

@@ -11,6 +11,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import _upgrade_account
+
 INSTALLED = "<?php\n$CONFIG = array (\n  'installed' => true,\n);\n"
 MANAGED = """<?php
 
@@ -29,11 +31,12 @@ asked = sys.argv[-1] if "-e" in sys.argv else ""
 stdin = sys.stdin.read()
 with open("{log}", "a", encoding="utf-8") as log:
     log.write(json.dumps([sys.argv[1:], stdin]) + "\\n")
-for number, slug in enumerate(re.findall("SELECT '([a-z-]+)'", asked + stdin), 40):
+questions = re.findall(r"SELECT '([a-z-]+)', '(\\w+)'", asked + stdin)
+for number, (slug, what) in enumerate(questions, 40):
     if slug == "being-made":
         print("ERROR 1146 (42S02): Table 'oc_users' doesn't exist", file=sys.stderr)
     else:
-        print(slug, number, sep="\\t")
+        print(slug, what, number, sep="\\t")
 """
 
 
@@ -79,7 +82,7 @@ def asked(monkeypatch, tmp_path):
 
 def test_all_spaces_of_this_machine_are_asked_at_once(program, root, asked, capfd):
     found = program.read(root, "/run/db.sock", "/ca.pem")
-    assert found == {"amap": program.Accounts(40, 50)}
+    assert found == {"amap": program.Accounts(40, 50, 41)}
     ((arguments, statements),) = asked()
     assert {"--force", "--socket=/run/db.sock"} <= set(arguments)
     assert "`space_amap`.oc_users" in statements
@@ -121,6 +124,47 @@ def test_the_report_names_what_is_above_each_threshold(program, used, above):
     assert f'archipel_space_accounts_used{{space="amap"}} {used}\n' in text
     value = int(80 in above)
     assert f'archipel_space_accounts_above{{space="amap",percent="80"}} {value}\n' in text
+
+
+def test_when_a_space_was_used_last_is_asked_of_logins_and_of_tokens(program):
+    """A telephone that syncs has no login, and the node's own look at a space is no use of it."""
+    space = program.Space("amap", 50, "space_amap", {})
+    text = program.question(space, [])
+    assert "appid = 'login' AND configkey = 'lastLogin')" in text
+    assert "MAX(last_activity), 0) FROM `space_amap`.oc_authtoken" in text
+    assert "WHERE name <> 'archipel-upgrade'));" in text
+    text = program.question(space, ["support", "a.b@c-d"])
+    assert text.count("NOT IN ('support', 'a.b@c-d')") == 2
+
+
+def test_the_nodes_own_token_has_the_name_that_upgrades_give_it(program):
+    assert program.OWN_TOKEN == _upgrade_account.NAME
+
+
+@pytest.mark.parametrize("name", ["x' OR '1'='1", "", "a b", "é", "x" * 65, "a\n"])
+def test_a_name_that_could_be_sql_is_refused(program, name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["accounts", "--ignore", name])
+    with pytest.raises(SystemExit):
+        program.main()
+    assert "allowed: letters, digits and _ . @ -" in capsys.readouterr().err
+
+
+def test_a_space_without_tokens_is_counted_all_the_same(program, monkeypatch, root):
+    """Of one question the other does not depend."""
+    monkeypatch.setattr(program, "ask", lambda *_: {("amap", "used"): 3})
+    assert program.read(root, "/s", "/ca") == {"amap": program.Accounts(3, 50, None)}
+
+
+@pytest.mark.parametrize(
+    ("last", "said", "metric"),
+    [(None, "unknown", None), (0, "never", 0), (86_400, "1970-01-02", 86_400)],
+)
+def test_when_it_was_used_is_reported(program, last, said, metric):
+    spaces = {"amap": program.Accounts(1, 50, last)}
+    assert program.table(spaces).endswith(f"  {said}")
+    assert program.report(spaces, [], 0)["spaces"]["amap"]["last_use"] == last
+    line = f'archipel_space_last_use_timestamp_seconds{{space="amap"}} {metric}\n'
+    assert (line in program.metrics(spaces, [], 0)) is (metric is not None)
 
 
 def test_what_is_written_and_printed(program, monkeypatch, tmp_path, capsys):

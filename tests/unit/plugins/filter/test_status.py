@@ -17,6 +17,7 @@ def space(slug: str, **changes: t.Any) -> dict[str, t.Any]:
         "status": "approved",
         "web": "node1",
         "hold": False,
+        "dormancy": {"exempt": False, "since": None, "letters": 0},
         "release": "33.0.9",
     }
     return {**known, **rest, **changes}
@@ -76,3 +77,18 @@ def test_what_needs_somebody_is_remarked():
     assert "in maintenance" in lines(maintenance=True)
     assert "failed: space-php@velo.service;" in lines(failed=["space-php@velo.service"])
     assert "failed" not in lines(failed=[])
+
+
+def test_who_is_unused_is_said_with_what_was_done_about_it():
+    said = []
+    for letters, status in ((0, "approved"), (1, "approved"), (3, "suspended"), (3, "closed")):
+        dormancy = {"exempt": False, "since": "2025-01-10", "letters": letters}
+        row = space("velo", status=status, dormancy=dormancy, closed_on=None)
+        (line,) = table(merged([row], {"velo": STATE}, {}))[1:]
+        said.append(line.partition("unused ")[2])
+    assert said == [
+        "",
+        "since 2025-01-10, written to once",
+        "since 2025-01-10, written to three times",
+        "",
+    ]

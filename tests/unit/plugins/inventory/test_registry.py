@@ -153,6 +153,7 @@ def test_a_space_is_resolved_with_the_policy(environment: Environment):
         "theme": {"color": None, "slogan": None, "logo": None},
         "registration": False,
         "closed_on": None,
+        "dormancy": {"exempt": False, "since": None, "letters": 0},
         "hold": False,
         "web": "node1",
         "db": "node1",

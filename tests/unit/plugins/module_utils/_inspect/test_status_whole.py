@@ -74,13 +74,15 @@ def test_what_is_under_way_and_what_is_kept(node: Path):
 def test_what_timers_and_backups_have_written(node: Path):
     reports = {
         "USAGE": {"spaces": {"amap": {"bytes": 7}}},
-        "ACCOUNTS": {"spaces": {"amap": 3}},
+        "ACCOUNTS": {"time": "2026-01-01T00:00:00Z", "spaces": {"amap": {"used": 3}}},
         "record": {"amap": {"backup": {"at": "1"}, "unverified": {"reason": "a pack is damaged"}}},
     }
     for name, value in reports.items():
         (node.parent / f"{name}.json").write_text(json.dumps(value))
     found = read(node, "amap", "velo")
-    assert (found["amap"]["usage"], found["amap"]["accounts"]) == ({"bytes": 7}, 3)
+    assert found["amap"]["usage"] == {"bytes": 7}
+    # Who decides by it must know how old it is.
+    assert found["amap"]["accounts"] == {"used": 3, "at": "2026-01-01T00:00:00Z"}
     assert found["amap"]["backup_failed"] == {"reason": "a pack is damaged"}
     assert found["velo"]["usage"] is None
 

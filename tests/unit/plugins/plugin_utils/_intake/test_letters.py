@@ -39,6 +39,12 @@ HOUSE = _letters.House(
 NADIA = {"email": "nadia@b.example", "name": "Nadia"}
 DECIDED = {"by": "x", "on": "2026-01-05", "reason": "charter"}
 ASKED = {"by": "x", "on": "2026-01-03", "reason": "what-for"}
+SLEEPING = {
+    "since": "2024-01-01",
+    "first": "2025-11-01",
+    "second": "2025-12-01",
+    "third": "2026-01-09",
+}
 TODAY = datetime.date(2026, 1, 10)
 ASKED_BY_FORM = {"on": "2026-01-01", "via": "form"}
 CLOSING = {"on": "2026-02-01", "by": "x", "noticed_on": "2026-01-06", "reason": "on-request"}
@@ -63,6 +69,9 @@ def record(**changes: t.Any) -> Record:
         ({"status": "approved", "decision": DECIDED, "request": ASKED_BY_FORM}, {}, ["approved"]),
         ({"status": "approved", "decision": DECIDED, "closing": CLOSING}, {}, ["closing"]),
         ({"status": "suspended", "decision": DECIDED, "closing": CLOSING}, {}, ["closing"]),
+        ({"status": "approved", "decision": DECIDED, "dormancy": {"exempt": True}}, {}, []),
+        ({"status": "approved", "dormancy": {"first": "2026-01-09"}}, {}, ["dormant"]),
+        ({"status": "approved", "dormancy": SLEEPING}, {}, ["dormant-last"]),
         ({"status": "closed", "decision": DECIDED, "closed_on": "2026-01-06"}, {}, ["closed"]),
         (
             {"status": "closed", "decision": DECIDED, "closed_on": "2026-01-06"},
@@ -179,7 +188,7 @@ def test_templates_are_checked_and_own_ones_count():
 
 
 class TestTheRecord:
-    WANTED = _correspondence.Wanted(TODAY, 30, 60, 14)
+    WANTED = _correspondence.Wanted(TODAY, 30, 60, 14, 30)
 
     def due(self, environment: Environment, **changes: t.Any) -> list[str]:
         wanted = self.WANTED._replace(**changes)
@@ -224,3 +233,23 @@ class TestTheRecord:
         text = (tmp_path / "new/cine.refused.txt").read_text()
         assert text.startswith("To: bureau@velo-ecole.example\nSubject: Votre demande pour")
         assert (tmp_path / "new/cine.refused.html").read_text() == one["html"]
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        ("fr", ["depuis le 1er janvier 2024", "le 8 février 2026", "copie complète"]),
+        ("en", ["since 1 January 2024", "on 8 February 2026", "complete copy"]),
+    ],
+)
+def test_who_uses_nothing_is_told_until_when(
+    tmp_path: Path, environment: Environment, locale: str, words: list[str]
+):
+    environment.space("velo-ecole", locale=locale, dormancy=SLEEPING, contact=NADIA)
+    environment.placement("velo-ecole: {id: 70000, web: node1, db: node1}")
+    wanted = _correspondence.Wanted(TODAY, 30, 60, 14, 30)
+    (letter,) = _correspondence.compose(environment.home, HOUSE, wanted, VaultLib())
+    assert letter["step"] == "dormant-last"
+    text = letter["text"].replace("\u00a0", " ").replace("\n", " ")
+    for word in words:
+        assert word in text, text
