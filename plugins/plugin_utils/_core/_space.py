@@ -205,12 +205,39 @@ class FilesReport(t.TypedDict):
     sealed: str
 
 
-class Report(FilesReport):
-    """What the registry asks of people: archipel_report."""
+class PlacesReport(t.TypedDict):
+    """What nodes take, and spaces that are not in their lists, or not yet in the lock file."""
 
     # Made by the next run that makes spaces.
     new: list[NewSpace]
+    nodes: list[NodeReport]
+    # Placed, but their file is wrong or gone.
+    placed: list[PlacedOnly]
+
+
+class Report(FilesReport, PlacesReport):
+    """What the registry asks of people: archipel_report."""
+
     offices: list[ServerLoad]
+
+
+class NodeReport(t.TypedDict):
+    """A node with its parts, and the most it takes: spaces, and GB that are promised to them."""
+
+    name: str
+    parts: list[str]
+    # None: as many as there are.
+    spaces: int | None
+    storage_gb: int | None
+
+
+class PlacedOnly(t.TypedDict):
+    """A space of which only the lock file says anything; its GB are the policy's."""
+
+    slug: str
+    web: str
+    db: str
+    storage_gb: int
 
 
 class PlacedSpace(t.TypedDict):

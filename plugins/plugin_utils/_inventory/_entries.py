@@ -17,6 +17,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
+    _capacity,
     _distant,
     _offices,
     _placement,
@@ -38,8 +39,11 @@ if t.TYPE_CHECKING:
         Dormancy,
         FilesReport,
         NewSpace,
+        NodeReport,
         Pending,
+        PlacedOnly,
         PlacedSpace,
+        PlacesReport,
         Report,
         ServedSpace,
         ServerOfNode,
@@ -119,7 +123,7 @@ def resolve(options: Options, context: RuleContext) -> Result:
     faulty = {problem.slug for problem in problems}
     records = [record for record in registry.records if record.slug not in faulty]
     living = [record for record in records if _rules.exists(record, context)]
-    pending = _plan([record.slug for record in living], context)
+    pending = _plan(living, context)
     places = {**context.lock.spaces, **pending}
     folder = _folder(options)
     entries = [complete(record, places[record.slug], context, folder) for record in living]
@@ -132,8 +136,8 @@ def resolve(options: Options, context: RuleContext) -> Result:
         skipped=_skipped(faulty, reserved, context),
         report={
             **_report(registry, records, problems, context, options),
-            "new": _new(pending, context),
             "offices": _offices.count_load(known, offices),
+            **_report_places(pending, entries, context),
         },
         clients=_distant.list_clients(
             places.values(), *([node.name for node in part] for part in (context.web, context.db))
@@ -162,6 +166,43 @@ def _new(pending: dict[str, Place], context: RuleContext) -> list[NewSpace]:
     ]
 
 
+def _report_places(
+    pending: dict[str, Place], entries: Iterable[SpaceEntry], context: RuleContext
+) -> PlacesReport:
+    """Return what nodes have and take, apart from the entries."""
+    return {
+        "new": _new(pending, context),
+        "nodes": _list_nodes(context),
+        "placed": _list_placed(entries, context),
+    }
+
+
+def _list_nodes(context: RuleContext) -> list[NodeReport]:
+    """Return each node that has spaces or databases, with the most it takes of them."""
+    parts = {"web": context.web, "db": context.db}
+    nodes = {node.name: node for found in parts.values() for node in found}
+    return [
+        {
+            "name": name,
+            "parts": [part for part, found in parts.items() if node in found],
+            "spaces": node.capacity,
+            "storage_gb": node.storage_gb,
+        }
+        for name, node in nodes.items()
+    ]
+
+
+def _list_placed(entries: Iterable[SpaceEntry], context: RuleContext) -> list[PlacedOnly]:
+    """Return the spaces that take room on a node, and of which nothing but that is known."""
+    known = {entry["slug"] for entry in entries}
+    size = context.policy.limits_default["storage_gb"]
+    return [
+        {"slug": slug, "web": place.web, "db": place.db, "storage_gb": size}
+        for slug, place in sorted(context.lock.spaces.items())
+        if slug not in known
+    ]
+
+
 def _check_inventory(registry: Registry, options: Options, context: RuleContext) -> list[Problem]:
     problems = []
     for role, nodes in (("web", context.web), ("db", context.db)):
@@ -174,7 +215,7 @@ def _check_inventory(registry: Registry, options: Options, context: RuleContext)
     return problems
 
 
-def _plan(slugs: Iterable[str], context: RuleContext) -> dict[str, Place]:
+def _plan(records: Sequence[Record], context: RuleContext) -> dict[str, Place]:
     """Return the place of each space, those of new ones decided.
 
     Raises:
@@ -183,11 +224,14 @@ def _plan(slugs: Iterable[str], context: RuleContext) -> dict[str, Place]:
     """
     try:
         shards = context.offices.shards(context.policy.offices)
-        return _placement.plan(context.lock, slugs, context.web, context.db, shards)
-    except _placement.NoRoomError:
-        full = ", ".join(f"{node.name} ({node.capacity})" for node in context.web)
+        sizes = _sizes(records, context)
+        slugs = [record.slug for record in records]
+        return _placement.plan(context.lock, slugs, context.web, context.db, shards, sizes)
+    except _placement.NoRoomError as error:
+        full = ", ".join(map(_capacity.describe, context.web))
         text = f"no room for new spaces, every web node is at its archipel_capacity: {full}"
-        remedy = "add a node or raise it"
+        remedy = f"add a node or raise it; the first that fits nowhere is {error.slug}"
+        remedy += f", with {error.storage_gb} GB"
         raise RegistryError([Problem(context.lock_path, f"{text}; {remedy}")]) from None
     except _placement.NoIdError:
         ids = IDS
@@ -196,6 +240,15 @@ def _plan(slugs: Iterable[str], context: RuleContext) -> dict[str, Place]:
         raise RegistryError(
             [Problem(context.lock_path, f"{text}; {remedy}", key="next_id")]
         ) from None
+
+
+def _sizes(records: Iterable[Record], context: RuleContext) -> _placement.Sizes:
+    """Return the GB that each space is promised."""
+    default = context.policy.limits_default["storage_gb"]
+    known = {record.slug: record.data.get("limits", {}) for record in records}
+    return _placement.Sizes(
+        {slug: limits.get("storage_gb", default) for slug, limits in known.items()}, default
+    )
 
 
 def _folder(options: Options) -> str:

@@ -20,7 +20,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     RegistryError,
     quoted,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import Node
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _capacity
 from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _variables
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._names import is_address
 
@@ -34,6 +34,7 @@ if t.TYPE_CHECKING:
     from ansible.parsing.vault import VaultLib
 
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import Node
 
     Vars = Draft
 
@@ -150,12 +151,9 @@ class Nodes:
             RegistryError: a capacity is wrong, or there is no node.
 
         """
-        found = [Node(str(host.name), self._capacity(host)) for host in self.members(role)]
-        without = [node.name for node in found if node.capacity is None]
-        if role == "web" and without and len(without) < len(found):
-            text = f"set for some web nodes but not for {', '.join(without)}"
-            remedy = "set it for all of them or for none"
-            raise RegistryError([self._problem(f"{text}; {remedy}", "archipel_capacity")])
+        found = [self._node(host) for host in self.members(role)]
+        if role == "web" and (faults := list(_capacity.check_together(found))):
+            raise RegistryError(self._problem(text, key) for key, text in faults)
         return found
 
     def shards(self) -> Vars:
@@ -197,21 +195,17 @@ class Nodes:
         variables = {**self.variables(host), **self._extra_vars}
         return self._evaluate([name], variables, f"host {host.name}").get(name)
 
-    def _capacity(self, host: Host) -> int | None:
-        """Return how many spaces a node takes at most; None: as many as there are.
+    def _node(self, host: Host) -> Node:
+        """Return a node with what it takes at most.
 
         Raises:
-            RegistryError: it is no whole number.
+            RegistryError: that is no capacity.
 
         """
-        name = "archipel_capacity"
-        value = self._own(host, name)
-        if value is None or (type(value) is int and value >= 0):
-            return value
-        text = (
-            f"found {quoted(value)} for {host.name}; allowed: a whole number of spaces, 0 for none"
-        )
-        raise RegistryError([self._problem(text, name)])
+        try:
+            return _capacity.read_node(str(host.name), self._own(host, _capacity.NAME))
+        except _capacity.CapacityError as error:
+            raise RegistryError([self._problem(str(error), _capacity.NAME)]) from None
 
     def connection(self, host: Host) -> tuple[Vars, Vars]:
         """How to reach a node: variables for the group of its spaces, and for each of them.

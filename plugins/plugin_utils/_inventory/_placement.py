@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import heapq
 import re
 import typing as t
 from collections import Counter
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import IDS
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _loads
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +21,8 @@ SUITE = re.compile(r"[a-z][a-z0-9]{1,31}")
 # One of its servers. Part of the names of hosts, unix users, databases and units: what the role of
 # every suite takes.
 SHARD = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
+# GB that are promised to spaces, as a kind of load.
+STORAGE = "storage_gb"
 
 
 class Place(t.NamedTuple):
@@ -41,10 +43,23 @@ class Shard(t.NamedTuple):
 
 
 class Node(t.NamedTuple):
-    """A node that can take spaces; at most `capacity` of them, where that is set."""
+    """A node that can take spaces: where that is set, so many and so many GB promised to them."""
 
     name: str
     capacity: int | None = None
+    # GB of 1024^3 bytes: the sum of its spaces' limits.
+    storage_gb: int | None = None
+
+    @property
+    def takes_none(self) -> bool:
+        """Whether no space may come to it: it is being emptied."""
+        return 0 in (self.capacity, self.storage_gb)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """What it takes at most, by kind."""
+        pairs = ((_loads.SPACES, self.capacity), (STORAGE, self.storage_gb))
+        return {kind: amount for kind, amount in pairs if amount is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +74,31 @@ class Lock:
 
 
 class NoRoomError(Exception):
-    """Every web node is at its capacity."""
+    """No node has room for a space: its slug, and the GB that it is promised."""
+
+    def __init__(self, slug: str, storage_gb: int) -> None:
+        self.slug, self.storage_gb = slug, storage_gb
+        super().__init__(slug, storage_gb)
 
 
 class NoIdError(Exception):
     """Every id was given once already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """GB that each space is promised; of one whose file is not known, what the policy gives."""
+
+    known: Mapping[str, int] = field(default_factory=dict)
+    default: int = 0
+
+    def of(self, slug: str) -> int:
+        """Return the GB of one space."""
+        return self.known.get(slug, self.default)
+
+    def need(self, slug: str) -> dict[str, float]:
+        """Return what a space takes of a web node."""
+        return {_loads.SPACES: 1, STORAGE: self.of(slug)}
 
 
 def plan(
@@ -72,42 +107,55 @@ def plan(
     web: Sequence[Node],
     db: Sequence[Node],
     shards: Sequence[Shard] = (),
+    sizes: Sizes | None = None,
 ) -> dict[str, Place]:
     """Place the spaces that the lock does not know. What it knows never moves.
 
     A space that is placed already is in the result where the lock names no shard for it yet.
     """
     slugs = sorted(set(slugs))
-    placed = _homes(lock, slugs, web, db)
+    placed = _homes(lock, slugs, web, db, sizes or Sizes())
     places = {**{slug: lock.spaces[slug] for slug in slugs if slug in lock.spaces}, **placed}
     served = _shards(lock, places, shards)
     return {slug: place for slug, place in served.items() if lock.spaces.get(slug) != place}
 
 
 def _homes(
-    lock: Lock, slugs: Iterable[str], web: Sequence[Node], db: Sequence[Node]
+    lock: Lock, slugs: Iterable[str], web: Sequence[Node], db: Sequence[Node], sizes: Sizes
 ) -> dict[str, Place]:
     """Return the place of each new space, the emptiest nodes first.
 
     Raises:
         NoIdError: there are not enough numbers left.
+        NoRoomError: no node has room for one of them.
 
     """
     new = sorted(set(slugs).difference(lock.spaces))
     if lock.next_id + len(new) > IDS.stop:
         raise NoIdError
-    webs = _Loads(web, (place.web for place in lock.spaces.values()))
-    databases = _Loads(
-        [Node(node.name) for node in db], (place.db for place in lock.spaces.values())
-    )
-    beside = {node.name for node in db}
+    webs = _loads.Loads({node.name: node.limits for node in web})
+    webs.fill((place.web, sizes.need(slug)) for slug, place in lock.spaces.items())
+    beside = database_nodes(db)
+    # How many databases a node takes nobody limits.
+    databases = _loads.Loads({name: {} for name in beside})
+    databases.fill((place.db, _loads.ONE) for place in lock.spaces.values())
     placed = {}
     for number, slug in enumerate(new, start=lock.next_id):
-        home = webs.take()
-        placed[slug] = Place(
-            number, home, databases.add(home) if home in beside else databases.take()
-        )
+        home = webs.take(sizes.need(slug))
+        database = databases.add(home) if home and home in beside else databases.take()
+        if home is None or database is None:
+            raise NoRoomError(slug, sizes.of(slug))
+        placed[slug] = Place(number, home, database)
     return placed
+
+
+def database_nodes(db: Sequence[Node]) -> list[str]:
+    """Return the nodes that new databases may go to.
+
+    One that is being emptied takes none, unless no other has the part: a node may keep databases
+    of spaces that are all elsewhere.
+    """
+    return [node.name for node in db if not node.takes_none] or [node.name for node in db]
 
 
 def _shards(lock: Lock, places: Mapping[str, Place], shards: Sequence[Shard]) -> dict[str, Place]:
@@ -128,45 +176,3 @@ def _shards(lock: Lock, places: Mapping[str, Place], shards: Sequence[Shard]) ->
                 load[office[suite]] += 1
         served[slug] = place._replace(office=office)
     return served
-
-
-class _Loads:
-    """The least loaded node first; equal loads in the order of the inventory.
-
-    Load is the number of spaces, or its share of the capacity where nodes declare one.
-    """
-
-    def __init__(self, nodes: Sequence[Node], homes: Iterable[str]) -> None:
-        self._nodes = {node.name: (index, node.capacity) for index, node in enumerate(nodes)}
-        self._count = dict.fromkeys(self._nodes, 0)
-        for home in homes:
-            if home in self._count:
-                self._count[home] += 1
-        self._heap = [self._rank(name) for name in self._nodes]
-        heapq.heapify(self._heap)
-
-    def _rank(self, name: str) -> tuple[float, int, str]:
-        index, capacity = self._nodes[name]
-        return self._count[name] / (capacity or 1), index, name
-
-    def take(self) -> str:
-        """The least loaded node that has room; it is one space fuller afterwards.
-
-        Raises:
-            NoRoomError: all are full.
-
-        """
-        while self._heap:
-            rank = heapq.heappop(self._heap)
-            name = rank[2]
-            if rank != self._rank(name):
-                continue  # an older rank of a node that add() has filled since
-            capacity = self._nodes[name][1]
-            if capacity is None or self._count[name] < capacity:
-                return self.add(name)
-        raise NoRoomError
-
-    def add(self, name: str) -> str:
-        self._count[name] += 1
-        heapq.heappush(self._heap, self._rank(name))
-        return name

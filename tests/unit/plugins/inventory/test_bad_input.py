@@ -286,6 +286,36 @@ class TestOptions:
         assert "no room for new spaces" in problem
         assert "node1 (1); add a node or raise it" in problem
 
+    def test_a_platform_that_has_promised_all_its_gb_takes_no_more(self, environment: Environment):
+        environment.write(
+            "host_vars/node1.yml", "archipel_capacity: {spaces: 9, storage_gb: 100}\n"
+        )
+        environment.space("amap")
+        assert environment.problems() == []
+        environment.space("cine", limits={"storage_gb": 21})
+        (problem,) = environment.problems()
+        assert "node1 (9 spaces, 100 GB); add a node or raise it; the first that fits" in problem
+        assert problem.endswith("nowhere is velo-ecole, with 40 GB")
+
+    @pytest.mark.parametrize(
+        ("model", "expected"),
+        [
+            ("many", 'archipel_node_model: found "many"; allowed: a mapping of the whole numbers'),
+            ("{awake_mib: 5}", "archipel_node_model.asleep_mib: missing"),
+            (
+                "{asleep_mib: 4, awake_mib: 0, database_mib: 1, awake_percent: 1, disk_percent: 1}",
+                'archipel_node_model.awake_mib: found "0"; allowed: a whole number of MiB from 1',
+            ),
+            (
+                "{asleep_mib: 4, awake_mib: 9, database_mib: 1, awake_percent: 1, disk_percent: 0}",
+                'archipel_node_model.disk_percent: found "0"; allowed: a whole number of percent',
+            ),
+        ],
+    )
+    def test_models(self, environment: Environment, model: str, expected: str):
+        environment.write("group_vars/all/model.yml", f"archipel_node_model: {model}\n")
+        assert any(expected in one for one in environment.problems()), environment.problems()
+
     def test_ids_end(self, environment: Environment):
         environment.placement(PLACED, next_id=100_000)
         environment.space("amap")
@@ -302,6 +332,22 @@ class TestOptions:
             (
                 "archipel_capacity: 5",
                 "spaces.yml: archipel_capacity: set for some web nodes but not for node2",
+            ),
+            (
+                "archipel_capacity: {spaces: 5, gb: 9}",
+                "host_vars/node1.yml:1: archipel_capacity.gb: unknown key; allowed: spaces",
+            ),
+            (
+                "archipel_capacity:\n  storage_gb: 1 TB",
+                'host_vars/node1.yml:2: archipel_capacity.storage_gb: found "1 TB"; allowed: a',
+            ),
+            (
+                "archipel_capacity: {}",
+                "host_vars/node1.yml:1: archipel_capacity: found ",
+            ),
+            (
+                'archipel_capacity: "{{ inventory_hostname }}"',
+                'spaces.yml: archipel_capacity: found "node1" for node1; allowed: a whole number',
             ),
         ],
     )

@@ -297,6 +297,20 @@ class TestPlacement:
         homes = [entry["web"] for entry in own(environment.load(), "a1", "archipel_databases")]
         assert sorted(homes) == ["a1", *["b1"] * 5]
 
+    def test_what_nodes_take_and_what_is_only_known_by_the_lock_file(
+        self, environment: Environment
+    ):
+        environment.write("nodes.yml", "web: {hosts: {a1: {}, b1: {}}}\ndb: {hosts: {b1: {}}}\n")
+        environment.write("host_vars/a1.yml", "archipel_capacity: 0\n")
+        environment.write("host_vars/b1.yml", "archipel_capacity: {storage_gb: 900}\n")
+        environment.placement("amap: {id: 70000, web: a1, db: b1}")
+        report = seen(environment.load(), "a1", "archipel_report")
+        assert report["nodes"] == [
+            {"name": "a1", "parts": ["web"], "spaces": 0, "storage_gb": None},
+            {"name": "b1", "parts": ["web", "db"], "spaces": None, "storage_gb": 900},
+        ]
+        assert report["placed"] == [{"slug": "amap", "web": "a1", "db": "b1", "storage_gb": 40}]
+
 
 class TestUntrusted:
     """Associations write text, not templates."""
