@@ -28,7 +28,8 @@ SPEC: dict[str, t.Any] = {
             "recorded": {"type": "bool"},
             "pending": {"type": "dict", "required": True},
         },
-    }
+    },
+    "moves": {"type": "dict", "default": {}},
 }
 
 
@@ -51,19 +52,23 @@ class ActionModule(ActionBase):
 
         """
         super().run(tmp, task_vars)
-        placement = _options.read("placement", self._task.args, SPEC)["placement"]
+        options = _options.read("placement", self._task.args, SPEC)
+        placement, moves = options["placement"], _changes(options["moves"])
         pending = _places(placement["pending"])
         write = not self._task.check_mode
         try:
             done = _lock_record.record(
-                Path(placement["path"]), placement["environment"], pending, write=write
+                Path(placement["path"]), placement["environment"], pending, moves, write=write
             )
         except (RegistryError, _lock_record.ConflictError, OSError) as error:
             raise AnsibleActionFail(_explain(error, placement["path"])) from error
         return {
-            "changed": bool(done.new),
+            "changed": bool(done.new or done.moved),
             "path": placement["path"],
-            "spaces": {slug: [_sentence(place)] for slug, place in done.new.items()},
+            "spaces": {
+                **{slug: [_sentence(place)] for slug, place in done.new.items()},
+                **{slug: [_moved(place)] for slug, place in done.moved.items()},
+            },
             "diff": {
                 "before_header": placement["path"],
                 "after_header": placement["path"],
@@ -94,6 +99,31 @@ def _places(pending: dict[str, t.Any]) -> dict[str, Place]:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         allowed = "{slug: {id, web, db, office}}, as in archipel_placement"
         raise AnsibleActionFail(f"placement.pending: allowed: {allowed} ({error})") from error
+
+
+def _changes(moves: dict[str, t.Any]) -> dict[str, _lock_record.Change]:
+    """Return moves as plain values, by slug.
+
+    Raises:
+        AnsibleActionFail: an entry is not whole.
+
+    """
+    try:
+        return {
+            str(slug): _lock_record.Change(
+                (str(move["from"]["web"]), str(move["from"]["db"])),
+                str(move["web"]),
+                str(move["db"]),
+            )
+            for slug, move in moves.items()
+        }
+    except (AttributeError, KeyError, TypeError) as error:
+        allowed = "{slug: {web, db, from: {web, db}}}, as placement_writes returns it"
+        raise AnsibleActionFail(f"placement.moves: allowed: {allowed} ({error})") from error
+
+
+def _moved(place: Place) -> str:
+    return f"to be restored on {place.web}, its database on {place.db}"
 
 
 def _sentence(place: Place) -> str:

@@ -18,7 +18,7 @@ description:
   - The file is replaced atomically, under a lock against a second operator.
   - It refuses to write when the file has changed meanwhile in a way that contradicts the decision.
     Running again then decides anew.
-  - What the file already says is never changed.
+  - What the file already says is never changed, but for the spaces in O(moves).
 options:
   placement:
     description: The variable C(archipel_placement) that the inventory plugin sets.
@@ -40,6 +40,14 @@ options:
         description: What the file lacks, from slug to C(id), C(web) and C(db).
         type: dict
         required: true
+  moves:
+    description:
+      - Spaces whose line names other nodes from now on, as the filter
+        P(archipel.spaces.placement_writes#filter) returns them.
+      - A line alone moves no data. The space must be restored on the other node before it is
+        opened again.
+    type: dict
+    default: {}
 attributes:
   action:
     support: full

@@ -74,25 +74,65 @@ def find_unrecorded(lock: Lock, pending: Mapping[str, Place]) -> dict[str, Place
     }
 
 
+class Change(t.NamedTuple):
+    """A space's line with the nodes it names now, and those it is to name."""
+
+    before: tuple[str, str]
+    web: str
+    db: str
+
+
+def move(lock: Lock, changes: Mapping[str, Change]) -> dict[str, Place]:
+    """Return the new places of spaces that move; of those that have it already, none.
+
+    Raises:
+        ConflictError: the file does not say of a space what the plan began with.
+
+    """
+    moved = {}
+    for slug, change in sorted(changes.items()):
+        known = lock.spaces.get(slug)
+        if known is None:
+            raise ConflictError(f"{slug} is not in it any more")
+        if (known.web, known.db) == (change.web, change.db):
+            continue
+        if (known.web, known.db) != change.before:
+            raise ConflictError(f"{slug} is now on {known.web}, its database on {known.db}")
+        moved[slug] = known._replace(web=change.web, db=change.db)
+    return moved
+
+
 class Recorded(t.NamedTuple):
     """What recording did, or would do."""
 
     before: str
     after: str
     new: dict[str, Place]
+    moved: dict[str, Place]
 
 
-def record(path: Path, environment: str, pending: Mapping[str, Place], *, write: bool) -> Recorded:
-    """Add a plan to the lock file, alone and all at once."""
+def record(
+    path: Path,
+    environment: str,
+    pending: Mapping[str, Place],
+    changes: Mapping[str, Change] | None = None,
+    *,
+    write: bool,
+) -> Recorded:
+    """Add a plan to the lock file, and change lines of spaces that move, alone and all at once."""
     path = path.resolve()
     with _writing.one_operator(path.parent):
         lock = read_lock(path)
         before = path.read_text(encoding="utf-8")
         new = find_unrecorded(lock, pending)
-        after = dump_lock(merge(lock, environment, pending)) if new else before
-        if write and new:
+        merged = merge(lock, environment, pending)
+        moved = move(merged, changes or {})
+        after = before
+        if new or moved:
+            after = dump_lock(replace(merged, spaces={**merged.spaces, **moved}))
+        if write and after != before:
             _writing.replace(path, after.encode())
-    return Recorded(before, after, new)
+    return Recorded(before, after, new, moved)
 
 
 def forget(path: Path, slug: str, number: int, *, write: bool) -> bool:

@@ -120,3 +120,16 @@ def test_arguments_are_checked(environment: Environment):
     )  # fmt: skip
     assert done.returncode != 0
     assert "placement.pending: allowed: {slug: {id, web, db, office}}" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "move", [1, {"web": "node2"}, {"web": "node2", "db": "node2", "from": {"web": "node1"}}]
+)
+def test_moves_are_checked(environment: Environment, move: object):
+    placement = {"path": "x", "environment": "lab", "pending": {}}
+    done = environment.command(
+        "ansible", "localhost", "-m", "archipel.spaces.placement", "-a",
+        json.dumps({"placement": placement, "moves": {"velo": move}}),
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "placement.moves: allowed: {slug: {web, db, from" in done.stdout + done.stderr

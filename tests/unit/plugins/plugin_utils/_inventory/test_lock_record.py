@@ -70,6 +70,37 @@ class TestMerge:
             _lock_record.merge(self.KNOWN, environment, pending)
 
 
+class TestMove:
+    KNOWN = lock(("a", 70_000, "node1", "node1"), ("b", 70_001, "node1", "db1"))
+
+    def test_changes_the_nodes_of_a_line_and_nothing_else(self):
+        office = Place(70_000, "node1", "node1", {"onlyoffice": "onlyoffice1"})
+        known = Lock("lab", 70_002, {**self.KNOWN.spaces, "a": office})
+        change = _lock_record.Change(("node1", "node1"), "node2", "node2")
+        assert _lock_record.move(known, {"a": change}) == {
+            "a": Place(70_000, "node2", "node2", {"onlyoffice": "onlyoffice1"})
+        }
+
+    def test_is_done_once(self):
+        change = _lock_record.Change(("node2", "db1"), "node1", "db1")
+        assert _lock_record.move(self.KNOWN, {"b": change}) == {}
+
+    @pytest.mark.parametrize(
+        ("slug", "before", "reason"),
+        [
+            ("a", ("node3", "node3"), "a is now on node1, its database on node1"),
+            ("b", ("node1", "node1"), "b is now on node1, its database on db1"),
+            ("c", ("node1", "node1"), "c is not in it any more"),
+        ],
+    )
+    def test_refuses_what_has_changed_meanwhile(
+        self, slug: str, before: tuple[str, str], reason: str
+    ):
+        change = _lock_record.Change(before, "node2", "node2")
+        with pytest.raises(ConflictError, match=reason):
+            _lock_record.move(self.KNOWN, {slug: change})
+
+
 class TestRecord:
     NEW: t.ClassVar = {"b": Place(70_000, "node1", "node1")}
     EMPTY = _lock_file.dump_lock(Lock("lab"))
@@ -87,6 +118,16 @@ class TestRecord:
         second = _lock_record.record(path, "lab", self.NEW, write=True)
         assert (second.new, second.before) == ({}, second.after)
         assert path.stat().st_mtime_ns == stamp
+
+    def test_a_space_that_moves_and_is_given_a_shard_keeps_both(self, path: Path):
+        _lock_record.record(path, "lab", {"a": Place(70_000, "node1", "node1")}, write=True)
+        served = {"a": Place(70_000, "node1", "node1", {"onlyoffice": "onlyoffice1"})}
+        change = {"a": _lock_record.Change(("node1", "node1"), "node2", "node2")}
+        done = _lock_record.record(path, "lab", served, change, write=True)
+        assert set(done.moved) == {"a"}
+        assert _lock_file.read_lock(path).spaces["a"] == Place(
+            70_000, "node2", "node2", {"onlyoffice": "onlyoffice1"}
+        )
 
     def test_check_mode_writes_nothing_and_says_the_same(self, path: Path):
         would = _lock_record.record(path, "lab", self.NEW, write=False)
