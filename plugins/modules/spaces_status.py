@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Reads which release each space runs, whether it is open and awake, what it uses, when it was
     backed up and verified, and what was begun and not finished. No space is woken.
+  - Says what the node has for them, memory and disk.
 options:
   spaces:
     description: Slugs.
@@ -75,6 +76,12 @@ states:
       backup: {at: "2026-05-30T01:12:00+00:00", snapshot: 1a2b3c4d}
       verification: null
       backup_failed: null
+room:
+  description:
+    - What the node has, in bytes. Its memory, and the file system that the spaces are on.
+  returned: success
+  type: dict
+  sample: {"memory_bytes": 8589934592, "disk_bytes": 1099511627776, "disk_free_bytes": 549755813888}
 certificates:
   description:
     - Why own domains have no certificate that is new, by domain.
@@ -109,12 +116,17 @@ def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     values = module.params
     try:
+        room = _status.read_room(values["root"])
         states = _status.read(values["root"], values["spaces"], values["record"])
         certificates, problems = _status.read_certificates(values["certificates"])
     except (OSError, ValueError, _systemd.SystemdError) as error:
         module.fail_json(msg=f"this node cannot be read: {error}")
     module.exit_json(
-        changed=False, states=states, certificates=certificates, certificate_problems=problems
+        changed=False,
+        states=states,
+        room=room,
+        certificates=certificates,
+        certificate_problems=problems,
     )
 
 

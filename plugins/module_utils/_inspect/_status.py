@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import (
@@ -23,6 +24,8 @@ USAGE = "/var/lib/archipel/usage.json"
 ACCOUNTS = "/var/lib/archipel/accounts.json"
 # What the node has written of the certificates that it orders by itself; where it does not, none.
 CERTIFICATES = "/var/lib/archipel/certificates/report.json"
+MEMINFO = "/proc/meminfo"
+MEMORY = re.compile(r"MemTotal: +([0-9]+) kB")
 
 State = dict[str, t.Any]
 
@@ -80,6 +83,25 @@ def read_accounts(path: str) -> dict[str, State]:
     report = _journal.read_json(path)
     at = report.get("time")
     return {slug: {**one, "at": at} for slug, one in report.get("spaces", {}).items()}
+
+
+def read_room(root: str, meminfo: str = MEMINFO) -> dict[str, int]:
+    """Return what the node has, in bytes: memory, and the file system that the spaces are on.
+
+    Raises:
+        ValueError: the kernel says it otherwise than it always did.
+
+    """
+    first = _files.read_text(meminfo).split("\n", 1)[0]
+    found = MEMORY.fullmatch(first)
+    if not found:
+        raise ValueError(f"{meminfo}: found {first!r} in its first line, where MemTotal should be")
+    disk = os.statvfs(root if os.path.isdir(root) else "/")
+    return {
+        "memory_bytes": int(found[1]) * 1024,
+        "disk_bytes": disk.f_blocks * disk.f_frsize,
+        "disk_free_bytes": disk.f_bavail * disk.f_frsize,
+    }
 
 
 def read(root: str, slugs: t.Iterable[str], record_path: str) -> dict[str, State]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -57,3 +58,22 @@ def test_certificates_are_those_that_somebody_has_to_look_at(tmp_path):
 
 def test_a_node_that_orders_none_has_nothing_to_say(tmp_path):
     assert _status.read_certificates(str(tmp_path / "report.json")) == ({}, [])
+
+
+class TestWhatANodeHas:
+    def test_is_memory_and_the_disk_that_spaces_are_on(self, tmp_path):
+        (tmp_path / "meminfo").write_text("MemTotal:       16384000 kB\nMemFree: 1 kB\n")
+        disk = os.statvfs(tmp_path)
+        assert _status.read_room(str(tmp_path), str(tmp_path / "meminfo")) == {
+            "memory_bytes": 16_384_000 * 1024,
+            "disk_bytes": disk.f_blocks * disk.f_frsize,
+            "disk_free_bytes": pytest.approx(disk.f_bavail * disk.f_frsize, rel=0.2),
+        }
+
+    def test_is_said_of_a_node_that_has_no_spaces_yet(self, tmp_path):
+        assert _status.read_room(str(tmp_path / "none"))["disk_bytes"] > 0
+
+    def test_is_refused_where_the_kernel_says_it_otherwise(self, tmp_path):
+        (tmp_path / "meminfo").write_text("Memory: much\n")
+        with pytest.raises(ValueError, match="found 'Memory: much' in its first line"):
+            _status.read_room(str(tmp_path), str(tmp_path / "meminfo"))
