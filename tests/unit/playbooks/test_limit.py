@@ -12,14 +12,15 @@ from tests.unit.environment import ROOT, Environment
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 # They look at all nodes together.
 WITHOUT_LIMIT = {
-    *("export", "intake", "invite", "letters", "moderate", "purge", "restore", "rollback"),
-    *("status", "upgrade"),
+    *("export", "intake", "invite", "letters", "moderate", "placement", "purge", "restore"),
+    *("rollback", "status", "upgrade"),
 }
 # They look at all spaces.
 WITHOUT_SELECTION = {"check", "intake"}
 # They make nothing for new spaces.
 WITHOUT_RECORD = {
-    *("check", "drift", "intake", "invite", "letters", "moderate", "platform", "purge", "status"),
+    *("check", "drift", "intake", "invite", "letters", "moderate", "placement", "platform"),
+    *("purge", "status"),
 }
 # Nobody listens there: the connection is refused at once.
 NODES = """\
