@@ -47,6 +47,17 @@ def render(role: str, template: str, release: str = "trixie", **changes: Any) ->
     return str(Templar(LOADER, variables).template(trust_as_template(source)))
 
 
+def evaluate(role: str, name: str, **changes: Any) -> Any:
+    """Return what a variable of a role is worth."""
+    variables: dict[str, Any] = {}
+    for part in ("defaults", "vars"):
+        variables |= LOADER.load_from_file(
+            str(ROLES / role / part / "main.yml"), trusted_as_template=True
+        )
+    source = trust_as_template(f"{{{{ {name} }}}}")
+    return Templar(LOADER, variables | changes).template(source)
+
+
 def nginx(part: str, **changes: Any) -> str:
     return render("nginx", f"etc/nginx/{part}.j2", **changes)
 
@@ -253,6 +264,103 @@ class TestMariadb:
     def test_only_one_group_enters_the_folder_of_the_socket(self):
         text = render("mariadb", "etc/tmpfiles.d/mariadb.conf.j2")
         assert "d /run/mysqld 0750 mysql archipel-db -" in text.splitlines()
+
+
+class TestMariadbFirewall:
+    """Who reaches a database over the network: nodes with spaces there, and nobody else."""
+
+    RULES = "etc/archipel/mariadb/firewall.nft.j2"
+
+    def rules(self, *clients: str, **changes: Any) -> list[str]:
+        text = render("mariadb", self.RULES, mariadb_client_addresses=list(clients), **changes)
+        return [line.strip() for line in text.splitlines()]
+
+    def test_names_each_family_by_itself(self):
+        lines = self.rules("10.0.0.2", "2001:db8::2", "10.0.0.1", "10.0.0.2")
+        assert "elements = { 10.0.0.1, 10.0.0.2 }" in lines
+        assert "elements = { 2001:db8::2 }" in lines
+        assert lines[lines.index('iifname "lo" accept') :][:4] == [
+            'iifname "lo" accept',
+            "tcp dport 3306 ip saddr @clients_ip accept",
+            "tcp dport 3306 ip6 saddr @clients_ip6 accept",
+            "tcp dport 3306 drop",
+        ]
+
+    def test_a_family_that_nobody_comes_by_has_no_set(self):
+        """Nft takes no empty list of elements."""
+        text = "\n".join(self.rules("10.0.0.2"))
+        assert "ip6" not in text
+        assert "elements = {  }" not in text
+
+    def test_it_is_the_server_s_port(self):
+        lines = self.rules("10.0.0.2", mariadb_port=3307)
+        assert "tcp dport 3307 drop" in lines
+        assert "3306" not in "".join(lines)
+
+    def test_what_was_there_before_goes_with_the_same_command(self):
+        lines = self.rules("10.0.0.2")
+        first = lines.index("table inet archipel_mariadb")
+        assert lines[first : first + 3] == [
+            "table inet archipel_mariadb",
+            "delete table inet archipel_mariadb",
+            "table inet archipel_mariadb {",
+        ]
+
+    def test_other_rules_have_another_mark(self):
+        """By which a run sees what the kernel has; the order of nodes makes no rule."""
+        found = [
+            [line for line in self.rules(*clients) if line.startswith("chain state_")]
+            for clients in (("10.0.0.1", "10.0.0.2"), ("10.0.0.2", "10.0.0.1"), ("10.0.0.1",))
+        ]
+        assert [len(marks) for marks in found] == [1, 1, 1]
+        assert found[0] == found[1] != found[2]
+
+    def test_it_is_up_before_the_server_and_the_network(self):
+        unit = "etc/systemd/system/archipel-mariadb-firewall.service.j2"
+        lines = render("mariadb", unit).splitlines()
+        assert "Before=network-pre.target mariadb.service" in lines
+        assert "WantedBy=multi-user.target mariadb.service" in lines
+        for moment in ("ExecStart", "ExecReload"):
+            assert f"{moment}=/usr/sbin/nft -f /etc/archipel/mariadb/firewall.nft" in lines
+
+    @pytest.mark.parametrize("moment", ["ExecStartPost=-", "ExecReload=", "ExecStopPost="])
+    def test_debian_s_firewall_puts_it_up_again(self, moment: str):
+        """Its start, reload and stop each empty the whole firewall first."""
+        lines = render("mariadb", "etc/systemd/system/nftables.conf.j2").splitlines()
+        assert f"{moment}/usr/sbin/nft -f /etc/archipel/mariadb/firewall.nft" in lines
+
+    @pytest.mark.parametrize(
+        ("clients", "wrong"),
+        [
+            (["10.0.0.2", "2001:db8::2", "::1", "fe80::1"], []),
+            (["web1.example"], ["web1.example"]),
+            (["10.0.0.0/24"], ["10.0.0.0/24"]),
+            (["2001:db8::/64"], ["2001:db8::/64"]),
+            (["10.0.0.2, 10.0.0.3"], ["10.0.0.2, 10.0.0.3"]),
+            (["10.0.0.2 } drop; {"], ["10.0.0.2 } drop; {"]),
+        ],
+    )
+    def test_what_is_no_address_is_refused(self, clients: list[str], wrong: list[str]):
+        assert evaluate("mariadb", "__mariadb_no_addresses", mariadb_client_addresses=clients) == (
+            wrong
+        )
+
+    @pytest.mark.parametrize(
+        ("clients", "expected"),
+        [(None, []), ([], []), (["web1", "web2"], ["10.0.0.1", "10.0.0.2"])],
+    )
+    def test_the_platform_names_the_nodes_that_come(
+        self, clients: list[str] | None, expected: list[str]
+    ):
+        """As the inventory knows them; on a single machine none."""
+        policy = LOADER.load_from_file(
+            str(ROOT / "group_vars/all/platform.yml"), trusted_as_template=True
+        )
+        known = {"web1": "10.0.0.1", "web2": "10.0.0.2", "web3": "10.0.0.3"}
+        given = {} if clients is None else {"archipel_database_clients": clients}
+        variables = {**policy, "archipel_database_addresses": {"clients": known}, **given}
+        source = trust_as_template("{{ mariadb_client_addresses }}")
+        assert Templar(LOADER, variables).template(source) == expected
 
 
 class TestPhp:

@@ -9,7 +9,7 @@ import inspect
 import json
 import shutil
 import tarfile
-import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +195,59 @@ def test_a_space_reaches_the_database_at_its_port_alone(network: Network, scenar
     for unit in network.configuration()["slices"]:
         shown = scenario.show(unit, "IPAddressAllow")["IPAddressAllow"].split()
         assert f"{DATABASE}/32" in shown
+
+
+FIREWALL = "archipel-mariadb-firewall.service"
+# Says whether a connection comes about, from each of two addresses of the machine with the spaces.
+FROM = """
+import json, socket
+def attempt(source):
+    try:
+        socket.create_connection((DATABASE, PORT), 3, (source, 0)).close()
+    except OSError as error:
+        return str(error)
+    return ""
+print(json.dumps([attempt(source) for source in SOURCES]))
+"""
+
+
+@pytest.fixture
+def stranger(node: Host) -> Iterator[str]:
+    """An address of the private network that no node of the inventory has."""
+    address = "10.89.77.99"
+    device = node.check_output("ip -o -4 addr show to %s", WEB).split()[1]
+    node.check_output("ip addr add %s/24 dev %s", address, device)
+    yield address
+    node.check_output("ip addr del %s/24 dev %s", address, device)
+
+
+def test_nobody_comes_to_the_databases_from_another_address(
+    node: Host, database: Host, stranger: str
+):
+    values = f"DATABASE, PORT, SOURCES = {DATABASE!r}, {PORT}, {[WEB, stranger]!r}\n"
+
+    def came() -> list[str]:
+        return json.loads(node.check_output("python3 -c %s", values + FROM))
+
+    assert came() == ["", "timed out"]
+    # It empties everybody's rules, and ours are there again when it is done.
+    database.check_output("systemctl restart nftables.service")
+    assert came() == ["", "timed out"]
+    database.check_output("systemctl stop nftables.service")
+    assert came() == ["", "timed out"]
+
+
+def test_the_databases_firewall_is_there_at_every_boot_and_before_the_server(database: Host):
+    assert database.service(FIREWALL).is_enabled
+    after = database.check_output("systemctl show mariadb.service --property=After --value")
+    assert FIREWALL in after.split()
+
+
+def test_rules_that_somebody_took_away_come_back_with_a_run(scenario: Scenario, database: Host):
+    database.check_output("nft delete table inet archipel_mariadb")
+    results = scenario.attempt("platform.yml", "--tags", "mariadb")
+    assert failed(results) == {}
+    assert "10.89.77.11" in database.check_output("nft list table inet archipel_mariadb")
 
 
 def test_a_space_reaches_nothing_else_of_the_private_network(network: Network):

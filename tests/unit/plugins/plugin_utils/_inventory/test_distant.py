@@ -70,6 +70,8 @@ class TestThreeNodes:
         inventory = three.load()
         assert seen(inventory, "db1", "mariadb_listen_addresses") == ["127.0.0.1", "192.0.2.12"]
         assert seen(inventory, "web1", "mariadb_listen_addresses") == []
+        assert seen(inventory, "db1", "mariadb_client_addresses") == ["192.0.2.11"]
+        assert seen(inventory, "web1", "mariadb_client_addresses") == []
         assert seen(inventory, "db1", "mariadb_tls_certificate").endswith("database/fullchain.pem")
         (request,) = (
             one
