@@ -31,6 +31,7 @@ SPEC: dict[str, t.Any] = {
     "by": {"type": "str", "default": ""},
     "reason": {"type": "str", "default": ""},
     "reasons": {"type": "dict", "default": {}},
+    "maximum": {"type": "dict", "default": {}},
     "day": {"type": "str", "default": ""},
     "days": {"type": "int", "default": 0},
     "notice_days": {"type": "int", "default": 0},
@@ -94,6 +95,7 @@ class ActionModule(ActionBase):
             today().isoformat(),
             options["reason"],
             options["day"],
+            options["maximum"],
         )
         return _decide.decide(home, slugs, decision, options["reasons"], vault, write=write)
 

@@ -49,6 +49,10 @@ options:
     description: The catalogue C(archipel_reasons).
     type: dict
     default: {}
+  maximum:
+    description: Limits above which a file names who allowed more, C(archipel_limits_maximum).
+    type: dict
+    default: {}
   day:
     description: With V(close), the day on which the space is to be closed, C(YYYY-MM-DD).
     type: str

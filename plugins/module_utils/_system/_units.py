@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
 NODE_UNITS = (
     "archipel-idle.timer",
     "archipel-jobs.timer",
+    "archipel-changes.timer",
     "archipel-network.path",
     "archipel-network.timer",
     "archipel-tidy.timer",

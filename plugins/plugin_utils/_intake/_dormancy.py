@@ -23,6 +23,8 @@ if t.TYPE_CHECKING:
 KEY = "dormancy"
 LETTERS = ("first", "second", "third")
 REASON = "dormant"
+# What associations are written about it.
+STEPS = frozenset({"dormant", "dormant-last", "suspended"})
 # A report that is older says nothing: whoever came since then would be overlooked.
 FRESH_SECONDS = 3 * 24 * 3600
 
@@ -147,8 +149,9 @@ def _begin(data: Unchecked, since: datetime.date, today: datetime.date) -> Chang
 
 
 def _is_sent(record: Record, sent: frozenset[str]) -> bool:
-    """Whether the last letter was."""
-    return all(event.key in sent for event in _letters.find_events(record, {}))
+    """Whether the last letter about it was."""
+    events = _letters.find_events(record, {})
+    return all(event.key in sent for event in events if event.step in STEPS)
 
 
 def _close(

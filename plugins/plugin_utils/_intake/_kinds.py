@@ -12,10 +12,12 @@ import typing as t
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import quoted
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import (
+    _change,
     _files,
     _proposal,
     _submission,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _edit
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,4 +86,38 @@ def _plan_space(values: Draft, view: View) -> Plan:
     )
 
 
-KINDS: Mapping[str, Kind] = {"space": Kind(_submission.SCHEMA, _plan_space)}
+def _plan_change(values: Draft, view: View) -> Plan:
+    """A request of a space that there is, in its file; it takes the place of one that waits.
+
+    Raises:
+        PlanError: there is no such space, nobody can be in it, or what is asked for makes no sense.
+
+    """
+    slug = values["space"]
+    record = next((one for one in view.folder.records if one.slug == slug), None)
+    if record is None:
+        raise PlanError(f"space: found {quoted(slug)}; it has no file, or one that is wrong")
+    if record.data["status"] != "approved":
+        raise PlanError(f"space: {slug} is {record.data['status']}; nobody can ask from within it")
+    if fault := _change.find_fault(values):
+        raise PlanError(fault)
+    noted: dict[_edit.Place, _edit.Value] = {
+        (_change.KEY,): _change.note(values, vaulted=view.vaulted)
+    }
+    try:
+        change = _files.change(view.folder, record, noted)
+    except _edit.EditError as error:
+        raise PlanError(f"{slug}: {error}") from error
+    contact = view.folder.contacts.known.get(slug, {})
+    told = view.vaulted and contact and values.get("text")
+    return Plan(
+        change,
+        f"asks for {_change.describe(values)}",
+        {**contact, "about": values["text"]} if told else {},
+    )
+
+
+KINDS: Mapping[str, Kind] = {
+    "space": Kind(_submission.SCHEMA, _plan_space),
+    "change": Kind(_change.SCHEMA, _plan_change),
+}

@@ -15,6 +15,7 @@ import typing as t
 from html import escape
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core import _placeholders
+from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _change
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,9 +29,10 @@ if t.TYPE_CHECKING:
 STEPS = (
     *("received", "question", "ending", "approved", "refused"),
     *("dormant", "dormant-last", "suspended", "reopened", "closing", "closed", "purged"),
+    *("granted", "declined"),
 )
 WORDS = frozenset(
-    {"greeting", "name", "slug", "url", "reason", "date", "ends_on", "kept_until", "since"}
+    {"greeting", "name", "slug", "url", "reason", "date", "ends_on", "kept_until", "since", "asked"}
     | {"operator", "operator_url", "operator_email", "help_url"}
 )
 LANGUAGES = ("fr", "en")
@@ -97,6 +99,7 @@ def find_events(
     data, slug = record.data, record.slug
     request, decision = data.get("request", {}), data.get("decision", {})
     status, closing = data["status"], data.get("closing")
+    yield from _find_of_change(slug, data.get("change", {}))
     if status == "requested":
         yield from _find_of_request(slug, request)
     elif closing:
@@ -122,6 +125,15 @@ def _find_of_request(slug: str, request: Unchecked) -> Iterator[Event]:
         yield Event(slug, "question", asked["on"], asked["reason"])
     elif request.get("on") and request.get("via"):
         yield Event(slug, "received", request["on"])
+
+
+def _find_of_change(slug: str, change: Unchecked) -> Iterator[Event]:
+    """Yield what was decided on a request from within a space; an end has a letter of its own."""
+    decided = change.get("decided")
+    if decided and (
+        decided["decision"] == "declined" or change["what"] not in {"suspend", "close"}
+    ):
+        yield Event(slug, decided["decision"], decided["on"], decided.get("reason", ""))
 
 
 def _find_dormant(slug: str, noted: Unchecked) -> Event:
@@ -195,7 +207,7 @@ def _words(
     name, operator = contact.get("name") or "", house.operator
     hello = "Bonjour" if language == "fr" else "Hello"
     closed = record.data.get("closed_on", event.day)
-    since = record.data.get("dormancy", {}).get("since", "")
+    since, change = record.data.get("dormancy", {}).get("since", ""), record.data.get("change")
     kept = datetime.date.fromisoformat(closed) + datetime.timedelta(days=house.grace_days)
     return {
         "greeting": f"{hello} {name}," if name else f"{hello},",
@@ -205,6 +217,7 @@ def _words(
         "reason": house.reasons.get(event.reason, {}).get(language, event.reason),
         "date": in_words(event.day, language),
         "ends_on": in_words(ends, language) if ends else "",
+        "asked": _change.describe(change, language) if change else "",
         "since": in_words(since, language) if since else "",
         "kept_until": in_words(kept.isoformat(), language),
         "operator": operator.get("name", ""),

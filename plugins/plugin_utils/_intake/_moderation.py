@@ -11,6 +11,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     did_you_mean,
     quoted,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _change
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,6 +51,8 @@ class Decision(t.NamedTuple):
     reason: str = ""
     # The day on which a space is to be closed, YYYY-MM-DD; empty: at once.
     later: str = ""
+    # Limits above which a file must name who allowed more.
+    maximum: Mapping[str, int] = {}
 
 
 def check(decision: Decision, catalogue: Catalogue) -> list[str]:
@@ -102,6 +105,8 @@ def _check_reason(decision: Decision, catalogue: Catalogue) -> str:
 def against(record: Record, decision: Decision, placed: Iterable[str]) -> str:
     """Return why a decision cannot be taken on a file; nothing, if it can."""
     status, allowed = record.data["status"], DECISIONS[decision.kind]
+    if _is_about_change(record, decision):
+        return _grant(record, decision)[1] if decision.kind == "approve" else ""
     if status not in allowed:
         return f"is {status}; allowed to {decision.kind}: {' or '.join(allowed)}"
     if decision.kind == "close" and record.slug not in set(placed):
@@ -111,8 +116,30 @@ def against(record: Record, decision: Decision, placed: Iterable[str]) -> str:
     return ""
 
 
+def _is_about_change(record: Record, decision: Decision) -> bool:
+    """Whether a decision is on what an association asks from within its space."""
+    return decision.kind in {"approve", "refuse"} and _change.find_open(record.data) is not None
+
+
+def _grant(record: Record, decision: Decision) -> tuple[Changes, str]:
+    """Return what granting a request changes, and why it cannot be granted."""
+    found, why = _change.grant(record, decision.by, decision.on, decision.maximum)
+    end = _change.ENDS.get(record.data[_change.KEY]["what"])
+    if end and not why:
+        reason = decision.reason or _change.ON_REQUEST
+        same = decision._replace(kind=end, reason=reason)
+        if why := against(record, same, [record.slug]):
+            return {}, why
+        found |= changes(record, same)
+    return found, why
+
+
 def changes(record: Record, decision: Decision) -> Changes:
     """Return what a decision changes in a file."""
+    if _is_about_change(record, decision):
+        if decision.kind == "approve":
+            return _grant(record, decision)[0]
+        return _change.decline(decision.by, decision.on, decision.reason)
     if decision.kind == "ask":
         return {
             ("request", "on"): record.data.get("request", {}).get("on", decision.on),

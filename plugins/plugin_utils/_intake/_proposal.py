@@ -87,10 +87,11 @@ def list_known(records: Iterable[_registry.Record]) -> dict[str, str]:
     """Return the submissions that files were made of: id → slug."""
     found = {}
     for record in records:
-        request = record.data.get("request") if isinstance(record.data, dict) else None
-        number = request.get("id") if isinstance(request, dict) else None
-        if isinstance(number, str):
-            found[number] = record.slug
+        for key in ("request", "change"):
+            noted = record.data.get(key) if isinstance(record.data, dict) else None
+            number = noted.get("id") if isinstance(noted, dict) else None
+            if isinstance(number, str):
+                found[number] = record.slug
     return found
 
 

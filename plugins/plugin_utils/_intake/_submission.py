@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 
 SCHEMA = _schema.Schema(Path(__file__).with_name("submission.schema.json"))
 # Texts of several lines; every other one stands on one line.
-_LONG = frozenset({"about"})
+_LONG = frozenset({"about", "text"})
 # Joiners that words of some scripts, and emojis, are written with.
 _JOINERS = frozenset("\u200c\u200d\u200e\u200f")
 # Characters that nobody sees and no category tells.

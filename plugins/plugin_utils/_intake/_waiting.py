@@ -9,12 +9,19 @@ import typing as t
 from html import escape
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import escaped
-from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _flags, _moderation
+from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import (
+    _change,
+    _flags,
+    _moderation,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import (
+        Draft,
+        Unchecked,
+    )
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
 
 # What a request waits for.
@@ -45,7 +52,11 @@ def collect(
 ) -> list[Waiting]:
     """Return what waits, the oldest first."""
     files = list(records)
-    asked = [record for record in files if record.data["status"] == "requested"]
+    asked = [
+        record
+        for record in files
+        if record.data["status"] == "requested" or _change.find_open(record.data)
+    ]
     flags = _flags.find(_flags.list_known(files, contacts), [record.slug for record in asked])
     found = [_one(record, flags[record.slug], contacts, patience, today) for record in asked]
     return sorted(found, key=lambda one: (-(one["age"] or 0), one["slug"]))
@@ -58,8 +69,9 @@ def _one(
     patience: _moderation.Patience,
     today: datetime.date,
 ) -> Waiting:
-    request = record.data.get("request", {})
-    end = _moderation.ends_on(record, patience)
+    change = _change.find_open(record.data)
+    request = change or record.data.get("request", {})
+    end = None if change else _moderation.ends_on(record, patience)
     came = request.get("on")
     return {
         "slug": record.slug,
@@ -77,6 +89,8 @@ def _details(record: Record, vaulted: Mapping[str, str]) -> dict[str, str]:
     request = record.data.get("request", {})
     contact = record.data.get("contact") or vaulted
     asked = request.get("asked", {})
+    if change := _change.find_open(record.data):
+        return _details_of_change(change, vaulted)
     found = {
         "contact": " ".join(
             part for part in (contact.get("name"), f"<{contact.get('email', '')}>") if part
@@ -90,6 +104,15 @@ def _details(record: Record, vaulted: Mapping[str, str]) -> dict[str, str]:
         "language": record.data.get("locale", ""),
         "about": request.get("about", "") or vaulted.get("about", ""),
         "asked": f"{asked['reason']} ({asked['by']}, {asked['on']})" if asked else "",
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _details_of_change(change: Unchecked, vaulted: Mapping[str, str]) -> dict[str, str]:
+    found = {
+        "asks for": _change.describe(change),
+        "asked by": str(change["by"]),
+        "wrote": change.get("text", "") or vaulted.get("about", ""),
     }
     return {key: value for key, value in found.items() if value}
 
@@ -117,6 +140,8 @@ def _sentence(one: Waiting) -> str:
     end = f", ends by itself on {one['ends_on']}" if one["ends_on"] else ""
     flags = "".join(f"; {flag['text']}" for flag in one["flags"])
     text = f"{one['slug']} ({one['name']}): {age}, waits for {_article(one['waits_for'])}"
+    if "asks for" in one["details"]:
+        text += f" on {one['details']['asks for']}"
     return escaped(f"{text}{end}{flags}")
 
 

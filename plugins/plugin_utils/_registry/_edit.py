@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
 
 Place = tuple[str, ...]
 # A value to write; None takes the key out.
-Value = str | int | bool | Draft | None
+Value = str | int | bool | Draft | list[str] | None
 
 # What needs no quotes, as far as this is certain without looking further.
 _PLAIN = re.compile(r"[A-Za-zÀ-ɏ][\w.@/+-]*(?: [\w.@/+'’-]+)*|[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -180,7 +180,7 @@ def _value(event: t.Any, events: Iterable[t.Any]) -> _Node:
 
 
 def _replace(text: str, outer: _Node, key: str, found: _Node, value: Value) -> str:
-    if isinstance(value, dict) or found.below is not None:
+    if isinstance(value, dict | list) or found.below is not None:
         # Whole mappings are written anew where they stood.
         return _add(_remove(text, outer, key, found), _tree_at(text, outer, key), key, value, ())
     first = text[found.start : found.start + 1]
@@ -325,6 +325,8 @@ def _flow(value: Value, *, quoted: bool = False) -> str:
     if isinstance(value, dict):
         pairs = (f"{_quote(key)}: {_flow(below, quoted=True)}" for key, below in value.items())
         return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_quote, value)) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):

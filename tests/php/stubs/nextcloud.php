@@ -582,6 +582,14 @@ namespace OCP\AppFramework\Http\Attribute {
         {
         }
     }
+
+    #[\Attribute(\Attribute::TARGET_METHOD)]
+    class UserRateLimit
+    {
+        public function __construct(protected int $limit, protected int $period)
+        {
+        }
+    }
 }
 
 namespace OCP\AppFramework\OCS {

@@ -10,12 +10,16 @@ namespace OCA\Archipel\Tests;
 use OCA\Archipel\AppInfo\Application;
 use OCA\Archipel\BackgroundJob\SwitchOffice;
 use OCA\Archipel\BackgroundJob\WarnWhenFull;
+use OCA\Archipel\Controller\ChangeController;
 use OCA\Archipel\Controller\OfficeApiController;
 use OCA\Archipel\Controller\OfficeController;
+use OCA\Archipel\Converge\Change;
 use OCA\Archipel\Listener\Administrators;
 use OCA\Archipel\Listener\HoldAccountLimit;
 use OCA\Archipel\Notification\Letter;
 use OCA\Archipel\Notification\Notifier;
+use OCA\Archipel\Page\Asked;
+use OCA\Archipel\Page\ChangeRequest;
 use OCA\Archipel\Page\OfficeChoice;
 use OCA\Archipel\Page\Overview;
 use OCA\Archipel\Page\Size;
@@ -30,6 +34,7 @@ use OCP\Group\Events\UserRemovedEvent;
 use OCP\IAppConfig;
 use OCP\IRequest;
 use OCP\IURLGenerator;
+use OCP\IUserSession;
 use OCP\Mail\IEMailTemplate;
 use OCP\Mail\IMessage;
 use OCP\Notification\IManager;
@@ -147,6 +152,107 @@ final class InsideTest extends Nextcloud
         $api->choose('c');
     }
 
+    private function changes(): ChangeRequest
+    {
+        $session = $this->createMock(IUserSession::class);
+        $session->method('getUser')->willReturn($this->account('ada'));
+        return new ChangeRequest($this->space, $session);
+    }
+
+    public function testWhatAnAssociationAsksForIsLeftForItsNode(): void
+    {
+        $folder = sys_get_temp_dir() . '/archipel-' . bin2hex(random_bytes(6));
+        mkdir($folder);
+        // Without a folder nothing is asked for, and nobody is told that it was.
+        self::assertSame('way', $this->changes()->make('storage', '80', '', ''));
+        self::assertSame(['last' => null, 'way' => false], $this->changes()->state());
+        $this->system = ['tempdirectory' => $folder];
+        self::assertNull($this->changes()->make('storage', ' 80 ', "Nous grandissons.\r\nMerci", ''));
+        $left = json_decode((string)file_get_contents("$folder/change-wanted"), true);
+        self::assertSame(['account' => 'ada', 'what' => 'storage', 'text' => "Nous grandissons.\nMerci", 'value' => 80], $left);
+        // One at a time: the first is nobody's to overwrite.
+        self::assertSame('way', $this->changes()->make('accounts', '90', '', ''));
+        self::assertSame(['change-wanted'], array_values(array_diff((array)scandir($folder), ['.', '..'])));
+        self::assertSame(80, json_decode((string)file_get_contents("$folder/change-wanted"), true)['value']);
+        $state = $this->changes()->state();
+        self::assertSame(['storage', 80, 'ada', true], [$state['last']['what'], $state['last']['value'], $state['last']['by'], $state['way']]);
+        unlink("$folder/change-wanted");
+        self::assertNull($this->changes()->make('close', '', '', 'close'));
+        self::assertSame(['account' => 'ada', 'what' => 'close', 'text' => ''], json_decode((string)file_get_contents("$folder/change-wanted"), true));
+        unlink("$folder/change-wanted");
+        rmdir($folder);
+    }
+
+    public function testTheFormForAChange(): void
+    {
+        $urls = $this->createMock(IURLGenerator::class);
+        $urls->method('linkToRoute')->willReturn('/settings');
+        $form = new ChangeController($this->createMock(IRequest::class), $this->changes(), $urls);
+        self::assertSame('/settings?change=number#archipel-change', $form->ask('storage', 'many')->getRedirectURL());
+        self::assertSame('/settings?change=way#archipel-change', $form->ask('storage', '80')->getRedirectURL());
+    }
+
+    /** @dataProvider requests */
+    #[\PHPUnit\Framework\Attributes\DataProvider('requests')]
+    public function testWhatIsNoRequestIsRefused(string $kind, string $value, string $text, string $confirmed, string $refusal): void
+    {
+        self::assertSame($refusal, Change::of($kind, $value, $text, $confirmed));
+        self::assertArrayHasKey($refusal, Change::REFUSALS);
+    }
+
+    /** @return iterable<array{string, string, string, string, string}> */
+    public static function requests(): iterable
+    {
+        yield ['', '', '', '', 'kind'];
+        yield ['purge', '1', '', 'purge', 'kind'];
+        foreach (['', '0', '-1', '1.5', '1e3', '08', '99999999', 'many', '10; DROP', "80\n81", '{{ 7 * 7 }}'] as $value) {
+            yield ['storage', $value, '', '', 'number'];
+        }
+        yield ['accounts', '100001', '', '', 'number'];
+        foreach (['', 'a', 'https://cloud.example.org', 'cloud.example.org/', '*.example.org', 'a b.org', '../etc', 'x' . str_repeat('.example', 40), "a.org\nb.org", 'vélo.org', '127.0.0.1'] as $value) {
+            yield ['domain', $value, '', '', 'domain'];
+        }
+        yield ['close', '', '', '', 'confirm'];
+        yield ['suspend', '', '', 'close', 'confirm'];
+        yield ['storage', '80', str_repeat('x', 2001), '', 'text'];
+        yield ['storage', '80', "\xff", '', 'text'];
+    }
+
+    public function testHostileWordsStayWords(): void
+    {
+        $text = '</script><script>alert(1)</script> {{ x }} "\'; \\ ' . "\u{202e}";
+        $change = Change::of('domain', ' Cloud.Example.ORG ', $text, '');
+        self::assertInstanceOf(Change::class, $change);
+        $left = json_decode($change->json('a"b'), true);
+        self::assertSame(['a"b', 'cloud.example.org', $text], [$left['account'], $left['value'], $left['text']]);
+    }
+
+    /** @dataProvider notes */
+    #[\PHPUnit\Framework\Attributes\DataProvider('notes')]
+    public function testANoteThatIsDamagedIsNone(string $stored): void
+    {
+        $this->settings->rows['archipel'][Change::LAST] = [$stored, IAppConfig::VALUE_MIXED, false];
+        self::assertNull(Change::last($this->space));
+    }
+
+    /** @return iterable<array{string}> */
+    public static function notes(): iterable
+    {
+        foreach (['', '{', '[]', '"x"', '{"what": "purge"}', '{"what": ["storage"]}'] as $stored) {
+            yield [$stored];
+        }
+    }
+
+    public function testEveryKindHasAFormAndWords(): void
+    {
+        $l = $this->languages()->get('archipel');
+        self::assertSame(Change::KINDS, array_keys(Asked::forms($l)));
+        foreach (Change::KINDS as $kind) {
+            self::assertNotSame('', Asked::words($l, $kind, 5));
+        }
+        self::assertSame('the domain cloud.example.org', Asked::words($l, 'domain', 'cloud.example.org'));
+    }
+
     public function testThePageMySpace(): void
     {
         $this->offices(self::SUITES, 'a');
@@ -157,7 +263,7 @@ final class InsideTest extends Nextcloud
         $this->system = ['datadirectory' => $data];
         $this->settings->rows['archipel']['storage'] = [(string)(int)disk_total_space($data), IAppConfig::VALUE_MIXED, false];
         $page = new MySpace(
-            new Overview($this->space, $this->createMock(IURLGenerator::class), $this->createMock(IRequest::class), $this->administrators()),
+            new Overview($this->space, $this->createMock(IURLGenerator::class), $this->createMock(IRequest::class), $this->administrators(), $this->changes()),
             $this->languages()->get('archipel'),
         );
         $values = $page->getForm()->getParams();
@@ -165,6 +271,7 @@ final class InsideTest extends Nextcloud
         self::assertSame(['name' => 'Federation', 'url' => '', 'email' => '', 'help_url' => ''], $values['operator']);
         self::assertSame(['a', 'a', false, []], [$values['chosen'], $values['enabled'], $values['waits'], $values['unserved']]);
         self::assertSame('disk', $values['storage']['counted']);
+        self::assertSame([null, false, null, false], [$values['change']['last'], $values['change']['way'], $values['change']['refusal'], $values['change']['asked']]);
         self::assertSame([], $page->getAuthorizedAppConfig());
         self::assertSame(['archipel', 0, 'My space'], [$page->getSection(), $page->getPriority(), $page->getName()]);
     }

@@ -8,6 +8,7 @@ declare(strict_types=1);
 return [
     'routes' => [
         ['name' => 'office#choose', 'url' => '/office', 'verb' => 'POST'],
+        ['name' => 'change#ask', 'url' => '/change', 'verb' => 'POST'],
         ['name' => 'administrators#remove', 'url' => '/administrators', 'verb' => 'POST'],
     ],
     'ocs' => [

@@ -343,4 +343,30 @@ final class NextcloudSpace implements Space
             @touch("$folder/jobs-wanted");
         }
     }
+
+    /** Leaves a request for the operator where the node takes it; false: an earlier one is still there. */
+    public function leaveRequest(string $json): bool
+    {
+        $folder = $this->config->getSystemValueString('tempdirectory');
+        if ($folder === '') {
+            return false;
+        }
+        $written = tempnam($folder, 'change');
+        if ($written === false) {
+            return false;
+        }
+        try {
+            // A link is made only where nothing is: nobody's request takes the place of another's.
+            return file_put_contents($written, $json) === strlen($json) && @link($written, "$folder/change-wanted");
+        } finally {
+            unlink($written);
+        }
+    }
+
+    /** Whether a request is still on its way. */
+    public function hasRequest(): bool
+    {
+        $folder = $this->config->getSystemValueString('tempdirectory');
+        return $folder !== '' && file_exists("$folder/change-wanted");
+    }
 }

@@ -5,6 +5,7 @@
 
 declare(strict_types=1);
 
+use OCA\Archipel\Page\Asked;
 use OCA\Archipel\Page\Size;
 
 /** @var \OCP\IL10N $l */
@@ -18,6 +19,7 @@ if ($pending) {
 $accounts = $_['accounts'];
 $storage = $_['storage'];
 $operator = $_['operator'];
+$change = $_['change'];
 ?>
 <div class="section archipel" id="archipel-my-space">
     <h2><?php p($l->t('My space')); ?></h2>
@@ -133,6 +135,48 @@ $operator = $_['operator'];
 <?php } ?>
         </ul>
         <p class="archipel-note"><?php p($l->t('Under Accounts, whoever is added to the group space-admins administers this space. At least one always does.')); ?></p>
+    </section>
+
+    <section id="archipel-change">
+        <h3><?php p($l->t('Ask for a change')); ?></h3>
+<?php if ($change['refusal'] !== null) { ?>
+        <p role="alert"><?php p($l->t($change['refusal'])); ?></p>
+<?php } elseif ($change['asked']) { ?>
+        <p role="status"><?php p($l->t('Your request is on its way. Whoever runs this space decides on it and writes to your association.')); ?></p>
+<?php } ?>
+<?php if ($change['last'] !== null) { ?>
+        <p class="archipel-note"><?php p($l->t('Asked for last: %1$s, on %2$s.', [Asked::words($l, $change['last']['what'], $change['last']['value']), $l->l('date', $change['last']['at'])])); ?><?php if ($change['way']) { ?> <?php p($l->t('It is still on its way.')); ?><?php } ?></p>
+<?php } ?>
+        <p><?php p($l->t('Somebody decides on each request, within some days. Nothing changes by itself.')); ?></p>
+<?php foreach (Asked::forms($l) as $kind => $form) { ?>
+        <details>
+            <summary><?php p($form['title']); ?></summary>
+            <form method="post" action="<?php p($change['action']); ?>">
+                <input type="hidden" name="requesttoken" value="<?php p($_['requesttoken']); ?>">
+                <input type="hidden" name="what" value="<?php p($kind); ?>">
+<?php if ($form['note'] !== '') { ?>
+                <p class="archipel-note"><?php p($form['note']); ?></p>
+<?php } ?>
+<?php if ($form['label'] !== '') { ?>
+                <p>
+                    <label for="archipel-value-<?php p($kind); ?>"><?php p($form['label']); ?></label>
+                    <input name="value" id="archipel-value-<?php p($kind); ?>" required autocomplete="off" maxlength="253"<?php if ($form['number']) { ?> inputmode="numeric" pattern="[0-9]+"<?php } ?>>
+                </p>
+<?php } ?>
+                <p>
+                    <label for="archipel-text-<?php p($kind); ?>"><?php p($l->t('Why (if you like)')); ?></label>
+                    <textarea name="text" id="archipel-text-<?php p($kind); ?>" rows="3" maxlength="2000"></textarea>
+                </p>
+<?php if ($form['label'] === '') { ?>
+                <p>
+                    <input type="checkbox" class="checkbox" name="confirm" id="archipel-mean-<?php p($kind); ?>" value="<?php p($kind); ?>" required>
+                    <label for="archipel-mean-<?php p($kind); ?>"><?php p($l->t('I ask for this in the name of the association')); ?></label>
+                </p>
+<?php } ?>
+                <button type="submit"><?php p($l->t('Ask for it')); ?></button>
+            </form>
+        </details>
+<?php } ?>
     </section>
 
     <section>

@@ -7,6 +7,7 @@ declare(strict_types=1);
 
 namespace OCA\Archipel\Page;
 
+use OCA\Archipel\Converge\Change;
 use OCA\Archipel\Converge\Office;
 use OCA\Archipel\Converge\Operator;
 use OCA\Archipel\Converge\Storage;
@@ -22,6 +23,7 @@ final class Overview
         private IURLGenerator $urls,
         private IRequest $request,
         private AdministratorList $administrators,
+        private ChangeRequest $changes,
     ) {
     }
 
@@ -58,6 +60,12 @@ final class Overview
             'refused' => $this->request->getParam('office') === 'refused',
             'administrators' => $this->administrators->all(),
             'removal' => $this->urls->linkToRoute('archipel.administrators.remove'),
+            'change' => $this->changes->state() + [
+                'action' => $this->urls->linkToRoute('archipel.change.ask'),
+                // Of what an address says, known words alone.
+                'refusal' => Change::REFUSALS[(string)$this->request->getParam('change', '')] ?? null,
+                'asked' => $this->request->getParam('change') === 'asked',
+            ],
             'came' => (string)$this->request->getParam('administrator', ''),
         ];
     }
