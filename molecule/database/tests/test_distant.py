@@ -9,6 +9,7 @@ import inspect
 import json
 import shutil
 import tarfile
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
