@@ -100,6 +100,7 @@ SPACE: SpaceEntry = {
     "storage_gb": 40,
     "domains": ["velo-ecole.example.org", "cloud.velo-ecole.example"],
     "url": "https://velo-ecole.example.org",
+    "redirect": False,
     "locale": "fr",
     "phone_region": "FR",
     "timezone": "Europe/Paris",

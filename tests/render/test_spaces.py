@@ -39,6 +39,7 @@ def mapped(configuration: str, variable: str, entry: str) -> str:
         ("approved/fr/velo-ecole@127.112.117.51", "velo-ecole", "approved"),
         # As earlier versions wrote it: spaces on hold, with errors, or in no file keep that.
         ("approved/fr/velo-ecole", "velo-ecole", "approved"),
+        ("approved/fr/velo-ecole@127.112.117.51>velo.example", "velo-ecole", "approved"),
         ("closed/es_419/amap", "amap", "closed"),
         ("", "", "unknown"),
         ("approved", "", "unknown"),
@@ -59,6 +60,15 @@ def test_a_vhost_is_one_entry_of_the_map_per_name():
     assert files()["vhost"]["content"].splitlines()[1:] == [
         "velo-ecole.example.org approved/fr/velo-ecole@127.112.117.51;",
         "cloud.velo-ecole.example approved/fr/velo-ecole@127.112.117.51;",
+    ]
+
+
+def test_other_names_lead_to_the_canonical_one_where_the_file_says_so():
+    names = ["cloud.velo-ecole.example", "velo-ecole.example.org", "velo.example"]
+    assert files(domains=names, redirect=True)["vhost"]["content"].splitlines()[1:] == [
+        "cloud.velo-ecole.example approved/fr/velo-ecole@127.112.117.51;",
+        "velo-ecole.example.org approved/fr/velo-ecole@127.112.117.51>cloud.velo-ecole.example;",
+        "velo.example approved/fr/velo-ecole@127.112.117.51>cloud.velo-ecole.example;",
     ]
 
 

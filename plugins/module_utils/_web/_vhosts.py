@@ -62,8 +62,12 @@ def list_names(text: str) -> list[str]:
 
 
 def remove_names(text: str, lost: t.Collection[str]) -> str:
-    """Return a vhost without some of its names. Pure."""
+    """Return a vhost without some of its names, as which it leads nobody to them any more. Pure.
+
+    People would come to somebody else's space under the name that their own gave up.
+    """
     for name in lost:
+        text = re.sub(rf"(?i)>{re.escape(name)}(?=[ \t]*;)", "", text)
         text = re.sub(rf"(?im)^[ \t]*{re.escape(name)}[ \t]+[^;\n]*;[ \t]*\n?", "", text)
     return text
 

@@ -135,8 +135,10 @@ class SpaceEntry(KnownSpace):
     accounts: int
     # GB of 1024^3 bytes.
     storage_gb: int
-    # With https, and the port where it is not 443.
+    # Of the canonical name, with https, and the port where it is not 443.
     url: str
+    # Whether pages under its other names lead to the canonical one.
+    redirect: bool
     locale: str
     # Country of telephone numbers without a country code, two letters; empty: they need one.
     phone_region: str

@@ -19,6 +19,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked i
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
     _capacity,
     _distant,
+    _domain_rules,
     _offices,
     _placement,
     _rules,
@@ -51,9 +52,11 @@ if t.TYPE_CHECKING:
         SpaceEntry,
         Summary,
     )
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._domain_rules import (
+        ReservedNames,
+    )
     from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import Place
     from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._rules import (
-        ReservedNames,
         RuleContext,
     )
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import (
@@ -262,6 +265,7 @@ def complete(record: Record, place: Place, context: RuleContext, folder: str) ->
     limits, decision = data.get("limits", {}), data["decision"]
     theme = data.get("theme", {})
     ring = data.get("ring", DEFAULT_RING)
+    names = _domain_rules.list_names(data, policy.host_name(slug))
     return {
         "slug": slug,
         "id": place.id,
@@ -275,8 +279,9 @@ def complete(record: Record, place: Place, context: RuleContext, folder: str) ->
         "release": policy.releases[ring],
         "accounts": limits.get("accounts", policy.limits_default["accounts"]),
         "storage_gb": limits.get("storage_gb", policy.limits_default["storage_gb"]),
-        "domains": [policy.host_name(slug), *data.get("domains", ())],
-        "url": policy.url(slug),
+        "domains": names,
+        "url": policy.url(names[0]),
+        "redirect": data.get("redirect", False),
         "locale": data.get("locale", policy.locale),
         "phone_region": _locales.find_phone_region(
             data.get("locale", policy.locale), policy.locale, policy.phone_region

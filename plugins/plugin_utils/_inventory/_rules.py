@@ -14,13 +14,15 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     did_you_mean,
     shown,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _office_rules
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
+    _domain_rules,
+    _office_rules,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._offices import Offices
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
     _contacts,
     _locales,
     _logo,
-    _names,
     _schema,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._contacts import Contacts
@@ -55,7 +57,11 @@ def check_schema(record: Record) -> list[Problem]:
         condition=f"the status is {status}",
         forbidden=f"not allowed with status {status}; remove it or change the status",
     )
-    return [record.problem(text, *place) for place, text in SCHEMA.faults(record.data, context)]
+    faults = SCHEMA.faults(record.data, context)
+    return [
+        record.problem(text + _domain_rules.suggest(record.data, place), *place)
+        for place, text in faults
+    ]
 
 
 def exists(record: Record, context: RuleContext) -> bool:
@@ -85,10 +91,6 @@ class RuleContext:
     contacts: Contacts = field(default_factory=Contacts)
 
 
-# Slug → host names outside the base domain, of spaces whose file is wrong.
-ReservedNames = t.Mapping[str, t.Collection[str]]
-
-
 def reserve_names(rejected: Iterable[Record], context: RuleContext) -> dict[str, set[str]]:
     """The names that spaces with a wrong file keep: what it says, and said when it was right.
 
@@ -98,27 +100,16 @@ def reserve_names(rejected: Iterable[Record], context: RuleContext) -> dict[str,
     found: dict[str, set[str]] = {}
     for record in rejected:
         if record.slug in context.lock.spaces:
-            found.setdefault(record.slug, set()).update(_claimed(record, context))
+            found.setdefault(record.slug, set()).update(
+                _domain_rules.list_claimed(record.data, context.policy)
+            )
     return found
 
 
-def _claimed(record: Record, context: RuleContext) -> set[str]:
-    """What may be a claim in a file of which nothing is certain."""
-    listed = record.data.get("domains") if isinstance(record.data, dict) else None
-    names = listed if isinstance(listed, list) else [listed]
-    base = context.policy.base_domain
-    return {
-        name
-        for name in names
-        if isinstance(name, str)
-        and _names.HOST_NAME.fullmatch(name)
-        and name != base
-        and not name.endswith(f".{base}")
-    }
-
-
 def check_all(
-    records: Sequence[Record], context: RuleContext, reserved: ReservedNames | None = None
+    records: Sequence[Record],
+    context: RuleContext,
+    reserved: _domain_rules.ReservedNames | None = None,
 ) -> Iterator[Problem]:
     """Yield every problem that one file alone cannot show.
 
@@ -132,7 +123,8 @@ def check_all(
         yield from _check_dates(record, context.today)
         yield from _check_status(record, context)
         yield from _check_logo(record)
-    yield from _check_domains(records, context, reserved or {})
+    asking = [r for r in records if r.data["status"] == "requested" or exists(r, context)]
+    yield from _domain_rules.check(records, asking, context, reserved or {})
 
 
 def _check_name(record: Record, context: RuleContext) -> Iterator[Problem]:
@@ -241,54 +233,6 @@ def _check_status(record: Record, context: RuleContext) -> Iterator[Problem]:
         )
         remedy = "if that file was lost, take it from git"
         yield record.problem(f"{text}; allowed: requested, refused or approved; {remedy}", "status")
-
-
-class _Claim(t.NamedTuple):
-    slug: str
-    # Nothing: its file is wrong, which is reported.
-    record: Record | None
-    number: int = 0
-
-
-def _check_domains(
-    records: Iterable[Record], context: RuleContext, reserved: ReservedNames
-) -> Iterator[Problem]:
-    """Each host name belongs to one space."""
-    base, suffix = context.policy.base_domain, f".{context.policy.base_domain}"
-    claims: dict[str, list[_Claim]] = {}
-    for slug, names in reserved.items():
-        for name in names:
-            claims.setdefault(name, []).append(_Claim(slug, None))
-    for record in records:
-        for number, domain in enumerate(record.data.get("domains", ())):
-            if domain == base or domain.endswith(suffix):
-                text = f'found "{domain}"; allowed: names outside {base}'
-                remedy = "inside it the name of a file is the name of its space"
-                yield record.problem(f"{text}; {remedy}", "domains", number)
-            elif fault := _names.check_domain(domain):
-                yield record.problem(fault, "domains", number)
-            elif record.data["status"] == "requested" or exists(record, context):
-                claims.setdefault(domain, []).append(_Claim(record.slug, record, number))
-    for domain, claimants in claims.items():
-        if len(claimants) > 1:
-            yield from _disputed(domain, claimants, context)
-
-
-def _disputed(domain: str, claimants: Sequence[_Claim], context: RuleContext) -> Iterator[Problem]:
-    """The newcomer is to blame: a placed space keeps its name when a new file claims it."""
-    placed = [claim for claim in claimants if claim.slug in context.lock.spaces]
-    owner = placed[0] if len(placed) == 1 else None
-    for claim in claimants:
-        if claim is not owner and claim.record:
-            others = ", ".join(_owner(c) for c in claimants if c is not claim)
-            text = f'the domain "{domain}" is also that of {others}; keep it in one file'
-            yield claim.record.problem(text, "domains", claim.number)
-
-
-def _owner(claim: _Claim) -> str:
-    if claim.record:
-        return shown(claim.record.path)
-    return f"{claim.slug}, whose file is wrong and whose names stay as they are"
 
 
 def check_lock(records: Sequence[Record], context: RuleContext) -> Iterator[Problem]:

@@ -115,9 +115,9 @@ class Policy:
         """The name under which a space answers."""
         return f"{slug}.{self.base_domain}"
 
-    def url(self, slug: str) -> str:
-        """The address that people type."""
-        return f"https://{self.host_name(slug)}{self.port_suffix}"
+    def url(self, name: str) -> str:
+        """The address that people type, of a host name."""
+        return f"https://{name}{self.port_suffix}"
 
 
 # --- what somebody wrote -------------------------------------------------------------

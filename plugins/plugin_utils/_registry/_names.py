@@ -1,6 +1,9 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Whether a name is a host's, its xn-- parts say something, or it is an address. Pure."""
+"""Whether a name is a host's, its xn-- parts say something, or it is an address. Pure.
+
+And what somebody meant who wrote something else.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,9 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
 HOST_NAME = re.compile(
     r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 )
+LONGEST = 253
+# What is copied together with a name: https:// before it; a port, a path or a dot behind.
+_AROUND = re.compile(r"\A\s*(?:[a-zA-Z][a-zA-Z0-9+.-]*://)?([^\s/:?#@]*?)\.?(?::\d*)?(?:[/?#]\S*)?\s*\Z")
 _PREFIX = "xn--"
 # Letters, their marks, digits and the hyphen; and what IDNA takes besides, in words that need it.
 _CATEGORIES = frozenset("LMN")
@@ -38,12 +44,42 @@ def _is_internationalised(label: str) -> bool:
     return (
         written == label.removeprefix(_PREFIX)
         and not text.isascii()
-        and unicodedata.normalize("NFC", text.lower()) == text
+        and unicodedata.normalize("NFKC", text.lower()) == text
         and not text.startswith("-")
         and not text.endswith("-")
         and not unicodedata.category(text[0]).startswith("M")
         and all(unicodedata.category(char)[0] in _CATEGORIES or char in _SIGNS for char in text)
     )
+
+
+def suggest(value: object) -> str:
+    """Return a sentence on what to write in place of something that is no host name; often none."""
+    if not isinstance(value, str):
+        return ""
+    if is_address(value.strip("[]")):
+        return " An address is no name: write the name that leads to it."
+    if value.startswith("*."):
+        return " Write each name by itself: a wildcard would take names that are others'."
+    if len(value) > LONGEST:
+        return f" It has {len(value)} characters, and a host name at most {LONGEST}."
+    match = _AROUND.match(value)
+    meant = _as_ascii(match[1]) if match else ""
+    if meant == value or not HOST_NAME.fullmatch(meant):
+        return ""
+    return f' Write "{meant}".'
+
+
+def _as_ascii(name: str) -> str:
+    """Return a name in lower case, with accents in their xn-- form; empty if there is none."""
+    labels = [_encode(label) for label in unicodedata.normalize("NFC", name.lower()).split(".")]
+    return ".".join(labels) if all(labels) else ""
+
+
+def _encode(label: str) -> str:
+    if label.isascii():
+        return label
+    found = _PREFIX + label.encode("punycode").decode()
+    return found if _is_internationalised(found) else ""
 
 
 def is_address(value: object) -> bool:

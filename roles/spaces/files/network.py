@@ -41,7 +41,7 @@ NAMED = {
     "multicast": ("224.0.0.0/4", "ff00::/8"),
 }
 NAMESERVER = re.compile(r"^\s*nameserver\s+([^\s#;%]+)", re.MULTILINE)
-ENTRY = re.compile(r"^(\S+)\s+\S+@([0-9.]+);$", re.MULTILINE)
+ENTRY = re.compile(r"^(\S+)\s+\S+@([0-9.]+)(?:>[^\s;]+)?;$", re.MULTILINE)
 
 
 # --- Pure -------------------------------------------------------------------------

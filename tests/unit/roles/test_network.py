@@ -138,7 +138,7 @@ def test_own_names_are_those_that_nginx_answers(network):
     text = (
         "# managed\n"
         "amap.example.org approved/fr/amap@127.112.0.3;\n"
-        "www.amap.example approved/fr/amap@127.112.0.3;\n"
+        "www.amap.example approved/fr/amap@127.112.0.3>amap.example.org;\n"
     )
     # One that an older version of the role wrote says no address.
     older = "velo.example.org approved/fr/velo;\n"

@@ -147,6 +147,7 @@ def test_a_space_is_resolved_with_the_policy(environment: Environment):
         "storage_gb": 40,
         "domains": ["velo-ecole.spaces.example.org", "velo.example"],
         "url": "https://velo-ecole.spaces.example.org:8443",
+        "redirect": False,
         "locale": "fr",
         "phone_region": "",
         "timezone": "Europe/Paris",

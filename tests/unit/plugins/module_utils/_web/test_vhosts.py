@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 from collections import Counter
 from itertools import product
@@ -19,7 +20,10 @@ from ansible_collections.archipel.spaces.plugins.module_utils._web import _vhost
 
 
 def vhost(slug, *names):
-    return "# managed\n" + "".join(f"{name} approved/fr/{slug};\n" for name in names)
+    """Return a vhost whose last name is the canonical one: the others lead there."""
+    *others, canonical = names
+    lines = [f"{name} approved/fr/{slug}@127.112.0.3>{canonical};\n" for name in others]
+    return "".join(["# managed\n", *lines, f"{canonical} approved/fr/{slug}@127.112.0.3;\n"])
 
 
 def known(**spaces):
@@ -47,9 +51,17 @@ class Node:
             slug: _vhosts.list_names(text) for slug, text in _vhosts.read(str(self.folder)).items()
         }
 
+    @property
+    def targets(self):
+        """Slug → where pages under its other names lead."""
+        there = _vhosts.read(str(self.folder))
+        return {slug: set(re.findall(r">([^;]+);", text)) for slug, text in there.items()}
+
     def is_valid(self):
+        """Each name has one owner, and nobody is led to a name that is another's, or nobody's."""
         counts = Counter(name for names in self.names.values() for name in names)
-        return all(count == 1 for count in counts.values())
+        single = all(count == 1 for count in counts.values())
+        return single and all(self.targets[slug] <= set(names) for slug, names in self.names.items())
 
     def converge(self, registry, *, check=False, **wanted):
         """Run; return the report."""
@@ -113,6 +125,8 @@ def test_a_domain_moves_whichever_of_the_two_is_converged_first(tmp_path, only):
     assert node.is_valid()
     assert ("moves.example" in node.names["b"]) == ("b" in only)
     assert "moves.example" not in node.names["a"]
+    # The canonical name moved: the other names of its former owner are served as they are.
+    assert node.targets["a"] == set()
     assert node.converge(known(**NEW), **NEW).failures == {}
     assert node.names == NEW
     assert node.converge(known(**NEW), **NEW).changes == {}
@@ -137,6 +151,7 @@ def test_a_space_that_failed_gives_up_what_is_no_longer_its_own(tmp_path):
     _tree.converge_names(payload, report, check=False, diff=False)
     assert report.failures == {"a": "its users"}
     assert node.names == NEW
+    assert node.is_valid()
 
 
 def test_a_file_that_cannot_be_changed_keeps_its_name(tmp_path, monkeypatch):
@@ -215,6 +230,7 @@ def test_wherever_a_run_dies_no_name_has_two_owners(tmp_path, monkeypatch, step)
         monkeypatch.setattr(_files, "put", put)
         assert node.converge(known(**new), **new).failures == {}
         assert node.names == new
+        assert node.is_valid()
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ def build(**changes: t.Any) -> Policy:
 
 
 def test_addresses_leave_out_the_usual_port():
-    assert build().url("velo") == "https://velo.spaces.example.org"
-    assert build(archipel_https_port=8443).url("velo") == "https://velo.spaces.example.org:8443"
+    assert build().url("a.example") == "https://a.example"
+    assert build(archipel_https_port=8443).url("a.example") == "https://a.example:8443"
 
 
 def test_the_form_may_have_any_name_right_below_the_base_domain():

@@ -56,7 +56,8 @@ def test_each_is_understood_by_the_map_of_nginx(status: str):
         "vhost.conf.j2"
     )
     for locale in LOCALES:
-        space = {"slug": "velo", "status": status, "locale": locale, "domains": ["a.example"]}
+        space = {"slug": "velo", "status": status, "locale": locale, "redirect": True}
+        space["domains"] = ["a.example", "b.example"]
         values = {"space": space, "managed": _render_common.MANAGED, "own_address": "127.112.0.3"}
         *_, line = template.render(values).splitlines()
         entry = line.removesuffix(";").partition(" ")[2]

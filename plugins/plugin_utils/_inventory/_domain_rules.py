@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""What is wrong with the host names of spaces: each belongs to one, and one of them is canonical."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
+    Problem,
+    did_you_mean,
+    shown,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _names, _suffixes
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._rules import (
+        RuleContext,
+    )
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._policy._policy import Policy
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
+
+# Slug → host names outside the base domain, of spaces whose file is wrong.
+ReservedNames = t.Mapping[str, t.Collection[str]]
+
+
+class _Claim(t.NamedTuple):
+    slug: str
+    # Nothing: its file is wrong, which is reported.
+    record: Record | None
+    number: int = 0
+
+
+def list_names(data: Mapping[str, t.Any], host_name: str) -> list[str]:
+    """Return the host names of a space, the canonical one first. Pure."""
+    names = [host_name, *data.get("domains", ())]
+    canonical = data.get("canonical", host_name)
+    return [canonical, *(name for name in names if name != canonical)]
+
+
+def list_claimed(data: Unchecked, policy: Policy) -> set[str]:
+    """Return what may be a claim in a file of which nothing is certain. Pure."""
+    listed = data.get("domains") if isinstance(data, dict) else None
+    names = listed if isinstance(listed, list) else [listed]
+    return {
+        name
+        for name in names
+        if isinstance(name, str)
+        and _names.HOST_NAME.fullmatch(name)
+        and not _is_inside(name, policy.base_domain)
+    }
+
+
+def suggest(data: Unchecked, place: Sequence[str | int]) -> str:
+    """Return what to write in place of something that is no host name; often empty. Pure."""
+    if tuple(place) == ("canonical",):
+        return _names.suggest(data["canonical"])
+    key, *number = place
+    if key == "domains" and len(number) == 1:
+        return _names.suggest(data["domains"][number[0]])
+    return ""
+
+
+def check(
+    records: Iterable[Record],
+    asking: Iterable[Record],
+    context: RuleContext,
+    reserved: ReservedNames,
+) -> Iterator[Problem]:
+    """Yield what is wrong with names, in one file and across them.
+
+    Args:
+        records: files in which the schema finds nothing wrong.
+        asking: those whose names nobody else may have.
+        context: the policy, and the spaces that are placed.
+        reserved: the names of spaces whose file is wrong.
+
+    """
+    wrong: dict[str, set[int]] = {}
+    for record in records:
+        yield from _check_canonical(record, context.policy)
+        for number, domain in enumerate(record.data.get("domains", ())):
+            if text := _wrong(domain, context.policy.base_domain):
+                wrong.setdefault(record.slug, set()).add(number)
+                yield record.problem(text, "domains", number)
+    claims: dict[str, list[_Claim]] = {}
+    for slug, names in reserved.items():
+        for name in names:
+            claims.setdefault(name, []).append(_Claim(slug, None))
+    for record in asking:
+        for number, domain in enumerate(record.data.get("domains", ())):
+            if number not in wrong.get(record.slug, ()):
+                claims.setdefault(domain, []).append(_Claim(record.slug, record, number))
+    for domain, claimants in claims.items():
+        if len(claimants) > 1:
+            yield from _disputed(domain, claimants, context)
+
+
+def _is_inside(domain: str, base: str) -> bool:
+    return domain == base or domain.endswith(f".{base}")
+
+
+def _wrong(domain: str, base: str) -> str:
+    """Return what is wrong with a host name that looks like one; empty if nothing is."""
+    if _is_inside(domain, base):
+        text = f'found "{domain}"; allowed: names outside {base}'
+        return f"{text}; inside it the name of a file is the name of its space"
+    if fault := _names.check_domain(domain):
+        return fault
+    if _suffixes.is_public(domain):
+        text = f'found "{domain}", below which anybody registers names (publicsuffix.org)'
+        remedy = f"name the association's own host, such as cloud.association.{domain}"
+        return f"{text}; allowed: a name that belongs to one owner; {remedy}"
+    return ""
+
+
+def _check_canonical(record: Record, policy: Policy) -> Iterator[Problem]:
+    canonical = record.data.get("canonical")
+    names = [policy.host_name(record.slug), *record.data.get("domains", ())]
+    if canonical is not None and canonical not in names:
+        text = f'found "{canonical}"; allowed, the names of this space: {", ".join(names)}'
+        remedy = "write one of these, or add it to domains"
+        yield record.problem(f"{text}; {remedy}.{did_you_mean(canonical, names)}", "canonical")
+
+
+def _disputed(domain: str, claimants: Sequence[_Claim], context: RuleContext) -> Iterator[Problem]:
+    """The newcomer is to blame: a placed space keeps its name when a new file claims it."""
+    placed = [claim for claim in claimants if claim.slug in context.lock.spaces]
+    owner = placed[0] if len(placed) == 1 else None
+    for claim in claimants:
+        if claim is not owner and claim.record:
+            others = ", ".join(_owner(c) for c in claimants if c is not claim)
+            text = f'the domain "{domain}" is also that of {others}; keep it in one file'
+            yield claim.record.problem(text, "domains", claim.number)
+
+
+def _owner(claim: _Claim) -> str:
+    if claim.record:
+        return shown(claim.record.path)
+    return f"{claim.slug}, whose file is wrong and whose names stay as they are"

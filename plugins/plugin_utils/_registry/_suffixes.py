@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright: The Archipel contributors
+"""Names below which anybody may register one: they belong to nobody, as Mozilla's list has them."""
+
+from __future__ import annotations
+
+import functools
+
+try:
+    from publicsuffixlist import PublicSuffixList
+except ImportError as error:
+    remedy = "install it where Ansible runs: pip install -r requirements.txt"
+    raise ImportError(f"the Python package publicsuffixlist is missing; {remedy}") from error
+
+
+@functools.cache
+def _read() -> PublicSuffixList:
+    """Return the list that the package brings, read when the first domain asks for it: 0.05 s."""
+    return PublicSuffixList()
+
+
+def is_public(name: str) -> bool:
+    """Tell whether a host name is a suffix such as co.uk or github.io, and no name below one."""
+    return bool(_read().publicsuffix(name) == name)
