@@ -11,7 +11,7 @@ version_added: 0.1.0
 author:
   - The Archipel contributors
 requirements:
-  - jsonschema-rs (Python package on the controller)
+  - jsonschema-rs, publicsuffixlist (Python packages on the controller)
 description:
   - Reads the registry, a folder with one file per association named C(<slug>.yml), validates every
     file, places new spaces on the nodes of the groups C(web) and C(db), and gives each node

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""What is wrong with the host names of spaces: each belongs to one, and one of them is canonical."""
+"""What is wrong with host names: each belongs to one space, and one of a space's is canonical."""
 
 from __future__ import annotations
 
@@ -14,12 +14,9 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _names, _suffixes
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
-    from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._rules import (
-        RuleContext,
-    )
     from ansible_collections.archipel.spaces.plugins.plugin_utils._policy._policy import Policy
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
 
@@ -67,7 +64,8 @@ def suggest(data: Unchecked, place: Sequence[str | int]) -> str:
 def check(
     records: Iterable[Record],
     asking: Iterable[Record],
-    context: RuleContext,
+    policy: Policy,
+    placed: Container[str],
     reserved: ReservedNames,
 ) -> Iterator[Problem]:
     """Yield what is wrong with names, in one file and across them.
@@ -75,28 +73,39 @@ def check(
     Args:
         records: files in which the schema finds nothing wrong.
         asking: those whose names nobody else may have.
-        context: the policy, and the spaces that are placed.
+        policy: of the environment.
+        placed: slugs of the spaces that exist, or did.
         reserved: the names of spaces whose file is wrong.
 
     """
-    wrong: dict[str, set[int]] = {}
+    wrong: set[tuple[str, str]] = set()
     for record in records:
-        yield from _check_canonical(record, context.policy)
+        yield from _check_canonical(record, policy)
         for number, domain in enumerate(record.data.get("domains", ())):
-            if text := _wrong(domain, context.policy.base_domain):
-                wrong.setdefault(record.slug, set()).add(number)
+            if text := _wrong(domain, policy.base_domain):
+                wrong.add((record.slug, domain))
                 yield record.problem(text, "domains", number)
+    yield from _check_claims(asking, placed, reserved, wrong)
+
+
+def _check_claims(
+    asking: Iterable[Record],
+    placed: Container[str],
+    reserved: ReservedNames,
+    wrong: Container[tuple[str, str]],
+) -> Iterator[Problem]:
+    """Yield the names that several spaces have; those that are wrong are said already."""
     claims: dict[str, list[_Claim]] = {}
     for slug, names in reserved.items():
         for name in names:
             claims.setdefault(name, []).append(_Claim(slug, None))
     for record in asking:
         for number, domain in enumerate(record.data.get("domains", ())):
-            if number not in wrong.get(record.slug, ()):
+            if (record.slug, domain) not in wrong:
                 claims.setdefault(domain, []).append(_Claim(record.slug, record, number))
     for domain, claimants in claims.items():
         if len(claimants) > 1:
-            yield from _disputed(domain, claimants, context)
+            yield from _disputed(domain, claimants, placed)
 
 
 def _is_inside(domain: str, base: str) -> bool:
@@ -126,10 +135,12 @@ def _check_canonical(record: Record, policy: Policy) -> Iterator[Problem]:
         yield record.problem(f"{text}; {remedy}.{did_you_mean(canonical, names)}", "canonical")
 
 
-def _disputed(domain: str, claimants: Sequence[_Claim], context: RuleContext) -> Iterator[Problem]:
+def _disputed(
+    domain: str, claimants: Sequence[_Claim], placed: Container[str]
+) -> Iterator[Problem]:
     """The newcomer is to blame: a placed space keeps its name when a new file claims it."""
-    placed = [claim for claim in claimants if claim.slug in context.lock.spaces]
-    owner = placed[0] if len(placed) == 1 else None
+    known = [claim for claim in claimants if claim.slug in placed]
+    owner = known[0] if len(known) == 1 else None
     for claim in claimants:
         if claim is not owner and claim.record:
             others = ", ".join(_owner(c) for c in claimants if c is not claim)

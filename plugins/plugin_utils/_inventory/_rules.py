@@ -124,7 +124,9 @@ def check_all(
         yield from _check_status(record, context)
         yield from _check_logo(record)
     asking = [r for r in records if r.data["status"] == "requested" or exists(r, context)]
-    yield from _domain_rules.check(records, asking, context, reserved or {})
+    yield from _domain_rules.check(
+        records, asking, context.policy, context.lock.spaces, reserved or {}
+    )
 
 
 def _check_name(record: Record, context: RuleContext) -> Iterator[Problem]:

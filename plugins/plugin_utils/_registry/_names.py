@@ -18,7 +18,9 @@ HOST_NAME = re.compile(
 )
 LONGEST = 253
 # What is copied together with a name: https:// before it; a port, a path or a dot behind.
-_AROUND = re.compile(r"\A\s*(?:[a-zA-Z][a-zA-Z0-9+.-]*://)?([^\s/:?#@]*?)\.?(?::\d*)?(?:[/?#]\S*)?\s*\Z")
+_AROUND = re.compile(
+    r"\A\s*(?:[a-zA-Z][a-zA-Z0-9+.-]*://)?([^\s/:?#@]*?)\.?(?::\d*)?(?:[/?#]\S*)?\s*\Z"
+)
 _PREFIX = "xn--"
 # Letters, their marks, digits and the hyphen; and what IDNA takes besides, in words that need it.
 _CATEGORIES = frozenset("LMN")

@@ -22,3 +22,8 @@ def _read() -> PublicSuffixList:
 def is_public(name: str) -> bool:
     """Tell whether a host name is a suffix such as co.uk or github.io, and no name below one."""
     return bool(_read().publicsuffix(name) == name)
+
+
+def is_registered(name: str) -> bool:
+    """Tell whether a host name is the one that its owner registered, and no name below that."""
+    return bool(_read().privatesuffix(name) == name)

@@ -373,10 +373,14 @@ class TestOptions:
         assert environment.problems() == []
 
 
-def test_a_missing_package_is_named(environment: Environment):
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [("jsonschema_rs", "jsonschema-rs"), ("publicsuffixlist", "publicsuffixlist")],
+)
+def test_a_missing_package_is_named(environment: Environment, module: str, package: str):
     program = (
         "import sys\n"
-        "sys.modules['jsonschema_rs'] = None\n"
+        f"sys.modules[{module!r}] = None\n"
         f"sys.argv = ['ansible-inventory', '-i', {str(environment.root)!r}, '--graph']\n"
         "from ansible.cli.inventory import main\n"
         "main()\n"
@@ -386,7 +390,7 @@ def test_a_missing_package_is_named(environment: Environment):
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode != 0
-    assert "jsonschema-rs is missing; install it where Ansible runs: pip install" in done.stderr
+    assert f"{package} is missing; install it where Ansible runs: pip install" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["spaces.yml", "our-spaces.yml", "spaces.yaml"])

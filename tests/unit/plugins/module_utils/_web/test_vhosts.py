@@ -61,7 +61,9 @@ class Node:
         """Each name has one owner, and nobody is led to a name that is another's, or nobody's."""
         counts = Counter(name for names in self.names.values() for name in names)
         single = all(count == 1 for count in counts.values())
-        return single and all(self.targets[slug] <= set(names) for slug, names in self.names.items())
+        return single and all(
+            self.targets[slug] <= set(names) for slug, names in self.names.items()
+        )
 
     def converge(self, registry, *, check=False, **wanted):
         """Run; return the report."""

@@ -56,13 +56,16 @@ def test_what_is_no_name_of_an_association(environment: Environment, domain: str
 
 
 @pytest.mark.parametrize(
-    "value", ["velo", "velo..example", "user@velo.example", "http://", "a b.example", "ﬁ.example", 7]
+    "value",
+    ["velo", "velo..example", "user@velo.example", "http://", "a b.example", "ﬁ.example", 7],
 )
 def test_nothing_is_suggested_that_would_be_a_guess(value: t.Any):
     assert _names.suggest(value) == ""
 
 
-@pytest.mark.parametrize("domain", ["velo.example", "velo.asso.fr", "cloud.velo.co.uk", "a.github.io"])
+@pytest.mark.parametrize(
+    "domain", ["velo.example", "velo.asso.fr", "cloud.velo.co.uk", "a.github.io"]
+)
 def test_a_name_below_a_public_suffix_is_somebody_s(domain: str):
     assert not _suffixes.is_public(domain)
 
