@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._dns import _letters
 from tests.policy.tree import ROOT, shown
 
 APPLICATION = ROOT / "roles/nextcloud/files/apps/archipel"
@@ -30,6 +31,7 @@ def texts() -> dict[str, str]:
         found[shown(path)] = path.read_text(encoding="utf-8")
     for path in PAGES:
         found[shown(path)] = french_of(path)
+    found |= {f"letters: {key}": text for key, text in _letters.TEXTS["fr"].items()}
     for name in DOCUMENTS:
         found[name] = CODE.sub("x", (ROOT / name).read_text(encoding="utf-8"))
     return found
