@@ -50,6 +50,7 @@ attributes:
   diff_mode:
     support: none
     description: There is nothing to change.
+    details: What it writes is what was found at this moment.
   idempotent:
     support: full
     description: It never reports a change.

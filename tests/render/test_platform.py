@@ -94,6 +94,30 @@ class TestNginx:
         lines = nginx("snippets/archipel-listen.conf", release=release).splitlines()
         assert [line for line in lines if line and not line.startswith("#")] == expected
 
+    @pytest.mark.parametrize(("release", "listens"), [("trixie", 2), ("bookworm", 0)])
+    def test_http3_is_there_where_the_package_has_it(self, release: str, listens: int):
+        """Asked for once, on the port that people use; packets are shared out in one place."""
+        changes = {"nginx_http3_enabled": True, "nginx_public_https_port": 8443}
+        listen = nginx("snippets/archipel-listen.conf", release=release, **changes)
+        default = nginx("conf.d/00-archipel-default.conf", release=release, **changes)
+        assert len(re.findall(r"^listen \S+ quic;$", listen, re.M)) == listens
+        assert len(re.findall(r"listen \S+ quic reuseport default_server;", default)) == listens
+        assert ("""add_header Alt-Svc 'h3=":8443"; ma=86400';""" in listen) == bool(listens)
+        for part in ("snippets/archipel-listen.conf", "conf.d/00-archipel-default.conf"):
+            assert "quic" not in nginx(part, release=release)
+
+    @pytest.mark.parametrize(
+        ("release", "curves"),
+        [
+            ("trixie", "X25519MLKEM768:X25519:prime256v1:secp384r1"),
+            ("bookworm", "X25519:prime256v1:secp384r1"),
+        ],
+    )
+    def test_curves_are_those_that_openssl_knows(self, release: str, curves: str):
+        tls = nginx("snippets/archipel-tls.conf", release=release)
+        assert f"\nssl_ecdh_curve {curves};\n" in tls
+        assert "ssl_stapling" not in tls
+
     @pytest.mark.parametrize(
         "part", ["snippets/archipel-listen.conf", "conf.d/00-archipel-default.conf"]
     )

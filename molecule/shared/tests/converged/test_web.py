@@ -14,7 +14,7 @@ from tests.support.browser import Browser
 from tests.support.scenario import Space, title
 
 HEADERS = {
-    "strict-transport-security": "max-age=15552000",
+    "strict-transport-security": "max-age=15768000",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "SAMEORIGIN",
