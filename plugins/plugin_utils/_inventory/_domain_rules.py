@@ -67,6 +67,7 @@ def check(
     policy: Policy,
     placed: Container[str],
     reserved: ReservedNames,
+    offices: Mapping[str, str],
 ) -> Iterator[Problem]:
     """Yield what is wrong with names, in one file and across them.
 
@@ -76,13 +77,14 @@ def check(
         policy: of the environment.
         placed: slugs of the spaces that exist, or did.
         reserved: the names of spaces whose file is wrong.
+        offices: host name → the office server that answers there; `*.` before what has many.
 
     """
     wrong: set[tuple[str, str]] = set()
     for record in records:
         yield from _check_canonical(record, policy)
         for number, domain in enumerate(record.data.get("domains", ())):
-            if text := _wrong(domain, policy.base_domain):
+            if text := _wrong(domain, policy.base_domain) or _served(domain, offices):
                 wrong.add((record.slug, domain))
                 yield record.problem(text, "domains", number)
     yield from _check_claims(asking, placed, reserved, wrong)
@@ -124,6 +126,15 @@ def _wrong(domain: str, base: str) -> str:
         remedy = f"name the association's own host, such as cloud.association.{domain}"
         return f"{text}; allowed: a name that belongs to one owner; {remedy}"
     return ""
+
+
+def _served(domain: str, offices: Mapping[str, str]) -> str:
+    """Return why a host name is an office server's, which nginx may answer for on the same node."""
+    owner = offices.get(domain) or offices.get(f"*.{domain.partition('.')[2]}")
+    if not owner:
+        return ""
+    text = f'found "{domain}", which is the host of the office server {owner}'
+    return f"{text}; allowed: names of the association; take it out here"
 
 
 def _check_canonical(record: Record, policy: Policy) -> Iterator[Problem]:

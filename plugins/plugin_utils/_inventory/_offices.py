@@ -62,6 +62,10 @@ class Offices:
         values = {"shard": server.name, "slug": slug, "domain": policy.base_domain}
         return str(fill(self.suites[server.suite]["host"], values))
 
+    def list_hosts(self, policy: Policy) -> dict[str, str]:
+        """Host name → its shard; `*.` before one that has a name for each space."""
+        return {self.host(server, "*", policy): server.name for server in self.servers}
+
     def serving(
         self, slug: str, office: t.Mapping[str, str], policy: Policy
     ) -> dict[str, OfficeServer]:

@@ -125,7 +125,12 @@ def check_all(
         yield from _check_logo(record)
     asking = [r for r in records if r.data["status"] == "requested" or exists(r, context)]
     yield from _domain_rules.check(
-        records, asking, context.policy, context.lock.spaces, reserved or {}
+        records,
+        asking,
+        context.policy,
+        context.lock.spaces,
+        reserved or {},
+        context.offices.list_hosts(context.policy),
     )
 
 

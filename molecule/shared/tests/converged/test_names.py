@@ -150,13 +150,18 @@ def test_a_domain_moves_in_one_run_whichever_space_is_named(
 def test_two_spaces_exchange_a_domain(
     scenario: Scenario, node: Host, wants: Association, answers: Callable[[], str]
 ):
-    wants.write(**domains("cloud.repair.example"))
+    repair = "cloud.repair.example"
+    wants.write(**domains(repair), canonical=repair, redirect=True)
     scenario.converge("spaces.yml", "-e", f"only={WANTS}")
-    wants.write(**domains(DOMAIN))
-    Association(scenario, HAS, ("", "")).write(**domains("cloud.repair.example"))
+    wants.write(**domains(DOMAIN), canonical=DOMAIN)
+    Association(scenario, HAS, ("", "")).write(**domains(repair))
     scenario.converge("spaces.yml", "-e", f"only={WANTS},{HAS}")
     assert answers() == WANTS
-    assert "cloud.repair.example" in node.file(f"{FOLDER}/{HAS}.conf").content_string
+    # Nobody is led to a name that is another's by now, and the new owner's people are led here.
+    assert f">{DOMAIN};" in node.file(f"{FOLDER}/{WANTS}.conf").content_string
+    theirs = node.file(f"{FOLDER}/{HAS}.conf").content_string
+    assert f"\n{repair} " in theirs
+    assert ">" not in theirs
 
 
 def test_what_nginx_would_refuse_is_not_put_in_place(scenario: Scenario, node: Host):

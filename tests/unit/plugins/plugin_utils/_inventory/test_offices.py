@@ -63,6 +63,31 @@ def served(environment: Environment) -> Environment:
 DECIDED = {"by": "moderation", "on": "2024-05-30", "reason": "why"}
 
 
+@pytest.mark.parametrize(
+    ("domain", "server"),
+    [
+        ("collabora1.office.example.net", "collabora1"),
+        ("quai.onlyoffice1.office.example.net", "onlyoffice1"),
+    ],
+)
+def test_the_host_of_an_office_server_is_no_domain_of_a_space(
+    served: Environment, domain: str, server: str
+):
+    """On the same node the order of files would decide for which of the two nginx answers."""
+    elsewhere = {
+        name: {**suite, "host": suite["host"].replace("{domain}", "office.example.net")}
+        for name, suite in SUITES.items()
+        if "host" in suite
+    }
+    served.policy(archipel_office_suites=elsewhere)
+    served.space("amap", domains=["cloud.office.example.net", domain])
+    (problem,) = served.problems()
+    assert problem.startswith(f'spaces/amap.yml:13: domains.1: found "{domain}", which is the host')
+    assert problem.endswith(
+        f"of the office server {server}; allowed: names of the association; take it out here"
+    )
+
+
 class TestInventory:
     def test_a_space_finds_a_server_of_each_suite(self, served: Environment):
         spaces = served.load().get_host("node1").vars["archipel_spaces"]
