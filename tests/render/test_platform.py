@@ -109,7 +109,7 @@ class TestNginx:
     @pytest.mark.parametrize(
         ("release", "curves"),
         [
-            ("trixie", "X25519MLKEM768:X25519:prime256v1:secp384r1"),
+            ("trixie", "?X25519MLKEM768:X25519:prime256v1:secp384r1"),
             ("bookworm", "X25519:prime256v1:secp384r1"),
         ],
     )
