@@ -18,8 +18,6 @@ import dns.rcode
 import dns.rdatatype
 import dns.zone
 
-Records = dict[tuple[dns.name.Name, Any], Any]
-
 
 def _closest(zone: dns.zone.Zone, name: dns.name.Name) -> Any:
     """Return what there is at a name: its own, or what the wildcard above it says."""
@@ -37,7 +35,7 @@ def answer(zones: list[dns.zone.Zone], asked: dns.message.Message) -> dns.messag
     question = asked.question[0]
     name = question.name
     while True:
-        zone = next((one for one in zones if name.is_subdomain(one.origin)), None)
+        zone = next((one for one in zones if one.origin and name.is_subdomain(one.origin)), None)
         node = _closest(zone, name) if zone else None
         if node is None:
             said.set_rcode(dns.rcode.NXDOMAIN)
@@ -55,7 +53,9 @@ def answer(zones: list[dns.zone.Zone], asked: dns.message.Message) -> dns.messag
 
 
 @contextmanager
-def serving(*texts: str, rcode: int | None = None, silent: bool = False) -> Iterator[str]:
+def serving(
+    *texts: str, rcode: dns.rcode.Rcode | None = None, silent: bool = False
+) -> Iterator[str]:
     """Serve zones; yield the server as address#port.
 
     Args:
