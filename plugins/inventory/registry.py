@@ -105,6 +105,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
     _context,
     _distant,
+    _domain_rules,
     _entries,
     _nodes,
     _rules,
@@ -294,7 +295,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for host in nodes.hosts:
             web, skipped = result.on(host.name, "web"), result.skipped.get(host.name, [])
             left = [entry for entry in skipped if entry["web"] == host.name]
-            domains = _entries.list_outside([*web, *left], policy.base_domain)
+            domains = _domain_rules.list_outside([*web, *left], policy.base_domain)
             databases = result.on(host.name, "db")
             servers, served = (part.get(host.name, []) for part in (result.servers, result.served))
             clients = result.clients.get(host.name, [])

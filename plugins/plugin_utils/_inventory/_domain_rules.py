@@ -16,6 +16,10 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _
 if t.TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import (
+        Skipped,
+        SpaceEntry,
+    )
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
     from ansible_collections.archipel.spaces.plugins.plugin_utils._policy._policy import Policy
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
@@ -36,6 +40,12 @@ def list_names(data: Mapping[str, t.Any], host_name: str) -> list[str]:
     names = [host_name, *data.get("domains", ())]
     canonical = data.get("canonical", host_name)
     return [canonical, *(name for name in names if name != canonical)]
+
+
+def list_outside(entries: Iterable[SpaceEntry | Skipped], base_domain: str) -> list[str]:
+    """Return the host names of spaces that the base domain's wildcard does not cover. Pure."""
+    names = (name for entry in entries for name in entry["domains"])
+    return sorted({name for name in names if not name.endswith(f".{base_domain}")})
 
 
 def list_claimed(data: Unchecked, policy: Policy) -> set[str]:

@@ -101,12 +101,6 @@ class Result:
         return [entry for entry in self.entries if entry[role] == node]
 
 
-def list_outside(entries: Iterable[SpaceEntry | Skipped], base_domain: str) -> list[str]:
-    """Return the host names of spaces that the base domain's wildcard does not cover. Pure."""
-    names = (name for entry in entries for name in entry["domains"])
-    return sorted({name for name in names if not name.endswith(f".{base_domain}")})
-
-
 def resolve(options: Options, context: RuleContext) -> Result:
     """Read, check, place, complete. Raises RegistryError with everything that is wrong.
 
