@@ -52,4 +52,8 @@ options:
         description: Node → the list of its IP addresses, as the world sees them.
         type: dict
         required: true
+      services:
+        description: Further host name → its node, such as that of the form.
+        type: dict
+        default: {}
 """

@@ -33,6 +33,7 @@ SPEC: dict[str, Draft] = {
             "contact": {"type": "str", "required": True},
             "locale": {"type": "str", "required": True},
             "addresses": {"type": "dict", "required": True},
+            "services": {"type": "dict", "default": {}},
         },
     },
 }
@@ -61,7 +62,7 @@ def find_names(
     Args:
         options: those of SPEC.
         variables: of the task.
-        only: slugs of the spaces that are asked for, separated by commas; empty: all, and offices.
+        only: slugs of the spaces that are asked for, separated by commas; empty: all, and services.
 
     Raises:
         AnsibleActionFail: addresses are wrong, or a space that was named is not there.
@@ -75,14 +76,10 @@ def find_names(
     web = [known[node] for node in options["web"]]
     spaces = select([one for node in web for one in node.get("archipel_spaces", ())], only)
     skipped = [] if only else [one for node in web for one in node.get("archipel_skipped", ())]
-    servers = {
-        node: known[node].get("archipel_office_servers", ())
-        for node in options["office"]
-        if not only
-    }
+    servers = {node: known[node].get("archipel_office_servers", ()) for node in options["office"]}
     mine = [one for one in skipped if one["web"] in options["web"]]
-    names = [*_names.list_spaces(spaces, mine, zone), *_names.list_offices(servers, zone)]
-    return names, zone
+    services = [] if only else _names.list_services(servers, zone)
+    return [*_names.list_spaces(spaces, mine, zone), *services], zone
 
 
 def _read(variables: Variables, node: str) -> Mapping[str, t.Any]:

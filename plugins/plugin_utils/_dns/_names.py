@@ -16,7 +16,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import (
         ServerOfNode,
@@ -49,7 +49,9 @@ class Zone:
     # Of associations whose file says no language.
     locale: str
     # Node → its addresses, as the world sees them.
-    addresses: Mapping[str, Sequence[str]]
+    addresses: Mapping[str, tuple[str, ...]]
+    # Further host name → its node.
+    services: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,10 @@ class Name:
     """A host name that people or programs ask for."""
 
     name: str
-    # platform: below the base domain; office: of an office server; own: an association's.
-    kind: t.Literal["platform", "office", "own"]
-    # Empty for office servers.
+    # platform: of a space, below the base domain; service: of an office server or of the form;
+    # own: an association's.
+    kind: t.Literal["platform", "service", "own"]
+    # Empty for services.
     slug: str
     node: str
     addresses: tuple[str, ...]
@@ -84,7 +87,8 @@ def read_zone(settings: Unchecked) -> Zone:
     """Return what holds for all records.
 
     Args:
-        settings: base_domain, ttl, authorities, contact, locale, and the addresses of each node.
+        settings: base_domain, ttl, authorities, contact, locale, the addresses of each node, and
+            services.
 
     Raises:
         ZoneError: an address is none, or a node has none at all.
@@ -109,6 +113,7 @@ def read_zone(settings: Unchecked) -> Zone:
         addresses={
             node: tuple(sorted(listed, key=_as_number)) for node, listed in addresses.items()
         },
+        services=settings["services"],
     )
 
 
@@ -136,7 +141,7 @@ def list_spaces(
 
 def _list_space(space: SpaceEntry | Skipped, language: str, zone: Zone) -> Iterator[Name]:
     slug, node = space["slug"], space["web"]
-    addresses = tuple(zone.addresses[node])
+    addresses = zone.addresses[node]
     target = f"{slug}.{zone.base_domain}"
     yield Name(target, "platform", slug, node, addresses)
     for name in sorted(set(space["domains"]) - {target}):
@@ -144,11 +149,13 @@ def _list_space(space: SpaceEntry | Skipped, language: str, zone: Zone) -> Itera
         yield Name(name, "own", slug, node, addresses, target, language, apex)
 
 
-def list_offices(servers: Mapping[str, Iterable[ServerOfNode]], zone: Zone) -> Iterator[Name]:
-    """Yield the names of office servers, `*.` before what has one for each space."""
+def list_services(servers: Mapping[str, Iterable[ServerOfNode]], zone: Zone) -> Iterator[Name]:
+    """Yield the names of office servers, `*.` before what has one for each space, and of others."""
+    for host, node in sorted(zone.services.items()):
+        yield Name(host, "service", "", node, zone.addresses[node])
     for node, listed in sorted(servers.items()):
         for server in listed:
-            yield Name(server["domain"], "office", "", node, tuple(zone.addresses[node]))
+            yield Name(server["domain"], "service", "", node, zone.addresses[node])
 
 
 def _choose_language(locale: str) -> str:

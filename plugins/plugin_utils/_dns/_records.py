@@ -57,8 +57,8 @@ def list_platform(names: Sequence[Name], zone: Zone) -> list[Record]:
     if len({name.addresses for name in spaces}) == 1:
         found += list_addresses(f"*.{zone.base_domain}", spaces[0].addresses, zone.ttl)
         spaces = []
-    offices = [name for name in names if name.kind == "office"]
-    for name in sorted([*spaces, *offices], key=lambda one: one.name):
+    services = [name for name in names if name.kind == "service"]
+    for name in sorted([*spaces, *services], key=lambda one: one.name):
         found += list_addresses(name.name, name.addresses, zone.ttl)
     return list(dict.fromkeys(found))
 
@@ -80,7 +80,7 @@ def render_zone(records: Sequence[Record], zone: Zone) -> str:
     ]
     for one in records:
         label = "@" if one.name == base else one.name.removesuffix(f".{base}")
-        # Office servers may have names elsewhere.
+        # Services may have names elsewhere.
         label = label if label != one.name else f"{one.name}."
         lines.append(f"{label:<32} {one.ttl} IN {one.type:<5} {one.value}")
     return "\n".join(lines) + "\n"

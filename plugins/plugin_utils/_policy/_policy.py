@@ -22,7 +22,11 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._policy._upgrades 
     budget_problems,
     ring_problems,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _locales, _schema
+from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
+    _locales,
+    _schema,
+    _suffixes,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -187,6 +191,7 @@ def _check_numbers(name: str, value: _variables.Value) -> Iterator[_schema.Fault
 def _own(name: str, value: t.Any) -> list[str]:
     """What no schema says of one variable."""
     rules: dict[str, Callable[[t.Any], t.Any]] = {
+        "archipel_base_domain": _check_base_domain,
         "archipel_default_locale": _locales.check_locale,
         "archipel_default_timezone": _locales.check_timezone,
         "archipel_releases": _support.problems,
@@ -195,6 +200,14 @@ def _own(name: str, value: t.Any) -> list[str]:
     }
     found = rules[name](value) if name in rules else []
     return [found] if isinstance(found, str) and found else list(found)
+
+
+def _check_base_domain(domain: t.Any) -> str:
+    """Return why no authority would sign for all names below a domain; empty if one would."""
+    if not isinstance(domain, str) or not _suffixes.is_public(domain):
+        return ""
+    text = f"found {quoted(domain)}, below which anybody registers names (publicsuffix.org)"
+    return f"{text}; allowed: a domain of your own, such as spaces.association.{domain}"
 
 
 # --- what it comes to ----------------------------------------------------------------

@@ -21,6 +21,7 @@ def zone(**changes: t.Any) -> _names.Zone:
             "contact": "us@example.org",
             "locale": "fr",
             "addresses": ADDRESSES,
+            "services": {},
             **changes,
         }
     )

@@ -49,7 +49,7 @@ def test_office_servers_are_named_beside_the_wildcard():
     servers: t.Any = {
         "node2": [{"domain": f"collabora1.{BASE}"}, {"domain": "*.docs.example"}],
     }
-    listed = [*names(VELO), *_names.list_offices(servers, zone())]
+    listed = [*names(VELO), *_names.list_services(servers, zone())]
     found = _records.list_platform(listed, zone(authorities=[]))
     assert [(one.name, one.value) for one in found if one.type == "A"] == [
         (f"*.{BASE}", "192.0.2.10"),
@@ -58,11 +58,22 @@ def test_office_servers_are_named_beside_the_wildcard():
     ]
 
 
+def test_the_form_has_a_name_too():
+    """The wildcard leads to it on one node; on several its own record does."""
+    where = zone(authorities=[], services={f"demande.{BASE}": "node1"})
+    listed = [*names(VELO, space("amap", web="node2")), *_names.list_services({}, where)]
+    found = _records.list_platform(listed, where)
+    assert [one.value for one in found if one.name == f"demande.{BASE}"] == [
+        "192.0.2.10",
+        "2001:db8::10",
+    ]
+
+
 def test_a_zone_is_read_by_name_servers():
     """With absolute names for what lies elsewhere."""
     listed = [
         *names(VELO),
-        *_names.list_offices(t.cast("t.Any", {"node2": [{"domain": "o.example"}]}), zone()),
+        *_names.list_services(t.cast("t.Any", {"node2": [{"domain": "o.example"}]}), zone()),
     ]
     text = _records.render_zone(_records.list_platform(listed, zone()), zone())
     assert "\no.example. " in text

@@ -56,6 +56,7 @@ def test_what_is_missing_is_asked_for(name: str):
     [
         ({"archipel_base_domain": "Spaces"}, 'base_domain: found "Spaces"; allowed: a host'),
         ({"archipel_base_domain": "a b.example"}, "allowed: a host name"),
+        ({"archipel_base_domain": "asso.fr"}, "below which anybody registers names"),
         ({"archipel_https_port": "443"}, 'archipel_https_port: found "443"; allowed: a port'),
         ({"archipel_https_port": 70000}, "allowed: a port number from 1 to 65535"),
         ({"archipel_offices": []}, 'archipel_offices: found "[]"; allowed: a list such as'),
