@@ -12,8 +12,6 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._selection i
 from ansible_collections.archipel.spaces.plugins.plugin_utils._dns import _names
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import (
         Draft,
         Unchecked,
@@ -82,6 +80,6 @@ def find_names(
     return [*_names.list_spaces(spaces, mine, zone), *services], zone
 
 
-def _read(variables: Variables, node: str) -> Mapping[str, t.Any]:
-    found: Mapping[str, t.Any] = variables["hostvars"].raw_get(node)
+def _read(variables: Variables, node: str) -> Variables:
+    found: Variables = variables["hostvars"].raw_get(node)
     return found

@@ -35,7 +35,7 @@ class _Claim(t.NamedTuple):
     number: int = 0
 
 
-def list_names(data: Mapping[str, t.Any], host_name: str) -> list[str]:
+def list_names(data: Unchecked, host_name: str) -> list[str]:
     """Return the host names of a space, the canonical one first. Pure."""
     names = [host_name, *data.get("domains", ())]
     canonical = data.get("canonical", host_name)
