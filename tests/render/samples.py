@@ -106,6 +106,7 @@ SPACE: SpaceEntry = {
     "timezone": "Europe/Paris",
     "theme": {"color": None, "slogan": HOSTILE, "logo": None},
     "closed_on": None,
+    "dormancy": {"exempt": False, "since": None, "letters": 0},
     "hold": False,
     "web": "web1",
     "db": "web1",
