@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._unit_names import Units
 
@@ -54,6 +54,10 @@ class Places:
     export: str = "/var/lib/archipel/export"
     # Options of database clients, with a password in them, while an installation runs.
     clients: str = "/run/archipel/clients"
+
+    def handing_over(self) -> Places:
+        """The same with the folder for exports that associations start themselves."""
+        return replace(self, export=handover_spool(self.root))
 
 
 @dataclass(frozen=True)
@@ -303,6 +307,16 @@ class Layout:
         archive = self.export_archive
         return self.export_note, archive, f"{archive}.part", self.export_dump
 
+    @property
+    def handover_request(self) -> str:
+        """While it is there, the space asks for an export."""
+        return f"{self.temporary}/export-wanted"
+
+    @property
+    def handover_archive(self) -> str:
+        """The export that its association fetches, in a folder that the space cannot change."""
+        return f"{self.home}/export/export.tar.gz"
+
     # --- as a whole ------------------------------------------------------------------
 
     @property
@@ -333,6 +347,9 @@ class Layout:
             self.maintenance_pass("*"),
             self.upgrade_log,
             *self.exports,
+            *replace(
+                self, places=replace(self.places, export=handover_spool(self.places.root))
+            ).exports,
             self.restoring,
             self.previous,
             self.former_previous,
@@ -352,6 +369,11 @@ class Layout:
         """
         starts = (f"u {self.user}", f"d {self.home}", f"d {self.redis}")
         return re.compile(rf"^(?:{'|'.join(map(re.escape, starts))})(?=[ /])")
+
+
+def handover_spool(root: str) -> str:
+    """Where exports that associations start are written, on the disk of the spaces."""
+    return f"{root}/.exports"
 
 
 def under(root: str, slug: str) -> Layout:

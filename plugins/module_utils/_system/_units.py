@@ -21,6 +21,7 @@ NODE_UNITS = (
     "archipel-idle.timer",
     "archipel-jobs.timer",
     "archipel-changes.timer",
+    "archipel-exports.timer",
     "archipel-network.path",
     "archipel-network.timer",
     "archipel-tidy.timer",

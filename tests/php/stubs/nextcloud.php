@@ -556,6 +556,26 @@ namespace OCP\AppFramework\Http {
         }
     }
 
+    class StreamResponse
+    {
+        private array $headers = [];
+
+        public function __construct(mixed $filePath, int $status = 200, array $headers = [])
+        {
+        }
+
+        public function addHeader($name, $value)
+        {
+            $this->headers[$name] = $value;
+            return $this;
+        }
+
+        public function getHeaders()
+        {
+            return $this->headers;
+        }
+    }
+
     class TemplateResponse
     {
         public function __construct(string $appName, private string $templateName, private array $params = [])

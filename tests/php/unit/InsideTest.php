@@ -11,20 +11,24 @@ use OCA\Archipel\AppInfo\Application;
 use OCA\Archipel\BackgroundJob\SwitchOffice;
 use OCA\Archipel\BackgroundJob\WarnWhenFull;
 use OCA\Archipel\Controller\ChangeController;
+use OCA\Archipel\Controller\ExportController;
 use OCA\Archipel\Controller\OfficeApiController;
 use OCA\Archipel\Controller\OfficeController;
 use OCA\Archipel\Converge\Change;
+use OCA\Archipel\Converge\Export;
 use OCA\Archipel\Listener\Administrators;
 use OCA\Archipel\Listener\HoldAccountLimit;
 use OCA\Archipel\Notification\Letter;
 use OCA\Archipel\Notification\Notifier;
 use OCA\Archipel\Page\Asked;
 use OCA\Archipel\Page\ChangeRequest;
+use OCA\Archipel\Page\ExportRequest;
 use OCA\Archipel\Page\OfficeChoice;
 use OCA\Archipel\Page\Overview;
 use OCA\Archipel\Page\Size;
 use OCA\Archipel\Settings\MySpace;
 use OCP\AppFramework\Bootstrap\IRegistrationContext;
+use OCP\AppFramework\Http\StreamResponse;
 use OCP\AppFramework\OCS\OCSForbiddenException;
 use OCP\AppFramework\Utility\ITimeFactory;
 use OCP\Defaults;
@@ -159,6 +163,58 @@ final class InsideTest extends Nextcloud
         return new ChangeRequest($this->space, $session);
     }
 
+    private function exports(?LoggerInterface $logger = null): ExportRequest
+    {
+        $session = $this->createMock(IUserSession::class);
+        $session->method('getUser')->willReturn($this->account('ada'));
+        return new ExportRequest($this->space, $session, $logger ?? $this->createMock(LoggerInterface::class));
+    }
+
+    public function testAnExportIsAskedForAndFetchedOnRecord(): void
+    {
+        self::assertFalse($this->exports()->start());
+        $home = sys_get_temp_dir() . '/archipel-' . bin2hex(random_bytes(6));
+        mkdir("$home/tmp", 0700, true);
+        $this->system = ['tempdirectory' => "$home/tmp"];
+        $logger = $this->createMock(LoggerInterface::class);
+        $logger->expects(self::exactly(2))->method('warning')->with(
+            self::stringContains('export of this whole space'),
+            self::callback(fn (array $who): bool => $who['uid'] === 'ada'),
+        );
+        $urls = $this->createMock(IURLGenerator::class);
+        $urls->method('linkToRoute')->willReturn('/settings');
+        $form = new ExportController($this->createMock(IRequest::class), $this->exports($logger), $urls);
+        self::assertSame('/settings?export=gone#archipel-export', $form->fetch()->getRedirectURL());
+        self::assertSame('/settings?export=asked#archipel-export', $form->start()->getRedirectURL());
+        self::assertFileExists("$home/tmp/export-wanted");
+        self::assertTrue($this->exports()->state()['way']);
+        self::assertSame('/settings?export=there#archipel-export', $form->start()->getRedirectURL());
+        // The node answers.
+        unlink("$home/tmp/export-wanted");
+        mkdir("$home/export");
+        file_put_contents("$home/export/state.json", '{"state": "failed", "at": 5}');
+        self::assertSame([false, true], [$this->exports()->state()['ready'], $this->exports()->state()['failed']]);
+        file_put_contents("$home/export/state.json", '{"state": "ready", "at": 5, "until": 6, "size": 3}');
+        self::assertFalse($this->exports()->state()['ready']);
+        file_put_contents("$home/export/export.tar.gz", 'tar');
+        self::assertSame(['way' => false, 'ready' => true, 'failed' => false, 'at' => 5, 'until' => 6, 'size' => 3], $this->exports()->state());
+        self::assertFalse($this->exports()->start());
+        $answer = $form->fetch();
+        self::assertInstanceOf(StreamResponse::class, $answer);
+        self::assertSame(['3', 'attachment; filename="export.tar.gz"'], [$answer->getHeaders()['Content-Length'], $answer->getHeaders()['Content-Disposition']]);
+        array_map('unlink', ["$home/export/export.tar.gz", "$home/export/state.json"]);
+        array_map('rmdir', ["$home/export", "$home/tmp", $home]);
+    }
+
+    public function testADamagedStateOfAnExportIsNone(): void
+    {
+        foreach ([null, '', '{', '[]', '"x"', '{"state": "gone"}', '{"state": ["ready"]}'] as $said) {
+            self::assertNull(Export::of($said));
+        }
+        $export = Export::of('{"state": "running", "at": "x", "size": {}}');
+        self::assertSame([Export::RUNNING, 0, 0, 0], [$export?->state, $export?->at, $export?->until, $export?->size]);
+    }
+
     public function testWhatAnAssociationAsksForIsLeftForItsNode(): void
     {
         $folder = sys_get_temp_dir() . '/archipel-' . bin2hex(random_bytes(6));
@@ -263,7 +319,7 @@ final class InsideTest extends Nextcloud
         $this->system = ['datadirectory' => $data];
         $this->settings->rows['archipel']['storage'] = [(string)(int)disk_total_space($data), IAppConfig::VALUE_MIXED, false];
         $page = new MySpace(
-            new Overview($this->space, $this->createMock(IURLGenerator::class), $this->createMock(IRequest::class), $this->administrators(), $this->changes()),
+            new Overview($this->space, $this->createMock(IURLGenerator::class), $this->createMock(IRequest::class), $this->administrators(), $this->changes(), $this->exports()),
             $this->languages()->get('archipel'),
         );
         $values = $page->getForm()->getParams();
@@ -272,6 +328,7 @@ final class InsideTest extends Nextcloud
         self::assertSame(['a', 'a', false, []], [$values['chosen'], $values['enabled'], $values['waits'], $values['unserved']]);
         self::assertSame('disk', $values['storage']['counted']);
         self::assertSame([null, false, null, false], [$values['change']['last'], $values['change']['way'], $values['change']['refusal'], $values['change']['asked']]);
+        self::assertSame([false, false, false], [$values['export']['way'], $values['export']['ready'], $values['export']['failed']]);
         self::assertSame([], $page->getAuthorizedAppConfig());
         self::assertSame(['archipel', 0, 'My space'], [$page->getSection(), $page->getPriority(), $page->getName()]);
     }

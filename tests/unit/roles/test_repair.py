@@ -55,7 +55,8 @@ def test_whoever_is_at_work_is_no_failure(repair, monkeypatch, capsys):
     assert "not now: another run holds" in capsys.readouterr().out
 
 
-def test_all_that_it_imports_is_put_on_the_machine(tmp_path):
+@pytest.mark.parametrize("name", ["repair", "exports"])
+def test_all_that_it_imports_is_put_on_the_machine(tmp_path, name):
     """With nothing but what the role puts there, and without Ansible."""
     variables = yaml.safe_load((ROOT / "roles/spaces/vars/main.yml").read_text(encoding="utf-8"))
     inside = "ansible_collections/archipel/spaces/plugins/module_utils"
@@ -65,7 +66,7 @@ def test_all_that_it_imports_is_put_on_the_machine(tmp_path):
         copy = folder / f"{module}.py"
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-    program = (ROOT / "roles/spaces/files/repair.py").read_text(encoding="utf-8")
+    program = (ROOT / f"roles/spaces/files/{name}.py").read_text(encoding="utf-8")
     code = program.replace("/usr/local/lib/archipel", str(tmp_path))
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, "--help"],

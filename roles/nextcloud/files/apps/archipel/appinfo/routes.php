@@ -8,6 +8,8 @@ declare(strict_types=1);
 return [
     'routes' => [
         ['name' => 'office#choose', 'url' => '/office', 'verb' => 'POST'],
+        ['name' => 'export#start', 'url' => '/export', 'verb' => 'POST'],
+        ['name' => 'export#fetch', 'url' => '/export/fetch', 'verb' => 'POST'],
         ['name' => 'change#ask', 'url' => '/change', 'verb' => 'POST'],
         ['name' => 'administrators#remove', 'url' => '/administrators', 'verb' => 'POST'],
     ],

@@ -369,4 +369,38 @@ final class NextcloudSpace implements Space
         $folder = $this->config->getSystemValueString('tempdirectory');
         return $folder !== '' && file_exists("$folder/change-wanted");
     }
+
+    /** Asks the node for an export; false: it was asked already, or cannot be. */
+    public function askForExport(): bool
+    {
+        $folder = $this->config->getSystemValueString('tempdirectory');
+        return $folder !== '' && !$this->hasExportRequest() && @touch("$folder/export-wanted");
+    }
+
+    /** Whether the node has yet to answer. */
+    public function hasExportRequest(): bool
+    {
+        $folder = $this->config->getSystemValueString('tempdirectory');
+        return $folder !== '' && file_exists("$folder/export-wanted");
+    }
+
+    /** What the node says of the export; null: nothing. */
+    public function exportState(): ?string
+    {
+        $said = @file_get_contents($this->exports() . '/state.json', false, null, 0, 4096);
+        return $said === false ? null : $said;
+    }
+
+    /** The archive that the node has made; null: there is none. */
+    public function exportFile(): ?string
+    {
+        $file = $this->exports() . '/export.tar.gz';
+        return is_file($file) && is_readable($file) ? $file : null;
+    }
+
+    /** The folder of the space in which its node puts exports, and the space nothing. */
+    private function exports(): string
+    {
+        return dirname($this->config->getSystemValueString('tempdirectory')) . '/export';
+    }
 }

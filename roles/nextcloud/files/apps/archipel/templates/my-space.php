@@ -20,6 +20,7 @@ $accounts = $_['accounts'];
 $storage = $_['storage'];
 $operator = $_['operator'];
 $change = $_['change'];
+$export = $_['export'];
 ?>
 <div class="section archipel" id="archipel-my-space">
     <h2><?php p($l->t('My space')); ?></h2>
@@ -176,6 +177,31 @@ $change = $_['change'];
                 <button type="submit"><?php p($l->t('Ask for it')); ?></button>
             </form>
         </details>
+<?php } ?>
+    </section>
+
+    <section id="archipel-export">
+        <h3><?php p($l->t('A copy of everything')); ?></h3>
+        <p><?php p($l->t('One archive with the files of all accounts, calendars, contacts and the database, in formats that other programs read. Whoever has it can read all of it: keep it safe.')); ?></p>
+<?php if ($export['gone']) { ?>
+        <p role="alert"><?php p($l->t('The archive is not there any more.')); ?></p>
+<?php } ?>
+<?php if ($export['way']) { ?>
+        <p role="status"><?php p($l->t('The archive is being made. Load this page again later; it may take hours.')); ?></p>
+<?php } elseif ($export['ready']) { ?>
+        <p role="status"><?php p($l->t('Made on %1$s, %2$s. It can be fetched until %3$s.', [$l->l('date', $export['at']), Size::words($l, $export['size']), $l->l('date', $export['until'])])); ?></p>
+        <form method="post" action="<?php p($export['fetch']); ?>">
+            <input type="hidden" name="requesttoken" value="<?php p($_['requesttoken']); ?>">
+            <button type="submit" class="primary"><?php p($l->t('Fetch the archive')); ?></button>
+        </form>
+<?php } else { ?>
+<?php if ($export['failed']) { ?>
+        <p role="alert"><?php p($l->t('The archive could not be made. Try again later, or ask whoever runs this space.')); ?></p>
+<?php } ?>
+        <form method="post" action="<?php p($export['start']); ?>">
+            <input type="hidden" name="requesttoken" value="<?php p($_['requesttoken']); ?>">
+            <button type="submit"><?php p($l->t('Make an archive')); ?></button>
+        </form>
 <?php } ?>
     </section>
 

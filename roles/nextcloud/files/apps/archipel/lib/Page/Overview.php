@@ -24,6 +24,7 @@ final class Overview
         private IRequest $request,
         private AdministratorList $administrators,
         private ChangeRequest $changes,
+        private ExportRequest $exports,
     ) {
     }
 
@@ -65,6 +66,11 @@ final class Overview
                 // Of what an address says, known words alone.
                 'refusal' => Change::REFUSALS[(string)$this->request->getParam('change', '')] ?? null,
                 'asked' => $this->request->getParam('change') === 'asked',
+            ],
+            'export' => $this->exports->state() + [
+                'start' => $this->urls->linkToRoute('archipel.export.start'),
+                'fetch' => $this->urls->linkToRoute('archipel.export.fetch'),
+                'gone' => $this->request->getParam('export') === 'gone',
             ],
             'came' => (string)$this->request->getParam('administrator', ''),
         ];
