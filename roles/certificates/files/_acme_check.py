@@ -9,6 +9,7 @@ counts is whether a word that lies in the folder of the challenges is what the d
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import re
 import secrets
 import socket
@@ -18,6 +19,7 @@ from pathlib import Path
 CHALLENGES = ".well-known/acme-challenge"
 PREFIX = "archipel-"
 SECONDS = 10.0
+LOOPBACK = "127.0.0.1"
 # As nginx and the authority take a name.
 NAME = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 
@@ -64,20 +66,38 @@ def fetch(address: str, name: str, path: str) -> tuple[int, bytes]:
 def check_node(webroot: Path, ask: Fetch = fetch) -> str:
     """Return why this node itself does not answer challenges; empty if it does."""
     with _Word(webroot) as word:
-        said = _answer("127.0.0.1", "challenges.invalid", word, ask)
+        said = _answer(LOOPBACK, "challenges.invalid", word, ask)
     return said and f"the plain port of this node {said}: is nginx running?"
 
 
-def check(name: str, webroot: Path, lookup: Resolve = resolve, ask: Fetch = fetch) -> None:
+def check(
+    name: str,
+    webroot: Path,
+    here: t.Collection[str] = (),
+    lookup: Resolve = resolve,
+    ask: Fetch = fetch,
+) -> None:
     """Ask a domain for a word that only this node has.
+
+    Args:
+        name: the domain.
+        webroot: folder that nginx serves challenges from.
+        here: addresses that lead to this node for everybody but itself, behind a router that leads
+            nobody back in: asked for on the loopback.
+        lookup: name → addresses.
+        ask: address, name and path → status and first bytes.
 
     Raises:
         NotOursError: it, or one of its addresses, leads elsewhere.
 
     """
     addresses = lookup(name)
+    own = {str(ipaddress.ip_address(address)) for address in here}
     with _Word(webroot) as word:
-        said = {address: _answer(address, name, word, ask) for address in addresses}
+        said = {
+            address: _answer(LOOPBACK if address in own else address, name, word, ask)
+            for address in addresses
+        }
     wrong = {address: text for address, text in said.items() if text}
     if wrong:
         listed = "; ".join(f"{address} {text}" for address, text in wrong.items())

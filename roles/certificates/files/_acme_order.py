@@ -37,7 +37,7 @@ OF_ALL = {
     "userActionRequired",
 }
 
-Kind = t.Literal["domain", "account", "limited", "authority"]
+Kind = t.Literal["domain", "account", "limited", "authority", "issuer"]
 
 REMEDIES = {
     "caa": "A CAA record forbids this authority: the domain's owner adds one that allows it",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import _acme_check
+import _acme_handover
 import _acme_order
 import _acme_store
 
@@ -60,6 +61,10 @@ class Settings:
     resolvers: list[str] = field(default_factory=list)
     authorities: str = ""
     metrics: Path | None = None
+    # Who orders the platform's certificates for this node; none: it does so itself.
+    issuer: _acme_handover.Issuer | None = None
+    # Under which this node cannot ask itself, though others reach it there.
+    addresses: list[str] = field(default_factory=list)
 
     def authority(self) -> _acme_order.Authority:
         """Return where certificates are ordered."""
@@ -79,6 +84,8 @@ def load(path: Path) -> Settings:
     found = json.loads(path.read_text(encoding="utf-8"))
     for key in ("webroot", "store", "tls", "names", "map", "vhosts", "metrics"):
         found[key] = Path(found[key]) if found.get(key) else None
+    if found.get("issuer"):
+        found["issuer"] = _acme_handover.Issuer(**found["issuer"])
     return Settings(**found)
 
 

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import _acme_check
+import _acme_handover
 import _acme_order
 import _acme_store
 import _acme_wanted
@@ -80,6 +81,8 @@ class Pass:
     def run(self) -> None:
         """Order what is due, hand it over, write down how things are."""
         wanted = _acme_wanted.list_wanted(self.settings)
+        if self.settings.issuer:
+            self._take([one for one in wanted if not one.own], self.settings.issuer)
         due = [one for one in wanted if self._is_due(one)]
         if any(one.own for one in due):
             problem = _acme_check.check_node(self.settings.webroot)
@@ -94,7 +97,54 @@ class Pass:
         self._hand_over(wanted)
         self._write(wanted)
 
+    def _take(self, wanted: t.Sequence[Wanted], issuer: _acme_handover.Issuer) -> None:
+        """Fetch the platform's certificates from the node that orders them for this one."""
+        if not wanted:
+            return
+        try:
+            given = _acme_handover.fetch(issuer)
+        except _acme_handover.HandoverError as error:
+            for one in wanted:
+                self._note(one, "issuer", str(error))
+            return
+        for one in wanted:
+            try:
+                if self._is_new(one, given.get(one.name), issuer):
+                    self._put(one, given[one.name].files)
+                    print(f"{one.name}: handed over by {issuer.node}", flush=True)
+            except _acme_order.OrderError as error:
+                self._note(one, "issuer", str(error))
+            else:
+                self.troubles.pop(one.name, None)
+
+    @staticmethod
+    def _is_new(
+        one: Wanted, given: _acme_handover.Given | None, issuer: _acme_handover.Issuer
+    ) -> bool:
+        """Tell whether what was handed over is another one than what is there.
+
+        Raises:
+            OrderError: it is not what this node is to have.
+
+        """
+        if given is None or given.identity != one.identity:
+            found = f"it has one for {given.identity}" if given else "it has none"
+            raise _acme_order.OrderError(
+                "issuer",
+                f"{issuer.node} orders it for this node, and {found} where {one.identity} is "
+                f"wanted: converge {issuer.node}",
+            )
+        if not _acme_handover.is_pair(given.files):
+            text = f"{issuer.node} handed over a key that is not the certificate's"
+            raise _acme_order.OrderError("issuer", text)
+        held = one.place.held()
+        shown = one.place.link / "fullchain.pem"
+        same = held is not None and shown.read_bytes() == given.files["fullchain.pem"]
+        return not same or held is None or held.identity != one.identity
+
     def _is_due(self, one: Wanted) -> bool:
+        if not one.own and self.settings.issuer:
+            return False
         trouble = self.troubles.get(one.name)
         waits = trouble is not None and self.now < trouble.again
         waits = waits and (one.own or not self._at_once)
@@ -118,7 +168,7 @@ class Pass:
     def _try(self, one: Wanted) -> None:
         try:
             if one.own:
-                _acme_check.check(one.name, self.settings.webroot)
+                _acme_check.check(one.name, self.settings.webroot, self.settings.addresses)
             self._orders += 1
             self._put(one, self._order(one))
         except _acme_check.NotOursError as error:
@@ -231,8 +281,12 @@ class Pass:
     def _reload(self) -> bool:
         if not self._stale.exists():
             return True
-        command = ["systemctl", "try-reload-or-restart", "nginx.service"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # One that is not there yet, or does not run, reads all of it when it starts.
+        state = _systemctl("show", "--property=ActiveState", "--value", "nginx.service")
+        if state.stdout.strip() in {"inactive", "failed"}:
+            self._stale.unlink()
+            return True
+        done = _systemctl("try-reload-or-restart", "nginx.service")
         if done.returncode:
             self.broken.append(f"nginx was not reloaded: {done.stderr.strip()[-500:]}")
             return False
@@ -279,6 +333,11 @@ class Pass:
         return late
 
 
+def _systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["systemctl", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def list_missing(settings: Settings) -> list[str]:
     """Return the platform's certificates that are not there as they are wanted."""
     return [
@@ -289,10 +348,14 @@ def list_missing(settings: Settings) -> list[str]:
 
 
 def main(arguments: t.Sequence[str] = (), path: Path = SETTINGS) -> int:
-    """Make one pass, nobody else does at the same time; or name what is missing."""
+    """Make one pass, nobody else does at the same time; or say what is missing, or hand over."""
     # nginx reads the words of challenges, lego's too; what is secret says its own mode.
     os.umask(0o022)
     settings = _acme_wanted.load(path)
+    if "--give" in arguments:
+        names = _acme_handover.parse_names(arguments)
+        sys.stdout.write(_acme_handover.give(settings.tls, names))
+        return 0
     if "--missing" in arguments:
         print("\n".join(list_missing(settings)))
         return 0

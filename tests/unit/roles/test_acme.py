@@ -17,7 +17,7 @@ import pytest
 
 NOW = 1_800_000_000.0
 DAY = 86400
-HELPERS = ("_acme_check", "_acme_order", "_acme_store", "_acme_wanted")
+HELPERS = ("_acme_check", "_acme_order", "_acme_store", "_acme_wanted", "_acme_handover")
 
 
 @pytest.fixture
@@ -50,6 +50,7 @@ class Node:
         self.refused: dict[str, Exception] = {}
         self.away: set[str] = set()
         self.node_problem = self.reload_problem = ""
+        self.nginx = "active"
         self.accounts_renewed = 0
         for name in ("vhosts", "www/.well-known/acme-challenge", "nginx", "metrics", "store"):
             (root / name).mkdir(parents=True)
@@ -89,11 +90,13 @@ class Node:
         self.count += 1
         return {**self.pem, "fullchain.pem": self.pem["fullchain.pem"] + b"%d" % self.count}
 
-    def check(self, name: str, _webroot: Path) -> None:
+    def check(self, name: str, _webroot: Path, here: t.Sequence[str]) -> None:
         if name in self.away:
             raise sys.modules["_acme_check"].NotOursError(f"{name} leads elsewhere")
 
     def systemctl(self, command: t.Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+        if command[1] == "show":
+            return subprocess.CompletedProcess(command, 0, f"{self.nginx}\n", "")
         assert command == ["systemctl", "try-reload-or-restart", "nginx.service"]
         self.reloads += 1
         return subprocess.CompletedProcess(
@@ -321,6 +324,12 @@ class TestPass:
         node.run(NOW + 120)
         assert node.reloads == 0
 
+    @pytest.mark.parametrize("state", ["inactive", "failed"])
+    def test_a_node_whose_nginx_is_not_there_yet(self, node, state):
+        """A first run orders the wildcard before it installs nginx."""
+        node.nginx = state
+        assert (node.run(NOW).broken, node.reloads) == ([], 0)
+
     def test_a_pass_that_is_killed_before_the_reload(self, node, monkeypatch):
         node.run(NOW)
 
@@ -366,6 +375,83 @@ class TestPass:
             'archipel_certificate_problem{name="away.example"} 1',
             'archipel_certificate_problem{name="wildcard"} 0',
         ]
+
+
+class TestFetching:
+    """A node whose wildcard another one orders."""
+
+    WILDCARD = "https://acme.example/dir *.spaces.example spaces.example"
+
+    @pytest.fixture
+    def issuer(self, node, monkeypatch) -> dict[str, t.Any]:
+        """What the node that orders answers: certificates by name, or an error."""
+        handover = sys.modules["_acme_handover"]
+        files = {**node.pem, "fullchain.pem": node.pem["fullchain.pem"] + b"issuer"}
+        answer: dict[str, t.Any] = {"wildcard": handover.Given(self.WILDCARD, files)}
+
+        def fetch(_: object) -> dict[str, t.Any]:
+            if "error" in answer:
+                raise handover.HandoverError(answer["error"])
+            return answer
+
+        monkeypatch.setattr(handover, "fetch", fetch)
+        monkeypatch.setattr(handover, "is_pair", lambda files: b"wrong" not in files["privkey.pem"])
+        return answer
+
+    def run(self, node: Node, now: float) -> t.Any:
+        handover = sys.modules["_acme_handover"]
+        return node.run(now, issuer=handover.Issuer("node1", "10.0.0.1", 22, "u", "k", "h"))
+
+    def test_it_fetches_that_and_orders_own_domains_itself(self, node, issuer):
+        node.space("amap", "amap.example")
+        assert self.run(node, NOW).broken == []
+        assert (node.ordered, node.reloads) == ([("amap.example",)], 1)
+        shown = (node.root / "tls/wildcard/fullchain.pem").read_bytes()
+        assert shown.endswith(b"issuer")
+        self.run(node, NOW + 60)
+        assert (node.ordered, node.reloads) == ([], 0)
+
+    def test_what_was_renewed_there_is_new_here(self, node, issuer):
+        self.run(node, NOW)
+        given = issuer["wildcard"]
+        given.files["fullchain.pem"] += b"anew"
+        self.run(node, NOW + 60)
+        assert (node.root / "tls/wildcard/fullchain.pem").read_bytes().endswith(b"anew")
+        assert node.reloads == 1
+
+    def test_the_old_one_stays_while_nobody_answers(self, node, issuer):
+        self.run(node, NOW)
+        issuer["error"] = "node1 (10.0.0.1, port 22) gave no answer"
+        made = self.run(node, NOW + 60)
+        assert made.broken == []
+        assert node.report["certificates"]["wildcard"]["problem"]["reason"] == issuer["error"]
+        assert self.run(node, NOW + 5.5 * DAY).broken == [
+            f"wildcard: ends in 0.5 days: {issuer['error']}"
+        ]
+        # Nothing waits: it is asked with each pass, and forgotten when it answers.
+        del issuer["error"]
+        assert self.run(node, NOW + 5.5 * DAY + 60).troubles == {}
+
+    def test_one_for_other_names_is_not_taken(self, node, issuer):
+        issuer["wildcard"] = type(issuer["wildcard"])(
+            "https://acme.example/dir *.old.example", issuer["wildcard"].files
+        )
+        (said,) = self.run(node, NOW).broken
+        assert "*.old.example where" in said
+        assert said.endswith("spaces.example is wanted: converge node1")
+        assert not (node.root / "tls/wildcard").exists()
+
+    def test_what_it_has_none_of(self, node, issuer):
+        issuer.clear()
+        (said,) = self.run(node, NOW).broken
+        assert "node1 orders it for this node, and it has none" in said
+
+    def test_a_key_of_another_is_not_taken(self, node, issuer):
+        self.run(node, NOW)
+        issuer["wildcard"].files.update({"fullchain.pem": b"x", "privkey.pem": b"wrong"})
+        made = self.run(node, NOW + 60)
+        assert "a key that is not the certificate's" in made.troubles["wildcard"].reason
+        assert b"wrong" not in (node.root / "tls/wildcard/privkey.pem").read_bytes()
 
 
 class TestOwnNames:
@@ -584,9 +670,22 @@ class TestCheck:
             asked.append((address, name))
             return 200, (tmp_path / path.lstrip("/")).read_bytes()
 
-        check.check("a.test", tmp_path, lambda _: ["10.0.0.1", "fd00::1"], ours)
+        check.check("a.test", tmp_path, (), lambda _: ["10.0.0.1", "fd00::1"], ours)
         assert asked == [("10.0.0.1", "a.test"), ("fd00::1", "a.test")]
         assert list((tmp_path / ".well-known/acme-challenge").iterdir()) == []
+
+    def test_behind_a_router_that_leads_nobody_back_the_loopback_is_asked(self, check, tmp_path):
+        """For the addresses that are said to be this node's; others are asked as ever."""
+        asked = []
+
+        def ours(address: str, _name: str, path: str) -> tuple[int, bytes]:
+            asked.append(address)
+            return 200, (tmp_path / path.lstrip("/")).read_bytes()
+
+        found = ["203.0.113.7", "2001:db8::7", "203.0.113.9"]
+        here = ["203.0.113.7", "2001:DB8:0::7"]
+        check.check("a.test", tmp_path, here, lambda _: found, ours)
+        assert asked == ["127.0.0.1", "127.0.0.1", "203.0.113.9"]
 
     def test_a_forgotten_address_is_named(self, check, tmp_path):
         def mixed(address: str, _name: str, path: str) -> tuple[int, bytes]:
@@ -597,7 +696,7 @@ class TestCheck:
         with pytest.raises(
             check.NotOursError, match=r"fd00::1 does not answer.*Its other"
         ) as caught:
-            check.check("a.test", tmp_path, lambda _: ["10.0.0.1", "fd00::1"], mixed)
+            check.check("a.test", tmp_path, (), lambda _: ["10.0.0.1", "fd00::1"], mixed)
         assert "10.0.0.1" not in str(caught.value)
         assert list((tmp_path / ".well-known/acme-challenge").iterdir()) == []
 
@@ -617,7 +716,7 @@ class TestCheck:
             return answer
 
         with pytest.raises(check.NotOursError) as caught:
-            check.check("a.test", tmp_path, lambda _: ["10.0.0.1"], other)
+            check.check("a.test", tmp_path, (), lambda _: ["10.0.0.1"], other)
         assert word in str(caught.value)
         assert check.check_node(tmp_path, other).startswith("the plain port of this node ")
 
