@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
 SCENARIO ?= default
-# Of tests/benchmarks: scale, inventory, vhosts, idle, upgrade.
+# Of tests/benchmarks: scale, inventory, vhosts, handshakes, idle, upgrade.
 BENCH ?= scale
 # What check runs of the tests in Python: unit, or the same measured.
 UNIT ?= unit
@@ -24,7 +24,7 @@ export PYTHONPATH := $(CURDIR)
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
 # Each has a node of its own and takes some minutes.
-OTHERS := lifecycle office database upgrade onlyoffice quota real
+OTHERS := lifecycle office database acme upgrade onlyoffice quota real
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help

@@ -25,7 +25,10 @@ from tools.lab.vm import VirtualMachine
 # Scenarios that need a kernel of their own.
 VIRTUAL = frozenset({"quota"})
 # Scenario -> machine of its inventory -> what the lab calls it, where there are several.
-FURTHER = {"database": {"node2": "archipel-database-db"}}
+FURTHER = {
+    "acme": {"node2": "archipel-acme-second"},
+    "database": {"node2": "archipel-database-db"},
+}
 DEMO = ROOT / "inventories/demo"
 REGISTRY = ROOT / "registry/demo"
 ADDITIONS = ROOT / "molecule/shared/registry"
