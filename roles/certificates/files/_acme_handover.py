@@ -119,8 +119,8 @@ def fetch(issuer: Issuer) -> dict[str, Given]:
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()[-300:] or f"exit code {done.returncode}"
         raise HandoverError(
-            f"{where}, which orders for this node, handed nothing over: {said}. Let its SSH port "
-            "be reachable from this node, and converge both"
+            f"{where}, which orders for this node, handed nothing over: {said.rstrip('.')}. Let "
+            "its SSH port be reachable from this node, and converge both"
         )
     return parse(done.stdout, where)
 

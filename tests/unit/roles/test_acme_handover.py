@@ -99,7 +99,7 @@ def test_who_is_refused_is_told_what_ssh_said_and_what_to_do(handover, issuer, s
         handover.fetch(issuer)
     assert str(caught.value) == (
         "node1 (10.0.0.1, port 2222), which orders for this node, handed nothing over: Permission "
-        "denied (publickey).. Let its SSH port be reachable from this node, and converge both"
+        "denied (publickey). Let its SSH port be reachable from this node, and converge both"
     )
 
 
