@@ -61,9 +61,15 @@ def sign(name: str, issuer: ec.EllipticCurvePrivateKey) -> tuple[bytes, bytes]:
     """Return a certificate for a name and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime(2026, 11, 1)
-    common = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, "CA")]
+    subject, authority = (
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, "CA")
+    )
     certificate = (
-        x509.CertificateBuilder(*reversed(common), key.public_key(), x509.random_serial_number())
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(authority)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
         .not_valid_before(now)
         .not_valid_after(now + datetime.timedelta(90))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)

@@ -10,7 +10,8 @@ import typing as t
 import pytest
 
 from tests.policy.tree import ROOT, load
-from tests.render.test_certificates import VALID, holds, render, value
+from tests.render.test_certificates import VALID, holds, value
+from tests.render.test_platform import render
 
 WILDCARD = {"name": "wildcard", "domains": ["*.spaces.example", "spaces.example"]}
 OFFICES = [{"name": "office", "domains": [f"office{n}.spaces.example"]} for n in (1, 2)]

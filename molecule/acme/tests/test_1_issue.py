@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from tests.support.acme import AWAY, BASE, Authority, Certificates
+from tests.support.acme import ANY, AWAY, BASE, Authority, Certificates
 from tests.support.registry import Registry
 from tests.support.scenario import Scenario
 from tools.lab.host import until
@@ -22,7 +22,7 @@ BAD = "d3.velo-ecole.example"
 def test_one_wildcard_is_on_both_nodes(
     authority: Authority, first: Certificates, second: Certificates
 ):
-    shown = [authority.shown(f"any.{BASE}", node.address) for node in (first, second)]
+    shown = [authority.shown(ANY, node.address) for node in (first, second)]
     assert shown[0]["names"] == {BASE, f"*.{BASE}"}
     assert shown[0]["trusted"]
     assert shown[1] == shown[0]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.acme import BASE, SIX_DAYS, Authority, Certificates
+from tests.support.acme import ANY, SIX_DAYS, Authority, Certificates
 from tests.support.scenario import Scenario
 from tools import scenario as scenarios
 
@@ -57,20 +57,20 @@ def test_a_reboot_in_the_middle_of_a_handover(
     authority: Authority, first: Certificates, second: Certificates, slow: None
 ):
     """The node comes up with what it had, and says who has not answered."""
-    before = authority.shown(BASE, second.address)
+    before = authority.shown(ANY, second.address)
     first.let_end("wildcard")
     assert first.run() == "success"
     second.settle()
     second.begin("ssh")
     second.reboot(scenarios.further("acme")["node2"])
-    assert authority.shown(BASE, second.address) == before
+    assert authority.shown(ANY, second.address) == before
     assert before["trusted"]
 
 
 def test_the_next_pass_has_it(authority: Authority, first: Certificates, second: Certificates):
     second.settle()
     assert second.run() == "success"
-    assert authority.shown(BASE, second.address) == authority.shown(BASE, first.address)
+    assert authority.shown(ANY, second.address) == authority.shown(ANY, first.address)
 
 
 def test_a_reboot_in_the_middle_of_an_order(
@@ -88,7 +88,7 @@ def test_a_reboot_in_the_middle_of_an_order(
     assert serial(first) != before
     assert first.host.run("ls -d %s/order-*", first.STORE).rc != 0
     assert second.run() == "success"
-    assert authority.shown(BASE, second.address) == authority.shown(BASE, first.address)
+    assert authority.shown(ANY, second.address) == authority.shown(ANY, first.address)
 
 
 def serial(node: Certificates) -> str:
