@@ -24,7 +24,7 @@ export PYTHONPATH := $(CURDIR)
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
 # Each has a node of its own and takes some minutes.
-OTHERS := lifecycle office database acme upgrade onlyoffice quota real
+OTHERS := lifecycle intake office database acme upgrade onlyoffice quota real
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help
@@ -61,6 +61,7 @@ check: lint licences types $(UNIT) php syntax docs artefact ## Everything that n
 .PHONY: molecule
 molecule: host venv ## Run scenarios on nodes of their own: make molecule SCENARIO=bookworm
 	@$(if $(filter quota,$(SCENARIO)),tools/host-packages --virtual)
+	@$(if $(filter intake,$(SCENARIO)),tools/host-packages chromium)
 	@rm -rf $(SCENARIO:%=build/molecule/%/nextcloud)
 	@scenarios=$$(python -m tests.support.real scenarios $(SCENARIO)); \
 	for scenario in $$scenarios; do \

@@ -1,0 +1,42 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""The form of the scenario's machine, the people who use it, and the relay that has the letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.chromium import Chromium, chromium
+from tests.support.fixtures import SCENARIO, browser, node, pytest_report_header, scenario
+from tests.support.form import Form
+from tests.support.relay import Relay
+
+__all__ = ["browser", "node", "pytest_report_header", "scenario"]
+
+
+@pytest.fixture(scope="session")
+def form() -> Form:
+    """The form, and what it has received."""
+    return Form(SCENARIO)
+
+
+@pytest.fixture(scope="session")
+def people() -> Iterator[Chromium]:
+    """A real browser."""
+    certificate = SCENARIO.node.file("/etc/archipel/tls/wildcard/fullchain.pem").content_string
+    with chromium(certificate) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def relay() -> Iterator[Relay]:
+    """A relay that takes all letters."""
+    found = Relay(SCENARIO)
+    found.start()
+    found.use()
+    yield found
+    found.stop()
+    (SCENARIO.environment / "group_vars/all/zz-relay.yml").unlink()
