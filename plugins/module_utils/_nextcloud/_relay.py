@@ -130,6 +130,9 @@ def compose(one: Letter, sender: str, operator: t.Mapping[str, str]) -> bytes:
 def context(relay: Relay) -> ssl.SSLContext:
     """Return how the relay's certificate is looked at."""
     made = ssl.create_default_context(cadata=relay.get("ca") or None)
+    # Python of Debian 13 asks more of an authority than PHP, which sends the invitations: an
+    # operator's own one may lack the extension for key usage.
+    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not relay.get("verify", True):
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE

@@ -9,6 +9,7 @@ import email
 import email.policy
 import smtplib
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -199,3 +200,12 @@ def test_without_a_relay_they_wait_on_the_node(tmp_path: Path, journal: str):
         "c.received.2026-01-01.e3b0c442.eml",
     ]
     assert (spool / "a.received.2026-01-01.e3b0c442.eml").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_authority_that_php_takes_is_taken():
+    """Whoever gets an invitation gets letters: the same relay, the same authority."""
+    made = _relay.context({"host": "x"})
+    assert not made.verify_flags & ssl.VERIFY_X509_STRICT
+    assert made.verify_mode is ssl.CERT_REQUIRED
+    assert made.check_hostname
+    assert _relay.context({"host": "x", "verify": False}).verify_mode is ssl.CERT_NONE
