@@ -111,7 +111,8 @@ class Environment:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            # Seconds take minutes on a host that does other things.
+            timeout=300,
         )
 
     def tree(self) -> dict[str, bytes]:

@@ -29,6 +29,12 @@ def whole(environment: Environment) -> Environment:
     (environment.root / "group_vars/all/00-baseline").symlink_to(ROOT / "group_vars/all")
     policy(environment)
     environment.placement(PLACED)
+    # The node is this host, where no space asks for anything.
+    environment.write(
+        "host_vars/node1.yml",
+        "ansible_connection: local\nansible_become: false\n"
+        "ansible_python_interpreter: '{{ ansible_playbook_python }}'\n",
+    )
     environment.write("../password", "right\n")
     inbox(environment).mkdir(parents=True)
     return environment
@@ -86,6 +92,15 @@ class TestIntake:
         assert f'<article id="{new.stem}">' in page
         (link,) = re.findall(r'<h2><a href="([^"]+)">', page)
         assert (whole.root.parent.parent / "build/lab/moderation" / link).samefile(new)
+
+    def test_a_node_that_is_down_keeps_nobody_waiting_and_is_named(self, whole: Environment):
+        node = "ansible_host: 127.0.0.1\nansible_port: 1\n"
+        whole.write("host_vars/node1.yml", node)
+        source = submit(whole)
+        code, said = run(whole, "intake")
+        assert code == 2
+        assert "node1: not reached, so what spaces there ask for is still there" in said
+        assert not source.exists()
 
     def test_check_mode_writes_nothing_and_shows_it(self, whole: Environment):
         submit(whole)

@@ -12,15 +12,15 @@ from tests.unit.environment import ROOT, Environment
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 # They look at all nodes together.
 WITHOUT_LIMIT = {
-    *("export", "intake", "invite", "letters", "moderate", "placement", "purge", "restore"),
-    *("rollback", "status", "upgrade"),
+    *("dns", "dormancy", "export", "intake", "invite", "letters", "moderate", "placement"),
+    *("purge", "restore", "rollback", "status", "upgrade"),
 }
 # They look at all spaces.
-WITHOUT_SELECTION = {"check", "intake"}
+WITHOUT_SELECTION = {"check", "dormancy", "intake"}
 # They make nothing for new spaces.
 WITHOUT_RECORD = {
-    *("check", "drift", "intake", "invite", "letters", "moderate", "placement", "platform"),
-    *("purge", "status"),
+    *("check", "dns", "dormancy", "drift", "intake", "invite", "letters", "moderate"),
+    *("placement", "platform", "purge", "status"),
 }
 # Nobody listens there: the connection is refused at once.
 NODES = """\
