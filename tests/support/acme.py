@@ -349,7 +349,7 @@ def main() -> None:
             "RFC2136_POLLING_INTERVAL": "1",
         }
     }
-    place = scenario.environment(SCENARIO) / "group_vars/all/zzz-acme.yml"
+    place = scenario.environment(SCENARIO) / "group_vars/all/zzz-secret.yml"
     place.write_text(json.dumps(variables), encoding="utf-8")
 
 

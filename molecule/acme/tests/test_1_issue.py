@@ -32,7 +32,7 @@ def test_one_wildcard_is_on_both_nodes(
 def test_the_secret_of_the_dns_is_on_one(
     scenario: Scenario, first: Certificates, second: Certificates
 ):
-    path = scenario.environment / "group_vars/all/zzz-acme.yml"
+    path = scenario.environment / "group_vars/all/zzz-secret.yml"
     secret = json.loads(path.read_text())["certificates_acme_dns_environment"][
         "RFC2136_TSIG_SECRET"
     ]
@@ -86,7 +86,7 @@ def test_one_bad_domain_among_ten(authority: Authority, first: Certificates, reg
     registry.give("velo-ecole", OWN, *TEN)
     assert registry.converge() != []
     # Nobody begins it but the unit that watches nginx's names.
-    until(120, "a pass to know the new names", lambda: set(TEN) <= set(first.report()))
+    until(300, "a pass to know the new names", lambda: set(TEN) <= set(first.report()))
     first.settle()
     found = {name: authority.shown(name, first.address) for name in TEN}
     assert {name for name, shown in found.items() if shown["trusted"]} == {*TEN} - {BAD}
