@@ -136,9 +136,10 @@ syntax: venv ## Syntax of every playbook
 	ansible-playbook --syntax-check -i inventories/demo $(PLAYBOOKS)
 
 .PHONY: docs
-docs: venv ## Documentation of roles and plugins, and the changelog
+docs: venv ## Documentation of roles and plugins, the changelog, and the documents as a site: build/site/index.html
 	antsibull-docs lint-collection-docs --plugin-docs .
 	antsibull-changelog lint
+	python -m tools.site build/site
 
 .PHONY: artefact
 artefact: venv ## Build the collection, install it elsewhere, read its documentation there

@@ -45,11 +45,21 @@ def reached(start: Path) -> set[Path]:
     return seen
 
 
-def test_every_document_is_in_the_index():
-    linked = {(INDEX.parent / target).resolve() for target in LINK.findall(text_of(INDEX))}
-    documents = {path for path in DOCUMENTS if path.is_relative_to(INDEX.parent)} - {INDEX}
-    assert [shown(path) for path in sorted(documents - linked)] == []
-    assert documents <= reached(INDEX)
+@pytest.mark.parametrize("ending", [".md", ".fr.md"])
+def test_every_document_is_in_the_index(ending: str):
+    """Of its language; those in a folder of their own may be behind that folder's first page."""
+    index = INDEX.with_name(f"README{ending}")
+    linked = {(index.parent / target).resolve() for target in LINK.findall(text_of(index))}
+    documents = {
+        path
+        for path in DOCUMENTS
+        if path.is_relative_to(index.parent)
+        and path.name.endswith(ending)
+        and path.name.endswith(".fr.md") == (ending == ".fr.md")
+    } - {index}
+    beside = {path for path in documents if path.parent == index.parent}
+    assert [shown(path) for path in sorted(beside - linked)] == []
+    assert [shown(path) for path in sorted(documents - reached(index))] == []
 
 
 def test_the_index_is_for_each_kind_of_reader():
