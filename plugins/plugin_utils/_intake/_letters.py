@@ -93,7 +93,7 @@ def find_events(
     Args:
         record: the file.
         purged: slug → when, of spaces that are gone.
-        told: slugs of those who were told of a suspension; they are told of its end.
+        told: slugs of those who were told of a suspension or an end; they are told that it is over.
 
     """
     data, slug = record.data, record.slug
@@ -144,9 +144,18 @@ def _find_dormant(slug: str, noted: Unchecked) -> Event:
 
 
 def list_told(sent: Iterable[str]) -> frozenset[str]:
-    """Return who was told of a suspension, by the keys of letters that were sent."""
-    parts = (key.split("/") for key in sent)
-    return frozenset(one[0] for one in parts if one[1:2] == ["suspended"])
+    """Return who was told of a suspension or an end, by the keys of letters that were sent.
+
+    Not who was told of the purge since then: a space of that name is another one.
+    """
+    told: dict[str, str] = {}
+    gone: dict[str, str] = {}
+    for slug, step, day, *_digest in (one for key in sent if len(one := key.split("/")) > 2):
+        if step in {"suspended", "closed"}:
+            told[slug] = max(day, told.get(slug, ""))
+        elif step == "purged":
+            gone[slug] = max(day, gone.get(slug, ""))
+    return frozenset(slug for slug, day in told.items() if day > gone.get(slug, ""))
 
 
 def find_due(

@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
 
 # Decision → the statuses it is taken in.
 DECISIONS: Mapping[str, tuple[str, ...]] = {
-    "approve": ("requested", "refused", "suspended", "approved"),
+    "approve": ("requested", "refused", "suspended", "closed", "approved"),
     "refuse": ("requested",),
     "ask": ("requested",),
     "suspend": ("approved",),
@@ -109,8 +109,11 @@ def against(record: Record, decision: Decision, placed: Iterable[str]) -> str:
         return _grant(record, decision)[1] if decision.kind == "approve" else ""
     if status not in allowed:
         return f"is {status}; allowed to {decision.kind}: {' or '.join(allowed)}"
-    if decision.kind == "close" and record.slug not in set(placed):
+    is_there = record.slug in set(placed)
+    if decision.kind == "close" and not is_there:
         return "was never made: there is nothing to close"
+    if decision.kind == "approve" and status == "closed" and not is_there:
+        return "was purged: there is nothing to open again; a new space is a new request"
     if decision.kind == "approve" and status == "approved" and "closing" not in record.data:
         return "is approved, and nobody is about to close it"
     return ""
@@ -167,6 +170,8 @@ def changes(record: Record, decision: Decision) -> Changes:
     }
     if decision.kind == "close":
         found["closed_on",] = decision.on
+    if decision.kind == "approve" and "closed_on" in record.data:
+        found["closed_on",] = None
     if decision.kind in {"close", "approve"} and "closing" in record.data:
         found["closing",] = None
     return found

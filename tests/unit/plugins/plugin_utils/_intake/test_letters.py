@@ -84,6 +84,19 @@ def test_what_a_file_is_worth(changes: dict[str, t.Any], purged: dict[str, str],
     assert [event.step for event in _letters.find_events(record(**changes), purged)] == steps
 
 
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (["velo/closed/2026-01-02/ab"], {"velo"}),
+        # A space that was purged, and a new one of the same name.
+        (["velo/closed/2026-01-02/ab", "velo/purged/2026-04-02/ab"], set()),
+        (["velo/purged/2026-04-02/ab", "velo/suspended/2026-06-02/ab"], {"velo"}),
+    ],
+)
+def test_who_was_told_of_an_end_is_told_that_it_is_over(sent: list[str], told: set[str]):
+    assert _letters.list_told(sent) == told
+
+
 def test_who_was_told_of_a_suspension_is_told_of_its_end():
     told = _letters.list_told(["velo/suspended/2026-01-02/ab", "cine/refused/2026-01-02/ab", "x"])
     assert told == {"velo"}

@@ -80,7 +80,7 @@ class TestADecision:
         ("kind", "status", "said"),
         [
             ("approve", "approved", "is approved, and nobody is about to close it"),
-            ("approve", "closed", "is closed; allowed to approve: requested or refused"),
+            ("approve", "closed", "was purged: there is nothing to open again"),
             ("refuse", "approved", "is approved; allowed to refuse: requested"),
             ("ask", "refused", "is refused; allowed to ask: requested"),
             ("suspend", "closed", "is closed; allowed to suspend: approved"),
@@ -96,6 +96,12 @@ class TestADecision:
         changes = _moderation.changes(record(status="approved"), decision("close"))
         assert changes["status",] == "closed"
         assert changes["closed_on",] == "2026-01-05"
+
+    def test_opens_what_was_closed_and_is_still_there(self):
+        one = record(status="closed", closed_on="2026-01-02")
+        assert _moderation.against(one, decision("approve"), [one.slug]) == ""
+        changes = _moderation.changes(one, decision("approve"))
+        assert (changes["status",], changes["closed_on",]) == ("approved", None)
 
 
 CLOSING = {"on": "2026-02-01", "by": "nadia", "noticed_on": "2026-01-05", "reason": "on-request"}
