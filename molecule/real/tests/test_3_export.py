@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import tarfile
 from pathlib import Path
 from urllib.parse import unquote
@@ -69,3 +71,20 @@ def test_what_applications_keep_is_in_it(
     rows = archive["database.sql"].decode("utf-8", "replace")
     for words in ("Qui vient à la répétition ? 🎺", "Quel goûter ? 🍰", "Équipe du jardin 🌻"):
         assert words in rows
+
+
+@pytest.mark.parametrize(
+    ("file", "column", "words"),
+    [
+        ("talk/comments", "message", "Qui vient à la répétition ? 🎺"),
+        ("polls/polls", "title", "Quel goûter ? 🍰"),
+        ("deck/boards", "title", "Fête de quartier 🎉"),
+        ("deck/cards", "title", "Tâche n°2 – réserver 🪑"),
+        ("deck/comments", "message", "C’est noté 👍"),
+    ],
+)
+def test_what_they_keep_in_tables_is_in_files_that_spreadsheets_read(
+    archive: dict[str, bytes], file: str, column: str, words: str
+):
+    rows = csv.DictReader(io.StringIO(archive[f"tables/{file}.csv"].decode(), newline=""))
+    assert words in [row[column] for row in rows]

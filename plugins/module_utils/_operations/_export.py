@@ -3,8 +3,8 @@
 """Everything an association has, in formats that other programs read, as one archive.
 
 Files as they are, calendars as iCalendar, address books as vCard, what applications keep as
-files, and the whole database. They are read from disk and database: no application is needed, and
-no space is woken. Whatever the size, memory stays what it is for an empty space.
+files or in tables, and the whole database. They are read from disk and database: no application is
+needed, and no space is woken. Whatever the size, memory stays what it is for an empty space.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
     _backup,
     _export_dav,
     _export_files,
+    _export_tables,
     _spool,
     _workflow,
 )
@@ -66,8 +67,11 @@ applications/<name>/       {app_files} files that applications keep by themselve
                            boards, pages of collectives, pictures of accounts and of the theme
 calendars/<account>/       {calendars} calendars with {events} entries, iCalendar (RFC 5545)
 contacts/<account>/        {books} address books with {cards} contacts, vCard (RFC 6350)
-database.sql               everything else, as MariaDB writes it: shares, tags, comments, forms,
-                           polls, tables, boards, conversations, and what other applications keep
+tables/<application>/      {tables} tables with {rows} rows of boards, forms, polls, tables and
+                           conversations, CSV (RFC 4180, UTF-8); text that a spreadsheet would
+                           take for a formula begins with '
+database.sql               everything, as MariaDB writes it: shares, tags, comments, and what other
+                           applications keep too
 
 Not here: what is in the trash, earlier versions of files, previews, logs.
 
@@ -295,6 +299,7 @@ def write(space: _backup.Space, name: str, folder: str) -> JsonObject:
             os.unlink(dump)
             _export_files.add_files(archive, space, counts)
             _export_dav.add_dav(archive, space, counts, folder)
+            _export_tables.add_tables(archive, space, counts, folder)
             counts.remarks += remarks(archive.changed)
             values = {**vars(counts), "remarks": "\n".join(counts.remarks)}
             archive.text("README.txt", README.format(name=name, at=at, **values))

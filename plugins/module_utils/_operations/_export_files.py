@@ -46,6 +46,9 @@ class Counts:
     events: int = 0
     books: int = 0
     cards: int = 0
+    # Of applications that keep what people made in tables alone, and the rows of these.
+    tables: int = 0
+    rows: int = 0
     remarks: list[str] = field(default_factory=list)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,25 @@ DAV = {
 }
 
 
+# Table and its columns, and its rows.
+COLUMNS = [
+    *(["oc_comments", name, kind] for name, kind in (("id", "bigint"), ("message", "longtext"))),
+    *(["oc_deck_boards", name, kind] for name, kind in (("id", "int"), ("title", "varchar"))),
+    ["oc_forms_v2_forms", "id", "int"],
+    ["oc_users", "uid", "varchar"],
+]
+TABLES: dict[str, list[list[Any]]] = {
+    "oc_deck_boards": [[1, "Potager d’été 🌻"], [2, '=HYPERLINK("https://x.example")']],
+    "oc_comments": [[7, "Qui\nvient\t?"]],
+    "oc_forms_v2_forms": [],
+}
+
+
 def rows(_server, sql: str, _database: str) -> list[list[str]]:
     """Answer as MariaDB does."""
+    if "JSON_ARRAY" in sql:
+        found = TABLES[sql.partition("FROM `")[2].partition("`")[0]]
+        return [[json.dumps(row).encode().hex()] for row in found]
     table = sql.partition("FROM oc_")[2].split()[0]
     found = DAV[table]
     if len(found[0]) == 1:
@@ -81,7 +99,11 @@ def space(tmp_path, monkeypatch) -> _backup.Node:
     known = [f"oc_{name}" for name in (*DAV, "group_folders")]
     monkeypatch.setattr(_database, "tables", lambda *_: known)
     monkeypatch.setattr(_database, "rows", rows)
-    monkeypatch.setattr(_database, "run", lambda *_: [["1", "Comité/bureau".encode().hex()]])
+
+    def run(_server, sql: str, *_: str) -> list[list[str]]:
+        return COLUMNS if "information_schema" in sql else [["1", "Comité/bureau".encode().hex()]]
+
+    monkeypatch.setattr(_database, "run", run)
     monkeypatch.setattr(_database, "size", lambda *_: 1000)
 
     def dump(_server, _name, path: str) -> None:

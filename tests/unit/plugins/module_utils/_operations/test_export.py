@@ -39,6 +39,8 @@ def test_all_that_people_made_is_in_it(space: _backup.Node, tmp_path: Path):
         "applications/collectives/1/Readme.md",
         "calendars/camille/Réunions-1.ics",
         "contacts/camille/Contacts-1.vcf",
+        "tables/deck/boards.csv",
+        "tables/deck/comments.csv",
     }
     assert found["calendars/camille/Réunions-1.ics"].count("BEGIN:VEVENT") == 2
     assert made["counts"] == {
@@ -50,6 +52,8 @@ def test_all_that_people_made_is_in_it(space: _backup.Node, tmp_path: Path):
         "events": 2,
         "books": 1,
         "cards": 1,
+        "tables": 2,
+        "rows": 3,
         "remarks": [],
     }
     assert "2 files of 2 group folders" in readme
