@@ -24,6 +24,15 @@ def form() -> Form:
 
 
 @pytest.fixture(scope="session")
+def vault() -> Iterator[str]:
+    """The option that every run is given once contacts are in the vault."""
+    path = SCENARIO.environment.parent / "vault-password"
+    path.write_text("a password of the tests\n", encoding="utf-8")
+    yield f"--vault-password-file={path}"
+    path.unlink()
+
+
+@pytest.fixture(scope="session")
 def people() -> Iterator[Chromium]:
     """A real browser."""
     certificate = SCENARIO.node.file("/etc/archipel/tls/wildcard/fullchain.pem").content_string

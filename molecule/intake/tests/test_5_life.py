@@ -36,15 +36,6 @@ TODAY = datetime.datetime.now(tz=datetime.UTC).date()
 KILL_AT = "/run/archipel/kill-at"
 
 
-@pytest.fixture(scope="module")
-def vault(scenario: Scenario) -> t.Iterator[str]:
-    """The option that every run is given."""
-    path = scenario.environment.parent / "vault-password"
-    path.write_text("a password of the tests\n", encoding="utf-8")
-    yield f"--vault-password-file={path}"
-    path.unlink()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def begin(form: Form, relay: Relay) -> None:
     form.clear()
