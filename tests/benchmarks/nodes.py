@@ -178,12 +178,13 @@ class Environment:
         self._policy |= changes
         (self.path / "group_vars/all/10-environment.yml").write_text(json.dumps(self._policy))
 
-    def add(self, number: int, accounts: int = 50) -> None:
+    def add(self, number: int, accounts: int = 50, domains: t.Sequence[str] = ()) -> None:
         """Write one association's file."""
         slug = f"asso-{number}"
         office = ("collabora", "onlyoffice")[number % 2]
         text = SPACE.format(number=number, slug=slug, office=office, accounts=accounts)
-        (self.registry / f"spaces/{slug}.yml").write_text(text)
+        own = f"domains: {json.dumps(domains)}\n" if domains else ""
+        (self.registry / f"spaces/{slug}.yml").write_text(text + own)
 
     def play(self, playbook: str, *options: str, **environment: str) -> Sample:
         """Run a playbook on this environment and measure it."""
