@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
 SCENARIO ?= default
-# Of tests/benchmarks: scale, inventory, vhosts, handshakes, idle, upgrade.
+# Of tests/benchmarks: scale, inventory, vhosts, handshakes, domains, idle, upgrade.
 BENCH ?= scale
 # What check runs of the tests in Python: unit, or the same measured.
 UNIT ?= unit
@@ -61,7 +61,7 @@ check: lint licences types $(UNIT) php syntax docs artefact ## Everything that n
 .PHONY: molecule
 molecule: host venv ## Run scenarios on nodes of their own: make molecule SCENARIO=bookworm
 	@$(if $(filter quota,$(SCENARIO)),tools/host-packages --virtual)
-	@$(if $(filter intake,$(SCENARIO)),tools/host-packages chromium)
+	@$(if $(filter intake real,$(SCENARIO)),tools/host-packages chromium)
 	@rm -rf $(SCENARIO:%=build/molecule/%/nextcloud)
 	@scenarios=$$(python -m tests.support.real scenarios $(SCENARIO)); \
 	for scenario in $$scenarios; do \

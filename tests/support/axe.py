@@ -20,7 +20,7 @@ PINNED = Path(__file__).with_name("axe.txt")
 KEPT = ROOT / "build/axe/axe.min.js"
 # Phones and screens, in the light and in the dark.
 VIEWS = [(width, dark) for width in (390, 1280) for dark in (False, True)]
-RUN = """axe.run(document, {{runOnly: {rules}}}).then((found) => JSON.stringify({{
+RUN = """axe.run({within}, {{runOnly: {rules}}}).then((found) => JSON.stringify({{
   passes: found.passes.length,
   said: found.violations.map((one) => `${{one.id}}: ${{one.help}} (${{
     one.nodes.map((node) => node.target.join(' ')).join(', ')}})`),
@@ -51,15 +51,22 @@ def script() -> str:
     return KEPT.read_text(encoding="utf-8")
 
 
-def complaints(page: Page) -> list[str]:
-    """Return what is wrong with a page as it is shown now, in all views."""
+def complaints(page: Page, within: str = "") -> list[str]:
+    """Return what is wrong with a page as it is shown now, in all views.
+
+    Args:
+        page: an open page.
+        within: CSS selector of the part that is looked at; empty: all of it.
+
+    """
+    place = f"document.querySelector({json.dumps(within)})" if within else "document"
     found: list[str] = []
     # It needs timers, which a page without scripts has not.
     page.run_scripts(True)
     page.ask(f"{script()}; true")
     for width, dark in VIEWS:
         page.view(width, dark=dark)
-        result = json.loads(page.ask(RUN.format(rules=json.dumps(RULES))))
+        result = json.loads(page.ask(RUN.format(within=place, rules=json.dumps(RULES))))
         assert result["passes"] > 10, "axe has hardly looked"
         found += [f"{width}{' dark' if dark else ''}: {one}" for one in result["said"]]
     page.view()

@@ -105,6 +105,11 @@ class Visit:
         # Every address that was asked for.
         self.trail: list[str] = []
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What the browser keeps of this space: name → value."""
+        return dict(self._cookies)
+
     def open(self, address: str, form: dict[str, str] | None = None) -> Answer:
         """Ask for a page, by path or address, and follow where it leads."""
         # Whoever types an address without a path asks for the root.

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 # Makes the collection importable.
 import tests.conftest  # noqa: F401
 from tests.support import fixtures, real
 from tests.support.associations import Associations
+from tests.support.chromium import Chromium, chromium
 from tests.support.fixtures import SCENARIO, browser, node, scenario
 
 __all__ = ["browser", "node", "scenario"]
@@ -30,6 +33,14 @@ def pytest_report_header() -> list[str]:
 def associations() -> Associations:
     """The spaces."""
     return Associations(SCENARIO)
+
+
+@pytest.fixture(scope="session")
+def people() -> Iterator[Chromium]:
+    """A real browser."""
+    certificate = SCENARIO.node.file("/etc/archipel/tls/wildcard/fullchain.pem").content_string
+    with chromium(certificate) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
