@@ -85,6 +85,9 @@ def expanded(path: str) -> list[str]:
     if not match:
         return [path]
     head, tail = path[: match.start()], path[match.end() :]
+    if "," not in match[1]:
+        # A word that is filled in.
+        return expanded(f"{head}*{tail}")
     return [one for part in match[1].split(",") for one in expanded(head + part + tail)]
 
 
@@ -106,6 +109,7 @@ def test_a_path_that_is_not_there_would_be_found(tmp_path: Path):
     )
     assert paths_in(document) == ["plugins/module_utils/_*.py", "roles/nowhere/", "tests/{unit,no}"]
     assert expanded("tests/{unit,no}") == ["tests/unit", "tests/no"]
+    assert expanded("docs/{name}.md") == ["docs/*.md"]
 
 
 def test_architecture_names_paths():

@@ -3,13 +3,15 @@
 # Copyright: The Archipel contributors
 """Tell that a unit failed: to the journal, and to every program in /etc/archipel/alert.d.
 
-Each of them gets the unit's name as its argument and the last lines of its journal as input.
+Each of them gets the unit's name as its argument and, as input, which page says what to do
+and the last lines of the unit's journal.
 What breaks on a node may break every space that wakes: of the same kind of unit the programs
 hear a few times an hour, and the last time that there may be more. The journal has them all.
 """
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import json
 import os
@@ -42,6 +44,11 @@ def tail(unit: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
+def kind_of(unit: str) -> str:
+    """Return what a unit is one of: of those of spaces and of shards there are many. Pure."""
+    return unit.removesuffix(".service").partition("@")[0]
+
+
 def count(moments: list[float], now: float) -> list[float]:
     """Return when programs were told lately, with this time if they are told now. Pure."""
     lately = [moment for moment in moments if now - moment < WITHIN]
@@ -62,7 +69,7 @@ def parse(text: str) -> dict[str, list[float]]:
 
 def due(unit: str, now: float) -> int:
     """Return the how-many-eth time this kind of unit is told of within the hour; 0: not told."""
-    kind = unit.partition("@")[0]
+    kind = kind_of(unit)
     RECORD.parent.mkdir(exist_ok=True)
     with RECORD.open("a+", encoding="utf-8") as file:
         # Many spaces fail at the same moment.
@@ -85,10 +92,14 @@ def tell(program: Path, unit: str, text: str) -> bool:
     return done.returncode == 0
 
 
-def main(unit: str) -> int:
-    """Tell everybody; a program that fails does not keep the others from being told."""
+def main(unit: str, template: str) -> int:
+    """Tell everybody; a program that fails does not keep the others from being told.
+
+    The template is where the pages about alerts are, with {unit} for the kind of unit.
+    """
+    page = template.replace("{unit}", kind_of(unit))
     # systemd reads the priority in front of a line.
-    print(f"<2>{unit} failed: journalctl -u {unit}", flush=True)
+    print(f"<2>{unit} failed: journalctl -u {unit}; what to do: {page}", flush=True)
     try:
         number = due(unit, time.time())
     except OSError as error:
@@ -97,10 +108,14 @@ def main(unit: str) -> int:
         number = 1
     if not number:
         return 0
-    text = tail(unit) + (MORE if number == MOST else "")
+    text = f"What to do: {page}\n" + tail(unit) + (MORE if number == MOST else "")
     delivered = [tell(program, unit, text) for program in programs(FOLDER)]
     return 0 if all(delivered) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("unit")
+    parser.add_argument("--page", required=True, help="where its page is, with {unit} for its kind")
+    given = parser.parse_args()
+    sys.exit(main(given.unit, given.page))

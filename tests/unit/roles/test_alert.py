@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+PAGE = "https://docs.example.org/alerts/{unit}.html"
 PROGRAM = """#!/bin/sh
 {{ echo "unit $1"; cat; }} >> {heard}
 exit {code}
@@ -38,16 +39,35 @@ def program(folder: Path, name: str, code: int = 0) -> Path:
 def test_each_program_is_told_with_the_last_lines(alert, tmp_path, capsys):
     first, second = program(tmp_path, "a", code=1), program(tmp_path, "b")
     (tmp_path / "alert.d/notes").write_text("no program")
-    assert alert.main("space-php@amap.service") == 1
-    lines = "unit space-php@amap.service\nlast line of space-php@amap.service\n"
+    assert alert.main("space-php@amap.service", PAGE) == 1
+    lines = (
+        "unit space-php@amap.service\n"
+        "What to do: https://docs.example.org/alerts/space-php.html\n"
+        "last line of space-php@amap.service\n"
+    )
     for heard in (first, second):
         assert heard.read_text() == lines
     assert capsys.readouterr().out.startswith("<2>space-php@amap.service failed")
 
 
 def test_without_programs_the_journal_has_it(alert, capsys):
-    assert alert.main("archipel-backup.service") == 0
-    assert "<2>archipel-backup.service failed" in capsys.readouterr().out
+    assert alert.main("archipel-backup.service", PAGE) == 0
+    said = capsys.readouterr().out
+    assert "<2>archipel-backup.service failed" in said
+    assert "what to do: https://docs.example.org/alerts/archipel-backup.html" in said
+
+
+@pytest.mark.parametrize(
+    ("unit", "kind"),
+    [
+        ("nginx", "nginx"),
+        ("archipel-backup.service", "archipel-backup"),
+        ("space-php@velo-ecole.service", "space-php"),
+        ("onlyoffice-docservice@onlyoffice1", "onlyoffice-docservice"),
+    ],
+)
+def test_units_of_one_kind_have_one_page(alert, unit, kind):
+    assert alert.kind_of(unit) == kind
 
 
 def test_a_machine_full_of_failures_tells_a_few_times(alert, tmp_path, monkeypatch, capsys):
@@ -56,14 +76,14 @@ def test_a_machine_full_of_failures_tells_a_few_times(alert, tmp_path, monkeypat
     moments = iter(range(1000, 1000 + 200))
     monkeypatch.setattr(alert.time, "time", lambda: float(next(moments)))
     for number in range(100):
-        assert alert.main(f"space-php@s{number}.service") == 0
+        assert alert.main(f"space-php@s{number}.service", PAGE) == 0
     text = heard.read_text()
     assert text.count("unit space-php@") == alert.MOST
     assert text.count("Further failures of this kind") == 1
     assert text.endswith(alert.MORE)
     # All are in the journal, and another kind of failure is heard.
     assert capsys.readouterr().out.count("failed: journalctl") == 100
-    assert alert.main("archipel-backup.service") == 0
+    assert alert.main("archipel-backup.service", PAGE) == 0
     assert "unit archipel-backup.service" in heard.read_text()
 
 
@@ -73,14 +93,14 @@ def test_a_record_that_cannot_be_read_keeps_nobody_from_hearing(alert, tmp_path,
     heard = program(tmp_path, "mail")
     alert.RECORD.parent.mkdir()
     alert.RECORD.write_text(text)
-    assert alert.main("space-php@amap.service") == 0
+    assert alert.main("space-php@amap.service", PAGE) == 0
     assert "unit space-php@amap.service" in heard.read_text()
 
 
 def test_a_record_that_cannot_be_written_keeps_nobody_from_hearing(alert, tmp_path, capsys):
     heard = program(tmp_path, "mail")
     alert.RECORD.mkdir(parents=True)
-    assert alert.main("space-php@amap.service") == 0
+    assert alert.main("space-php@amap.service", PAGE) == 0
     assert "unit space-php@amap.service" in heard.read_text()
     assert "alerts.json" in capsys.readouterr().out
 
