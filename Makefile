@@ -97,6 +97,10 @@ bench: host venv ## Print what runs cost beside the usual way (QUICK=1: few spac
 changelog: venv ## What the next version will say: build/changelog/CHANGELOG.md
 	@tools/changelog build/changelog
 
+.PHONY: messages
+messages: venv ## Write the catalogues of what people read, and name what is not translated yet
+	@python -m tools.messages
+
 .PHONY: catalogue
 catalogue: venv ## Propose a newer patch level and applications for a release as a diff: make catalogue RELEASE=34.0.4
 	@python -m tools.catalogue $(if $(RELEASE),--release $(RELEASE)) $(if $(FEED),--feed $(FEED)) $(if $(SERVERS),--servers $(SERVERS))

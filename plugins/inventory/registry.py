@@ -95,11 +95,11 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.template import trust_as_template
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core import _messages
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
-    Problem,
     RegistryError,
-    did_you_mean,
-    escaped,
+    sentence,
     shown,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
@@ -174,7 +174,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except AnsibleError as error:
             self._end(f"{error.message}\n{error._help_text or ''}")
         except OSError as error:
-            self._end(f"{shown(path)}: {escaped(str(error))}; nothing has been changed.")
+            text = _("{file}: {error}; nothing has been changed.", file=shown(path), error=error)
+            self._end(sentence(text))
 
     def _end(self, text: str) -> t.NoReturn:
         self.display.error(text.rstrip(), wrap_text=False)
@@ -189,12 +190,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             AnsibleParserError: something of it is wrong; no node keeps a list of spaces.
         """
         super().parse(inventory, loader, path, cache=cache)
+        nodes = _nodes.Nodes(inventory, loader, path, self._vars)
+        _messages.choose(nodes.language())
         # What an earlier call froze may be garbage by now (meta: refresh_inventory).
         gc.unfreeze()
         self._load_filters()
-        self._check_options(self._read_config_data(path), path)
         try:
-            nodes = _nodes.Nodes(inventory, loader, path, self._vars)
+            self._check_options(path)
             environment = _environment.Environment.of(nodes.root, self.get_option("registry"))
             self._refuse_what_ansible_reads(environment, nodes.sources)
             nodes.check_alone()
@@ -209,10 +211,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             gc.freeze()
         except RegistryError as error:
             self._forget()
-            count = f"{len(error.problems)} problem{'s' if len(error.problems) > 1 else ''}"
-            title = f"{count} in the registry of {shown(path)}; nothing has been changed."
             # As help text, Ansible prints the list once instead of twice.
-            raise AnsibleParserError(title, help_text=str(error)) from None
+            raise AnsibleParserError(error.title(path), help_text=str(error)) from None
         except Exception:
             self._forget()
             raise
@@ -228,18 +228,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         question = "'archipel.spaces.no_such_filter' is filter or '' | default('') is defined"
         self.templar.evaluate_expression(trust_as_template(question))
 
-    def _check_options(self, config: Mapping[str, t.Any], path: str) -> None:
-        """Refuse options of the inventory's file that there are not.
+    def _check_options(self, path: str) -> None:
+        """Read the inventory's file; refuse options that there are not.
 
         Raises:
-            AnsibleParserError: an option is unknown.
+            RegistryError: it cannot be read, is not ours, or an option is unknown or wrong.
         """
-        known = sorted({"plugin", *self._options})
-        for key in config:
-            if key not in known:
-                hint = did_you_mean(key, known)
-                text = f"{shown(path)}: {escaped(str(key))}: unknown option.{hint}"
-                raise AnsibleParserError(text)
+        try:
+            config = self._read_config_data(path)
+        except AnsibleError as error:
+            raise RegistryError([_environment.explain(path, error)]) from None
+        if found := list(_environment.check_options(path, config, {"plugin", *self._options})):
+            raise RegistryError(found)
 
     def _refuse_what_ansible_reads(
         self, environment: _environment.Environment, sources: list[str]
@@ -279,7 +279,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             return t.cast("str | None", self._cache.get(key))
         except AnsibleError as error:
-            self.display.warning(f"The cache is of no use and made anew: {escaped(str(error))}")
+            text = _("The cache is of no use and made anew: {error}", error=error)
+            self.display.warning(sentence(text))
             return None
 
     # --- nodes --------------------------------------------------------------------
@@ -361,8 +362,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             group = self._sanitize_group_name(f"on_{host.name}")
             owner = owners.setdefault(group, host.name)
             if owner != host.name:
-                text = f"the nodes {owner} and {host.name} would share the group {group}"
-                raise RegistryError([Problem(nodes.path, f"{text}; rename one of them")])
+                raise RegistryError([nodes.shared_group(owner, host.name, group)])
             of_group, of_each = nodes.connection(host)
             self._add_group(group)
             for name, value in of_group.items():
@@ -394,7 +394,5 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._set_composite_vars(compose, host.get_vars(), host.name, strict=strict)
         self._add_host_to_composed_groups(groups, {}, host.name, strict=strict)
         self._add_host_to_keyed_groups(keyed, {}, host.name, strict=strict)
-        found = {group.name for group in host.get_groups()}
-        if wrong := [name for name in (*_nodes.GROUPS, "nodes") if name in found]:
-            text = f"puts the space {host.name} into {wrong[0]}, a group of nodes"
-            raise AnsibleParserError(f"keyed_groups {text}; give each key a prefix of its own")
+        if text := _nodes.find_misplaced(host.name, {group.name for group in host.get_groups()}):
+            raise AnsibleParserError(text)

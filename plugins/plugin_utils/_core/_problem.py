@@ -10,6 +10,12 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import (
+    BLANKS,
+    _,
+    ngettext,
+)
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -33,7 +39,8 @@ class Problem:
     def __str__(self) -> str:
         place = shown(self.file) + (f":{self.line}" if self.line else "")
         # Keys and the words of parsers are strangers' text as well.
-        return escaped(": ".join(part for part in (place, self.key, self.text) if part))
+        parts = (place, escaped(self.key), self.text)
+        return sentence(": ".join(part for part in parts if part))
 
 
 class RegistryError(Exception):
@@ -42,6 +49,15 @@ class RegistryError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = sorted(problems, key=lambda p: (p.file, p.line or 0, p.key))
         super().__init__("\n".join(map(str, self.problems)))
+
+    def title(self, path: str) -> str:
+        """How many there are in the registry that an inventory file leads to, and what of it."""
+        return ngettext(
+            "{n} problem in the registry of {file}; nothing has been changed.",
+            "{n} problems in the registry of {file}; nothing has been changed.",
+            len(self.problems),
+            file=shown(path),
+        )
 
 
 def shown(path: str | Path) -> str:
@@ -53,27 +69,40 @@ def shown(path: str | Path) -> str:
     return escaped(str(path))
 
 
-def escaped(text: str) -> str:
+def escaped(text: str, keep: str = "") -> str:
     """Text whose control, direction, invisible and broken characters are written out.
 
     So are signs that the program of a CI, which reads what we print, would take for an order.
+
+    Args:
+        text: of strangers.
+        keep: characters that stay as they are.
+
     """
     text = _ORDER.sub(lambda sign: f"\\x{ord(sign[0]):02x}", text)
     if text.isprintable():
         return text
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+        char if char.isprintable() or char in keep else char.encode("unicode_escape").decode()
+        for char in text
     )
+
+
+def sentence(text: str) -> str:
+    """A text of ours with strangers' words in it, as harmless; blanks of typography stay."""
+    return escaped(text, keep=BLANKS)
 
 
 def quoted(value: object) -> str:
     """A found value in quotes, on one line, not too long."""
     text = escaped(value if isinstance(value, str) else repr(value))
-    return f'"{text[: LONGEST_SHOWN - 1]}…"' if len(text) > LONGEST_SHOWN else f'"{text}"'
+    return _(
+        '"{text}"', text=f"{text[: LONGEST_SHOWN - 1]}…" if len(text) > LONGEST_SHOWN else text
+    )
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """' Did you mean …?' or nothing."""
     written = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), list(written), n=1, cutoff=0.6)
-    return f' Did you mean "{escaped(written[close[0]])}"?' if close else ""
+    return _(' Did you mean "{word}"?', word=escaped(written[close[0]])) if close else ""

@@ -95,7 +95,8 @@ def find_faults(tidied: Unchecked, schema: _schema.Schema) -> list[str]:
 
     A letter to whoever is named would carry a stranger's link; sites have a field of their own.
     """
-    found = [f"{'.'.join(map(str, place))}: {text}" for place, text in schema.faults(tidied)]
+    faults = schema.faults(tidied)
+    found = [f"{'.'.join(map(str, one.place))}: {one.text}" for one in faults]
     text = "found a web address; allowed: a name, the address belongs into website"
     linked = [key for key in NAMES if LINK.search(str(tidied.get(key, "")))]
     return [*found, *(f"{key}: {text}" for key in linked)]

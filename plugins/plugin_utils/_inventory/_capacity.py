@@ -7,6 +7,11 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import (
+    _,
+    mark,
+    ngettext,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import quoted
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import Node
 
@@ -14,7 +19,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 NAME = "archipel_capacity"
-ALLOWED = "a whole number of spaces, or {spaces, storage_gb}, whole numbers; 0 for none"
+ALLOWED = mark("a whole number of spaces, or {spaces, storage_gb}, whole numbers; 0 for none")
 KINDS = ("spaces", "storage_gb")
 
 
@@ -35,7 +40,13 @@ def read_node(name: str, value: t.Any) -> Node:
         return Node(name, value)
     if isinstance(value, Mapping) and _is_mapping_of_amounts(value):
         return Node(name, value.get("spaces"), value.get("storage_gb"))
-    raise CapacityError(f"found {quoted(value)} for {name}; allowed: {ALLOWED}")
+    text = _(
+        "found {found} for {node}; allowed: {allowed}",
+        found=quoted(value),
+        node=name,
+        allowed=_(ALLOWED),
+    )
+    raise CapacityError(text)
 
 
 def _is_amount(value: t.Any) -> bool:
@@ -66,13 +77,28 @@ def check_together(nodes: Sequence[Node]) -> Iterator[tuple[str, str]]:
 
 
 def _only_some(missing: Iterable[str]) -> str:
-    text = f"set for some web nodes but not for {', '.join(missing)}"
-    return f"{text}; set it for all of them or for none"
+    return _(
+        "set for some web nodes but not for {nodes}; set it for all of them or for none",
+        nodes=", ".join(missing),
+    )
 
 
 def describe(node: Node) -> str:
     """Return a node with what it takes, for people."""
     if node.storage_gb is None:
         return f"{node.name} ({node.capacity})"
-    spaces = "" if node.capacity is None else f"{node.capacity} spaces, "
-    return f"{node.name} ({spaces}{node.storage_gb} GB)"
+    storage = _("{number} GB", number=node.storage_gb)
+    if node.capacity is None:
+        return f"{node.name} ({storage})"
+    return f"{node.name} ({ngettext('{n} space', '{n} spaces', node.capacity)}, {storage})"
+
+
+def explain_full(nodes: Iterable[Node], slug: str, storage_gb: int) -> str:
+    """Return why a space that is promised so many GB has no place, and what to do."""
+    return _(
+        "no room for new spaces, every web node is at its archipel_capacity: {nodes}; add a "
+        "node or raise it; the first that fits nowhere is {slug}, with {storage_gb} GB",
+        nodes=", ".join(map(describe, nodes)),
+        slug=slug,
+        storage_gb=storage_gb,
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import mark
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     RegistryError,
@@ -40,7 +41,7 @@ def read(nodes: _nodes.Nodes, environment: Environment) -> _rules.RuleContext:
     values = _read_policy(nodes)
     policy = _policy.Policy.from_vars(values)
     offices = _read_offices(nodes, policy, values)
-    servers = dict.fromkeys((server.name for server in offices.servers), "an office server")
+    servers = dict.fromkeys((server.name for server in offices.servers), mark("an office server"))
     return _rules.RuleContext(
         policy=policy,
         offices=offices,

@@ -7,6 +7,8 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -65,9 +67,18 @@ def find_addresses(found: Clients, known: Mapping[str, list[str]]) -> DatabaseAd
 def _problems(found: Clients, known: Mapping[str, list[str]]) -> Iterator[str]:
     """A sentence for each node that others would not find."""
     reasons = {
-        name: f"spaces on it have databases on {one}" for one in found for name in found[one]
+        name: _("spaces on it have databases on {node}", node=one)
+        for one in found
+        for name in found[one]
     }
-    reasons |= {one: f"it has databases of spaces on {', '.join(found[one])}" for one in found}
+    reasons |= {
+        one: _("it has databases of spaces on {nodes}", nodes=", ".join(found[one]))
+        for one in found
+    }
     for name in sorted(reasons.keys() - find_hosts(reasons, known).keys()):
-        allowed = "allowed: its IP addresses as other nodes see them, such as [10.0.0.2]"
-        yield f"host_vars/{name}.yml: archipel_addresses: missing, and {reasons[name]}; {allowed}"
+        text = _(
+            "missing, and {reason}; allowed: its IP addresses as other nodes see them, such as "
+            "[10.0.0.2]",
+            reason=reasons[name],
+        )
+        yield f"host_vars/{name}.yml: archipel_addresses: {text}"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     did_you_mean,
@@ -127,14 +128,21 @@ def _is_inside(domain: str, base: str) -> bool:
 def _wrong(domain: str, base: str) -> str:
     """Return what is wrong with a host name that looks like one; empty if nothing is."""
     if _is_inside(domain, base):
-        text = f'found "{domain}"; allowed: names outside {base}'
-        return f"{text}; inside it the name of a file is the name of its space"
+        return _(
+            'found "{domain}"; allowed: names outside {base}; inside it the name of a file is the '
+            "name of its space",
+            domain=domain,
+            base=base,
+        )
     if fault := _names.check_domain(domain):
         return fault
     if _suffixes.is_public(domain):
-        text = f'found "{domain}", below which anybody registers names (publicsuffix.org)'
-        remedy = f"name the association's own host, such as cloud.association.{domain}"
-        return f"{text}; allowed: a name that belongs to one owner; {remedy}"
+        return _(
+            'found "{domain}", below which anybody registers names (publicsuffix.org); allowed: a '
+            "name that belongs to one owner; name the association's own host, such as "
+            "cloud.association.{domain}",
+            domain=domain,
+        )
     return ""
 
 
@@ -143,17 +151,26 @@ def _served(domain: str, offices: Mapping[str, str]) -> str:
     owner = offices.get(domain) or offices.get(f"*.{domain.partition('.')[2]}")
     if not owner:
         return ""
-    text = f'found "{domain}", which is the host of the office server {owner}'
-    return f"{text}; allowed: names of the association; take it out here"
+    return _(
+        'found "{domain}", which is the host of the office server {server}; allowed: names of the '
+        "association; take it out here",
+        domain=domain,
+        server=owner,
+    )
 
 
 def _check_canonical(record: Record, policy: Policy) -> Iterator[Problem]:
     canonical = record.data.get("canonical")
     names = [policy.host_name(record.slug), *record.data.get("domains", ())]
     if canonical is not None and canonical not in names:
-        text = f'found "{canonical}"; allowed, the names of this space: {", ".join(names)}'
-        remedy = "write one of these, or add it to domains"
-        yield record.problem(f"{text}; {remedy}.{did_you_mean(canonical, names)}", "canonical")
+        text = _(
+            'found "{name}"; allowed, the names of this space: {names}; write one of these, or '
+            "add it to domains.{hint}",
+            name=canonical,
+            names=", ".join(names),
+            hint=did_you_mean(canonical, names),
+        )
+        yield record.problem(text, "canonical")
 
 
 def _disputed(
@@ -164,12 +181,15 @@ def _disputed(
     owner = known[0] if len(known) == 1 else None
     for claim in claimants:
         if claim is not owner and claim.record:
-            others = ", ".join(_owner(c) for c in claimants if c is not claim)
-            text = f'the domain "{domain}" is also that of {others}; keep it in one file'
+            text = _(
+                'the domain "{domain}" is also that of {others}; keep it in one file',
+                domain=domain,
+                others=", ".join(_owner(c) for c in claimants if c is not claim),
+            )
             yield claim.record.problem(text, "domains", claim.number)
 
 
 def _owner(claim: _Claim) -> str:
     if claim.record:
         return shown(claim.record.path)
-    return f"{claim.slug}, whose file is wrong and whose names stay as they are"
+    return _("{slug}, whose file is wrong and whose names stay as they are", slug=claim.slug)

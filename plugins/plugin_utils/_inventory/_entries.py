@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import IDS
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     RegistryError,
@@ -204,10 +205,12 @@ def _check_inventory(registry: Registry, options: Options, context: RuleContext)
     problems = []
     for role, nodes in (("web", context.web), ("db", context.db)):
         if not nodes:
-            text = f"no node in the group {role}; name one there"
+            text = _("no node in the group {role}; name one there", role=role)
             problems.append(Problem(str(options.nodes), text, key=role))
     if not registry.files and not options.allow_empty:
-        text = "no file in the registry; add <slug>.yml, or set `allow_empty: true` in spaces.yml"
+        text = _(
+            "no file in the registry; add <slug>.yml, or set `allow_empty: true` in spaces.yml"
+        )
         problems.append(Problem(str(options.folder), text))
     return problems
 
@@ -225,18 +228,16 @@ def _plan(records: Sequence[Record], context: RuleContext) -> dict[str, Place]:
         slugs = [record.slug for record in records]
         return _placement.plan(context.lock, slugs, context.web, context.db, shards, sizes)
     except _placement.NoRoomError as error:
-        full = ", ".join(map(_capacity.describe, context.web))
-        text = f"no room for new spaces, every web node is at its archipel_capacity: {full}"
-        remedy = f"add a node or raise it; the first that fits nowhere is {error.slug}"
-        remedy += f", with {error.storage_gb} GB"
-        raise RegistryError([Problem(context.lock_path, f"{text}; {remedy}")]) from None
+        text = _capacity.explain_full(context.web, error.slug, error.storage_gb)
+        raise RegistryError([Problem(context.lock_path, text)]) from None
     except _placement.NoIdError:
-        ids = IDS
-        text = f"no id is left for new spaces: each of {len(ids)} is given once, from {ids.start}"
-        remedy = "make another environment for them"
-        raise RegistryError(
-            [Problem(context.lock_path, f"{text}; {remedy}", key="next_id")]
-        ) from None
+        text = _(
+            "no id is left for new spaces: each of {number} is given once, from {first}; make "
+            "another environment for them",
+            number=len(IDS),
+            first=IDS.start,
+        )
+        raise RegistryError([Problem(context.lock_path, text, key="next_id")]) from None
 
 
 def _sizes(records: Iterable[Record], context: RuleContext) -> _placement.Sizes:

@@ -13,6 +13,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import IDS
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     RegistryError,
@@ -63,13 +64,18 @@ def read_lock(path: Path) -> Lock:
     try:
         return parse_lock(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
-        text = "missing; it remembers the node and the number of each space"
-        again = f"take its last version from git, `git checkout -- {shown(path)}`"
-        fresh = f"`printf 'next_id: {IDS.start}\\nspaces: {{}}\\n' > {shown(path)}`"
-        problem = Problem(str(path), f"{text}; {again}. Only for a new environment: {fresh}")
-        raise RegistryError([problem]) from None
+        text = _(
+            "missing; it remembers the node and the number of each space; take its last version "
+            "from git, `{again}`. Only for a new environment: `{fresh}`",
+            again=f"git checkout -- {shown(path)}",
+            fresh=f"printf 'next_id: {IDS.start}\\nspaces: {{}}\\n' > {shown(path)}",
+        )
+        raise RegistryError([Problem(str(path), text)]) from None
     except (OSError, UnicodeDecodeError) as error:
-        text = f"cannot be read ({error}); make it readable, or take the last version from git"
+        text = _(
+            "cannot be read ({error}); make it readable, or take the last version from git",
+            error=error,
+        )
         raise RegistryError([Problem(str(path), text)]) from error
 
 
@@ -81,8 +87,11 @@ def parse_lock(text: str, path: str) -> Lock:
 
     """
     if line := _strict_yaml.find_conflict(text):
-        remedy = "keep the lines of both sides, each id once, and set next_id above all of them"
-        raise RegistryError([Problem(path, f"found a merge conflict; {remedy}", line)])
+        reason = _(
+            "found a merge conflict; keep the lines of both sides, each id once, and set next_id "
+            "above all of them"
+        )
+        raise RegistryError([Problem(path, reason, line)])
     head, rows = _read_own_format(text) or _read_any_yaml(text, path)
     problems = [*_head_problems(head, path), *_row_problems(rows, head.get("next_id"), path)]
     if problems:
@@ -142,15 +151,20 @@ def _read_any_yaml(text: str, path: str) -> tuple[Draft, list[_Row]]:
         raise RegistryError([Problem(path, str(error), error.line)]) from error
     spaces = (data.get("spaces") or {}) if isinstance(data, dict) else None
     if not isinstance(spaces, dict):
-        allowed = "allowed: a mapping of environment, next_id and spaces"
-        raise RegistryError([Problem(path, f"{allowed}; take the last version from git")])
+        reason = _(
+            "allowed: a mapping of environment, next_id and spaces; take the last version from git"
+        )
+        raise RegistryError([Problem(path, reason)])
     wrong = {slug: place for slug, place in spaces.items() if not _is_place(place)}
     if wrong:
         raise RegistryError(
             Problem(
                 path,
-                f"found {quoted(place)}; allowed: {{id: number, web: node, db: node}}, and "
-                "office: {suite: shard}",
+                _(
+                    "found {found}; allowed: {allowed}",
+                    found=quoted(place),
+                    allowed=_("{id: number, web: node, db: node}, and office: {suite: shard}"),
+                ),
                 lines["spaces", slug],
                 slug,
             )
@@ -180,15 +194,26 @@ def _is_office(value: object) -> bool:
 
 def _head_problems(head: Unchecked, path: str) -> Iterator[Problem]:
     for key in sorted(set(head) - {"environment", "next_id"}):
-        yield Problem(path, "unknown key; allowed: environment, next_id, spaces", key=key)
+        text = _("unknown key; allowed: {allowed}", allowed="environment, next_id, spaces")
+        yield Problem(path, text, key=key)
     environment, next_id = head.get("environment"), head.get("next_id")
     if environment is not None and not isinstance(environment, str):
-        text = f"found {quoted(environment)}; allowed: the name of an environment"
+        text = _(
+            "found {found}; allowed: {allowed}",
+            found=quoted(environment),
+            allowed=_("the name of an environment"),
+        )
         yield Problem(path, text, key="environment")
     if next_id is None:
-        yield Problem(path, "missing; set it above every id that was ever given", key="next_id")
+        text = _("missing; set it above every id that was ever given")
+        yield Problem(path, text, key="next_id")
     elif type(next_id) is not int or not IDS.start <= next_id <= IDS.stop:
-        text = f"found {quoted(next_id)}; allowed: a whole number from {IDS.start} to {IDS.stop}"
+        text = _(
+            "found {found}; allowed: a whole number from {first} to {last}",
+            found=quoted(next_id),
+            first=IDS.start,
+            last=IDS.stop,
+        )
         yield Problem(path, text, key="next_id")
 
 
@@ -197,19 +222,36 @@ def _row_problems(rows: Iterable[_Row], next_id: object, path: str) -> Iterator[
     ids: dict[int, _Row] = {}
     for row in rows:
         if not _SLUG.fullmatch(row.slug):
-            text = f"found the slug {quoted(row.slug)}; allowed: the name of a space"
-            yield Problem(path, f"{text}; take the line out, or from git", row.line)
+            text = _(
+                "found the slug {found}; allowed: the name of a space; take the line out, or from "
+                "git",
+                found=quoted(row.slug),
+            )
+            yield Problem(path, text, row.line)
         first, other = slugs.setdefault(row.slug, row.line), ids.setdefault(row.id, row)
         if first != row.line:
-            text = f"the space is here twice (first on line {first}); keep the line it lives by"
+            text = _(
+                "the space is here twice (first on line {line}); keep the line it lives by",
+                line=first,
+            )
             yield Problem(path, text, row.line, row.slug)
         elif other is not row:
-            text = f"id {row.id} is that of {other.slug} on line {other.line} already"
-            remedy = "give the space that was placed last a new id, and raise next_id"
-            yield Problem(path, f"{text}; {remedy}", row.line, row.slug)
+            text = _(
+                "id {id} is that of {slug} on line {line} already; give the space that was placed "
+                "last a new id, and raise next_id",
+                id=row.id,
+                slug=other.slug,
+                line=other.line,
+            )
+            yield Problem(path, text, row.line, row.slug)
         if row.id < IDS.start or (type(next_id) is int and row.id >= next_id):
-            allowed = f"from {IDS.start} and below next_id, {next_id}"
-            yield Problem(path, f"found id {row.id}; allowed: {allowed}", row.line, row.slug)
+            text = _(
+                "found id {id}; allowed: from {first} and below next_id, {next_id}",
+                id=row.id,
+                first=IDS.start,
+                next_id=next_id,
+            )
+            yield Problem(path, text, row.line, row.slug)
 
 
 def dump_lock(lock: Lock) -> str:

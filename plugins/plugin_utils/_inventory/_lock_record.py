@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._lock_file import (
     dump_lock,
     read_lock,
@@ -35,19 +36,33 @@ def merge(lock: Lock, environment: str, pending: Mapping[str, Place]) -> Lock:
 
     """
     if lock.environment not in {None, environment}:
-        theirs = f'it belongs to the environment "{lock.environment}"'
-        raise ConflictError(f'{theirs}, this run to "{environment}"')
+        text = _(
+            'it belongs to the environment "{theirs}", this run to "{ours}"',
+            theirs=lock.environment,
+            ours=environment,
+        )
+        raise ConflictError(text)
     new = find_unrecorded(lock, pending)
     taken = {place.id: slug for slug, place in lock.spaces.items()}
     for slug, place in new.items():
-        plan_ = f"id {place.id}, planned for {slug},"
         if known := lock.spaces.get(slug):
             _check_addition(slug, known, place)
             continue
         if place.id in taken:
-            raise ConflictError(f"{plan_} is now that of {taken[place.id]}")
+            text = _(
+                "id {id}, planned for {slug}, is now that of {other}",
+                id=place.id,
+                slug=slug,
+                other=taken[place.id],
+            )
+            raise ConflictError(text)
         if place.id < lock.next_id:
-            raise ConflictError(f"{plan_} was given to another space before")
+            text = _(
+                "id {id}, planned for {slug}, was given to another space before",
+                id=place.id,
+                slug=slug,
+            )
+            raise ConflictError(text)
     next_id = max([lock.next_id, *(place.id + 1 for place in new.values())])
     spaces = {**lock.spaces, **new}
     return replace(lock, environment=environment, next_id=next_id, spaces=spaces)
@@ -61,10 +76,10 @@ def _check_addition(slug: str, known: Place, place: Place) -> None:
 
     """
     if (known.id, known.web, known.db) != (place.id, place.web, place.db):
-        raise ConflictError(f"{slug} is now on {known.web}")
+        raise ConflictError(_("{slug} is now on {node}", slug=slug, node=known.web))
     for suite, name in known.office.items():
         if place.office.get(suite) != name:
-            raise ConflictError(f"{slug} is now served by {name}")
+            raise ConflictError(_("{slug} is now served by {server}", slug=slug, server=name))
 
 
 def find_unrecorded(lock: Lock, pending: Mapping[str, Place]) -> dict[str, Place]:
@@ -93,11 +108,17 @@ def move(lock: Lock, changes: Mapping[str, Change]) -> dict[str, Place]:
     for slug, change in sorted(changes.items()):
         known = lock.spaces.get(slug)
         if known is None:
-            raise ConflictError(f"{slug} is not in it any more")
+            raise ConflictError(_("{slug} is not in it any more", slug=slug))
         if (known.web, known.db) == (change.web, change.db):
             continue
         if (known.web, known.db) != change.before:
-            raise ConflictError(f"{slug} is now on {known.web}, its database on {known.db}")
+            text = _(
+                "{slug} is now on {web}, its database on {db}",
+                slug=slug,
+                web=known.web,
+                db=known.db,
+            )
+            raise ConflictError(text)
         moved[slug] = known._replace(web=change.web, db=change.db)
     return moved
 
@@ -149,7 +170,10 @@ def forget(path: Path, slug: str, number: int, *, write: bool) -> bool:
         if place is None:
             return False
         if place.id != number:
-            raise ConflictError(f"{slug} has the id {place.id} now, not {number}")
+            text = _(
+                "{slug} has the id {id} now, not {before}", slug=slug, id=place.id, before=number
+            )
+            raise ConflictError(text)
         spaces = {name: other for name, other in lock.spaces.items() if name != slug}
         if write:
             _writing.replace(path, dump_lock(replace(lock, spaces=spaces)).encode())

@@ -15,6 +15,7 @@ from ansible.template import Templar, trust_as_template
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _, mark
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     RegistryError,
@@ -25,7 +26,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _va
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._names import is_address
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from ansible.inventory.data import InventoryData
     from ansible.inventory.group import Group
@@ -103,6 +104,14 @@ class Nodes:
         where = self.root / "group_vars" / "all"
         return self._evaluate(names, {**self.shared, **self._extra_vars, **magic}, str(where))
 
+    def language(self) -> object:
+        """What archipel_language says, before anything is checked; nothing, where it is sealed."""
+        try:
+            known = {**self.shared, **self._extra_vars}
+        except AnsibleError:
+            return None  # an encrypted file: whoever needs it says so
+        return known.get("archipel_language")
+
     def declared(self) -> list[_variables.Variable]:
         """The variables archipel_… that people have set, each where it stands."""
         found = _variables.read(self._loader, self._inventory, self.sources)
@@ -134,9 +143,9 @@ class Nodes:
         """Names of the inventory that no space may take, and what each is."""
         groups = {*self._inventory.groups, *GROUPS, "spaces"}
         return {
-            **dict.fromkeys(map(str, self._inventory.hosts), "a node"),
-            **dict.fromkeys(groups, "a group"),
-            "localhost": "the controller",
+            **dict.fromkeys(map(str, self._inventory.hosts), mark("a node")),
+            **dict.fromkeys(groups, mark("a group")),
+            "localhost": mark("the controller"),
         }
 
     @property
@@ -183,9 +192,13 @@ class Nodes:
             return []
         if isinstance(value, list) and all(map(is_address, value)):
             return value
-        text = f"found {quoted(value)} for {host.name}"
-        allowed = "allowed: a list of IP addresses, as other nodes see this one"
-        raise RegistryError([self._problem(f"{text}; {allowed}", name)])
+        text = _(
+            "found {found} for {node}; allowed: {allowed}",
+            found=quoted(value),
+            node=host.name,
+            allowed=_("a list of IP addresses, as other nodes see this one"),
+        )
+        raise RegistryError([self._problem(text, name)])
 
     def addresses_of(self, part: str) -> list[str]:
         """The addresses of all nodes of a part, for allow-lists."""
@@ -230,18 +243,24 @@ class Nodes:
             RegistryError: somebody else makes hosts of these names.
 
         """
-        remedy = "give one environment at a time with -i"
         if earlier := self._inventory.groups["nodes"].vars.get("archipel_placement"):
-            text = (
-                f'the environment "{earlier["environment"]}" is in this inventory already; {remedy}'
+            text = _(
+                'the environment "{name}" is in this inventory already; give one environment at '
+                "a time with -i",
+                name=earlier["environment"],
             )
             raise RegistryError([self._problem(text)])
         for host in self.hosts:
             home = Path(host.vars.get("inventory_dir") or self.root)
             own = [home / f"spaces{end}" for end in (".yml", ".yaml")]
             if not home.samefile(self.root) and any(map(Path.exists, own)):
-                text = f'the node {host.name} belongs to the environment "{home.name}"'
-                raise RegistryError([self._problem(f"{text}; {remedy}")])
+                text = _(
+                    'the node {node} belongs to the environment "{name}"; give one environment '
+                    "at a time with -i",
+                    node=host.name,
+                    name=home.name,
+                )
+                raise RegistryError([self._problem(text)])
 
     def check_no_proxy(self) -> None:
         """Nothing here believes a proxy who a request comes from.
@@ -251,12 +270,22 @@ class Nodes:
 
         """
         if self.members("edge"):
-            text = (
+            text = _(
                 "found nodes in the group edge; a proxy in front of the web nodes is not "
                 "supported: everybody would have its address, and one wrong password would slow "
                 "all down. Take the group out, and let each space's name lead to its web node"
             )
             raise RegistryError([self._problem(text, "edge")])
+
+    def shared_group(self, one: str, other: str, group: str) -> Problem:
+        """Two nodes whose spaces would be in one group."""
+        text = _(
+            "the nodes {one} and {other} would share the group {group}; rename one of them",
+            one=one,
+            other=other,
+            group=group,
+        )
+        return self._problem(text)
 
     def _problem(self, text: str, key: str = "") -> Problem:
         return Problem(self.path, text, key=key)
@@ -275,9 +304,22 @@ class Nodes:
                 try:
                     plain[name] = json.loads(json.dumps(templar.template(variables[name])))
                 except (AnsibleError, TypeError) as error:
-                    text = f"cannot be evaluated: {error}"
+                    text = _("cannot be evaluated: {error}", error=error)
                     raise RegistryError([Problem(where, text, key=name)]) from error
         return plain
+
+
+def find_misplaced(slug: str, groups: Container[str]) -> str:
+    """Return what is wrong with the composed groups of a space; empty, if nothing is."""
+    wrong = [name for name in (*GROUPS, "nodes") if name in groups]
+    if not wrong:
+        return ""
+    return _(
+        "keyed_groups puts the space {slug} into {group}, a group of nodes; give each key a "
+        "prefix of its own",
+        slug=slug,
+        group=wrong[0],
+    )
 
 
 def _redirect(host: Host, name: str, value: t.Any) -> t.Any:

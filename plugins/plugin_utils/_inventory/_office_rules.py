@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._placeholders import (
     find_unknown,
 )
@@ -39,9 +40,9 @@ def check(
     names: dict[str, str] = {}
     served = set()
     for node, shards in declared.items():
-        where = f"archipel_office_shards of {node}"
+        where = _("archipel_office_shards of {node}", node=node)
         if not isinstance(shards, list):
-            yield where, f"found {quoted(shards)}; allowed: a list of {{name, suite, port}}"
+            yield where, _found(shards, _("a list of {name, suite, port}"))
             continue
         for shard in shards:
             if problem := _wrong_shard(shard, suites):
@@ -49,7 +50,12 @@ def check(
                 continue
             served.add(shard["suite"])
             if other := names.get(shard["name"]):
-                yield where, f"the name {shard['name']} is on {other} already; give each its own"
+                text = _(
+                    "the name {name} is on {node} already; give each its own",
+                    name=shard["name"],
+                    node=other,
+                )
+                yield where, text
             names[shard["name"]] = node
     if any(declared.values()):
         yield from _check_offered(served, offered)
@@ -58,40 +64,64 @@ def check(
 
 def _wrong_shard(shard: t.Any, suites: Unchecked) -> str | None:
     """What is wrong with one shard."""
-    allowed = f"allowed: {', '.join(SHARD_KEYS)}, of which name and suite are needed"
     if not isinstance(shard, dict) or not {"name", "suite"} <= set(shard) <= set(SHARD_KEYS):
-        return f"found {quoted(shard)}; {allowed}"
-    if not isinstance(shard["name"], str) or not SHARD.fullmatch(shard["name"]):
-        text = "2 to 20 lower-case letters, digits and hyphens, a letter first and no hyphen last"
-        return f"found the name {quoted(shard['name'])}; allowed: {text}"
-    if shard["suite"] not in suites:
-        hint = did_you_mean(str(shard["suite"]), suites)
-        known = f"allowed, from archipel_office_suites: {', '.join(suites)}"
-        return f"{shard['name']} is of an unknown suite {quoted(shard['suite'])}; {known}.{hint}"
-    if not {"role", "host"} <= set(suites[shard["suite"]]):
-        text = "has no role and host in archipel_office_suites: it cannot be served"
-        return f"{shard['name']}: the suite {shard['suite']} {text}"
+        return _found(
+            shard, _("{keys}, of which name and suite are needed", keys=", ".join(SHARD_KEYS))
+        )
+    name, suite = shard["name"], shard["suite"]
+    if not isinstance(name, str) or not SHARD.fullmatch(name):
+        return _(
+            "found the name {found}; allowed: 2 to 20 lower-case letters, digits and hyphens, a "
+            "letter first and no hyphen last",
+            found=quoted(name),
+        )
+    if suite not in suites:
+        return _(
+            "{name} is of an unknown suite {found}; allowed, from archipel_office_suites: "
+            "{suites}.{hint}",
+            name=name,
+            found=quoted(suite),
+            suites=", ".join(suites),
+            hint=did_you_mean(str(suite), suites),
+        )
+    if not {"role", "host"} <= set(suites[suite]):
+        return _(
+            "{name}: the suite {suite} has no role and host in archipel_office_suites: it cannot "
+            "be served",
+            name=name,
+            suite=suite,
+        )
     for key in ("port", "connections"):
         if key in shard and not is_number(shard[key], 65535):
-            text = f"found the {key} {quoted(shard[key])} of {shard['name']}"
-            return f"{text}; allowed: a whole number from 1 to 65535"
+            return _(
+                "found the {key} {found} of {name}; allowed: a whole number from 1 to 65535",
+                key=key,
+                found=quoted(shard[key]),
+                name=name,
+            )
     return None
 
 
 def _check_offered(served: t.Container[str], offered: t.Iterable[str]) -> Found:
     for suite in offered:
         if suite not in served:
-            text = f"{suite} has no server: no node of the group office has a shard of it"
-            remedy = "add one to archipel_office_shards of a node, or take the suite out here"
-            yield "archipel_offices", f"{text}; {remedy}"
+            text = _(
+                "{suite} has no server: no node of the group office has a shard of it; add one to "
+                "archipel_office_shards of a node, or take the suite out here",
+                suite=suite,
+            )
+            yield "archipel_offices", text
 
 
 def _check_addresses(addresses: Unchecked) -> Found:
     """The allow-lists of both sides are made of them."""
-    allowed = "allowed: a list of IP addresses, as other nodes see this one"
     for node in (node for node, value in addresses.items() if not value):
-        text = f"missing for {node}, whose ansible_host is a name"
-        yield "archipel_addresses", f"{text}; {allowed}"
+        text = _(
+            "missing for {node}, whose ansible_host is a name; allowed: a list of IP addresses, as "
+            "other nodes see this one",
+            node=node,
+        )
+        yield "archipel_addresses", text
 
 
 def check_lock(lock: Lock, slugs: t.Iterable[str], offices: Offices) -> Found:
@@ -103,13 +133,19 @@ def check_lock(lock: Lock, slugs: t.Iterable[str], offices: Offices) -> Found:
         place = lock.spaces.get(slug)
         for suite, name in place.office.items() if place else ():
             if suite in offices.suites and name not in known.get(suite, ()):
-                there = ", ".join(sorted(known.get(suite, ()))) or "none"
-                text = f'the {suite} server "{name}" is gone: the inventory has {there}'
-                remedy = (
-                    f"bring it back into archipel_office_shards of a node, or take "
-                    f'"{suite}: {name}" out of this line: the space is then given another'
+                text = _(
+                    'the {suite} server "{name}" is gone: the inventory has {there}; bring it back '
+                    'into archipel_office_shards of a node, or take "{suite}: {name}" out of this '
+                    "line: the space is then given another",
+                    suite=suite,
+                    name=name,
+                    there=", ".join(sorted(known.get(suite, ()))) or _("none"),
                 )
-                yield slug, f"{text}; {remedy}"
+                yield slug, text
+
+
+def _found(value: object, allowed: str) -> str:
+    return _("found {found}; allowed: {allowed}", found=quoted(value), allowed=allowed)
 
 
 def is_number(value: object, largest: int | None = None) -> bool:
@@ -124,23 +160,27 @@ def check_suite(suite: str, details: Unchecked) -> list[str]:
     problems = []
     host, number = details.get("host"), details.get("connections", 1)
     if host is not None and (not isinstance(host, str) or "{shard}" not in host):
-        problems.append(f"host: found {quoted(host)}; allowed: a text with {{shard}} in it")
+        problems.append(f"host: {_found(host, _('a text with {shard} in it'))}")
     if not is_number(number):
-        problems.append(f"connections: found {quoted(number)}; allowed: a whole number from 1")
+        problems.append(f"connections: {_found(number, _('a whole number from 1'))}")
     if not isinstance(details.get("role", ""), str):
-        problems.append(f"role: found {quoted(details['role'])}; allowed: a role's full name")
+        fault = _found(details["role"], _("a role's full name"))
+        problems.append(f"role: {fault}")
     for key, known in (("settings", WORDS), ("config", WORDS), ("open", (*WORDS, "now"))):
         value = details.get(key, {})
         if not isinstance(value, t.Mapping):
-            problems.append(f"{key}: found {quoted(value)}; allowed: key -> value")
+            problems.append(f"{key}: {_found(value, _('key -> value'))}")
         problems += [_unknown(key, word, known) for word in find_unknown(value, known)]
     problems += [_unknown("host", word, HOST_WORDS) for word in find_unknown(host, HOST_WORDS)]
     if details.get("open", {}) and set(details["open"]) not in ({"query"}, {"url", "key"}):
-        allowed = "allowed: either query, or url and key"
-        problems.append(f"open: found {quoted(details['open'])}; {allowed}")
+        problems.append(f"open: {_found(details['open'], _('either query, or url and key'))}")
     return problems
 
 
 def _unknown(key: str, word: str, known: t.Sequence[str]) -> str:
-    allowed = ", ".join(f"{{{one}}}" for one in known)
-    return f"{key}: found {{{word}}}, which nothing fills in; allowed: {allowed}"
+    return _(
+        "{key}: found {word}, which nothing fills in; allowed: {allowed}",
+        key=key,
+        word=f"{{{word}}}",
+        allowed=", ".join(f"{{{one}}}" for one in known),
+    )

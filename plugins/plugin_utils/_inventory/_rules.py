@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     did_you_mean,
@@ -54,13 +55,15 @@ def check_schema(record: Record) -> list[Problem]:
         return []
     status = record.data.get("status") if isinstance(record.data, dict) else None
     context = _schema.Context(
-        condition=f"the status is {status}",
-        forbidden=f"not allowed with status {status}; remove it or change the status",
+        condition=_("the status is {status}", status=status),
+        forbidden=_(
+            "not allowed with status {status}; remove it or change the status", status=status
+        ),
     )
     faults = SCHEMA.faults(record.data, context)
     return [
-        record.problem(text + _domain_rules.suggest(record.data, place), *place)
-        for place, text in faults
+        record.problem(one.text + _domain_rules.suggest(record.data, one.place), *one.place)
+        for one in faults
     ]
 
 
@@ -137,17 +140,28 @@ def check_all(
 def _check_name(record: Record, context: RuleContext) -> Iterator[Problem]:
     slug = record.slug
     if slug in context.policy.reserved_slugs:
-        remedy = "rename the file; archipel_reserved_slugs in the policy lists the reserved ones"
-        yield record.problem(f'the slug "{slug}" is reserved; {remedy}')
+        text = _(
+            'the slug "{slug}" is reserved; rename the file; archipel_reserved_slugs in the policy '
+            "lists the reserved ones",
+            slug=slug,
+        )
+        yield record.problem(text)
     elif slug == context.policy.form:
-        text = f'the slug "{slug}" is the host of the form (archipel_intake)'
         # A file that is renamed makes another space.
-        made = "the form needs another host: this space exists"
-        remedy = made if slug in context.lock.spaces else "rename the file, or move the form"
-        yield record.problem(f"{text}; {remedy}")
+        made = _("the form needs another host: this space exists")
+        text = _(
+            'the slug "{slug}" is the host of the form (archipel_intake); {remedy}',
+            slug=slug,
+            remedy=made if slug in context.lock.spaces else _("rename the file, or move the form"),
+        )
+        yield record.problem(text)
     elif kind := context.names.get(slug):
-        text = f'the slug "{slug}" is the name of {kind} of this inventory already'
-        yield record.problem(f"{text}; rename the file")
+        text = _(
+            'the slug "{slug}" is the name of {kind} of this inventory already; rename the file',
+            slug=slug,
+            kind=_(kind),
+        )
+        yield record.problem(text)
 
 
 def _check_contact(record: Record, context: RuleContext) -> Iterator[Problem]:
@@ -156,20 +170,30 @@ def _check_contact(record: Record, context: RuleContext) -> Iterator[Problem]:
     inside, beside = "contact" in record.data, record.slug in contacts.known
     where = shown(contacts.path)
     if inside and beside and find_contact(record, Contacts()) != _vaulted_contact(record, contacts):
-        text = f"{where} has another contact of this space; keep one"
+        text = _("{file} has another contact of this space; keep one", file=where)
         yield record.problem(text, "contact")
     elif inside and vaulted:
-        text = "found in a file that may be public (archipel_contacts is vaulted)"
-        remedy = f"move all into {where}: `playbooks/intake.yml -e move=true`, see docs/intake.md"
-        yield record.problem(f"{text}; {remedy}", "contact")
-    elif not (inside or beside or contacts.sealed):
-        node = SCHEMA.root["properties"]["contact"]
-        if vaulted:
-            text = f"{where} has no contact of this space; add one with `ansible-vault edit`"
-        else:
-            text = f"missing; allowed: {node['description']}. Add for instance "
-            text += "`contact: {email: bureau@velo-ecole.example}`"
+        text = _(
+            "found in a file that may be public (archipel_contacts is vaulted); move all into "
+            "{file}: `playbooks/intake.yml -e move=true`, see docs/intake.md",
+            file=where,
+        )
         yield record.problem(text, "contact")
+    elif not (inside or beside or contacts.sealed):
+        yield record.problem(_no_contact(where if vaulted else ""), "contact")
+
+
+def _no_contact(vaulted: str) -> str:
+    """Return what to do without a contact; `vaulted` is the file that has them, or nothing."""
+    if vaulted:
+        return _(
+            "{file} has no contact of this space; add one with `ansible-vault edit`", file=vaulted
+        )
+    return _(
+        "missing; allowed: {allowed}. Add for instance `{example}`",
+        allowed=_(SCHEMA.root["properties"]["contact"]["description"]),
+        example="contact: {email: bureau@velo-ecole.example}",
+    )
 
 
 def find_contact(record: Record, contacts: Contacts) -> Contact:
@@ -189,9 +213,13 @@ def _contact(found: Mapping[str, str]) -> Contact:
 def _check_choices(record: Record, policy: Policy) -> Iterator[Problem]:
     office = record.data.get("office")
     if office is not None and office not in policy.offices:
-        allowed = f"allowed, from archipel_offices in the policy: {', '.join(policy.offices)}"
-        hint = did_you_mean(office, policy.offices)
-        yield record.problem(f'found "{office}"; {allowed}.{hint}', "office")
+        text = _(
+            'found "{office}"; allowed, from archipel_offices in the policy: {offices}.{hint}',
+            office=office,
+            offices=", ".join(policy.offices),
+            hint=did_you_mean(office, policy.offices),
+        )
+        yield record.problem(text, "office")
     for key, fault in (("locale", _locales.check_locale), ("timezone", _locales.check_timezone)):
         value = record.data.get(key)
         if value is not None and (text := fault(value)):
@@ -210,8 +238,12 @@ def _check_limits(record: Record, policy: Policy) -> Iterator[Problem]:
         return
     for kind, maximum in policy.limits_maximum.items():
         if limits.get(kind, 0) > maximum:
-            remedy = "lower it, or name in limits.approved_by who allowed more"
-            text = f"found {limits[kind]}; allowed: at most {maximum}; {remedy}"
+            text = _(
+                "found {found}; allowed: at most {most}; lower it, or name in "
+                "limits.approved_by who allowed more",
+                found=limits[kind],
+                most=maximum,
+            )
             yield record.problem(text, "limits", kind)
 
 
@@ -221,34 +253,50 @@ def _check_dates(record: Record, today: datetime.date) -> Iterator[Problem]:
     decided, closed = record.data.get("decision", {}).get("on"), record.data.get("closed_on")
     for place, date in ((("decision", "on"), decided), (("closed_on",), closed)):
         if date is not None and date > latest:
-            text = f"found {date}, which is in the future; allowed: up to today, {today}"
+            text = _(
+                "found {date}, which is in the future; allowed: up to today, {today}",
+                date=date,
+                today=today,
+            )
             yield record.problem(text, *place)
     if decided and closed and closed < decided:
-        text = f"found {closed}; allowed: not before decision.on, {decided}"
+        text = _(
+            "found {date}; allowed: not before decision.on, {decided}", date=closed, decided=decided
+        )
         yield record.problem(text, "closed_on")
 
 
 def _check_status(record: Record, context: RuleContext) -> Iterator[Problem]:
     status, place = record.data["status"], context.lock.spaces.get(record.slug)
     if place is not None and status not in LIVING:
-        where = f"{shown(context.lock_path)}:{context.lock.lines.get(record.slug)}"
-        text = f'found "{status}", but the space exists on {place.web} ({where})'
-        yield record.problem(f"{text}; allowed: approved, suspended or closed", "status")
-    elif place is None and status == "closed" and record.slug not in context.purged:
-        text = (
-            f'found "closed", but {shown(context.lock_path)} knows no such space: nothing to close'
+        text = _(
+            'found "{status}", but the space exists on {node} ({where}); allowed: approved, '
+            "suspended or closed",
+            status=status,
+            node=place.web,
+            where=f"{shown(context.lock_path)}:{context.lock.lines.get(record.slug)}",
         )
-        remedy = "if that file was lost, take it from git"
-        yield record.problem(f"{text}; allowed: requested, refused or approved; {remedy}", "status")
+        yield record.problem(text, "status")
+    elif place is None and status == "closed" and record.slug not in context.purged:
+        text = _(
+            'found "closed", but {file} knows no such space: nothing to close; allowed: '
+            "requested, refused or approved; if that file was lost, take it from git",
+            file=shown(context.lock_path),
+        )
+        yield record.problem(text, "status")
 
 
 def check_lock(records: Sequence[Record], context: RuleContext) -> Iterator[Problem]:
     """The lock file against the environment and its nodes."""
     environment = context.lock.environment
     if environment not in {None, context.policy.environment}:
-        text = f'found "{environment}", but archipel_environment is "{context.policy.environment}"'
-        remedy = "two environments are mixed: take this one's placement.yml from git"
-        yield Problem(context.lock_path, f"{text}; {remedy}", key="environment")
+        text = _(
+            'found "{found}", but archipel_environment is "{environment}"; two environments are '
+            "mixed: take this one's placement.yml from git",
+            found=environment,
+            environment=context.policy.environment,
+        )
+        yield Problem(context.lock_path, text, key="environment")
     yield from _check_offices(records, context)
     yield from _check_homes(records, context)
 
@@ -260,7 +308,8 @@ def _check_offices(records: Sequence[Record], context: RuleContext) -> Iterator[
     for slug, text in _office_rules.check_lock(context.lock, alive, context.offices):
         yield Problem(context.lock_path, text, context.lock.lines.get(slug), slug)
     for slug in sorted(set(context.offices.rotations) - slugs):
-        text = f"there is no file of a space {slug}.{did_you_mean(slug, slugs)}"
+        hint = did_you_mean(slug, slugs)
+        text = _("there is no file of a space {slug}.{hint}", slug=slug, hint=hint)
         yield Problem("group_vars/all", text, key="archipel_office_rotations")
 
 
@@ -276,18 +325,32 @@ def _check_homes(records: Sequence[Record], context: RuleContext) -> Iterator[Pr
                     gone.setdefault(node, {}).setdefault(role, []).append(record.slug)
     for node, roles in sorted(gone.items()):
         slugs = sorted({slug for found in roles.values() for slug in found})
-        text = f'the {" and ".join(roles)} node "{node}" is gone'
-        if len(slugs) > 1:
-            text += f", with {len(slugs)} spaces ({', '.join(slugs[:3])}, …)"
-        there = (f"group {role} of the inventory has {_listed(homes[role])}" for role in roles)
-        remedy = (
-            "bring the node back into nodes.yml, or restore its spaces elsewhere and "
-            "change these lines to where they are now"
+        there = [
+            _(
+                "group {role} of the inventory has {nodes}",
+                role=role,
+                nodes=", ".join(sorted(homes[role])) or _("none"),
+            )
+            for role in roles
+        ]
+        text = _(
+            "{gone}: {there}; bring the node back into nodes.yml, or restore its spaces "
+            "elsewhere and change these lines to where they are now",
+            gone=_gone(node, list(roles), slugs),
+            there=", ".join(there),
         )
         key = slugs[0] if len(slugs) == 1 else ""
-        line = context.lock.lines.get(slugs[0])
-        yield Problem(context.lock_path, f"{text}: {', '.join(there)}; {remedy}", line, key)
+        yield Problem(context.lock_path, text, context.lock.lines.get(slugs[0]), key)
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "none"
+def _gone(node: str, roles: Sequence[str], slugs: Sequence[str]) -> str:
+    words = {"roles": _(" and ").join(roles), "node": node}
+    if len(slugs) == 1:
+        return _('the {roles} node "{node}" is gone', **words)
+    # Never of one space: the plural alone.
+    return _(
+        'the {roles} node "{node}" is gone, with {number} spaces ({slugs}, …)',
+        number=len(slugs),
+        slugs=", ".join(slugs[:3]),
+        **words,
+    )

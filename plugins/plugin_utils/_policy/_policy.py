@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     did_you_mean,
@@ -37,10 +38,6 @@ HTTPS = 443
 SCHEMA = _schema.Schema(Path(__file__).with_name("policy.schema.json"))
 # One variable at a time.
 _EACH = _schema.Schema(Path(__file__).with_name("policy.schema.json"), complete=False)
-_CONTEXT = _schema.Context(
-    forbidden="found by the inventory itself; remove it",
-    known="the variables of docs/architecture.md",
-)
 # What the inventory itself needs of the policy.
 NAMES = (
     "archipel_environment",
@@ -124,6 +121,13 @@ class Policy:
         return f"https://{name}{self.port_suffix}"
 
 
+def _context() -> _schema.Context:
+    return _schema.Context(
+        forbidden=_("found by the inventory itself; remove it"),
+        known=_("the variables of docs/architecture.md"),
+    )
+
+
 # --- what somebody wrote -------------------------------------------------------------
 
 
@@ -141,19 +145,19 @@ def _check_variable(
     if known and (known.get("writeOnly") or variable.file == _variables.COMMAND_LINE):
         return  # a secret is not even looked at, and a command says everything in text
     for place in _twice(variable.node, ()):
-        yield variable.problem("comes twice; remove one of the two", *place)
+        yield variable.problem(_("comes twice; remove one of the two"), *place)
     value = _variables.read_value(variable, evaluate if variable.shared else _nobody_knows)
     faults = [
-        *_EACH.faults({variable.name: value.plain}, _CONTEXT),
+        *_EACH.faults({variable.name: value.plain}, _context()),
         *_check_numbers(variable.name, value),
     ]
     if not faults and value.is_known(()):
         own = _own(variable.name, value.plain)
         faults = [_schema.Fault((variable.name,), text) for text in own]
-    for place, text in faults:
-        inside = place[1:]
+    for fault in faults:
+        inside = fault.place[1:]
         if value.is_known(inside):
-            yield variable.problem(text, *inside)
+            yield variable.problem(fault.text, *inside)
 
 
 def _twice(node: yaml.Node | None, place: _schema.Place) -> Iterator[_schema.Place]:
@@ -184,8 +188,12 @@ def _check_numbers(name: str, value: _variables.Value) -> Iterator[_schema.Fault
     for place, written in value.written.items():
         node = SCHEMA.node((name, *place))
         if node.get("type") == "integer":
-            text = f"found {quoted(written)}; allowed: {node['description']}"
-            yield _schema.Fault((name, *place), f"{text}, without a point or zeros before it")
+            text = _(
+                "found {found}; allowed: {allowed}, without a point or zeros before it",
+                found=quoted(written),
+                allowed=_(node["description"]),
+            )
+            yield _schema.Fault((name, *place), text)
 
 
 def _own(name: str, value: t.Any) -> list[str]:
@@ -206,8 +214,12 @@ def _check_base_domain(domain: t.Any) -> str:
     """Return why no authority would sign for all names below a domain; empty if one would."""
     if not isinstance(domain, str) or not _suffixes.is_public(domain):
         return ""
-    text = f"found {quoted(domain)}, below which anybody registers names (publicsuffix.org)"
-    return f"{text}; allowed: a domain of your own, such as spaces.association.{domain}"
+    return _(
+        "found {found}, below which anybody registers names (publicsuffix.org); allowed: a domain "
+        "of your own, such as spaces.association.{domain}",
+        found=quoted(domain),
+        domain=domain,
+    )
 
 
 # --- what it comes to ----------------------------------------------------------------
@@ -222,7 +234,7 @@ def check(values: Values, where: str, declared: Sequence[_variables.Variable]) -
         declared: who has set what; the last of them counts.
 
     """
-    faults = [*SCHEMA.faults(dict(values), _CONTEXT)]
+    faults = [*SCHEMA.faults(dict(values), _context())]
     for name, value in values.items():
         faults += [_schema.Fault((name,), text) for text in _own_if_text(name, value)]
     faults += [*_check_limits(values), *_check_releases(values), *_check_offices(values)]
@@ -241,7 +253,7 @@ def _located(
     name, *inside = fault.place
     if owner := owners.get(str(name)):
         return owner.problem(fault.text, *inside)
-    hint = ". Is the link 00-baseline there?" if fault.text.startswith("missing") else ""
+    hint = _(". Is the link 00-baseline there?") if fault.missing else ""
     return Problem(where, fault.text + hint, key=".".join(map(str, fault.place)))
 
 
@@ -252,7 +264,11 @@ def _check_limits(values: Values) -> Iterator[_schema.Fault]:
             limits.get(kind) if isinstance(limits, dict) else None for limits in (default, maximum)
         )
         if type(value) is int and type(most) is int and value > most:
-            text = f"found {value}; allowed: at most archipel_limits_maximum, {most}"
+            text = _(
+                "found {found}; allowed: at most archipel_limits_maximum, {most}",
+                found=value,
+                most=most,
+            )
             yield _schema.Fault(("archipel_limits_default", kind), text)
 
 
@@ -264,9 +280,13 @@ def _check_releases(values: Values) -> Iterator[_schema.Fault]:
     if isinstance(catalogue, dict):
         for place, release in wanted.items():
             if isinstance(release, str) and release not in catalogue:
-                allowed = f"allowed, from archipel_releases: {', '.join(catalogue) or 'none'}"
-                hint = did_you_mean(release, catalogue)
-                yield _schema.Fault(place, f"unknown release {quoted(release)}; {allowed}.{hint}")
+                text = _(
+                    "unknown release {found}; allowed, from archipel_releases: {releases}.{hint}",
+                    found=quoted(release),
+                    releases=", ".join(catalogue) or _("none"),
+                    hint=did_you_mean(release, catalogue),
+                )
+                yield _schema.Fault(place, text)
 
 
 def _check_offices(values: Values) -> Iterator[_schema.Fault]:
@@ -275,9 +295,12 @@ def _check_offices(values: Values) -> Iterator[_schema.Fault]:
         return
     for number, suite in enumerate(offered):
         if isinstance(suite, str) and suite not in suites:
-            allowed = f"allowed, from archipel_office_suites: {', '.join(suites) or 'none'}"
-            hint = did_you_mean(suite, suites)
-            text = f"unknown suite {quoted(suite)}; {allowed}.{hint}"
+            text = _(
+                "unknown suite {found}; allowed, from archipel_office_suites: {suites}.{hint}",
+                found=quoted(suite),
+                suites=", ".join(suites) or _("none"),
+                hint=did_you_mean(suite, suites),
+            )
             yield _schema.Fault(("archipel_offices", number), text)
 
 
@@ -288,5 +311,9 @@ def _check_intake(values: Values) -> Iterator[_schema.Fault]:
     if not isinstance(host, str) or not isinstance(base, str):
         return
     if host.partition(".")[2] != base:
-        text = f"found {quoted(host)}; allowed: a name right below {base}, such as demande.{base}"
+        text = _(
+            "found {found}; allowed: a name right below {base}, such as demande.{base}",
+            found=quoted(host),
+            base=base,
+        )
         yield _schema.Fault(("archipel_intake", "host"), text)

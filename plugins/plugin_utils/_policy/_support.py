@@ -8,6 +8,7 @@ import datetime
 import re
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _, ngettext
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import quoted
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 
@@ -22,8 +23,12 @@ def problems(releases: t.Any) -> list[str]:
     if not isinstance(releases, t.Mapping):
         return []
     return [
-        f"{release}.end_of_life: found {quoted(entry['end_of_life'])}; allowed: a day of the "
-        'calendar in quotes such as "2027-06-08"'
+        _(
+            "{release}.end_of_life: found {found}; allowed: a day of the calendar in quotes such "
+            'as "2027-06-08"',
+            release=release,
+            found=quoted(entry["end_of_life"]),
+        )
         for release, entry in releases.items()
         if isinstance(entry, t.Mapping) and "end_of_life" in entry and end_of(entry) is None
     ]
@@ -51,9 +56,21 @@ def ends(releases: Releases, used: t.Iterable[str], today: datetime.date) -> lis
         end = end_of(releases[release])
         if end is None or (end - today).days > WARN_DAYS:
             continue
-        left = (end - today).days
-        when = f"ends on {end}, in {left} days" if left >= 0 else f"ended on {end}"
-        found.append(f"Support of release {release} {when}. {_advice(releases, release, today)}")
+        words = {
+            "release": release,
+            "day": end,
+            "advice": _advice(releases, release, today),
+        }
+        if (left := (end - today).days) < 0:
+            found.append(_("Support of release {release} ended on {day}. {advice}", **words))
+        else:
+            text = ngettext(
+                "Support of release {release} ends on {day}, in {n} day. {advice}",
+                "Support of release {release} ends on {day}, in {n} days. {advice}",
+                left,
+                **words,
+            )
+            found.append(text)
     return found
 
 
@@ -71,14 +88,15 @@ def following(releases: Releases, release: str, today: datetime.date) -> str | N
 def _advice(releases: Releases, release: str, today: datetime.date) -> str:
     after = following(releases, release, today)
     if after is None:
-        return (
+        return _(
             "The catalogue has nothing newer: add a release of the next major to archipel_releases."
         )
     end = end_of(releases[after])
-    until = f" (until {end})" if end else ""
-    return (
-        f"Next in the catalogue: {after}{until}; playbooks/upgrade.yml -e release={after} "
-        "moves spaces to it"
+    return _(
+        "Next in the catalogue: {release}{until}; playbooks/upgrade.yml -e release={release} "
+        "moves spaces to it",
+        release=after,
+        until=_(" (until {day})", day=end) if end else "",
     )
 
 

@@ -9,7 +9,11 @@ import re
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import did_you_mean
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
+    did_you_mean,
+    quoted,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._progress import duration
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import (
     Draft,
@@ -46,26 +50,41 @@ def ring_problems(rings: t.Any) -> list[str]:
     """Return what is wrong with the sizes of the waves. Pure."""
     found, listed = [], words(rings)
     if not listed:
-        found.append("rings: found nothing; " + ALLOWED_RINGS)
+        found.append(f"rings: {_found('', allowed_rings())}")
     for word in listed:
         match = SIZE.fullmatch(word)
         if word in (*RINGS, REST):
             continue
         if not match:
-            found.append(f'rings: found "{word}"; {ALLOWED_RINGS}.{did_you_mean(word, RINGS)}')
+            hint = did_you_mean(word, RINGS)
+            found.append(f"rings: {_found(word, allowed_rings())}.{hint}")
         elif match[2] and int(match[1]) > 100:
-            found.append(f'rings: found "{word}"; allowed: 1% to 100%')
+            found.append(f"rings: {_found(word, _('1% to 100%'))}")
     twice = [word for word in (*RINGS, REST) if listed.count(word) > 1]
-    found += [f'rings: "{word}" stands there twice' for word in twice]
+    found += [_('rings: "{word}" stands there twice', word=word) for word in twice]
     if REST in listed[:-1] and not twice:
-        found.append(f'rings: "{REST}" takes all that are left; found "{listed[-1]}" after it')
+        text = _(
+            'rings: "{rest}" takes all that are left; found "{word}" after it',
+            rest=REST,
+            word=listed[-1],
+        )
+        found.append(text)
     return found
 
 
-ALLOWED_RINGS = (
-    f"allowed: {', '.join(RINGS)}, a number such as 3, a share such as 10%, or {REST}, "
-    "separated by commas"
-)
+def _found(word: object, allowed: str) -> str:
+    if not word:
+        return _("found nothing; allowed: {allowed}", allowed=allowed)
+    return _("found {found}; allowed: {allowed}", found=quoted(word), allowed=allowed)
+
+
+def allowed_rings() -> str:
+    """Return what the sizes of waves may be, in words."""
+    return _(
+        "{rings}, a number such as 3, a share such as 10%, or {rest}, separated by commas",
+        rings=", ".join(RINGS),
+        rest=REST,
+    )
 
 
 def budget_problems(budget: t.Any) -> list[str]:
@@ -73,14 +92,15 @@ def budget_problems(budget: t.Any) -> list[str]:
     match = SHARE.fullmatch(str(budget))
     if match and not (match[2] and int(match[1]) > 100):
         return []
-    return [f'budget: found "{budget}"; allowed: a number such as 0, or a share such as 5%']
+    return [f"budget: {_found(str(budget), _('a number such as 0, or a share such as 5%'))}"]
 
 
 def parallel_problems(parallel: t.Any) -> list[str]:
     """Return what is wrong with the number of spaces at a time. Pure."""
     if re.fullmatch(r"[1-9][0-9]?", str(parallel)):
         return []
-    return [f'parallel: found "{parallel}"; allowed: 1 to 99, spaces of a node at the same time']
+    allowed = _("1 to 99, spaces of a node at the same time")
+    return [f"parallel: {_found(str(parallel), allowed)}"]
 
 
 def problems(

@@ -19,6 +19,7 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import EncryptedString
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     RegistryError,
@@ -200,9 +201,11 @@ def _in_file(loader: DataLoader, file: str, shared: bool) -> Iterator[Variable]:
         content = loader.load_from_file(file, cache="all", unsafe=True, trusted_as_template=True)
     except AnsibleError:
         if shared and _is_vaulted(file):
-            text = "encrypted as a whole, and there is no password that opens it"
-            remedy = "encrypt the values in it and not the file, or give --ask-vault-pass"
-            raise RegistryError([Problem(file, f"{text}; {remedy}")]) from None
+            text = _(
+                "encrypted as a whole, and there is no password that opens it; encrypt the values "
+                "in it and not the file, or give --ask-vault-pass"
+            )
+            raise RegistryError([Problem(file, text)]) from None
         return  # Ansible says so itself as soon as somebody needs it
     names = [name for name in content or () if _is_ours(name)] if _is_mapping(content) else []
     tree = _tree(file) if names else None

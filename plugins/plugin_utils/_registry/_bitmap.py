@@ -11,6 +11,8 @@ import struct
 import typing as t
 import zlib
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,14 +38,14 @@ def check(data: bytes, kind: str) -> str:
     try:
         sizes = list(reader(data))
     except _Broken as reason:
-        return str(reason) or f"its content is no {kind}"
+        return str(reason) or _("its content is no {kind}", kind=kind)
     except (struct.error, IndexError):
-        return "it is cut off"
+        return _("it is cut off")
     if not sizes:
-        return "it is cut off"
+        return _("it is cut off")
     for width, height in sizes:
         if not (0 < width <= LONGEST and 0 < height <= LONGEST):
-            return f"it has {width} x {height} pixels"
+            return _("it has {width} x {height} pixels", width=width, height=height)
     return ""
 
 
@@ -62,7 +64,7 @@ def _png(data: bytes) -> Iterator[Size]:
         length, kind = struct.unpack_from(">I4s", data, at)
         (checksum,) = struct.unpack_from(">I", data, at + 8 + length)
         if zlib.crc32(data[at + 4 : at + 8 + length]) != checksum:
-            raise _Broken("it is damaged")
+            raise _Broken(_("it is damaged"))
         if kind == b"IHDR":
             yield struct.unpack_from(">II", data, at + 8)
         kinds.append(kind)
@@ -83,7 +85,7 @@ def _jpeg(data: bytes) -> Iterator[Size]:
     at = 2
     while True:
         if data[at] != 0xFF:
-            raise _Broken("it is damaged")
+            raise _Broken(_("it is damaged"))
         marker = data[at + 1]
         if marker == 0xFF or marker in _BARE:
             at += 1 if marker == 0xFF else 2
@@ -96,7 +98,7 @@ def _jpeg(data: bytes) -> Iterator[Size]:
             yield width, height
         at += 2 + length
     if data.find(bytes((0xFF, _END)), at) < 0:
-        raise _Broken("it is cut off")
+        raise _Broken(_("it is cut off"))
 
 
 def _webp(data: bytes) -> Iterator[Size]:
@@ -110,13 +112,13 @@ def _webp(data: bytes) -> Iterator[Size]:
         raise _Broken
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
-        raise _Broken("it is cut off")
+        raise _Broken(_("it is cut off"))
     at = 12
     while at + 8 <= end:
         kind, length = struct.unpack_from("<4sI", data, at)
         content = data[at + 8 : at + 8 + length]
         if len(content) < length:
-            raise _Broken("it is cut off")
+            raise _Broken(_("it is cut off"))
         if kind in _WEBP:
             yield _WEBP[kind](content)
         at += 8 + length + length % 2
@@ -156,7 +158,7 @@ def _canvas(content: bytes) -> Size:
 
     """
     if len(content) < 10:
-        raise _Broken("it is cut off")
+        raise _Broken(_("it is cut off"))
     width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (4, 7))
     return width, height
 

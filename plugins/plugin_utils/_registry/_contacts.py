@@ -15,6 +15,7 @@ from pathlib import Path
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib, match_encrypt_secret
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     RegistryError,
@@ -69,18 +70,27 @@ def read(path: Path, vault: VaultLib) -> Contacts:
     except FileNotFoundError:
         return Contacts(str(path))
     except OSError as error:
-        raise _error(path, f"cannot be read ({error.strerror}); make it readable") from error
+        raise _error(
+            path, _("cannot be read ({error}); make it readable", error=error.strerror)
+        ) from error
     if not VaultLib.is_encrypted(data):
-        remedy = f"run `ansible-vault encrypt {path}`, and take the plain one out of git's history"
-        raise _error(path, f"is not encrypted, and holds what nobody but you should read; {remedy}")
+        text = _(
+            "is not encrypted, and holds what nobody but you should read; run `ansible-vault "
+            "encrypt {path}`, and take the plain one out of git's history",
+            path=path,
+        )
+        raise _error(path, text)
     if not vault.secrets:
         return Contacts(str(path), sealed=True)
     try:
         plain, vault_id, _secret = vault.decrypt_and_get_vault_id(data)
     except AnsibleError as error:
-        text = "was encrypted with another password than those of this run"
-        example = "the one of production.example is not yours: remove it and begin your own"
-        raise _error(path, f"{text}; give that one with --vault-id, or, {example}") from error
+        text = _(
+            "was encrypted with another password than those of this run; give that one with "
+            "--vault-id, or, the one of production.example is not yours: remove it and begin your "
+            "own"
+        )
+        raise _error(path, text) from error
     known = parse(plain, str(path))
     return Contacts(str(path), known, vault_id=vault_id)
 
@@ -98,12 +108,12 @@ def parse(plain: bytes, path: str) -> dict[str, Contact]:
     except _strict_yaml.StrictYamlError as error:
         raise RegistryError([Problem(path, str(error), error.line)]) from error
     if not isinstance(data, dict):
-        raise _error(Path(path), "allowed: a mapping from slugs to email, name and about")
+        raise _error(Path(path), _("allowed: a mapping from slugs to email, name and about"))
     faults = SCHEMA.faults(data)
     if faults:
         raise RegistryError(
-            Problem(path, text, _line(lines, place), ".".join(map(str, place)))
-            for place, text in faults
+            Problem(path, one.text, _line(lines, one.place), ".".join(map(str, one.place)))
+            for one in faults
         )
     return t.cast("dict[str, Contact]", data)
 
@@ -123,8 +133,11 @@ def write(contacts: Contacts, known: Mapping[str, Contact], vault: VaultLib) -> 
     """
     path = Path(contacts.path)
     if contacts.sealed or not vault.secrets:
-        text = "contacts are kept in Ansible's vault, and this run has no password"
-        raise _error(path, f"{text}; give it with --vault-password-file or --ask-vault-pass")
+        text = _(
+            "contacts are kept in Ansible's vault, and this run has no password; give it with "
+            "--vault-password-file or --ask-vault-pass"
+        )
+        raise _error(path, text)
     plain = _HEADER + (_edit.block(dict(sorted(known.items()))) if known else "{}\n")
     label, secret = match_encrypt_secret(vault.secrets, encrypt_vault_id=contacts.vault_id)
     # An unnamed password is called so by Ansible, and not in the file.

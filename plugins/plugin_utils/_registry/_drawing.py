@@ -13,6 +13,8 @@ import re
 import typing as t
 from xml.parsers import expat
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
+
 _SVG = "http://www.w3.org/2000/svg"
 # Vocabularies of drawing programs are passed over by browsers; this one is not.
 _XHTML = "http://www.w3.org/1999/xhtml"
@@ -51,15 +53,15 @@ def check(data: bytes) -> str:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        return "it is not written in UTF-8"
+        return _("it is not written in UTF-8")
     if b"\0" in data:
-        return "it is not written in UTF-8"
+        return _("it is not written in UTF-8")
     try:
         _Reader().read(data)
     except _Refused as reason:
         return str(reason)
     except expat.ExpatError:
-        return "its content is no svg"
+        return _("its content is no {kind}", kind="svg")
     return ""
 
 
@@ -89,7 +91,7 @@ class _Reader:
 
         """
         if (encoding or "utf-8").lower() not in {"utf-8", "us-ascii"}:
-            raise _Refused("it is not written in UTF-8")
+            raise _Refused(_("it is not written in UTF-8"))
 
     def _doctype(self, *_declared: t.Any) -> t.NoReturn:
         """Take a document type.
@@ -99,7 +101,7 @@ class _Reader:
              entities come with it.:
 
         """
-        raise _Refused("it declares a document type, entities or a style sheet")
+        raise _Refused(_("it declares a document type, entities or a style sheet"))
 
     def _instruction(self, *_instruction: str) -> t.NoReturn:
         """Take a processing instruction.
@@ -109,7 +111,7 @@ class _Reader:
              a style sheet may come with it.:
 
         """
-        raise _Refused("it declares a document type, entities or a style sheet")
+        raise _Refused(_("it declares a document type, entities or a style sheet"))
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
         """Take the beginning of an element.
@@ -118,15 +120,17 @@ class _Reader:
             _Refused: it could run or fetch something, or is none of SVG.
 
         """
-        space, _, local = name.rpartition(" ")
+        space, _blank, local = name.rpartition(" ")
         if self._depth == 0 and (local != "svg" or space not in {"", _SVG}):
-            raise _Refused("its content is no svg")
+            raise _Refused(_("its content is no {kind}", kind="svg"))
         self._depth += 1
         if space == _XHTML or (space in {"", _SVG} and local not in _HARMLESS):
-            raise _Refused(f"it holds the element {local}, which could run or fetch something")
+            raise _Refused(
+                _("it holds the element {name}, which could run or fetch something", name=local)
+            )
         self._copies += local == "use"
         if self._copies > _MOST_COPIES or self._depth > _DEEPEST:
-            raise _Refused("it repeats or nests its parts too often")
+            raise _Refused(_("it repeats or nests its parts too often"))
         if local == "style":
             self._style = []
         for key, value in attributes.items():
@@ -151,12 +155,12 @@ def _check_attribute(element: str, name: str, value: str) -> None:
 
     """
     if name.lower().startswith("on"):
-        raise _Refused(f"it holds the attribute {name}, which could run something")
+        raise _Refused(_("it holds the attribute {name}, which could run something", name=name))
     plain = value.strip()
     inside = not plain or plain.startswith("#")
     picture = element == "image" and plain.lower().startswith(_PICTURES)
     if name in {"href", "src", "base"} and not (inside or (name == "href" and picture)):
-        raise _Refused("it refers to something outside itself")
+        raise _Refused(_("it refers to something outside itself"))
     _check_style(value, url_only=name != "style")
 
 
@@ -168,4 +172,4 @@ def _check_style(text: str, *, url_only: bool = False) -> None:
 
     """
     if _URL.search(text) or (not url_only and _FETCHES.search(text)):
-        raise _Refused("it refers to something outside itself")
+        raise _Refused(_("it refers to something outside itself"))

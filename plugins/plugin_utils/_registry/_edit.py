@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _strict_yaml
 
@@ -76,14 +77,12 @@ def edit(data: bytes, changes: Mapping[Place, Value], order: Sequence[str] = ())
     except _strict_yaml.StrictYamlError:
         same = False
     if not same:
-        raise EditError(
-            f"it is written in a way that cannot be edited by a program; {_say(changes)}"
+        text = _(
+            "it is written in a way that cannot be edited by a program; change by hand: {keys}",
+            keys=", ".join(".".join(place) for place in changes),
         )
+        raise EditError(text)
     return written
-
-
-def _say(changes: Mapping[Place, Value]) -> str:
-    return "change by hand: " + ", ".join(".".join(place) for place in changes)
 
 
 def _apply(data: t.Any, place: Place, value: Value) -> None:
@@ -95,12 +94,13 @@ def _apply(data: t.Any, place: Place, value: Value) -> None:
     """
     for step in place[:-1]:
         if not isinstance(data, dict):
-            raise EditError(f"{step} is in no mapping; change it by hand")
+            raise EditError(_("{key} is in no mapping; change it by hand", key=step))
         if value is None and step not in data:
             return
         data = data.setdefault(step, {})
     if not isinstance(data, dict):
-        raise EditError(f"{'.'.join(place[:-1])} is no mapping; change it by hand")
+        key = ".".join(place[:-1])
+        raise EditError(_("{key} is no mapping; change it by hand", key=key))
     if value is None:
         data.pop(place[-1], None)
     else:
@@ -142,8 +142,8 @@ def _tree(text: str) -> _Node:
             if isinstance(event, yaml.MappingStartEvent):
                 return _mapping(event, events)
     except yaml.YAMLError as error:
-        raise EditError("it is not readable as YAML; mend it first") from error
-    raise EditError("it is no mapping; mend it first")
+        raise EditError(_("it is not readable as YAML; mend it first")) from error
+    raise EditError(_("it is no mapping; mend it first"))
 
 
 def _mapping(start: t.Any, events: Iterable[t.Any]) -> _Node:
@@ -200,7 +200,7 @@ def _tree_at(text: str, outer: _Node, key: str) -> _Node:
 
     """
     if len(outer.order) == 1:
-        raise EditError(f"{key} is alone in its mapping; change it by hand")
+        raise EditError(_("{key} is alone in its mapping; change it by hand", key=key))
     after = _remove(text, outer, key, t.cast("dict[str, _Node]", outer.below)[key])
     root = _tree(after)
     return root if outer.start == _tree(text).start else _find(root, outer.start)
@@ -219,7 +219,7 @@ def _find(node: _Node, start: int) -> _Node:
                 return below
             if below.start < start < below.end:
                 return _find(below, start)
-    raise EditError("it is written in a way that cannot be edited by a program")
+    raise EditError(_("it is written in a way that cannot be edited by a program"))
 
 
 def _content_end(text: str, node: _Node) -> int:
@@ -262,7 +262,7 @@ def _add(text: str, outer: _Node, key: str, value: Value, order: Sequence[str]) 
 
     """
     if outer.below is None:
-        raise EditError(f"there is no mapping to add {key} to; change it by hand")
+        raise EditError(_("there is no mapping to add {key} to; change it by hand", key=key))
     if outer.flow:
         pair = f"{_quote(key)}: {_flow(value, quoted=True)}"
         at = _content_end(text, outer.below[outer.order[-1]]) if outer.order else outer.start + 1

@@ -16,8 +16,10 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
+    did_you_mean,
     escaped,
     shown,
 )
@@ -26,7 +28,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._ledger 
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 SPACES = "spaces"
 LOCK = "placement.yml"
@@ -86,6 +88,29 @@ class Environment:
         return self.project / "build" / name
 
 
+def explain(path: str, error: BaseException) -> Problem:
+    """Say what is wrong with an inventory's file that Ansible does not take, and what to do."""
+    text = _(
+        "{error}; allowed: `plugin: archipel.spaces.registry`, and options as "
+        "`ansible-doc -t inventory archipel.spaces.registry` has them",
+        error=" ".join(str(error).split()).rstrip("."),
+    )
+    cause: t.Any = error
+    while cause is not None and not hasattr(cause, "problem_mark"):
+        cause = cause.__cause__ or cause.__context__
+    return Problem(path, text, cause.problem_mark.line + 1 if cause else None)
+
+
+def check_options(
+    path: str, found: Mapping[object, object], known: Collection[str]
+) -> Iterator[Problem]:
+    """Yield the options of an inventory's file that there are not."""
+    for key in found:
+        if key not in known:
+            hint = did_you_mean(str(key), sorted(known))
+            yield Problem(path, _("unknown option.{hint}", hint=hint), key=str(key))
+
+
 def check(environment: Environment, sources: Iterable[str]) -> Iterator[Problem]:
     """Everything that Ansible reads, or would read, and must not.
 
@@ -98,19 +123,24 @@ def check(environment: Environment, sources: Iterable[str]) -> Iterator[Problem]
     registry = environment.registry.resolve()
     for tree in dict.fromkeys([environment.folder, *_folders(environment, sources)]):
         if registry.is_relative_to(tree.resolve()):
-            text = f"Ansible would read it with `-i {shown(tree)}`, as inventories of its own"
-            remedy = f"move it out of {shown(tree)}, and name it in the option `registry`"
-            yield Problem(str(environment.registry), f"{text}; {remedy}")
+            text = _(
+                "Ansible would read it with `-i {folder}`, as inventories of its own; move it out "
+                "of {folder}, and name it in the option `registry`",
+                folder=shown(tree),
+            )
+            yield Problem(str(environment.registry), text)
     for path in _into(environment.folder, registry):
-        text = (
-            f"leads into the registry {shown(environment.registry)}, where Ansible would follow it"
+        text = _(
+            "leads into the registry {registry}, where Ansible would follow it; remove this link",
+            registry=shown(environment.registry),
         )
-        yield Problem(str(path), f"{text}; remove this link")
+        yield Problem(str(path), text)
     for source in dict.fromkeys(map(Path, sources)):
         if source.resolve().is_relative_to(registry):
-            remedy = f"give `-i {shown(environment.folder)}` alone"
-            text = (
-                f"Ansible has read this file of the registry as an inventory of its own; {remedy}"
+            text = _(
+                "Ansible has read this file of the registry as an inventory of its own; "
+                "give `-i {folder}` alone",
+                folder=shown(environment.folder),
             )
             yield Problem(str(source), text)
 
@@ -121,29 +151,38 @@ def _moved(environment: Environment) -> Iterator[Problem]:
     names = [name for name in (SPACES, LOCK, LEDGER) if (home / name).exists()]
     if names:
         there, files = shown(environment.registry), " ".join(shown(home / name) for name in names)
-        text = f"{' and '.join(names)} must not lie where Ansible looks for inventories"
-        remedy = f"mkdir -p {there} && git mv {files} {there}/"
-        yield Problem(str(home), f"{text}; run `{remedy}`")
+        text = _(
+            "{names} must not lie where Ansible looks for inventories; run `{command}`",
+            names=_(" and ").join(names),
+            command=f"mkdir -p {there} && git mv {files} {there}/",
+        )
+        yield Problem(str(home), text)
     if (home / PRIVATE_BEFORE).exists():
-        text = f"Ansible would read the keys in {PRIVATE_BEFORE}/ as inventories"
-        remedy = f"mv {shown(home / PRIVATE_BEFORE)} {shown(home / PRIVATE)}"
-        yield Problem(str(home), f"{text}; run `{remedy}`")
+        text = _(
+            "Ansible would read the keys in {folder}/ as inventories; run `{command}`",
+            folder=PRIVATE_BEFORE,
+            command=f"mv {shown(home / PRIVATE_BEFORE)} {shown(home / PRIVATE)}",
+        )
+        yield Problem(str(home), text)
 
 
 def _links(folder: Path) -> Iterator[Problem]:
     """Links to the policy that are none: Ansible passes over one, and stumbles over the other."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.is_symlink() and not path.exists():
-            there = escaped(str(path.readlink()))
-            remedy = "let it lead to group_vars/all of the project or of the installed collection"
-            yield Problem(str(path), f"a link to {there}, where nothing is; {remedy}")
+            text = _(
+                "a link to {target}, where nothing is; let it lead to group_vars/all of the "
+                "project or of the installed collection",
+                target=escaped(str(path.readlink())),
+            )
+            yield Problem(str(path), text)
         elif not path.suffix and path.is_file() and _is_path(path):
-            text = "a text with the name of a folder, where a link to it belongs"
-            remedy = (
+            text = _(
+                "a text with the name of a folder, where a link to it belongs; "
                 "git made this copy without symbolic links: clone it again on Linux (in WSL: below "
                 "your home), or with `git clone -c core.symlinks=true`"
             )
-            yield Problem(str(path), f"{text}; {remedy}")
+            yield Problem(str(path), text)
 
 
 def _is_path(path: Path) -> bool:

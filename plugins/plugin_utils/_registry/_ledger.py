@@ -15,6 +15,7 @@ import json
 import os
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     RegistryError,
@@ -76,8 +77,11 @@ def parse(text: str, path: str) -> list[Line]:
         except (ValueError, KeyError, TypeError):
             known = False
         if not known:
-            remedy = "nobody writes there by hand: take the file's last version from git"
-            raise RegistryError([Problem(path, f"not a line of the ledger; {remedy}", number)])
+            text = _(
+                "not a line of the ledger; nobody writes there by hand: take the file's last "
+                "version from git"
+            )
+            raise RegistryError([Problem(path, text, number)])
         lines.append(Line(number, entry, body, signature))
     return lines
 
@@ -102,7 +106,10 @@ def read(path: Path) -> list[Line]:
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
-        text = f"cannot be read ({error}); make it readable, or take the last version from git"
+        text = _(
+            "cannot be read ({error}); make it readable, or take the last version from git",
+            error=error,
+        )
         raise RegistryError([Problem(str(path), text)]) from error
 
 
@@ -121,9 +128,11 @@ def check_signatures(lines: Iterable[Line], key: str, path: str) -> list[Problem
     found, before = [], ""
     for line in lines:
         if not hmac.compare_digest(sign(key, before, line.text), line.signature):
-            text = "the signature is wrong: this line or one before it was changed"
-            remedy = "compare with git; it may also be another environment's master key"
-            found.append(Problem(path, f"{text}; {remedy}", line.number))
+            text = _(
+                "the signature is wrong: this line or one before it was changed; compare with "
+                "git; it may also be another environment's master key"
+            )
+            found.append(Problem(path, text, line.number))
         before = line.signature
     return found
 

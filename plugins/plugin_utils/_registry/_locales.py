@@ -14,6 +14,7 @@ import json
 import typing as t
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     did_you_mean,
     quoted,
@@ -94,9 +95,13 @@ def check_locale(found: str) -> str:
     data = _data()
     if found in data.locales:
         return ""
-    allowed = ", ".join(data.languages)
-    text = f"found {quoted(found)}; allowed: a language of Nextcloud ({allowed}), or one with its"
-    return f"{text} country, such as fr_CA.{_locale_meant(found)}"
+    return _(
+        "found {found}; allowed: a language of Nextcloud ({languages}), or one with its country, "
+        "such as fr_CA.{hint}",
+        found=quoted(found),
+        languages=", ".join(data.languages),
+        hint=_locale_meant(found),
+    )
 
 
 def _locale_meant(found: str) -> str:
@@ -107,10 +112,10 @@ def _locale_meant(found: str) -> str:
     base = plain.partition("@")[0].partition("_")[0]
     for near in (plain, plain.partition("@")[0], base):
         if near in written:
-            return f' Did you mean "{written[near]}"?'
-    near_ones = [f'"{name}"' for name in data.languages if name.startswith(f"{base}_")]
+            return _(' Did you mean "{word}"?', word=written[near])
+    near_ones = [quoted(name) for name in data.languages if name.startswith(f"{base}_")]
     if near_ones:
-        return f" Did you mean {' or '.join(near_ones)}?"
+        return _(" Did you mean {words}?", words=_(" or ").join(near_ones))
     return did_you_mean(found, data.locales)
 
 
@@ -118,7 +123,9 @@ def check_timezone(found: str) -> str:
     """What is wrong with a time zone, in words; empty if nothing is."""
     if found in list_timezones():
         return ""
-    allowed = "UTC or a place of the tz database such as Europe/Paris"
-    return (
-        f"found {quoted(found)}; allowed: {allowed}.{did_you_mean(found, sorted(list_timezones()))}"
+    return _(
+        "found {found}; allowed: {allowed}.{hint}",
+        found=quoted(found),
+        allowed=_("UTC or a place of the tz database such as Europe/Paris"),
+        hint=did_you_mean(found, sorted(list_timezones())),
     )

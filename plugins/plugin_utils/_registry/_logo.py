@@ -10,6 +10,7 @@ import stat
 import typing as t
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import quoted
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _bitmap, _drawing
 
@@ -18,10 +19,15 @@ if t.TYPE_CHECKING:
 
 SUFFIXES = ("png", "jpg", "webp", "svg")
 LARGEST = 256 * 1024
-ALLOWED = (
-    f"a picture beside it, its own name with .{', .'.join(SUFFIXES)}, of at most 256 KiB and "
-    f"{_bitmap.LONGEST} x {_bitmap.LONGEST} pixels"
-)
+
+
+def _allowed() -> str:
+    return _(
+        "a picture beside it, its own name with .{suffixes}, of at most 256 KiB and "
+        "{pixels} x {pixels} pixels",
+        suffixes=", .".join(SUFFIXES),
+        pixels=_bitmap.LONGEST,
+    )
 
 
 def read(path: Path) -> tuple[bytes, str]:
@@ -29,12 +35,12 @@ def read(path: Path) -> tuple[bytes, str]:
     try:
         found = os.lstat(path)
         if not stat.S_ISREG(found.st_mode):
-            return b"", "it is no plain file"
+            return b"", _("it is no plain file")
         if found.st_size > LARGEST:
-            return b"", f"it has {found.st_size} bytes"
+            return b"", _("it has {size} bytes", size=found.st_size)
         data = path.read_bytes()
     except OSError as error:
-        return b"", error.strerror or "it cannot be read"
+        return b"", error.strerror or _("it cannot be read")
     return data, check_content(data, path.suffix[1:])
 
 
@@ -46,9 +52,21 @@ def check_content(data: bytes, suffix: str) -> str:
 def check(folder: Path, slug: str, name: str) -> str:
     """Return what is wrong with the logo that a file names; empty if nothing is."""
     if name not in {f"{slug}.{suffix}" for suffix in SUFFIXES}:
-        return f"found {quoted(name)}; allowed: {ALLOWED}: for instance {slug}.png"
-    _, reason = read(folder / name)
-    return f"found {quoted(name)}, but {reason}; allowed: {ALLOWED}" if reason else ""
+        return _(
+            "found {found}; allowed: {allowed}: for instance {slug}.png",
+            found=quoted(name),
+            allowed=_allowed(),
+            slug=slug,
+        )
+    _data, reason = read(folder / name)
+    if not reason:
+        return ""
+    return _(
+        "found {found}, but {reason}; allowed: {allowed}",
+        found=quoted(name),
+        reason=reason,
+        allowed=_allowed(),
+    )
 
 
 def describe(folder: Path, name: str | None) -> Logo | None:

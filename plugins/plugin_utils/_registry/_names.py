@@ -11,6 +11,7 @@ import ipaddress
 import re
 import unicodedata
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import quoted
 
 HOST_NAME = re.compile(
@@ -31,8 +32,12 @@ def check_domain(domain: str) -> str:
     """Return what is wrong with the xn-- parts of a host name; empty if nothing is."""
     for label in domain.split("."):
         if label.startswith(_PREFIX) and not _is_internationalised(label):
-            text = f"found {quoted(domain)}, but {label} is the xn-- form of no name"
-            return f"{text}; allowed: what the registrar or a converter gives for the real name"
+            return _(
+                "found {found}, but {label} is the xn-- form of no name; allowed: what the "
+                "registrar or a converter gives for the real name",
+                found=quoted(domain),
+                label=label,
+            )
     return ""
 
 
@@ -59,16 +64,20 @@ def suggest(value: object) -> str:
     if not isinstance(value, str):
         return ""
     if is_address(value.strip("[]")):
-        return " An address is no name: write the name that leads to it."
+        return _(" An address is no name: write the name that leads to it.")
     if value.startswith("*."):
-        return " Write each name by itself: a wildcard would take names that are others'."
+        return _(" Write each name by itself: a wildcard would take names that are others'.")
     if len(value) > LONGEST:
-        return f" It has {len(value)} characters, and a host name at most {LONGEST}."
+        return _(
+            " It has {number} characters, and a host name at most {most}.",
+            number=len(value),
+            most=LONGEST,
+        )
     match = _AROUND.match(value)
     meant = _as_ascii(match[1]) if match else ""
     if meant == value or not HOST_NAME.fullmatch(meant):
         return ""
-    return f' Write "{meant}".'
+    return _(' Write "{word}".', word=meant)
 
 
 def _as_ascii(name: str) -> str:

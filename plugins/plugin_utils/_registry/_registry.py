@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _, mark
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     RegistryError,
@@ -30,7 +31,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _
 
 SUFFIX = ".yml"
 SLUG = re.compile(r"(?=.{2,26}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
-SLUG_ALLOWED = (
+SLUG_ALLOWED = mark(
     "2 to 26 lower-case letters, digits and single inner hyphens, beginning with a letter"
 )
 
@@ -183,9 +184,10 @@ def _list(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        text = (
-            f"the registry folder cannot be read ({error.strerror}); create it, with one file "
-            "per association, or set `registry` in the inventory file"
+        text = _(
+            "the registry folder cannot be read ({error}); create it, with one file "
+            "per association, or set `registry` in the inventory file",
+            error=error.strerror,
         )
         raise RegistryError([Problem(str(folder), text)]) from error
 
@@ -206,9 +208,11 @@ def _executables(folder: Path, entries: t.Sequence[os.DirEntry[str]]) -> list[Pr
     plain = [entry for entry, mode in modes.items() if stat.S_ISREG(mode)]
     found = [entry for entry in plain if modes[entry] & EXECUTABLE]
     if len(found) == len(plain) > 1:
-        text = "all its files are executable, as on a file system without permissions"
-        remedy = "keep the project where Linux keeps its own (in WSL: not below /mnt), or chmod a-x"
-        raise RegistryError([Problem(str(folder), f"{text}; {remedy}")])
+        text = _(
+            "all its files are executable, as on a file system without permissions; keep the "
+            "project where Linux keeps its own (in WSL: not below /mnt), or chmod a-x"
+        )
+        raise RegistryError([Problem(str(folder), text)])
     return [
         Problem(entry.path, _executable(entry.path), slug=entry.name.removesuffix(SUFFIX))
         for entry in found
@@ -216,7 +220,7 @@ def _executables(folder: Path, entries: t.Sequence[os.DirEntry[str]]) -> list[Pr
 
 
 def _executable(path: str) -> str:
-    return f"executable, and a registry is data; run `chmod a-x {shown(path)}`"
+    return _("executable, and a registry is data; run `chmod a-x {path}`", path=shown(path))
 
 
 def _mode(entry: os.DirEntry[str]) -> int:
@@ -228,14 +232,20 @@ def _mode(entry: os.DirEntry[str]) -> int:
 
 def _name_problem(entry: os.DirEntry[str], slug: str, suffix: str) -> Problem | None:
     if f".{suffix}" != SUFFIX:
-        meant = _MISNAMED.fullmatch(entry.name)
-        remedy = "move it out of the registry"
-        if meant:
-            remedy = f"rename it to {suggest_slug(meant[1])}{SUFFIX}"
-        return Problem(entry.path, f"the name does not end in {SUFFIX}; {remedy}", slug=slug)
+        text = _("the name does not end in {suffix}; move it out of the registry", suffix=SUFFIX)
+        if meant := _MISNAMED.fullmatch(entry.name):
+            name = f"{suggest_slug(meant[1])}{SUFFIX}"
+            text = _(
+                "the name does not end in {suffix}; rename it to {name}", suffix=SUFFIX, name=name
+            )
+        return Problem(entry.path, text, slug=slug)
     if not SLUG.fullmatch(slug):
-        remedy = f"rename the file, for instance to {suggest_slug(slug or entry.name)}{SUFFIX}"
-        text = f'found the slug "{escaped(slug)}"; allowed: {SLUG_ALLOWED}; {remedy}'
+        text = _(
+            'found the slug "{slug}"; allowed: {allowed}; rename the file, for instance to {name}',
+            slug=escaped(slug),
+            allowed=_(SLUG_ALLOWED),
+            name=f"{suggest_slug(slug or entry.name)}{SUFFIX}",
+        )
         return Problem(entry.path, text, slug=slug)
     return None
 
@@ -258,7 +268,9 @@ def _read_one(
             return Record(slug, entry.path, known), []
         content = _bytes(entry.path)
         if content.startswith(b"#!"):
-            text = "begins with #!, like a program; write a blank after the #, or remove the line"
+            text = _(
+                "begins with #!, like a program; write a blank after the #, or remove the line"
+            )
             return None, [Problem(entry.path, text, 1, slug=slug)]
         record = Record(slug, entry.path, _strict_yaml.load(content))
     except _UnreadableError as error:
@@ -289,12 +301,16 @@ def _signature(entry: os.DirEntry[str]) -> Signature:
     except OSError as error:
         raise _UnreadableError(_why(error)) from error
     if not stat.S_ISREG(status.st_mode):
-        raise _UnreadableError("not a plain file; move it out of the registry")
+        raise _UnreadableError(_("not a plain file; move it out of the registry"))
     if status.st_mode & EXECUTABLE:
         raise _UnreadableError(_executable(entry.path))
     if status.st_size > _strict_yaml.MAX_BYTES:
-        allowed = f"at most {_strict_yaml.MAX_BYTES}; a space needs a few hundred"
-        raise _UnreadableError(f"found {status.st_size} bytes; allowed: {allowed}")
+        text = _(
+            "found {size} bytes; allowed: at most {most}; a space needs a few hundred",
+            size=status.st_size,
+            most=_strict_yaml.MAX_BYTES,
+        )
+        raise _UnreadableError(text)
     # The change time moves even when somebody sets the modification time back.
     return status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
@@ -312,7 +328,10 @@ def _check_link(path: Path) -> None:
     except RuntimeError as error:  # before Python 3.13, of links that lead to each other
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
     if not target.is_relative_to(path.parent.resolve()):
-        text = f"a link to {shown(target)}, outside the registry; put the content here instead"
+        text = _(
+            "a link to {target}, outside the registry; put the content here instead",
+            target=shown(target),
+        )
         raise _UnreadableError(text)
 
 
@@ -333,9 +352,11 @@ def _bytes(path: str) -> bytes:
 
 
 def _why(error: OSError) -> str:
-    denied = error.errno == errno.EACCES
-    remedy = "let the user who runs Ansible read it" if denied else "restore the file or remove it"
-    return f"cannot be read ({error.strerror}); {remedy}"
+    if error.errno == errno.EACCES:
+        return _(
+            "cannot be read ({error}); let the user who runs Ansible read it", error=error.strerror
+        )
+    return _("cannot be read ({error}); restore the file or remove it", error=error.strerror)
 
 
 def _read_lines(path: str) -> _strict_yaml.Lines:

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A JSON Schema whose errors are sentences: what was found, what is allowed, what to do.
 
-Each description in it completes the sentence "allowed: …"; the first example shows what to write
-where something is missing; what is `writeOnly` is a secret, which is never printed.
+Each description in it completes the sentence "allowed: …", and is translated; the first example
+shows what to write where something is missing; what is `writeOnly` is a secret, which is never
+printed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ except ImportError as error:
     remedy = "install it where Ansible runs: pip install -r requirements.txt"
     raise ImportError(f"the Python package jsonschema-rs is missing; {remedy}") from error
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     did_you_mean,
     quoted,
@@ -39,6 +41,8 @@ class Fault(t.NamedTuple):
 
     place: Place
     text: str
+    # Nothing is there at all.
+    missing: bool = False
 
 
 class Context(t.NamedTuple):
@@ -47,7 +51,7 @@ class Context(t.NamedTuple):
     # Why something is asked for only now.
     condition: str = ""
     # What is said of a key whose schema is `false`.
-    forbidden: str = "not allowed; remove it"
+    forbidden: str = ""
     # What there is at the top level, where that is too much for a message.
     known: str = ""
 
@@ -101,15 +105,16 @@ class Schema:
         kind, place = error.kind.name, tuple(error.instance_path)
         if kind == "required":
             key = error.kind.value
-            yield Fault((*place, key), self._missing(error, key, context))
+            yield Fault((*place, key), self._missing(error, key, context), missing=True)
         elif kind == "additionalProperties":
             known = [key for key, node in self._at(error)["properties"].items() if node]
             for key in error.kind.value:
                 hint = self._belongs(key, place) or did_you_mean(key, known)
                 allowed = context.known if context.known and not place else ", ".join(known)
-                yield Fault((*place, key), f"unknown key; allowed: {allowed}.{hint}")
+                text = _("unknown key; allowed: {allowed}.{hint}", allowed=allowed, hint=hint)
+                yield Fault((*place, key), text)
         elif kind == "falseSchema":
-            yield Fault(place, context.forbidden)
+            yield Fault(place, context.forbidden or _("not allowed; remove it"))
         else:
             yield Fault(place, self._wrong(error, kind))
 
@@ -118,9 +123,13 @@ class Schema:
         for step in (*error.instance_path, key):
             node = node.get("properties", {}).get(step) or node["additionalProperties"]
         example = json.dumps({key: node["examples"][0]}, ensure_ascii=False)[1:-1]
-        why = f" ({context.condition})" if context.condition and "then" in error.schema_path else ""
-        text = f"missing{why}; allowed: {node['description']}"
-        return f"{text}. Add for instance `{example.replace(chr(34), '')}`"
+        words = {"allowed": _(node["description"]), "example": example.replace('"', "")}
+        if context.condition and "then" in error.schema_path:
+            words["condition"] = context.condition
+            return _(
+                "missing ({condition}); allowed: {allowed}. Add for instance `{example}`", **words
+            )
+        return _("missing; allowed: {allowed}. Add for instance `{example}`", **words)
 
     def _belongs(self, key: str, place: Place) -> str:
         """Where a key of the top level belongs that has lost its indentation."""
@@ -128,17 +137,22 @@ class Schema:
         owners = [name for name, node in nodes if node and key in node.get("properties", {})]
         if not owners:
             return ""
-        return f' Begin the line with two spaces, below "{owners[0]}:": it belongs there.'
+        return _(
+            ' Begin the line with two spaces, below "{owner}:": it belongs there.', owner=owners[0]
+        )
 
     def _wrong(self, error: jsonschema_rs.ValidationError, kind: str) -> str:
         node, value = self._at(error), error.instance
-        found = "nothing" if value is None else quoted(value)
+        found = _("nothing") if value is None else quoted(value)
         if _has_secret(node):
-            found = "a value that is not shown"
+            found = _("a value that is not shown")
         elif kind == "uniqueItems":
-            found = "the same item twice"
-        allowed = node.get("description", error.message)
-        return f"found {found}; allowed: {allowed}.{_hint(node, value)}"
+            found = _("the same item twice")
+        allowed = _(node["description"]) if "description" in node else error.message
+        hint = _hint(node, value)
+        return _(
+            "found {found}; allowed: {allowed}.{hint}", found=found, allowed=allowed, hint=hint
+        )
 
     def node(self, place: Place) -> Node:
         """What the schema says of a place; nothing, where it leaves it free."""
@@ -163,9 +177,9 @@ class Schema:
 def _hint(node: Node, value: t.Any) -> str:
     kind = node.get("type")
     if kind == "string" and isinstance(value, int):
-        return f' Put it in quotes to make it a text: "{value}".'
+        return _(' Put it in quotes to make it a text: "{value}".', value=value)
     if kind == "integer" and isinstance(value, str) and value.isdecimal():
-        return f" Write {int(value)}, without zeros before it and without quotes."
+        return _(" Write {number}, without zeros before it and without quotes.", number=int(value))
     if not isinstance(value, str):
         return ""
     # Of other keys the examples are somebody else's.

@@ -19,6 +19,8 @@ import typing as t
 import yaml
 from yaml import events
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _, mark
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import escaped
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
 
 # Without libyaml, the same events come ten times slower.
@@ -43,6 +45,24 @@ _BEGINS_NUMBER = frozenset("0123456789+-")
 # What git leaves where two people changed the same lines.
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
 
+# What libyaml says of the mistakes that people make.
+_REASONS = (
+    mark("mapping values are not allowed in this context"),
+    mark("block sequence entries are not allowed in this context"),
+    mark("did not find expected key"),
+    mark("did not find expected ',' or '}'"),
+    mark("did not find expected ',' or ']'"),
+    mark("did not find expected '-' indicator"),
+    mark("did not find expected node content"),
+    mark("did not find expected <document start>"),
+    mark("could not find expected ':'"),
+    mark("found character that cannot start any token"),
+    mark("found unknown escape character"),
+    mark("found a tab character that violates indentation"),
+    mark("found unexpected end of stream"),
+    mark("control characters are not allowed"),
+)
+
 
 class StrictYamlError(ValueError):
     """Not the YAML we read; `line` counts from 1."""
@@ -61,7 +81,7 @@ def load(data: bytes, lines: Lines | None = None, max_bytes: int = MAX_BYTES) ->
     """
     text = _check_text(data, max_bytes)
     if line := find_conflict(text):
-        raise StrictYamlError("found a merge conflict; keep the lines that are right", line)
+        raise StrictYamlError(_("found a merge conflict; keep the lines that are right"), line)
     try:
         return _Document(data, {} if lines is None else lines).read()
     except yaml.YAMLError as error:
@@ -90,12 +110,14 @@ class _Document:
         """
         self._next()  # the start of the stream
         if isinstance(self._next(), events.StreamEndEvent):
-            raise StrictYamlError("the file is empty; write at least name, status and contact", 1)
+            raise StrictYamlError(
+                _("the file is empty; write at least name, status and contact"), 1
+            )
         value = self._value(self._next(), ())
         self._next()  # the end of the document
         more = self._next()
         if not isinstance(more, events.StreamEndEvent):
-            raise StrictYamlError("a second document begins here (---); keep one", _line(more))
+            raise StrictYamlError(_("a second document begins here (---); keep one"), _line(more))
         return value
 
     def _value(self, event: t.Any, place: Place) -> t.Any:
@@ -114,7 +136,8 @@ class _Document:
         if isinstance(event, events.ScalarEvent):
             return _scalar(event.value) if event.implicit[0] else event.value
         if len(place) == MAX_DEPTH:
-            raise StrictYamlError(f"nested deeper than {MAX_DEPTH} levels", _line(event))
+            reason = _("nested deeper than {depth} levels", depth=MAX_DEPTH)
+            raise StrictYamlError(reason, _line(event))
         if isinstance(event, events.MappingStartEvent):
             return self._mapping(place)
         return self._sequence(place)
@@ -129,11 +152,15 @@ class _Document:
         mapping: Draft = {}
         while not isinstance(event := self._next(), events.MappingEndEvent):
             if not isinstance(event, events.ScalarEvent) or event.anchor or event.tag:
-                raise StrictYamlError("a key must be a plain word", _line(event))
+                raise StrictYamlError(_("a key must be a plain word"), _line(event))
             key, place = event.value, (*outer, event.value)
             if key in mapping:
-                reason = f'the key "{key}" is here twice (first on line {self._lines[place]})'
-                raise StrictYamlError(f"{reason}; keep one", _line(event))
+                reason = _(
+                    'the key "{key}" is here twice (first on line {line}); keep one',
+                    key=escaped(key),
+                    line=self._lines[place],
+                )
+                raise StrictYamlError(reason, _line(event))
             self._lines[place] = _line(event)
             mapping[key] = self._value(self._next(), place)
         return mapping
@@ -163,12 +190,13 @@ def _check_text(data: bytes, max_bytes: int) -> str:
 
     """
     if len(data) > max_bytes:
-        raise StrictYamlError(f"more than {max_bytes} bytes; a space needs a few hundred")
+        text = _("more than {bytes} bytes; a space needs a few hundred", bytes=max_bytes)
+        raise StrictYamlError(text)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise StrictYamlError("not UTF-8 text; save the file in UTF-8", line) from error
+        raise StrictYamlError(_("not UTF-8 text; save the file in UTF-8"), line) from error
 
 
 def _refuse_marks(event: t.Any) -> t.NoReturn:
@@ -179,15 +207,19 @@ def _refuse_marks(event: t.Any) -> t.NoReturn:
 
     """
     if isinstance(event, events.AliasEvent):
-        sign, kind, name = "*", "alias", f"*{event.anchor}"
+        sign, kind, name = "*", _("the alias"), f"*{event.anchor}"
     elif event.anchor is not None:
-        sign, kind, name = "&", "anchor", f"&{event.anchor}"
+        sign, kind, name = "&", _("the anchor"), f"&{event.anchor}"
     else:
-        sign, kind, name = "!", "tag", event.tag
-    remedy = f"write the value out, or put a text that begins with {sign} in quotes"
-    raise StrictYamlError(
-        f'found the {kind} "{name}", which is not allowed; {remedy}', _line(event)
+        sign, kind, name = "!", _("the tag"), event.tag
+    reason = _(
+        'found {kind} "{name}", which is not allowed; write the value out, or put a text that '
+        "begins with {sign} in quotes",
+        kind=kind,
+        name=escaped(name),
+        sign=sign,
     )
+    raise StrictYamlError(reason, _line(event))
 
 
 def _line(event: t.Any) -> int:
@@ -198,19 +230,21 @@ def _explain(error: yaml.YAMLError, data: bytes) -> StrictYamlError:
     """Say where and why; libyaml's own words are for those who write parsers."""
     if isinstance(error, yaml.reader.ReaderError):
         line = data.count(b"\n", 0, error.position) + 1
-        return StrictYamlError(f"not readable as YAML: {error.reason}; remove it", line)
+        text = _("not readable as YAML: {reason}; remove it", reason=error.reason)
+        return StrictYamlError(text, line)
     words = f"{getattr(error, 'context', '')}; {getattr(error, 'problem', '')}"
     if "quoted scalar" in words and "end of stream" in words:
         opened = t.cast("t.Any", error).context_mark
-        return StrictYamlError(
-            "the quote that opens here is never closed; close it", opened.line + 1
-        )
+        text = _("the quote that opens here is never closed; close it")
+        return StrictYamlError(text, opened.line + 1)
     mark = getattr(error, "problem_mark", None)
     # libyaml often notices at the line after the last.
     at = min(mark.line, max(data.rstrip().count(b"\n"), 0)) + 1 if mark else None
     reason = getattr(error, "problem", None) or str(error)
-    return StrictYamlError(
-        f"not readable as YAML: {reason}. Look here and just above for a missing quote or "
+    # A sentence of libyaml that we do not know stays as it is.
+    text = _(
+        "not readable as YAML: {reason}. Look here and just above for a missing quote or "
         'bracket, a tab, or a text with ": " or " #" that needs quotes',
-        at,
+        reason=_(reason),
     )
+    return StrictYamlError(text, at)

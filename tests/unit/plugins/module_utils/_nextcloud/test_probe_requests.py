@@ -211,6 +211,6 @@ def test_the_policy_names_all_of_them_and_a_wrong_one_is_said():
     assert policy["archipel_upgrade_requests"] == ALL
     known = _policy.SCHEMA.root["properties"]["archipel_upgrade_requests"]["items"]["enum"]
     assert known == ALL
-    wrong = _policy.SCHEMA.faults({"archipel_upgrade_requests": ["calendar"]}, _policy._CONTEXT)
-    (said,) = [text for place, text in wrong if place[0] == "archipel_upgrade_requests"]
+    wrong = _policy.SCHEMA.faults({"archipel_upgrade_requests": ["calendar"]}, _policy._context())
+    (said,) = [one.text for one in wrong if one.place[0] == "archipel_upgrade_requests"]
     assert 'Did you mean "calendars"' in said
