@@ -15,6 +15,7 @@ from tests.support import content
 from tests.support.layout import Layout
 from tests.support.scenario import Scenario
 from tools import scenario as scenarios
+from tools.person import RequestError
 
 AT_A_TIME = 3
 MENU = "core/navigation/apps"
@@ -60,7 +61,7 @@ class Associations:
         def attempt(slug: str) -> Content | Exception:
             try:
                 return self.fill(slug)
-            except content.RequestError as error:
+            except RequestError as error:
                 return error
 
         with ThreadPoolExecutor(AT_A_TIME) as pool:
@@ -153,7 +154,7 @@ def now(space: content.Space) -> Content:
     def attempt(kind: content.Kind) -> Any:
         try:
             return content.plain(kind.read(space))
-        except content.RequestError as error:
+        except RequestError as error:
             return str(error)
 
     return {name: attempt(kind) for name, kind in content.present(space)}

@@ -12,8 +12,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tests.support.chromium import Page
 from tools import ROOT
+from tools.chromium import Page
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PINNED = Path(__file__).with_name("axe.txt")

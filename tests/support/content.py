@@ -15,19 +15,16 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from tests.support.browser import Answer, Browser
+from tools.https import Browser
+from tools.person import DAV, PROPERTIES, Person, RequestError
 
 FILES = 100
 AT_A_TIME = 3
 MEMBERS = {"zoe": "Zoé Ångström-Lévêque", "anais": "Anaïs 🌻 Müller"}
 ADMINISTRATOR = "administration"
-DAV, OC = "{DAV:}", "{http://owncloud.org/ns}"
-PROPERTIES = """<?xml version="1.0"?>
-<d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop>
-<d:getetag/><oc:fileid/><oc:size/><oc:favorite/><d:getlastmodified/></d:prop></d:propfind>"""
 # Kinds of shares, as Nextcloud numbers them.
 TO_PERSON, TO_GROUP, BY_LINK, TO_TEAM, TO_CONVERSATION = 0, 1, 3, 7, 10
 # Not those of Deck: whoever opens its page for the first time gets a board with a picture, and a
@@ -35,83 +32,6 @@ TO_PERSON, TO_GROUP, BY_LINK, TO_TEAM, TO_CONVERSATION = 0, 1, 3, 7, 10
 KINDS_OF_SHARES = (TO_PERSON, TO_GROUP, BY_LINK, TO_TEAM, TO_CONVERSATION)
 GENERATED = "/app-generated--"
 FOLDER = "Été à Montreuil – 🚲"
-
-
-class RequestError(Exception):
-    """A space did not do what one of its members asked."""
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody in a space."""
-
-    browser: Browser
-    host: str
-    name: str
-    password: str
-
-    def ask(self, method: str, path: str, body: str | bytes = "", **headers: str) -> Answer:
-        """Send a request; underscores in names of headers stand for hyphens.
-
-        Raises:
-            RequestError: the space refused.
-
-        """
-        answer = self.browser.request(
-            method,
-            self.host,
-            quote(path, safe="/?=&%:,"),
-            account=(self.name, self.password),
-            headers={name.replace("_", "-"): value for name, value in headers.items()},
-            body=(body.encode() if isinstance(body, str) else body) or None,
-        )
-        if answer.status >= 400:
-            said = answer.body[:600].decode("utf-8", "replace")
-            raise RequestError(f"{self.host}: {self.name}: {method} {path}: {answer.status} {said}")
-        return answer
-
-    def api(self, method: str, path: str, /, **values: Any) -> Any:
-        """Ask an application's own interface."""
-        return self._json(method, f"/index.php/apps/{path}", values)
-
-    def ocs(self, method: str, path: str, /, **values: Any) -> Any:
-        """Ask the interface that Nextcloud and its applications share."""
-        return self._json(method, f"/ocs/v2.php/{path}", values)
-
-    def _json(self, method: str, address: str, values: Mapping[str, Any]) -> Any:
-        """Send JSON, and read JSON."""
-        headers = {"OCS_APIRequest": "true", "Accept": "application/json"}
-        if values:
-            headers["Content_Type"] = "application/json"
-        body = json.dumps(values) if values else ""
-        answer = self.ask(method, address, body, **headers)
-        found = json.loads(answer.body)
-        if not isinstance(found, dict) or "ocs" not in found:
-            return found
-        # Some say so here alone, under a status of 200.
-        if found["ocs"]["meta"]["status"] != "ok":
-            raise RequestError(f"{self.host}: {self.name}: {method} {address}: {answer.text[:600]}")
-        return found["ocs"]["data"]
-
-    def dav(self, method: str, path: str, body: str | bytes = "", **headers: str) -> Answer:
-        """Send a request about files, calendars or contacts."""
-        return self.ask(method, f"/remote.php/dav/{path}", body, **headers)
-
-    def listed(self, path: str) -> dict[str, dict[str, str]]:
-        """Return what is in a folder of DAV and in none of its folders: path → properties."""
-        answer = self.dav("PROPFIND", path, PROPERTIES, Depth="1", Content_Type="application/xml")
-        return {
-            unquote(one.findtext(f"{DAV}href", "")): {
-                node.tag.partition("}")[2]: node.text or ""
-                for node in one.iterfind(f"{DAV}propstat/{DAV}prop/*")
-            }
-            for one in ElementTree.fromstring(answer.body).iter(f"{DAV}response")
-        }
-
-    def stored(self, path: str) -> dict[str, str]:
-        """Return every object of a calendar or address book, as it is served."""
-        names = sorted(name for name in self.listed(path) if not name.endswith("/"))
-        return {name: self.ask("GET", name).text for name in names}
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from tests.support import strangers
-from tests.support.chromium import Page
 from tests.support.scenario import Scenario
+from tools.chromium import Page
 
 HOST = "demande.archipel.localhost"
 REQUESTS = "/var/lib/archipel-intake/requests"

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.chromium import Chromium, chromium
 from tests.support.fixtures import SCENARIO, browser, node, pytest_report_header, scenario
 from tests.support.form import Form
 from tests.support.relay import Relay
+from tools.chromium import Chromium, chromium
 
 __all__ = ["browser", "node", "pytest_report_header", "scenario"]
 

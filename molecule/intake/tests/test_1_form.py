@@ -13,8 +13,8 @@ import pytest
 
 from tests.support import axe
 from tests.support.browser import Browser
-from tests.support.chromium import Chromium, Page
 from tests.support.form import HOST, Form, address, fill
+from tools.chromium import Chromium, Page
 
 FRENCH = {
     "name": "Chorale « des Halles » & d’à côté",

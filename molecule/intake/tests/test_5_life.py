@@ -22,10 +22,10 @@ from testinfra.host import Host
 from tests.support import axe
 from tests.support.association import Association
 from tests.support.browser import Browser
-from tests.support.chromium import Chromium
 from tests.support.form import Form, address, body, fill
 from tests.support.relay import Letter, Relay
 from tests.support.scenario import Scenario
+from tools.chromium import Chromium
 
 FRENCH, ENGLISH = "chorale-des-halles", "walking-club"
 NAMES = {FRENCH: "Chorale « des Halles »", ENGLISH: "Walking & Talking Club"}

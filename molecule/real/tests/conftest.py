@@ -13,8 +13,8 @@ import pytest
 import tests.conftest  # noqa: F401
 from tests.support import fixtures, real
 from tests.support.associations import Associations
-from tests.support.chromium import Chromium, chromium
 from tests.support.fixtures import SCENARIO, browser, node, scenario
+from tools.chromium import Chromium, chromium
 
 __all__ = ["browser", "node", "scenario"]
 

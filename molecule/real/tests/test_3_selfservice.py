@@ -20,8 +20,8 @@ from testinfra.host import Host
 from tests.support import axe
 from tests.support.associations import Associations
 from tests.support.browser import Answer, Browser, Visit, token
-from tests.support.chromium import Chromium
 from tests.support.scenario import Scenario
+from tools.chromium import Chromium
 
 PAGE = "/settings/admin/archipel"
 CHANGES = "/var/lib/archipel/changes"

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,8 @@ from collections.abc import Iterator
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tools.lab import LabError
 
 PROGRAM = "chromium"
 SECONDS = 60.0
@@ -52,6 +55,14 @@ FOCUS = """(() => {{
 }})()"""
 
 
+class BrowserError(LabError):
+    """The browser does not do what it is told."""
+
+
+class PageError(LabError):
+    """A page is not as whoever uses it takes it to be."""
+
+
 def key_of(certificate: str) -> str:
     """Return what Chromium calls the public key of a certificate (PEM)."""
     key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
@@ -60,9 +71,19 @@ def key_of(certificate: str) -> str:
 
 
 class Chromium:
-    """A browser that trusts one certificate beside those that all browsers trust."""
+    """A browser that trusts one certificate beside those that all browsers trust.
+
+    Raises:
+        LabError: there is no such program on this host.
+
+    """
 
     def __init__(self, certificate: str, profile: str) -> None:
+        if shutil.which(PROGRAM) is None:
+            raise LabError(
+                f"missing on this host: {PROGRAM}. On Debian: apt-get install {PROGRAM}; "
+                "elsewhere use the system's packages."
+            )
         there, self._out = os.pipe()
         self._in, back = os.pipe()
         options = [
@@ -88,7 +109,7 @@ class Chromium:
 
     def close(self) -> None:
         """End it."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(BrowserError):
             self._write({"id": 0, "method": "Browser.close"})
         try:
             self._process.wait(timeout=10)
@@ -115,7 +136,13 @@ class Chromium:
         return page
 
     def call(self, method: str, session: str = "", **parameters: t.Any) -> dict[str, t.Any]:
-        """Give one command and return its result."""
+        """Give one command and return its result.
+
+        Raises:
+            PageError: the browser refused it.
+            BrowserError: it did not answer.
+
+        """
         self._last += 1
         number = self._last
         message: dict[str, t.Any] = {"id": number, "method": method, "params": parameters}
@@ -124,7 +151,8 @@ class Chromium:
         while True:
             found = self._read(until)
             if found.get("id") == number:
-                assert "error" not in found, f"{method}: {found['error']}"
+                if "error" in found:
+                    raise PageError(f"{method}: {found['error']}")
                 return dict(found["result"])
             self._events.append(found)
 
@@ -154,22 +182,31 @@ class Chromium:
         ]
 
     def _write(self, message: dict[str, t.Any]) -> None:
-        os.write(self._out, json.dumps(message).encode() + b"\0")
+        """Send a message.
+
+        Raises:
+            BrowserError: nobody is there any more to read it.
+
+        """
+        try:
+            os.write(self._out, json.dumps(message).encode() + b"\0")
+        except OSError as error:
+            raise BrowserError(f"the browser has ended: {error}") from error
 
     def _read(self, until: float) -> dict[str, t.Any]:
         """Return the next message.
 
         Raises:
-            TimeoutError: none came.
+            BrowserError: none came.
 
         """
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._in], [], [], max(0, until - time.monotonic()))
             if not ready:
-                raise TimeoutError("the browser says nothing")
+                raise BrowserError("the browser says nothing")
             data = os.read(self._in, 1 << 16)
             if not data:
-                raise TimeoutError("the browser has ended")
+                raise BrowserError("the browser has ended")
             self._buffer += data
         text, _, self._buffer = self._buffer.partition(b"\0")
         return dict(json.loads(text))
@@ -189,18 +226,24 @@ class Page:
         """Have it run scripts or not, from now on."""
         self.call("Emulation.setScriptExecutionDisabled", value=not yes)
 
-    def view(self, width: int = 1280, *, dark: bool = False) -> None:
-        """Show it on a screen of some width, in pixels; below 600 it is a phone."""
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    def view(self, width: int = 1280, *, dark: bool = False, height: int = 900) -> None:
+        """Show it on a screen of some size, in pixels; one less than 600 wide is a phone."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def open(self, url: str) -> None:
-        """Go to an address, and wait until all of it is there."""
+        """Go to an address, and wait until all of it is there.
+
+        Raises:
+            PageError: there is nothing at that address.
+
+        """
         with self.leaving():
             found = self.call("Page.navigate", url=url)
-            assert "errorText" not in found, f"{url}: {found['errorText']}"
+            if "errorText" in found:
+                raise PageError(f"{url}: {found['errorText']}")
 
     @contextlib.contextmanager
     def leaving(self, seconds: float = SECONDS) -> Iterator[None]:
@@ -210,11 +253,17 @@ class Page:
         self._browser.event(self._session, "Page.loadEventFired", seconds=seconds)
 
     def ask(self, script: str) -> t.Any:
-        """Return what an expression is in the page; also where the page itself runs no scripts."""
+        """Return what an expression is in the page; also where the page itself runs no scripts.
+
+        Raises:
+            PageError: it could not be evaluated.
+
+        """
         found = self.call(
             "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
         )
-        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        if "exceptionDetails" in found:
+            raise PageError(str(found["exceptionDetails"]))
         return found["result"].get("value")
 
     @property
@@ -228,14 +277,26 @@ class Page:
         return str(self.ask("location.href"))
 
     def type(self, selector: str, text: str) -> None:
-        """Put text into a field in place of what is there."""
-        assert self.ask(FOCUS.format(selector=json.dumps(selector))), f"no field {selector}"
+        """Put text into a field in place of what is there.
+
+        Raises:
+            PageError: there is no such field.
+
+        """
+        if not self.ask(FOCUS.format(selector=json.dumps(selector))):
+            raise PageError(f"no field {selector} in {self.text}")
         self.call("Input.insertText", text=text)
 
     def click(self, selector: str) -> None:
-        """Press the mouse on something."""
+        """Press the mouse on something.
+
+        Raises:
+            PageError: it is not there.
+
+        """
         place = self.ask(CENTRE.format(selector=json.dumps(selector)))
-        assert place is not None, f"nothing is {selector} in {self.text}"
+        if place is None:
+            raise PageError(f"nothing is {selector} in {self.text}")
         mouse = {"x": place[0], "y": place[1], "button": "left", "clickCount": 1}
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, **mouse)
@@ -250,12 +311,28 @@ class Page:
             self.call("Input.dispatchKeyEvent", **given, **({"text": text} if text else {}))
 
     def until(self, script: str, seconds: float = SECONDS) -> t.Any:
-        """Wait until an expression is true in the page, and return it."""
+        """Wait until an expression is true in the page, and return it.
+
+        Raises:
+            PageError: it never was.
+
+        """
         end = time.monotonic() + seconds
         while not (found := self.ask(script)):
-            assert time.monotonic() < end, f"never so: {script}\n{self.text}"
+            if time.monotonic() >= end:
+                raise PageError(f"never so: {script}\n{self.text}")
             time.sleep(0.1)
         return found
+
+    def send(self, **headers: str) -> None:
+        """Send headers along with every request from now on; underscores stand for hyphens."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.call("Network.setExtraHTTPHeaders", headers=sent)
+
+    def picture(self, quality: int = 80) -> bytes:
+        """Return what is on the screen as a WebP; quality: of 100."""
+        taken = self.call("Page.captureScreenshot", format="webp", quality=quality)
+        return base64.b64decode(taken["data"])
 
     def complaints(self) -> list[str]:
         """Return what the browser complained of: blocked resources, errors of scripts."""
