@@ -56,7 +56,7 @@ scenario-names:
 	@echo $(OTHERS)
 
 .PHONY: check
-check: lint licences types $(UNIT) php syntax docs artefact ## Everything that needs no node (some minutes)
+check: lint licences types $(UNIT) french php syntax docs artefact ## Everything that needs no node (some minutes)
 
 .PHONY: molecule
 molecule: host venv ## Run scenarios on nodes of their own: make molecule SCENARIO=bookworm
@@ -125,6 +125,11 @@ types: venv ## Python types
 .PHONY: unit
 unit: venv ## Unit, render and policy tests
 	python -m pytest --numprocesses auto tests/unit tests/render tests/policy </dev/null
+
+.PHONY: french
+french: venv ## Spelling of all French texts; how they are typeset is a matter of unit
+	@tools/host-packages hunspell hunspell-fr-classical
+	@python -m tools.french
 
 .PHONY: php
 php: venv ## PHP of the application: syntax, PHPUnit, Nextcloud's coding standard
