@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from babel.messages.pofile import read_po
 
 from tools import ROOT
 
@@ -30,6 +31,7 @@ PROGRAMS = (
     Path("roles/intake/files/receiver.py"),
 )
 POLICY = (Path("group_vars/all/letters.yml"), Path("group_vars/all/intake.yml"))
+CATALOGUE = Path("plugins/plugin_utils/_core/locale/fr/LC_MESSAGES/archipel.po")
 # Templates for other people's repositories are written for programs as well.
 EXAMPLES = Path("docs/examples")
 # In Markdown and in templates: what is no word, and what stands for one.
@@ -37,6 +39,8 @@ MARKUP = re.compile(r"```.*?```|\]\([^)]*\)|<[^>]*>|https?://\S+", re.DOTALL)
 CODE = re.compile(r"`[^`\n]*`")
 TEMPLATE = re.compile(r"\{%.*?%\}|\{#.*?#\}|<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL)
 VALUE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+# A mapping as YAML has it, in a message.
+MAPPING = re.compile(r"\{\w+: [^}]*\}")
 # What a letter or a message has filled in.
 FILLED = re.compile(r"\{\w*\}|%(?:\d+\$)?[sd]|%%")
 
@@ -49,6 +53,7 @@ def all_texts(root: Path = ROOT) -> dict[str, str]:
         **dict(_pages(root)),
         **dict(_programs(root)),
         **dict(_policy(root)),
+        **dict(_messages(root)),
     }
 
 
@@ -64,6 +69,13 @@ def filled(template: str) -> str:
 
 def _lines(found: re.Match[str]) -> str:
     return "\n" * found.group().count("\n")
+
+
+def translated(source: str, text: str) -> str:
+    """Return a translation without what it has in common with its source: keys and values. Pure."""
+    kept = set(re.findall(r"[\w-]+", source))
+    words = FILLED.sub("1", MAPPING.sub("1", plain(text)))
+    return re.sub(r"[\w-]+", lambda word: "1" if word.group() in kept else word.group(), words)
 
 
 def french_of(page: str) -> str:
@@ -135,6 +147,16 @@ def _policy(root: Path) -> Iterator[tuple[str, str]]:
             (f"{path}: {key}", FILLED.sub("1", text))
             for key, text in _below(yaml.safe_load(_read(root / path)), "")
         )
+
+
+def _messages(root: Path) -> Iterator[tuple[str, str]]:
+    with (root / CATALOGUE).open("rb") as file:
+        messages = [message for message in read_po(file) if message.id]
+    for message in messages:
+        source = message.id[0] if isinstance(message.id, tuple) else message.id
+        forms = message.string if isinstance(message.string, tuple) else (message.string,)
+        for number, text in enumerate(forms):
+            yield f"{CATALOGUE.name}: {source} {number}", translated(source, text)
 
 
 def _below(value: Any, key: str, *, french: bool = False) -> Iterator[tuple[str, str]]:

@@ -36,7 +36,9 @@ _HEADER = """\
 _CODE = re.compile(r"(`[^`]*`)")
 # Before these French has a blank that never breaks: a narrow one, and a wide one.
 _NARROW = re.compile(r"[ \u00a0\u202f](?=[;!?](?!\w))")
-_WIDE = re.compile(r"[ \u00a0\u202f](?=[:»%](?!\w))|(?<=«)[ \u00a0\u202f]")
+_WIDE = re.compile(
+    r"[ \u00a0\u202f](?=[:»%](?!\w))|(?<=«)[ \u00a0\u202f]|(?<=[\d}]) (?=(?:[KMGT]?o|[KMG]io)\b)"
+)
 _APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
 
 
