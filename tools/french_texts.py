@@ -153,10 +153,13 @@ def _messages(root: Path) -> Iterator[tuple[str, str]]:
     with (root / CATALOGUE).open("rb") as file:
         messages = [message for message in read_po(file) if message.id]
     for message in messages:
-        source = message.id[0] if isinstance(message.id, tuple) else message.id
-        forms = message.string if isinstance(message.string, tuple) else (message.string,)
+        # Of a text with a plural there are several.
+        source, forms = (
+            [one or "" for one in ([part] if isinstance(part, str) else part or [])]
+            for part in (message.id, message.string)
+        )
         for number, text in enumerate(forms):
-            yield f"{CATALOGUE.name}: {source} {number}", translated(source, text)
+            yield f"{CATALOGUE.name}: {source[0]} {number}", translated(source[0], text)
 
 
 def _below(value: Any, key: str, *, french: bool = False) -> Iterator[tuple[str, str]]:
