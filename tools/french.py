@@ -22,7 +22,7 @@ DICTIONARY = "fr_FR"
 # Words that lose their last vowel in front of another one.
 ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quoiqu)['’](?=\w)", re.IGNORECASE)
 # Names of files and folders, versions, and units of systemd in a sentence.
-NAMES = re.compile(r"\b[\w-]+(?:[./][\w-]+)+\b")
+NAMES = re.compile(r"\b[\w-]+(?:[./][\w-]+)+\b|\b[\w-]+/(?!\w)")
 PACKAGES = "hunspell hunspell-fr-classical"
 
 

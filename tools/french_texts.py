@@ -49,6 +49,7 @@ def all_texts(root: Path = ROOT) -> dict[str, str]:
     """Return the French texts of the project, without markup, by file and key."""
     return {
         **dict(_documents(root)),
+        **dict(_pictures(root)),
         **dict(_application(root)),
         **dict(_pages(root)),
         **dict(_programs(root)),
@@ -104,6 +105,11 @@ def _documents(root: Path) -> Iterator[tuple[str, str]]:
         path = root / name
         if name.endswith(".fr.md") and path.is_file() and EXAMPLES not in Path(name).parents:
             yield name, plain(_read(path))
+
+
+def _pictures(root: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted((root / "docs/images").glob("*.fr.svg")):
+        yield str(path.relative_to(root)), filled(_read(path))
 
 
 def _application(root: Path) -> Iterator[tuple[str, str]]:
