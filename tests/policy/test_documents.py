@@ -56,6 +56,28 @@ def test_french_documents_have_the_outline_of_the_english_ones(path: Path):
 
 
 @pytest.mark.parametrize("path", FRENCH, ids=shown)
+def test_french_documents_show_the_commands_of_the_english_ones(path: Path):
+    english = path.with_name(path.name.replace(".fr.md", ".md"))
+    assert set(commands(text_of(english))) - set(commands(text_of(path))) == set()
+
+
+@pytest.mark.parametrize("path", FRENCH, ids=shown)
+def test_french_documents_lead_to_french_ones(path: Path):
+    """Where there are; only the link to this very page leads to English."""
+    own = path.name.replace(".fr.md", ".md")
+    english = [
+        target
+        for target in LINK.findall(text_of(path))
+        if target.endswith(".md")
+        and not target.startswith("http")
+        and (path.parent / target.replace(".md", ".fr.md")).is_file()
+        and not target.endswith(".fr.md")
+        and target != own
+    ]
+    assert english == []
+
+
+@pytest.mark.parametrize("path", FRENCH, ids=shown)
 def test_what_is_typed_is_not_typeset_as_french(path: Path):
     """A shell takes a curly apostrophe for a letter."""
     sentences = CODE.sub("", text_of(path))
