@@ -179,11 +179,16 @@ class TestNoNodeOrdersTheWildcard:
         for name in ("fullchain.pem", "privkey.pem"):
             text = first.host.check_output(f"cat /etc/archipel/tls/wildcard/{name}")
             (folder / name).write_text(f"{text}\n", encoding="utf-8")
+        path = scenario.environment / "group_vars/all/zzz-secret.yml"
+        secret = json.loads(path.read_text())["certificates_acme_dns_environment"][
+            "RFC2136_TSIG_SECRET"
+        ]
+        assert first.host.run("grep -rlF -e %s /etc", secret).stdout != ""
         before = authority.shown(ANY, first.address)
         settings.platform("certificates", certificates_acme_issuer="controller")
         for node in (first, second):
             assert authority.shown(ANY, node.address) == before
-            assert not node.host.file("/etc/archipel/certificates.env").exists
+            assert node.host.run("grep -rlF -e %s /etc /var/lib/archipel", secret).stdout == ""
         assert settings.platform("certificates", certificates_acme_issuer="controller") == []
         assert registry.converge() == []
 
