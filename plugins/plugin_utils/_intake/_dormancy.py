@@ -20,8 +20,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.plugin_utils._intake._moderation import Changes
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
 
-KEY = "dormancy"
-LETTERS = ("first", "second", "third")
+KEY, LETTERS = _moderation.DORMANCY, _moderation.DORMANT_LETTERS
 REASON = "dormant"
 # What associations are written about it.
 STEPS = frozenset({"dormant", "dormant-last", "suspended"})
@@ -83,7 +82,7 @@ def plan(
         return Step({}, "when it was used is not known: its node has no new report")
     since = find_since(data, use)
     if (today - since).days < patience.days:
-        return Step(_forget(data), "in use again") if _told(data) else None
+        return Step(_moderation.forget_dormancy(data), "in use again") if _told(data) else None
     return _go_on(record, since, patience, sent, today)
 
 
@@ -102,13 +101,6 @@ def _told(data: Unchecked) -> dict[str, str]:
     """The letters that were decided on: which → day."""
     found = data.get(KEY, {})
     return {letter: found[letter] for letter in LETTERS if letter in found}
-
-
-def _forget(data: Unchecked) -> Changes:
-    """Take out what was noted, and the mapping with it where nothing else is in it."""
-    if set(data[KEY]) <= {"since", *LETTERS}:
-        return {(KEY,): None}
-    return {(KEY, key): None for key in ("since", *LETTERS) if key in data[KEY]}
 
 
 def _go_on(

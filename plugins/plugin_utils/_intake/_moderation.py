@@ -39,6 +39,8 @@ _BECOMES = {"approve": "approved", "refuse": "refused", "suspend": "suspended", 
 _NEED_REASON = frozenset({"refuse", "ask", "suspend"})
 # The reason of a request that nobody went on with, and who is named as having decided.
 STALE, BY_ITSELF = "stale", "archipel"
+# Where a file says of a space that nobody uses when its letters were decided on.
+DORMANCY, DORMANT_LETTERS = "dormancy", ("first", "second", "third")
 
 
 class Decision(t.NamedTuple):
@@ -174,7 +176,18 @@ def changes(record: Record, decision: Decision) -> Changes:
         found["closed_on",] = None
     if decision.kind in {"close", "approve"} and "closing" in record.data:
         found["closing",] = None
+    if decision.kind == "approve":
+        # Its association would be written to as one that sleeps, instead of as one that is back.
+        found |= forget_dormancy(record.data)
     return found
+
+
+def forget_dormancy(data: Unchecked) -> Changes:
+    """Take out what was noted of a space that nobody used; the mapping too, if that is all."""
+    noted = [key for key in ("since", *DORMANT_LETTERS) if key in data.get(DORMANCY, {})]
+    if noted and len(noted) == len(data[DORMANCY]):
+        return {(DORMANCY,): None}
+    return {(DORMANCY, key): None for key in noted}
 
 
 # --- requests that nobody goes on with --------------------------------------------------------

@@ -103,6 +103,25 @@ class TestADecision:
         changes = _moderation.changes(one, decision("approve"))
         assert (changes["status",], changes["closed_on",]) == ("approved", None)
 
+    @pytest.mark.parametrize(
+        ("noted", "expected"),
+        [
+            ({"since": "2024-01-01", "first": "2025-02-01"}, {("dormancy",): None}),
+            (
+                {"since": "2024-01-01", "first": "2025-02-01", "exempt": False},
+                {("dormancy", "since"): None, ("dormancy", "first"): None},
+            ),
+            ({"exempt": True}, {}),
+        ],
+    )
+    def test_to_open_forgets_that_nobody_used_it(
+        self, noted: dict[str, t.Any], expected: dict[t.Any, None]
+    ):
+        """Else its association is written to as one that sleeps, and not that it is back."""
+        one = record(status="suspended", dormancy=noted)
+        changes = _moderation.changes(one, decision("approve"))
+        assert {key: value for key, value in changes.items() if key[0] == "dormancy"} == expected
+
 
 CLOSING = {"on": "2026-02-01", "by": "nadia", "noticed_on": "2026-01-05", "reason": "on-request"}
 
