@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+# Makes the collection importable.
+import tests.conftest  # noqa: F401
 from tests.support.fixtures import SCENARIO, browser, node, pytest_report_header, scenario
 from tests.support.form import Form
 from tests.support.relay import Relay

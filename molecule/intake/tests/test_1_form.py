@@ -96,7 +96,7 @@ def english(people: Chromium, form: Form) -> Page:
 class TestInFrenchWithScripts:
     def test_1_says_what_there_is(self, french: Page):
         assert french.ask("document.documentElement.lang") == "fr"
-        assert "50 comptes et 40 Go" in french.text
+        assert "50 comptes et 40\u00a0Go" in french.text
         assert "Ce que nous n’offrons pas" in french.text
 
     def test_2_says_at_once_whether_an_address_is_taken(self, french: Page):
