@@ -4,12 +4,22 @@
 
 from __future__ import annotations
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import SpacesDatabases
+import typing as t
+from types import MappingProxyType
+
+from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
+    Database,
+    SpacesDatabases,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _options
 from ansible_collections.archipel.spaces.plugins.plugin_utils._actions._action import (
     Spaces,
     SpacesAction,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import KnownSpace
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import (
+    KnownSpace,
+    SpaceEntry,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render import (
     _render_common,
     _render_database,
@@ -22,12 +32,25 @@ class ActionModule(SpacesAction[SpacesDatabases]):
     """Desired state of the databases."""
 
     module = "spaces_databases"
+    OWN: t.ClassVar[_options.Spec] = MappingProxyType(
+        {"previous": {"type": "list", "elements": "str", "default": []}}
+    )
 
     def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> SpacesDatabases:
         """Return the databases the node must have."""
         present = [space for space in spaces if space["status"] in _render_common.PRESENT]
         return {
-            "databases": [_render_database.plan_database(space, context) for space in present],
+            "databases": [self.plan(space, context) for space in present],
             "socket": context["database_socket"],
             "known": {space["slug"]: _render_services.find_state(space) for space in known},
         }
+
+    def plan(self, space: SpaceEntry, context: Context) -> Database:
+        """Return a database; its account may also use the one from before a restore, if asked.
+
+        With a database on the space's own node it is root who restores it.
+        """
+        wanted = _render_database.plan_database(space, context)
+        if space["slug"] in self.options["previous"] and wanted["password"] is not None:
+            wanted["further"] = [_render_common.find_layout(space, context).previous_database]
+        return wanted

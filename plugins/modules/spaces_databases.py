@@ -16,6 +16,15 @@ description:
   - A server that cannot be reached fails the task once, not every space.
 extends_documentation_fragment:
   - archipel.spaces.spaces
+options:
+  previous:
+    description:
+      - Slugs of spaces that are restored, or whose state from before a restore is put back or
+        removed. Where such a space's database is on another node than its files, its account may
+        use the database that keeps that state as well, until the next run without it.
+    type: list
+    elements: str
+    default: []
 requirements: [python3-pymysql]
 attributes:
   diff_mode:

@@ -16,6 +16,9 @@ description:
   - The previous state stays aside until O(previous=discard), and takes its place again with
     O(previous=restore).
   - An interrupted restore goes on where it was.
+  - A database on another node is reached with the space's own account. That needs all rights on the
+    one that keeps the tables from before as well, which
+    O(archipel.spaces.spaces_databases#module:previous) gives it.
 options:
   space:
     description: The slug of the space that is restored.
@@ -43,6 +46,11 @@ options:
     type: str
     choices: ["", discard, restore]
     default: ""
+  distant:
+    description:
+      - Whether the registry has its database on another node. Its C(managed.config.php) says where.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -105,6 +113,7 @@ SPEC = {
     "at": {"type": "str", "default": "latest"},
     "confirm": {"type": "str", "default": ""},
     "previous": {"type": "str", "choices": ["", "discard", "restore"], "default": ""},
+    "distant": {"type": "bool", "default": False},
 }
 ERRORS = (
     *(_backup.BackupError, _restore_job.RestoreError, _restic.ResticError, _systemd.SystemdError),
@@ -133,15 +142,23 @@ def refusal(settings: _backup.Settings, options: dict[str, t.Any]) -> str:
     )
 
 
-def preview(settings: _backup.Settings, slug: str, source: str, at: str) -> list[str]:
+def preview(
+    settings: _backup.Settings, slug: str, source: str, at: str, server: _database.Server
+) -> list[str]:
     """Return what a restore would do."""
     _restic.check_reachable(settings.repository)
-    journal = _restore.begin(settings, source, slug, at)
+    journal = _restore.begin(settings, source, slug, at, server)
     when = f"{journal['snapshot'][:8]} of {journal['at'][:16]}"
     return [f"would be restored from backup {when}, from the step {journal['step']!r} on"]
 
 
-def act(settings: _backup.Settings, options: dict[str, t.Any], *, check: bool) -> list[str]:
+def act(
+    settings: _backup.Settings,
+    options: dict[str, t.Any],
+    server: _database.Server,
+    *,
+    check: bool,
+) -> list[str]:
     """Do what is asked; return it in words."""
     slug, source = options["space"], options["source"] or options["space"]
     if options["previous"]:
@@ -152,10 +169,10 @@ def act(settings: _backup.Settings, options: dict[str, t.Any], *, check: bool) -
             if options["previous"] == "discard"
             else _restore_previous.put_back
         )
-        return verb(settings, slug)
+        return verb(_restore_previous.Previous(settings, slug, server))
     if check:
-        return preview(settings, slug, source, options["at"])
-    return _restore.run(settings, source, slug, options["at"])
+        return preview(settings, slug, source, options["at"], server)
+    return _restore.run(settings, source, slug, options["at"], server)
 
 
 def main() -> None:
@@ -166,8 +183,10 @@ def main() -> None:
         settings = _backup.read_settings()
         if reason := refusal(settings, module.params):
             module.fail_json(msg=reason)
-        done = act(settings, module.params, check=module.check_mode)
-        previous = _restore_job.has_previous(settings, slug)
+        # Before: a restore takes the configuration away that says where it is.
+        server = _restore_job.find_server(settings, slug, distant=module.params["distant"])
+        done = act(settings, module.params, server, check=module.check_mode)
+        previous = _restore_job.has_previous(settings, slug, server)
     except ERRORS as error:
         module.fail_json(msg=f"{slug}: {error}")
     module.exit_json(changed=bool(done), spaces={slug: done} if done else {}, previous=previous)

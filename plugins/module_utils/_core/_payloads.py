@@ -170,6 +170,8 @@ class Database(Account):
     """A database with its account."""
 
     name: str
+    # Databases beside its own that the account may use, whether they are there or not.
+    further: list[str]
     max_user_connections: int
     # None: the server asks the socket who comes.
     password: str | None

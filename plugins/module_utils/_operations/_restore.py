@@ -23,12 +23,15 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations._resto
     Job,
     RestoreError,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
 
 if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
 
 
-def begin(settings: _backup.Settings, source: str, target: str, at: str) -> JsonObject:
+def begin(
+    settings: _backup.Settings, source: str, target: str, at: str, server: _database.Server
+) -> JsonObject:
     """Return the journal of a restore: the one that was interrupted, or a new one.
 
     Raises:
@@ -45,7 +48,7 @@ def begin(settings: _backup.Settings, source: str, target: str, at: str) -> Json
                 f"{journal['step']!r}: finish that one first"
             )
         return journal
-    if _restore_job.has_previous(settings, target):
+    if _restore_job.has_previous(settings, target, server):
         raise RestoreError(
             f"its state from before an earlier restore is still kept. Is the restored "
             f"space right? playbooks/restore.yml -e only={target} -e previous=discard "
@@ -60,12 +63,22 @@ def begin(settings: _backup.Settings, source: str, target: str, at: str) -> Json
         "since": _backup.now(),
         "home": _backup.home_in(chosen, settings),
         "staging": _backup.staging_in(chosen, settings),
+        "database": server.host,
     }
     return {**start, "snapshot": chosen.id, "step": "fetch"}
 
 
-def run(settings: _backup.Settings, source: str, target: str, at: str) -> list[str]:
+def run(
+    settings: _backup.Settings, source: str, target: str, at: str, server: _database.Server
+) -> list[str]:
     """Restore a space, from where an interrupted run came to; return what was done.
+
+    Args:
+        settings: of this node.
+        source: whose backup.
+        target: which space it becomes.
+        at: which backup, see `_restic.choose`.
+        server: where its database is, see `_restore_job.find_server`.
 
     Raises:
         RestoreError, ResticError, DatabaseError, SystemdError, OSError: it is not done yet.
@@ -73,10 +86,10 @@ def run(settings: _backup.Settings, source: str, target: str, at: str) -> list[s
     """
     with _journal.exclusive(settings.layout(target).lock_name):
         _restic.check_reachable(settings.repository)
-        journal = begin(settings, source, target, at)
-        _restore_job.rename_former(settings, target)
+        journal = begin(settings, source, target, at, server)
+        _restore_job.rename_former(settings, target, server)
         was = (journal.get("home", ""), journal.get("staging", ""))
-        job = Job(settings, source, target, journal["snapshot"], *was)
+        job = Job(settings, source, target, server, journal["snapshot"], *was)
         entry = _journal.Entry(target, journal)
         result = _workflow.run(_restore_steps.workflow(), job, entry)
     if result.error:

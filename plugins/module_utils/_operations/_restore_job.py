@@ -9,9 +9,15 @@ import pwd
 import subprocess
 from dataclasses import dataclass
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal, _layout
+from ansible_collections.archipel.spaces.plugins.module_utils._core import (
+    _config,
+    _files,
+    _journal,
+    _layout,
+)
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import _backup
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _database
+from ansible_collections.archipel.spaces.plugins.module_utils._sql._mariadb import pattern, quote
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _projects
 
 VERB = "restore"
@@ -32,6 +38,8 @@ class Job:
     source: str
     # Which space it becomes.
     target: str
+    # Where its database is.
+    server: _database.Server
     snapshot: str
     # Where its folder and its dump were when it was backed up; empty: where they are here.
     from_home: str = ""
@@ -73,32 +81,89 @@ class Job:
         return self.layout.previous
 
     @property
-    def server(self) -> _database.Server:
-        """The database server of this node."""
-        return _database.local(self.settings.socket)
-
-    @property
     def database(self) -> str:
         """The space's database."""
         return self.layout.database
 
 
-def has_previous(settings: _backup.Settings, slug: str) -> bool:
+def find_server(settings: _backup.Settings, slug: str, *, distant: bool) -> _database.Server:
+    """Return where the database of a space is: as its configuration says, else its journal.
+
+    The configuration is moved aside in the middle of a restore, with all that is in its folder.
+
+    Args:
+        settings: of this node.
+        slug: the space.
+        distant: whether the registry has its database on another node.
+
+    Raises:
+        RestoreError: nobody says where, or something was begun with a database elsewhere.
+
+    """
+    layout = settings.layout(slug)
+    begun = (_journal.read(slug) or {}).get("database")
+    account = _config.database(_files.read_text(layout.managed_config))
+    if "host" in account:
+        host = account["host"] if account.get("password") else ""
+    else:
+        host = begun or ""
+    if begun is not None and begun != host:
+        raise RestoreError(
+            f"what is under way was begun with its database on {begun or 'this node'}, and now it "
+            f"is on {host or 'this node'}: give the space its former line in placement.yml back, "
+            "and finish that first"
+        )
+    if distant != bool(host):
+        raise RestoreError(
+            f"the registry has its database on {'another' if distant else 'this'} node, and "
+            f"{layout.managed_config} does not: playbooks/restore.yml writes it before it begins"
+        )
+    if not host:
+        return _database.local(settings.socket)
+    if account.get("password"):
+        return _database.distant(layout.backup_client, account, settings.database_ca)
+    # Whatever was begun has written it.
+    return _database.known(layout.backup_client, host)
+
+
+def check_rights(settings: _backup.Settings, slug: str, server: _database.Server) -> None:
+    """Make sure that the account of a space may use the database that keeps its tables aside.
+
+    Without the right it does not even see that there is one.
+
+    Raises:
+        RestoreError: it may not.
+        DatabaseError: the server does not answer.
+
+    """
+    if not server.distant:
+        return
+    name = settings.layout(slug).previous_database
+    wanted = f"GRANT ALL PRIVILEGES ON {quote(pattern(name))}.* TO "
+    if not any(row[0].startswith(wanted) for row in _database.run(server, "SHOW GRANTS")):
+        raise RestoreError(
+            f"its account may not use {name} on {server.host}: playbooks/restore.yml gives it the "
+            "right before it begins, and any other run takes it back. Run it again, with no other "
+            "one beside it"
+        )
+
+
+def has_previous(settings: _backup.Settings, slug: str, server: _database.Server) -> bool:
     """Tell whether a state from before a restore is kept, by its present or its former name."""
-    layout, server = settings.layout(slug), _database.local(settings.socket)
+    layout = settings.layout(slug)
     if os.path.isdir(layout.previous) or os.path.isdir(layout.former_previous):
         return True
     names = (layout.previous_database, layout.former_previous_database)
     return any(_database.exists(server, name) for name in names)
 
 
-def rename_former(settings: _backup.Settings, slug: str) -> None:
+def rename_former(settings: _backup.Settings, slug: str, server: _database.Server) -> None:
     """Give the state from before a restore its present names. Can be repeated.
 
     A restore that was cut short may have left a part of it by its former name, and begins no new
     one: what has the present name already stays.
     """
-    layout, server = settings.layout(slug), _database.local(settings.socket)
+    layout = settings.layout(slug)
     if os.path.isdir(layout.former_previous) and not os.path.lexists(layout.previous):
         os.rename(layout.former_previous, layout.previous)
     if _database.exists(server, layout.former_previous_database):

@@ -35,22 +35,19 @@ class Previous:
 
     settings: _backup.Settings
     slug: str
+    # Where its database is.
+    server: _database.Server
 
     @property
     def layout(self) -> _layout.Layout:
         """Names and places of the space."""
         return self.settings.layout(self.slug)
 
-    @property
-    def server(self) -> _database.Server:
-        """The database server of this node."""
-        return _database.local(self.settings.socket)
-
 
 # --- it goes -----------------------------------------------------------------------------
 
 
-def discard(settings: _backup.Settings, slug: str) -> list[str]:
+def discard(previous: Previous) -> list[str]:
     """Remove the state from before a restore. Can be repeated.
 
     Of what is half removed nothing can be put back: the journal says so.
@@ -59,21 +56,23 @@ def discard(settings: _backup.Settings, slug: str) -> list[str]:
         RestoreError: something else is under way.
 
     """
-    with _journal.exclusive(settings.layout(slug).lock_name):
+    slug, server = previous.slug, previous.server
+    with _journal.exclusive(previous.layout.lock_name):
         journal = _journal.read(slug)
         if journal and journal["verb"] != DISCARD:
             raise RestoreError(_journal.under_way(slug))
-        if not journal and not _restore_job.has_previous(settings, slug):
+        _restore_job.check_rights(previous.settings, slug, server)
+        if not journal and not _restore_job.has_previous(previous.settings, slug, server):
             return []
-        entry = _journal.Entry(slug, journal or {"verb": DISCARD, "step": "remove"})
+        start = {"verb": DISCARD, "step": "remove", "database": server.host}
         flow = _workflow.Workflow(DISCARD, (_workflow.Step("remove", remove),))
-        _workflow.run(flow, Previous(settings, slug), entry)
+        _workflow.run(flow, previous, _journal.Entry(slug, journal or start))
     return ["the state from before the restore was removed"]
 
 
 def remove(previous: Previous) -> None:
     """Remove the folder and the database."""
-    _restore_job.rename_former(previous.settings, previous.slug)
+    _restore_job.rename_former(previous.settings, previous.slug, previous.server)
     _restore_job.remove(previous.layout.previous)
     _database.drop(previous.server, previous.layout.previous_database)
 
@@ -81,7 +80,7 @@ def remove(previous: Previous) -> None:
 # --- it comes back -------------------------------------------------------------------------
 
 
-def put_back(settings: _backup.Settings, slug: str) -> list[str]:
+def put_back(previous: Previous) -> list[str]:
     """Undo a restore, also one that was cut short: the previous state takes its place again.
 
     Can be repeated.
@@ -90,7 +89,8 @@ def put_back(settings: _backup.Settings, slug: str) -> list[str]:
         RestoreError: something else is under way, or there is nothing to put back.
 
     """
-    with _journal.exclusive(settings.layout(slug).lock_name):
+    settings, slug, server = previous.settings, previous.slug, previous.server
+    with _journal.exclusive(previous.layout.lock_name):
         journal = _journal.read(slug)
         if (
             journal
@@ -99,13 +99,15 @@ def put_back(settings: _backup.Settings, slug: str) -> list[str]:
         ):
             _restore_job.abandon(settings, slug)
             return ["the interrupted restore was given up: it had not touched the space yet"]
-        start = {"verb": RETURN, "step": first_step(settings, slug, journal)}
-        _restore_job.rename_former(settings, slug)
-        _workflow.run(workflow(), Previous(settings, slug), _journal.Entry(slug, start))
+        _restore_job.check_rights(settings, slug, server)
+        step = first_step(journal, previous)
+        start = {"verb": RETURN, "step": step, "database": server.host}
+        _restore_job.rename_former(settings, slug, server)
+        _workflow.run(workflow(), previous, _journal.Entry(slug, start))
     return ["the state from before the restore was put back"]
 
 
-def first_step(settings: _backup.Settings, slug: str, journal: Json | None) -> str:
+def first_step(journal: Json | None, previous: Previous) -> str:
     """Return the step that the return begins with.
 
     Raises:
@@ -116,8 +118,9 @@ def first_step(settings: _backup.Settings, slug: str, journal: Json | None) -> s
         # Before all of it was moved aside, what has its name still is the state to return to.
         return "return" if journal["step"] in UNTIL_ASIDE else "stop"
     if journal and journal["verb"] != RETURN:
-        raise RestoreError(_journal.under_way(slug))
-    if not journal and not _restore_job.has_previous(settings, slug):
+        raise RestoreError(_journal.under_way(previous.slug))
+    settings, slug, server = previous.settings, previous.slug, previous.server
+    if not journal and not _restore_job.has_previous(settings, slug, server):
         raise RestoreError("no earlier state of it is kept")
     return str(journal["step"]) if journal else "stop"
 
@@ -176,7 +179,13 @@ def workflow() -> _workflow.Workflow[Previous]:
 
 @contextlib.contextmanager
 def standing_still(previous: Previous, step: _workflow.Step[Previous]) -> t.Iterator[None]:
-    """Have nothing of the space run while a step moves what it would use."""
+    """Have nothing of the space run while a step moves what it would use.
+
+    Raises:
+        RestoreError: its account lost the right to what is kept aside.
+
+    """
+    _restore_job.check_rights(previous.settings, previous.slug, previous.server)
     if step.name in _restore_job.AT_STANDSTILL:
         _standstill.bring(previous.slug)
     yield

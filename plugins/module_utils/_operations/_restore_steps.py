@@ -43,6 +43,8 @@ def fetch(job: Job) -> None:
         RestoreError: there is no room, or the backup must not be restored.
 
     """
+    # Before hours of reading, and while nothing has to be taken back but that.
+    _restore_job.check_rights(job.settings, job.target, job.server)
     _restore_job.remove(job.stage)
     os.mkdir(job.stage, 0o700)
     need = size(job) + _backup.ROOM
@@ -257,7 +259,14 @@ def workflow() -> _workflow.Workflow[Job]:
 
 @contextlib.contextmanager
 def standing_still(job: Job, step: _workflow.Step[Job]) -> Iterator[None]:
-    """Have nothing of the space run while a step moves what it would use."""
+    """Have nothing of the space run while a step moves what it would use.
+
+    Raises:
+        RestoreError: its account lost the right to what is kept aside.
+
+    """
+    if step.name not in _restore_job.HARMLESS:
+        _restore_job.check_rights(job.settings, job.target, job.server)
     if step.name in _restore_job.AT_STANDSTILL:
         _standstill.bring(job.target)
     yield

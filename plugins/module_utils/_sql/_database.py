@@ -50,7 +50,13 @@ class Server:
     """How to get in: root through the socket, or a space's own account on another node."""
 
     options: tuple[str, ...]
-    distant: bool = False
+    # Of another node: its address, as the space's configuration names it. Empty on this one.
+    host: str = ""
+
+    @property
+    def distant(self) -> bool:
+        """Tell whether it is on another node, where the account has its own database alone."""
+        return bool(self.host)
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """Return a client's command line; options come first, as the client wants it."""
@@ -99,7 +105,12 @@ def distant(path: str, values: Json, authorities: str) -> Server:
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     content = _config.client_options(values, authorities)
     _files.write_file({"path": path, "content": content, "uid": 0, "gid": 0, "mode": 0o600})
-    return Server((f"--defaults-file={path}",), distant=True)
+    return known(path, str(values["host"]))
+
+
+def known(path: str, host: str) -> Server:
+    """Return the server of another node whose private file was written before."""
+    return Server((f"--defaults-file={path}",), host)
 
 
 def run(server: Server, statement: str, database: str = "") -> list[list[str]]:

@@ -166,10 +166,15 @@ def plan_account(item: Database, account: Account | None) -> list[tuple[str, Sta
 
 
 def plan_grants(item: Database, account: Account) -> list[tuple[str, Statement]]:
-    """Return the statements that leave exactly one grant: all of the space's own database. Pure."""
-    user, host, own = item["user"], item["host"], pattern(item["name"])
+    """Return the statements that leave all of the space's own database, and no other grant. Pure.
+
+    While it is restored from another node, its account moves tables aside: then, and until the next
+    run, it has the database that keeps them as well.
+    """
+    user, host = item["user"], item["host"]
+    names = {pattern(name): name for name in (item["name"], *item["further"])}
     steps: list[tuple[str, Statement]] = []
-    extra = sorted(name for name, exact in account.grants.items() if name != own or not exact)
+    extra = sorted(p for p, exact in account.grants.items() if p not in names or not exact)
     if account.access or account.finer:
         steps.append(
             (
@@ -183,13 +188,10 @@ def plan_grants(item: Database, account: Account) -> list[tuple[str, Statement]]
             for right in ("GRANT OPTION", "ALL PRIVILEGES"):
                 sql = f"REVOKE {right} ON {quote(name)}.* FROM %s@%s"
                 steps.append((f"{right.lower()} on {name}: taken away", (sql, (user, host))))
-    if not account.grants.get(own) or account.access or account.finer:
-        steps.append(
-            (
-                f"rights on {item['name']}",
-                (f"GRANT ALL PRIVILEGES ON {quote(own)}.* TO %s@%s", (user, host)),
-            )
-        )
+    for own, name in names.items():
+        if not account.grants.get(own) or account.access or account.finer:
+            sql = f"GRANT ALL PRIVILEGES ON {quote(own)}.* TO %s@%s"
+            steps.append((f"rights on {name}", (sql, (user, host))))
     return steps
 
 

@@ -27,6 +27,7 @@ def plan_database(space: SpaceEntry, context: Context) -> Database:
     wanted: Database = {
         **find_account(space, context),
         "name": find_layout(space, context).database,
+        "further": [],
         "max_user_connections": context["database_connections"],
         "password": None,
     }

@@ -87,6 +87,26 @@ def test_a_payload_has_the_shape_of_its_type(
     assert differences(unpack(pack(payload)), kind) == []
 
 
+@pytest.mark.parametrize(
+    ("db", "previous", "further"),
+    [
+        ("db1", ["velo-ecole"], ["archipel_previous_velo-ecole"]),
+        ("db1", [], []),
+        ("db1", ["amap"], []),
+        # There root restores it.
+        ("web1", ["velo-ecole"], []),
+    ],
+)
+def test_an_account_may_use_what_is_kept_aside_where_it_restores_it_itself(
+    db: str, previous: list[str], further: list[str]
+):
+    action = object.__new__(spaces_databases.ActionModule)
+    given = {"spaces": "archipel_spaces", "settings": {}, "previous": previous}
+    action.options = _options.read(action.module, given, action.spec())
+    (wanted,) = action.desired([space(db=db)], context(), [])["databases"]
+    assert wanted["further"] == further
+
+
 def test_the_samples_have_the_shapes_that_renderers_are_given():
     assert [one for entry in SPACES for one in differences(entry, SpaceEntry)] == []
     assert differences(SETTINGS, Context) == []

@@ -31,6 +31,19 @@ from ansible_collections.archipel.spaces.plugins.module_utils._system import _pr
 from tests.unit.plugins.module_utils.machine import Machine, own_journals
 
 ID = "5" * 64
+# Where its database is, where that is another node.
+HOST, SECRET = "10.0.0.2", "a-password-nobody-else-has"
+MANAGED = f"""<?php
+$CONFIG = array (
+  'dbhost' => '{HOST}',
+  'dbname' => 'space_amap',
+  'dbuser' => 'space-amap',
+  'dbpassword' => '{SECRET}',
+);
+"""
+# What its account may use there, while it is restored.
+OWN = {"space_amap", "archipel_previous_amap"}
+GRANT = r"GRANT ALL PRIVILEGES ON `{}`.* TO `space-amap`@`10.0.0.1`"
 CONFIG = "<?php $CONFIG = array('installed' => true, 'mark' => '{}');"
 PHP = "space-php@amap.service"
 UNITS = ("space-php@amap.socket", "space-cron@amap.timer", PHP)
@@ -43,8 +56,10 @@ class Killed(BaseException):
 class Lab:
     """A space with an old state, its backup with a new one, and a way to kill whoever works."""
 
-    def __init__(self, tmp_path: Path, machine: Machine) -> None:
-        self.tmp, self.machine = tmp_path, machine
+    def __init__(self, tmp_path: Path, machine: Machine, *, distant: bool) -> None:
+        self.tmp, self.machine, self.distant = tmp_path, machine, distant
+        # Whether the account of a database elsewhere has the right that a restore needs.
+        self.granted = True
         self.databases: dict[str, dict[str, int]] = {"space_amap": {"oc_old": 3}}
         self.moved: list[tuple[str, int]] = []
         self.said: list[str] = []
@@ -69,6 +84,7 @@ class Lab:
         # Where it was when it was backed up: its folder, its dump.
         self.was_at = (str(self.home), _backup.staging(self.settings, "amap"))
         self.fill(self.home, "old")
+        self.configure()
         self.backup = tmp_path / "backup"
         self.fill(self.backup / "files", "new")
         (self.backup / "files/config/managed.config.php").write_text("another node's")
@@ -90,6 +106,34 @@ class Lab:
         (self.tmp / "releases" / mark).mkdir(parents=True, exist_ok=True)
         (folder / "release").symlink_to(self.tmp / "releases" / mark)
         (folder / ".applied").write_text(mark)
+
+    def configure(self) -> None:
+        """Write what the role writes: where the database is."""
+        if self.distant:
+            (self.home / "config").mkdir(parents=True, exist_ok=True)
+            (self.home / "config/managed.config.php").write_text(MANAGED)
+
+    def server(self) -> _database.Server:
+        """Return where the database is, as the module finds it.
+
+        The playbook has the role write that before, unless nothing of the space may be made anew.
+        """
+        if "database" not in (_journal.read("amap") or {}):
+            self.configure()
+        return _restore_job.find_server(self.settings, "amap", distant=self.distant)
+
+    def sees(self, server: _database.Server, name: str) -> bool:
+        """Tell whether whoever asks sees a database; only the right server is ever asked."""
+        assert server.host == (HOST if self.distant else "")
+        if not self.distant:
+            return True
+        assert SECRET in Path(server.options[0].removeprefix("--defaults-file=")).read_text()
+        return name in OWN and (self.granted or name == "space_amap")
+
+    def may(self, server: _database.Server, *names: str) -> None:
+        """Refuse what the account may not use, as the server does."""
+        if denied := [name for name in names if not self.sees(server, name)]:
+            raise _database.DatabaseError(f"Access denied to database {denied[0]}")
 
     def operation(self) -> None:
         """Count something that changes the node; be killed if a test wants it here."""
@@ -123,6 +167,7 @@ class Lab:
         """Do what the role does before the playbook goes on: what is missing is made, empty."""
         for part in ("config", "data"):
             (self.home / part).mkdir(parents=True, exist_ok=True)
+        self.configure()
         self.databases.setdefault("space_amap", {})
 
 
@@ -144,37 +189,58 @@ def restic(lab: Lab, *words: str) -> tuple[int, str, str]:
     return 0, "", ""
 
 
-def pretend_database(lab: Lab, monkeypatch) -> None:
-    """Keep databases in a dictionary."""
+def pretend_changes(lab: Lab, monkeypatch) -> None:
+    """Keep databases in a dictionary; whoever changes them needs the right to."""
     known = lab.databases
 
-    def load(_server, name: str, source: io.BufferedReader) -> None:
+    def load(server, name: str, source: io.BufferedReader) -> None:
+        lab.may(server, name)
         lab.operation()
         known[name] = {}
         lab.operation()
         known[name] = json.loads(source.read())
 
-    def move(_server, source: str, target: str) -> None:
+    def move(server, source: str, target: str) -> None:
         lab.operation()
-        if known.get(source):
+        if known.get(source) and lab.sees(server, source):
+            lab.may(server, source, target)
+            # A table of the same name is in the way.
+            assert not known[source].keys() & known.get(target, {}).keys()
             known[target] = {**known.get(target, {}), **known[source]}
             known[source] = {}
 
-    def drop(_server, name: str) -> None:
+    def drop(server, name: str) -> None:
+        lab.may(server, name)
         lab.operation()
         known.pop(name, None)
 
-    for name, act in {"load": load, "move": move, "drop": drop}.items():
-        monkeypatch.setattr(_database, name, act)
-    monkeypatch.setattr(_database, "exists", lambda _server, name: name in known)
-    monkeypatch.setattr(_database, "tables", lambda _server, name: sorted(known.get(name, {})))
-    monkeypatch.setattr(_database, "counts", lambda _server, name: dict(known.get(name, {})))
+    for act in (load, move, drop):
+        monkeypatch.setattr(_database, act.__name__, act)
 
-    def run(_server, sql: str, *_: str) -> list[list[str]]:
+
+def pretend_questions(lab: Lab, monkeypatch) -> None:
+    """Answer as the server does: what an account may not use is not there for it."""
+    known = lab.databases
+
+    def tables(server, name: str) -> list[str]:
+        return sorted(known.get(name, {})) if lab.sees(server, name) else []
+
+    def counts(server, name: str) -> dict[str, int]:
+        return dict(known.get(name, {})) if lab.sees(server, name) else {}
+
+    def exists(server, name: str) -> bool:
+        return lab.sees(server, name) and name in known
+
+    def run(server, sql: str, *_: str) -> list[list[str]]:
+        if sql == "SHOW GRANTS":
+            assert lab.distant
+            names = [name for name in sorted(OWN) if lab.sees(server, name)]
+            return [[GRANT.format(name.replace("_", "\\_"))] for name in names]
         lab.said.append(sql)
         return []
 
-    monkeypatch.setattr(_database, "run", run)
+    for act in (tables, counts, exists, run):
+        monkeypatch.setattr(_database, act.__name__, act)
 
 
 def pretend_files(lab: Lab, monkeypatch) -> None:
@@ -199,11 +265,13 @@ def pretend_files(lab: Lab, monkeypatch) -> None:
     monkeypatch.setattr("pwd.getpwnam", lambda _name: user)
 
 
-@pytest.fixture
-def lab(tmp_path, monkeypatch, machine: Machine) -> Lab:
-    found = Lab(tmp_path, machine)
+@pytest.fixture(params=["here", "elsewhere"])
+def lab(tmp_path, monkeypatch, machine: Machine, request: pytest.FixtureRequest) -> Lab:
+    """A space with its database on its own node, and with one on another node."""
+    found = Lab(tmp_path, machine, distant=request.param == "elsewhere")
     own_journals(tmp_path, monkeypatch)
-    pretend_database(found, monkeypatch)
+    pretend_changes(found, monkeypatch)
+    pretend_questions(found, monkeypatch)
     pretend_files(found, monkeypatch)
     monkeypatch.setattr(_restic, "run", lambda _repository, *words: restic(found, *words))
     monkeypatch.setattr(_restic, "check_reachable", lambda _repository: None)
@@ -217,13 +285,31 @@ def lab(tmp_path, monkeypatch, machine: Machine) -> Lab:
 
 
 def restore(lab: Lab) -> list[str]:
-    return _restore.run(lab.settings, "amap", "amap", "latest")
+    return _restore.run(lab.settings, "amap", "amap", "latest", lab.server())
+
+
+def previous(lab: Lab) -> _restore_previous.Previous:
+    return _restore_previous.Previous(lab.settings, "amap", lab.server())
+
+
+def put_back(lab: Lab) -> list[str]:
+    return _restore_previous.put_back(previous(lab))
+
+
+def discard(lab: Lab) -> list[str]:
+    return _restore_previous.discard(previous(lab))
 
 
 def restored(lab: Lab) -> None:
     assert lab.state(lab.home) == "new"
-    assert not (lab.home / "config/managed.config.php").exists()
+    managed = lab.home / "config/managed.config.php"
+    # Only the role writes it, before the playbook goes on with what was cut short.
+    assert not managed.exists() or (lab.distant and managed.read_text() == MANAGED)
     assert lab.databases["space_amap"] == {"oc_new": 5}
+
+
+def keeps(lab: Lab) -> bool:
+    return _restore_job.has_previous(lab.settings, "amap", lab.server())
 
 
 def has_previous(lab: Lab) -> None:
@@ -270,6 +356,7 @@ def again(lab: Lab) -> None:
     lab.databases.clear()
     lab.databases["space_amap"] = {"oc_old": 3}
     lab.fill(lab.home, "old")
+    lab.configure()
     lab.machine.run(*UNITS)
 
 

@@ -35,6 +35,12 @@ def run(tmp_path, monkeypatch, capsys) -> Run:
     monkeypatch.setattr(_backup, "is_space", lambda _settings, slug: slug == "amap")
     monkeypatch.setattr(_journal, "read", lambda _slug: None)
     monkeypatch.setattr(_restore_job, "has_previous", lambda *_: False)
+    # Which server it is, is all that is known of it.
+    monkeypatch.setattr(
+        _restore_job,
+        "find_server",
+        lambda _settings, _slug, *, distant: _database.Server((), "10.0.0.2" if distant else ""),
+    )
     monkeypatch.setattr(_restic, "check_reachable", lambda _repository: None)
 
     def once(check: bool = False, **options: Any) -> dict[str, Any]:
@@ -75,16 +81,38 @@ def test_what_was_interrupted_needs_no_second_word(run: Run, monkeypatch):
     ("source", "expected"), [("", ("amap", "amap")), ("velo", ("velo", "amap"))]
 )
 def test_whose_backup_it_is(run: Run, monkeypatch, source: str, expected: tuple[str, str]):
-    asked: list[tuple[str, ...]] = []
+    asked: list[tuple[Any, ...]] = []
 
-    def restore(_settings: object, *words: str) -> list[str]:
+    def restore(_settings: object, *words: Any) -> list[str]:
         asked.append(words)
         return ["restored"]
 
     monkeypatch.setattr(_restore, "run", restore)
     done = run(space="amap", source=source, at="2026-05-30", confirm="amap")
     assert done["changed"]
-    assert asked == [(*expected, "2026-05-30")]
+    assert asked == [(*expected, "2026-05-30", _database.Server(()))]
+
+
+def test_where_its_database_is(run: Run, monkeypatch):
+    hosts: list[str] = []
+
+    def restore(*words: Any) -> list[str]:
+        hosts.append(words[-1].host)
+        return ["restored"]
+
+    monkeypatch.setattr(_restore, "run", restore)
+    run(space="amap", confirm="amap", distant=True)
+    run(space="amap", confirm="amap")
+    assert hosts == ["10.0.0.2", ""]
+
+
+def test_a_database_that_nobody_finds_ends_it(run: Run, monkeypatch):
+    def nowhere(*_: Any, **_options: Any) -> None:
+        raise _restore_job.RestoreError("the registry has its database on another node")
+
+    monkeypatch.setattr(_restore_job, "find_server", nowhere)
+    said = run(space="amap", confirm="amap", distant=True)["msg"]
+    assert said == "amap: the registry has its database on another node"
 
 
 def test_a_check_run_says_which_backup_and_does_nothing(run: Run, monkeypatch):

@@ -13,7 +13,6 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core import _jour
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _restore,
     _restore_job,
-    _restore_previous,
     _restore_steps,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _systemd
@@ -28,6 +27,7 @@ from tests.unit.plugins.module_utils.restoring import (
     failing,
     has_previous,
     lab,
+    put_back,
     restore,
     restored,
     settled,
@@ -144,12 +144,13 @@ def test_an_interrupted_restore_is_finished_before_another_begins(lab: Lab, monk
     with pytest.raises(OSError, match="the disk is gone"):
         restore(lab)
     with pytest.raises(_restore_job.RestoreError, match="a restore from amap was interrupted"):
-        _restore.run(lab.settings, "velo", "amap", "latest")
+        _restore.run(lab.settings, "velo", "amap", "latest", lab.server())
     _journal.write("amap", {"verb": "purge", "step": "drop"})
     with pytest.raises(_restore_job.RestoreError, match=r"playbooks/purge\.yml"):
         restore(lab)
 
 
+@pytest.mark.parametrize("lab", ["here"], indirect=True)
 @pytest.mark.parametrize("step", [name for name in _restore_steps.STEPS if name != "fetch"])
 def test_a_restore_that_the_code_of_before_began_is_finished(lab: Lab, monkeypatch, step: str):
     monkeypatch.setitem(_restore_steps.STEPS, step, failing(_restore_steps.STEPS[step]))
@@ -194,6 +195,6 @@ def test_killed_while_it_is_given_up_nothing_is_lost(lab: Lab, monkeypatch, then
         restored(lab)
         has_previous(lab)
     else:
-        (said,) = _restore_previous.put_back(lab.settings, "amap")
+        (said,) = put_back(lab)
         assert "had not touched the space yet" in said
         untouched(lab)

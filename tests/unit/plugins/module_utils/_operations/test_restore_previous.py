@@ -27,9 +27,13 @@ from tests.unit.plugins.module_utils.restoring import (
     again,
     came_back,
     cut_short,
+    discard,
     failing,
     has_previous,
+    keeps,
     lab,
+    previous,
+    put_back,
     restore,
     restored,
     settled,
@@ -46,7 +50,7 @@ def test_the_previous_state_goes_when_that_is_confirmed(lab: Lab):
         restore(lab)
         lab.left = number
         try:
-            assert _restore_previous.discard(lab.settings, "amap") != []
+            assert discard(lab) != []
             ended = True
         except Killed:
             lab.left = -1
@@ -54,13 +58,13 @@ def test_the_previous_state_goes_when_that_is_confirmed(lab: Lab):
             # Of what is half removed nothing can be put back.
             said = "-e previous=discard -e confirm=amap"
             with pytest.raises(_restore_job.RestoreError, match=said):
-                _restore_previous.put_back(lab.settings, "amap")
-            _restore_previous.discard(lab.settings, "amap")
+                put_back(lab)
+            discard(lab)
         lab.left = -1
         restored(lab)
         settled(lab)
-        assert not _restore_job.has_previous(lab.settings, "amap")
-        assert _restore_previous.discard(lab.settings, "amap") == []
+        assert not keeps(lab)
+        assert discard(lab) == []
     assert number >= 2
     restore(lab)
     restored(lab)
@@ -74,7 +78,7 @@ def test_the_previous_state_comes_back(lab: Lab):
         lab.machine.run(*UNITS)
         lab.left = number
         try:
-            _restore_previous.put_back(lab.settings, "amap")
+            put_back(lab)
             ended = True
         except Killed:
             cut_short(lab)
@@ -82,7 +86,7 @@ def test_the_previous_state_comes_back(lab: Lab):
             said = "-e previous=restore -e confirm=amap"
             with pytest.raises(_restore_job.RestoreError, match=said):
                 restore(lab)
-            _restore_previous.put_back(lab.settings, "amap")
+            put_back(lab)
         lab.left = -1
         assert lab.state(lab.home) == "old"
         assert lab.databases == {"space_amap": {"oc_old": 3}}
@@ -95,7 +99,7 @@ def test_the_previous_state_comes_back(lab: Lab):
 def test_what_the_space_did_not_have_before_goes_when_it_comes_back(lab: Lab):
     (lab.home / ".applied").unlink()
     restore(lab)
-    _restore_previous.put_back(lab.settings, "amap")
+    put_back(lab)
     assert not (lab.home / ".applied").exists()
 
 
@@ -104,7 +108,7 @@ def test_nothing_is_put_back_under_a_running_space(lab: Lab):
     lab.machine.run(PHP)
     lab.machine.lie(PHP)
     with pytest.raises(_systemd.SystemdError, match=PHP):
-        _restore_previous.put_back(lab.settings, "amap")
+        put_back(lab)
     restored(lab)
     has_previous(lab)
 
@@ -127,10 +131,10 @@ def test_killed_anywhere_it_can_be_undone_and_that_killed_too(lab: Lab, role: bo
                 lab.role()
             lab.left = number % 7
             try:
-                _restore_previous.put_back(lab.settings, "amap")
+                put_back(lab)
             except Killed:
                 cut_short(lab)
-                _restore_previous.put_back(lab.settings, "amap")
+                put_back(lab)
             lab.left = -1
             untouched(lab) if early else came_back(lab)
             number += 1
@@ -146,8 +150,8 @@ def test_a_database_that_never_loads_is_no_dead_end(lab: Lab, monkeypatch):
         with pytest.raises(_database.DatabaseError, match="Unknown collation"):
             restore(lab)
     with pytest.raises(_restore_job.RestoreError, match="interrupted"):
-        _restore_previous.discard(lab.settings, "amap")
-    _restore_previous.put_back(lab.settings, "amap")
+        discard(lab)
+    put_back(lab)
     came_back(lab)
 
 
@@ -160,7 +164,7 @@ def test_what_was_unpacked_is_gone_before_it_is_loaded(lab: Lab, monkeypatch):
     with pytest.raises(FileNotFoundError):
         restore(lab)
     lab.nothing_lost()
-    _restore_previous.put_back(lab.settings, "amap")
+    put_back(lab)
     came_back(lab)
 
 
@@ -171,13 +175,15 @@ def test_a_space_that_was_gone_altogether_and_does_not_load(lab: Lab, monkeypatc
     monkeypatch.setitem(_restore_steps.STEPS, "place", failing(_restore_steps.place))
     with pytest.raises(OSError, match="the disk is gone"):
         restore(lab)
-    _restore_previous.put_back(lab.settings, "amap")
+    put_back(lab)
     settled(lab)
-    assert not lab.home.exists()
+    # What the role has made for it stays.
+    assert not (lab.home / "config/config.php").exists()
     restore(lab)
     restored(lab)
 
 
+@pytest.mark.parametrize("lab", ["here"], indirect=True)
 @pytest.mark.parametrize("verb", ["discard", "restore", "resume"])
 def test_what_a_node_keeps_by_its_former_name_is_found(lab: Lab, monkeypatch, verb: str):
     if verb == "resume":
@@ -189,34 +195,35 @@ def test_what_a_node_keeps_by_its_former_name_is_found(lab: Lab, monkeypatch, ve
         restore(lab)
     lab.previous.rename(Path(lab.settings.root, ".kept-amap"))
     lab.databases["archipel_kept_amap"] = lab.databases.pop("archipel_previous_amap")
-    assert _restore_job.has_previous(lab.settings, "amap")
+    assert keeps(lab)
     if verb == "resume":
         restore(lab)
         restored(lab)
         has_previous(lab)
     elif verb == "restore":
-        _restore_previous.put_back(lab.settings, "amap")
+        put_back(lab)
         came_back(lab)
     else:
         with pytest.raises(_restore_job.RestoreError, match="previous=discard"):
             restore(lab)
-        _restore_previous.discard(lab.settings, "amap")
-        assert not _restore_job.has_previous(lab.settings, "amap")
+        discard(lab)
+        assert not keeps(lab)
         restored(lab)
     assert not Path(lab.settings.root, ".kept-amap").exists()
     assert "archipel_kept_amap" not in lab.databases
 
 
+@pytest.mark.parametrize("lab", ["here"], indirect=True)
 @pytest.mark.parametrize("step", ["stop", "clear", "return"])
 def test_a_return_that_the_code_of_before_began_is_finished(lab: Lab, step: str):
     """It was called putback."""
     restore(lab)
     if step == "return":
-        _restore_previous.clear(_restore_previous.Previous(lab.settings, "amap"))
+        _restore_previous.clear(previous(lab))
     _journal.write("amap", {"verb": "putback", "step": step})
     with pytest.raises(_restore_job.RestoreError, match="-e previous=restore -e confirm=amap"):
         restore(lab)
-    _restore_previous.put_back(lab.settings, "amap")
+    put_back(lab)
     came_back(lab)
 
 
@@ -224,6 +231,6 @@ def test_a_step_of_a_return_that_nobody_knows_is_said(lab: Lab):
     restore(lab)
     _journal.write("amap", {"verb": "return", "step": "teleport"})
     with pytest.raises(_journal.JournalError, match="this version knows stop, clear, return"):
-        _restore_previous.put_back(lab.settings, "amap")
+        put_back(lab)
     restored(lab)
     has_previous(lab)

@@ -87,7 +87,7 @@ def test_links_below_are_restored_and_not_followed(lab: Lab, monkeypatch):
     given: list[str] = []
     tools = getattr(_restore_steps, "os")  # noqa: B009
     monkeypatch.setattr(tools, "lchown", lambda path, *_: given.append(os.path.realpath(path)))
-    job = _restore_job.Job(lab.settings, "amap", "amap", ID)
+    job = _restore_job.Job(lab.settings, "amap", "amap", lab.server(), ID)
     os.makedirs(lab.settings.root, exist_ok=True)
     _restore_steps.fetch(job)
     given.clear()
@@ -138,7 +138,7 @@ def test_rows_that_did_not_arrive_are_noticed(lab: Lab):
 def test_a_copy_knows_where_its_data_are(lab: Lab):
     """Also those of team folders, which Nextcloud 33 and later keep as storages of their own."""
     lab.databases["space_amap"] = {"oc_storages": 5}
-    job = _restore_job.Job(lab.settings, "velo", "amap", ID)
+    job = _restore_job.Job(lab.settings, "velo", "amap", lab.server(), ID)
     for folder in ("1/files", "12/files", "trash"):
         Path(job.unpacked, "data/__groupfolders", folder).mkdir(parents=True)
 
@@ -168,7 +168,7 @@ def test_a_storage_is_called_as_nextcloud_calls_it():
 def test_what_was_root_s_stays_root_s(lab: Lab, monkeypatch):
     """The number of the space's user may be another one than when the backup was made."""
     given = {}
-    base = Path(_restore_job.Job(lab.settings, "amap", "amap", ID).unpacked)
+    base = Path(_restore_job.Job(lab.settings, "amap", "amap", lab.server(), ID).unpacked)
     lab.fill(base, "new")
     real, tools = os.lstat, getattr(_restore_steps, "os")  # noqa: B009
 
@@ -178,7 +178,7 @@ def test_what_was_root_s_stays_root_s(lab: Lab, monkeypatch):
 
     monkeypatch.setattr(tools, "lstat", lstat)
     monkeypatch.setattr(tools, "lchown", lambda path, user, _group: given.update({path: user}))
-    _restore_steps.own(_restore_job.Job(lab.settings, "amap", "amap", ID))
+    _restore_steps.own(_restore_job.Job(lab.settings, "amap", "amap", lab.server(), ID))
     assert given[f"{base}/config"] == 0
     assert given[f"{base}/data/camille/new.txt"] == 70001
 

@@ -163,7 +163,9 @@ def test_another_machine_is_reached_by_a_file_that_root_alone_reads(tmp_path: Pa
     path = tmp_path / "clients/amap.cnf"
     values = {"host": "10.0.0.2", "port": 3306, "user": "space-amap", "password": 'se"cret'}
     server = _database.distant(str(path), values, "/etc/ssl/ca.pem")
-    assert server == _database.Server((f"--defaults-file={path}",), distant=True)
+    assert server == _database.Server((f"--defaults-file={path}",), values["host"])
+    assert server.distant
+    assert server == _database.known(str(path), values["host"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert "cret" in path.read_text()

@@ -17,6 +17,7 @@ WANTED = {
     "name": "space_velo-ecole",
     "user": "space-velo-ecole",
     "host": "localhost",
+    "further": [],
     "max_user_connections": 20,
     "password": None,
 }
@@ -103,6 +104,27 @@ def test_what_mariadb_leaves_behind_of_a_change_undone_is_no_change():
 def test_a_user_who_may_also_come_from_elsewhere_is_named():
     accounts = {WHO: account(), (WHO[0], "%"): account(), ("space-old", "%"): account()}
     assert _mariadb.other_accounts(accounts, [WANTED]) == {"velo-ecole"}
+
+
+def test_an_account_may_use_what_is_kept_aside_while_it_is_restored():
+    """And no longer: the next run takes the right away, as any other that it should not have."""
+    wanted = {**WANTED, "further": ["archipel_previous_velo-ecole"]}
+    kept = r"archipel\_previous\_velo-ecole"
+    assert statements(wanted, state(account())) == [
+        f"GRANT ALL PRIVILEGES ON `{kept}`.* TO %s@%s",
+    ]
+    meanwhile = state(account(grants={OWN: True, kept: True}))
+    assert statements(wanted, meanwhile) == []
+    assert statements(WANTED, meanwhile) == [
+        f"REVOKE GRANT OPTION ON `{kept}`.* FROM %s@%s",
+        f"REVOKE ALL PRIVILEGES ON `{kept}`.* FROM %s@%s",
+    ]
+    by_hand = state(account(finer=True))
+    assert [" ".join(sql.split()[:2]) for sql in statements(wanted, by_hand)] == [
+        "REVOKE ALL",
+        "GRANT ALL",
+        "GRANT ALL",
+    ]
 
 
 def test_a_wrong_collation_is_mended():
