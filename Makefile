@@ -17,6 +17,9 @@ UNIT ?= unit
 # Percent of lines and branches of plugins/ that unit tests reach.
 FLOOR := 90
 READY := $(VENV)/.ready
+# With all that contributors need and no more; where there is $(VENV), that has it as well.
+CHECK_VENV := build/check-venv
+CHECKER := $(if $(wildcard $(READY)),$(READY),$(CHECK_VENV)/.ready)
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 
@@ -40,6 +43,23 @@ demo: host venv ## Make a node on this host with eight associations in it, and p
 .PHONY: demo-clean
 demo-clean: ## Remove that node and everything it left
 	@python3 -m tools.demo clean
+
+##### Registering associations
+
+.PHONY: space
+space: $(CHECKER) ## Ask what a new space needs, and write its file: ENV=demo; ARGS says what is not to be asked
+	@$(<D)/bin/python -m tools.space $(ENV) $(ARGS)
+
+.PHONY: check-registry
+check-registry: $(CHECKER) ## Whether the files of associations are right, in seconds: ENV=demo, or all environments
+	@$(<D)/bin/python -m tools.check_registry $(ENV)
+
+$(CHECK_VENV)/.ready: requirements-check.txt requirements.txt
+	@python3 -c 'import ensurepip' 2>/dev/null || tools/host-packages python3-venv
+	@echo "Installing what it takes to check a registry into $(CHECK_VENV)"
+	@python3 -m venv $(CHECK_VENV)
+	@$(CHECK_VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --requirement requirements-check.txt
+	@touch $@
 
 ##### Testing it
 

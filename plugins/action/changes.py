@@ -27,9 +27,10 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._changes import (
     _states,
     _trees,
 )
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     RegistryError,
-    escaped,
+    sentence,
 )
 
 LIMITS: dict[str, t.Any] = {
@@ -175,11 +176,11 @@ def _render(inventories: list[Path], build: Path, tree: Path) -> str:
     given = [f"-e{one}" for one in command.CLIARGS.get("extra_vars") or ()]
     done = _run([*arguments, *given, *_passwords(), "-e", json.dumps(extra)])
     if done is None:
-        return f"rendering the base did not end in {RENDER_SECONDS} s"
+        return _("rendering the base did not end in {seconds} s", seconds=RENDER_SECONDS)
     if done.returncode in {0, FAILED_TASK} and any(build.iterdir()):
         return ""
     said = (done.stdout + done.stderr).replace(str(tree), "")
-    return escaped(f"the base cannot be rendered: {_find_reason(said)}")
+    return sentence(_("the base cannot be rendered: {reason}", reason=_find_reason(said)))
 
 
 def _find_reason(said: str) -> str:

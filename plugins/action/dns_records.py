@@ -11,6 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._actions import _dns, _options
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import ngettext
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Result
 from ansible_collections.archipel.spaces.plugins.plugin_utils._dns import _records
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _build
@@ -34,18 +35,21 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         options = _options.read("dns_records", self._task.args, SPEC)
         if nameless := _dns.list_without_address(options):
-            return {"changed": False, "names": 0, "own": 0, "changes": [], "problem": nameless}
+            nothing = {"changed": False, "names": 0, "own": 0, "changes": []}
+            return {**nothing, "problem": nameless, "said": nameless}
         names, zone = _dns.find_names(options, task_vars or {})
         wanted = _records.render(names, zone)
         try:
             changes = _build.write(Path(options["directory"]), wanted, check=self._task.check_mode)
         except (ValueError, OSError) as error:
             raise AnsibleActionFail(f"dns_records: {error}") from error
+        own = sum(name.kind == "own" for name in names)
         return {
             "changed": bool(changes),
             "problem": "",
             "names": len(names),
-            "own": sum(name.kind == "own" for name in names),
+            "own": own,
+            "said": _say(len(names), own, options["directory"]),
             "changes": [str(change) for change in changes[:SHOWN]],
             "diff": [
                 {
@@ -58,3 +62,13 @@ class ActionModule(ActionBase):
                 if self._task.diff
             ],
         }
+
+
+def _say(names: int, own: int, folder: str) -> str:
+    return ngettext(
+        "DNS records of {n} name, {own} of them of associations, in {folder}",
+        "DNS records of {n} names, {own} of them of associations, in {folder}",
+        names,
+        own=own,
+        folder=folder,
+    )

@@ -52,6 +52,7 @@ _value:
 
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _applications
 
 
@@ -59,8 +60,12 @@ def open_applications(releases: t.Any, policy: t.Any, suites: t.Any, registratio
     """Say what is open in each release."""
     found = _applications.left_open(releases, policy, suites, registration)
     return [
-        f"release {release} brings {', '.join(names)}, and archipel_applications says neither "
-        "enabled nor disabled: name them in one of the two"
+        _(
+            "release {release} brings {applications}, and archipel_applications says neither "
+            "enabled nor disabled: name them in one of the two",
+            release=release,
+            applications=", ".join(names),
+        )
         for release, names in found.items()
     ]
 

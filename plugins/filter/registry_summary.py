@@ -35,6 +35,7 @@ _value:
 
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _, ngettext
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import escaped
 
 if t.TYPE_CHECKING:
@@ -51,25 +52,35 @@ def registry_summary(report: Report) -> list[str]:
 
 
 def _counted(report: Report) -> Iterator[str]:
+    # By the words of the files: those are what people write there.
     counts = {status: number for status, number in report["counts"].items() if number}
-    listed = ", ".join(f"{number} {status}" for status, number in counts.items()) or "none"
-    yield f"{report['environment']}: {report['files']} files, {listed}."
+    yield ngettext(
+        "{environment}: {n} file, {statuses}.",
+        "{environment}: {n} files, {statuses}.",
+        report["files"],
+        environment=report["environment"],
+        statuses=", ".join(f"{number} {status}" for status, number in counts.items()) or _("none"),
+    )
     requests = [f"{_plain(one['slug'])} ({_plain(one['name'])})" for one in report["requested"]]
-    yield from _list("Waiting for a decision", requests)
+    yield from _list(_("Waiting for a decision"), requests)
 
 
 def _ended(report: Report) -> Iterator[str]:
-    yield from _list("On hold, and left as they are", report["held"])
-    yield from _list("Closed, and kept until somebody purges them", report["closed"])
+    yield from _list(_("On hold, and left as they are"), report["held"])
+    yield from _list(_("Closed, and kept until somebody purges them"), report["closed"])
 
 
 def _changed(report: Report) -> Iterator[str]:
     """Spaces that come, and those whose file went: a renamed file is one of each."""
     new, lost = report["new"], report["without_file"]
-    yield from _list("New", (f"{one['slug']} on {one['web']}, number {one['id']}" for one in new))
-    yield from _list("Without a file, and left as they are", lost)
+    places = (
+        _("{slug} on {node}, number {id}", slug=one["slug"], node=one["web"], id=one["id"])
+        for one in new
+    )
+    yield from _list(_("New"), places)
+    yield from _list(_("Without a file, and left as they are"), lost)
     if lost and new:
-        yield (
+        yield _(
             "To rename a file is to make another space: if that was meant to be the same, give the "
             "file its old name."
         )
@@ -77,17 +88,23 @@ def _changed(report: Report) -> Iterator[str]:
 
 def _wrong(report: Report) -> Iterator[str]:
     yield from _list(
-        "Passed over: neither a file of an association nor its logo", report["ignored"]
+        _("Passed over: neither a file of an association nor its logo"), report["ignored"]
     )
     skipped = report["skipped"]
-    yield from _list("Wrong, and left as they are until their file is right", sorted(skipped))
+    yield from _list(_("Wrong, and left as they are until their file is right"), sorted(skipped))
 
 
 def _list(title: str, items: Iterable[object]) -> Iterator[str]:
     found = [_plain(item) for item in items]
     if found:
-        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        yield f"{title} ({len(found)}): {', '.join(found[:SHOWN])}{more}."
+        more = _(" and {number} more", number=len(found) - SHOWN) if len(found) > SHOWN else ""
+        yield _(
+            "{title} ({number}): {items}{more}.",
+            title=title,
+            number=len(found),
+            items=", ".join(found[:SHOWN]),
+            more=more,
+        )
 
 
 def _plain(text: object) -> str:

@@ -59,6 +59,11 @@ problem:
   returned: always
   type: str
   sample: ""
+said:
+  description: The same in a sentence, in the language of the run.
+  returned: always
+  type: str
+  sample: DNS records of 12 names, 2 of them of associations, in build/demo/dns-records
 changes:
   description: Files that were written or removed; the first hundred.
   returned: always

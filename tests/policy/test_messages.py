@@ -27,13 +27,20 @@ TRANSLATED = (
     "plugins/inventory",
     "plugins/plugin_utils/_registry",
     "plugins/plugin_utils/_inventory",
+    "plugins/plugin_utils/_changes",
+    "plugins/plugin_utils/_intake",
 )
 # Of packages that say other things too.
 TRANSLATED_FILES = (
+    "plugins/filter/open_applications.py",
+    "plugins/filter/registry_summary.py",
     "plugins/plugin_utils/_core/_problem.py",
     "plugins/plugin_utils/_policy/_policy.py",
     "plugins/plugin_utils/_policy/_support.py",
     "plugins/plugin_utils/_policy/_variables.py",
+    "tools/check_registry.py",
+    "tools/space.py",
+    "tools/space_file.py",
 )
 # Operators are spoken to in English: how to move spaces between nodes.
 ENGLISH = (
@@ -51,6 +58,8 @@ SENTENCE = re.compile(r"\b[a-z]+ [a-z]+ [a-z]{2,}|[;:] [a-z]+")
 ELSEWHERE = re.compile(
     r"# Where each space lives|# Who is written to|git checkout|mkdir -p"
     r"|^the Python package|^install |no_such_filter|^end of stream$|^contact: |^\.yml: "
+    # What is written in both languages already, and the frame of a page.
+    r"|^janvier |^to (?:suspend|close) the space$|^<!doctype html>"
 )
 CALLS = {"_", "mark", "ngettext"}
 CODE = re.compile(r"`[^`]*`")
@@ -209,7 +218,7 @@ def test_a_catalogue_has_no_date():
 
 def untranslated(tree: ast.AST) -> list[str]:
     """Return the sentences of a program that are given to nobody who translates."""
-    known = {id(one) for one in _documentation(tree)}
+    known = {id(one) for one in (*_documentation(tree), *_keys(tree))}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
             known |= {id(one) for one in node.args}
@@ -222,6 +231,15 @@ def untranslated(tree: ast.AST) -> list[str]:
         and SENTENCE.search(node.value)
         and not ELSEWHERE.search(node.value)
     ]
+
+
+def _keys(tree: ast.AST) -> t.Iterator[ast.AST | None]:
+    """What programs know values by."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            yield from node.keys
+        if isinstance(node, ast.Subscript):
+            yield node.slice
 
 
 def _documentation(tree: ast.AST) -> list[ast.AST]:

@@ -8,6 +8,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._selection import select
 from ansible_collections.archipel.spaces.plugins.plugin_utils._dns import _names
 
@@ -45,8 +46,11 @@ def list_without_address(options: Unchecked) -> str:
     without = sorted(node for node, found in options["settings"]["addresses"].items() if not found)
     if not without:
         return ""
-    remedy = "set archipel_public_addresses beside them in nodes.yml"
-    return f"no address of {', '.join(without)} is known, so no records are written; {remedy}"
+    return _(
+        "no address of {nodes} is known, so no records are written; set archipel_public_addresses "
+        "beside them in nodes.yml",
+        nodes=", ".join(without),
+    )
 
 
 def find_names(

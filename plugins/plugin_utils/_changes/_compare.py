@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import PurePosixPath
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._changes import _states
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 
 if t.TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _removed(slug: str, before: State, after: State) -> SpaceChange:
         slug,
         "file removed",
         status_before=_text((before.spaces[slug] or {}).get("status")),
-        remarks=("the space is left as it is, without a file",) if kept else (),
+        remarks=(_("the space is left as it is, without a file"),) if kept else (),
     )
 
 
@@ -130,14 +131,14 @@ def _remarks(
     if limits != before and (
         limits.accounts > most.accounts or limits.storage_gb > most.storage_gb
     ):
-        yield f"above the policy's maximum, {most}"
+        yield _("above the policy's maximum, {most}", most=most)
     if before and (limits.storage_gb < before.storage_gb or limits.accounts < before.accounts):
-        yield "less than before: whoever is above the limit can store nothing more"
+        yield _("less than before: whoever is above the limit can store nothing more")
     was, status = _text((old or {}).get("status")), _text(new.get("status"))
     if status == "closed" and was != "closed" and slug in after.lock:
-        yield "its data are kept for the days of the policy, and then may be purged"
+        yield _("its data are kept for the days of the policy, and then may be purged")
     if was and status != was and new.get("decision") == (old or {}).get("decision"):
-        yield "the status changes, and the decision does not"
+        yield _("the status changes, and the decision does not")
 
 
 def _text(value: object) -> str:

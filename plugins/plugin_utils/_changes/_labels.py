@@ -11,7 +11,13 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import escaped
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import (
+    _,
+    grouped,
+    mark,
+    ngettext,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import sentence
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +34,13 @@ LIMITS = frozenset({"limits.accounts", "limits.storage_gb"})
 # Names that are enough of a list that goes on.
 SHOWN_KEYS = 5
 DECISION = "decision"
+_KINDS: dict[str, str] = {
+    "new": mark("new"),
+    "changed": mark("changed"),
+    "file removed": mark("file removed"),
+    "wrong": mark("wrong"),
+    "same": mark("same"),
+}
 
 
 def label(changes: Changes) -> list[str]:
@@ -54,82 +67,94 @@ def summarise(changes: Changes) -> list[str]:
     found = [
         *_spaces(changes),
         *_policy(changes),
-        *(["placement by hand"] if changes.moves else []),
+        *([_("placement by hand")] if changes.moves else []),
         *(
-            ["ledger by hand: lines that were signed are changed or gone"]
+            [_("ledger by hand: lines that were signed are changed or gone")]
             * changes.ledger_rewritten
         ),
         *_files(changes),
     ]
-    return [escaped(text) for text in found] or ["nothing of the registry or the policy"]
+    return [sentence(text) for text in found] or [_("nothing of the registry or the policy")]
 
 
 def _spaces(changes: Changes) -> Iterator[str]:
     if len(changes.spaces) == 1:
-        yield f"one space: {describe(changes.spaces[0])}"
+        yield _("one space: {change}", change=describe(changes.spaces[0]))
     elif changes.spaces:
         counts = Counter(_kind(one) for one in changes.spaces)
-        parts = ", ".join(f"{number:,} {kind}" for kind, number in counts.most_common())
-        yield f"{len(changes.spaces):,} spaces: {parts}"
+        parts = ", ".join(f"{grouped(number)} {kind}" for kind, number in counts.most_common())
+        yield _("{number} spaces: {kinds}", number=grouped(len(changes.spaces)), kinds=parts)
 
 
 def _policy(changes: Changes) -> Iterator[str]:
     """What everybody has in common, with the spaces that it reaches."""
-    parts = ["policy"] * bool(changes.variables) + ["inventory"] * bool(changes.inventory)
-    what = " and ".join(parts)
+    parts = [_("policy")] * bool(changes.variables) + [_("inventory")] * bool(changes.inventory)
+    what = _(" and ").join(parts)
     if changes.nodes is None:
         if what:
-            yield f"{what}: whom it touches is not known"
+            yield _("{what}: whom it touches is not known", what=what)
     elif what:
-        yield f"{what}: touches {_count(changes.touched)}"
+        yield _("{what}: touches {spaces}", what=what, spaces=_count(changes.touched))
     elif changes.touched:
-        yield f"touches {_count(changes.touched)} beside"
+        yield _("touches {spaces} beside", spaces=_count(changes.touched))
 
 
 def _count(spaces: int) -> str:
     if spaces == 0:
-        return "no space"
-    return "1 space" if spaces == 1 else f"{spaces:,} spaces"
+        return _("no space")
+    return ngettext("{number} space", "{number} spaces", spaces, number=grouped(spaces))
 
 
 def _files(changes: Changes) -> Iterator[str]:
     if "contacts.yml" in changes.others:
-        yield "contacts: contacts.yml, of which nothing is said here"
+        yield _("contacts: contacts.yml, of which nothing is said here")
     if others := len(set(changes.others) - {"contacts.yml"}):
-        yield f"{others:,} other file{'s' if others > 1 else ''} of the registry"
+        yield ngettext(
+            "{number} other file of the registry",
+            "{number} other files of the registry",
+            others,
+            number=grouped(others),
+        )
     if outside := len(changes.outside):
-        yield f"{outside:,} file{'s' if outside > 1 else ''} outside the registry and the inventory"
+        yield ngettext(
+            "{number} file outside the registry and the inventory",
+            "{number} files outside the registry and the inventory",
+            outside,
+            number=grouped(outside),
+        )
 
 
 def describe(change: SpaceChange) -> str:
     """Return what happens to one space: `velo-ecole, changed: limits 50/40 → 50/80`."""
     if change.kind == "wrong":
-        return f"{change.slug}, wrong: its file cannot be read"
+        return _("{slug}, wrong: its file cannot be read", slug=change.slug)
     if change.kind == "file removed":
-        return f"{change.slug}, file removed"
+        return _("{slug}, file removed", slug=change.slug)
     if change.kind == "same":
-        return f"{change.slug}, comments or layout alone"
+        return _("{slug}, comments or layout alone", slug=change.slug)
     if change.kind == "new":
         return f"{change.slug}, {_kind(change)}, {change.limits}"
-    parts = [_kind(change)] if _kind(change) != "changed" else []
-    parts += [f"changed: {keys}"] if (keys := ", ".join(_keys(change))) else []
+    plain = change.status == change.status_before
+    parts = [] if plain else [_kind(change)]
+    parts += [_("changed: {keys}", keys=keys)] if (keys := ", ".join(_keys(change))) else []
     # Who decides on a status wants to know what the space may have.
-    parts += [str(change.limits)] if _kind(change) != "changed" else []
+    parts += [] if plain else [str(change.limits)]
     return ", ".join([change.slug, *parts])
 
 
 def _kind(change: SpaceChange) -> str:
     if change.kind == "new":
-        return "new" if change.status == "approved" else f"new, {change.status}"
+        new = _("new")
+        return new if change.status == "approved" else f"{new}, {change.status}"
     if change.kind == "changed" and change.status != change.status_before:
-        return f"{change.status}, was {change.status_before}"
-    return change.kind
+        return _("{status}, was {before}", status=change.status, before=change.status_before)
+    return _(_KINDS[change.kind])
 
 
 def _keys(change: SpaceChange) -> Iterator[str]:
     """The keys that change, but for those that a decision changes with the status."""
     if change.limits != change.limits_before:
-        yield f"limits {change.limits_before} → {change.limits}"
+        yield _("limits {before} → {after}", before=change.limits_before, after=change.limits)
     quiet = {"status", "closed_on", DECISION} if change.status != change.status_before else set()
     keys = dict.fromkeys(
         one.key.partition(".")[0] for one in change.fields if one.key not in LIMITS
@@ -137,7 +162,7 @@ def _keys(change: SpaceChange) -> Iterator[str]:
     shown = [key for key in keys if key not in quiet]
     yield from shown[:SHOWN_KEYS]
     if len(shown) > SHOWN_KEYS:
-        yield f"{len(shown) - SHOWN_KEYS} more"
+        yield _("{number} more", number=len(shown) - SHOWN_KEYS)
 
 
 def as_json(changes: Changes, base: Draft) -> Draft:
@@ -176,7 +201,7 @@ def _space_as_json(change: SpaceChange) -> Draft:
     return {
         "slug": change.slug,
         "kind": change.kind,
-        "summary": escaped(describe(change)),
+        "summary": sentence(describe(change)),
         "status": change.status or None,
         "status_before": change.status_before or None,
         "limits": change.limits._asdict() if change.limits else None,

@@ -12,7 +12,13 @@ import re
 import typing as t
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._changes import _labels
-from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import escaped
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import (
+    _,
+    grouped,
+    mark,
+    ngettext,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import sentence
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,13 +37,14 @@ SHOWN_FIELDS = 8
 LONGEST = 100
 # Characters of a comment; every line stands alone, so that it may end after any of them.
 WHOLE = 60_000
+_WAYS = {"added": mark("added"), "changed": mark("changed"), "removed": mark("removed")}
 # How a forge's program finds the comment that it wrote before.
 MARK = "<!-- archipel-changes {environment} -->"
 
 
 def code(text: object, longest: int = LONGEST) -> str:
     """Return text as a code span, on one line and not too long."""
-    plain = escaped(str(text))
+    plain = sentence(str(text))
     plain = f"{plain[: longest - 1]}…" if len(plain) > longest else plain
     runs = [len(run) for run in re.findall("`+", plain)]
     fence = "`" * (max(runs, default=0) + 1)
@@ -58,11 +65,13 @@ def render(changes: Changes, environment: str, reference: str, commit: str) -> s
         *_spaces(changes.spaces),
         *_variables(changes),
         *_placement(changes),
-        *_files("Other files of the registry", changes.others),
-        *_files("Outside the registry and the inventory", changes.outside),
+        *_files(_("Other files of the registry"), changes.others),
+        *_files(_("Outside the registry and the inventory"), changes.outside),
         *_nodes(changes),
     ]
-    end = f"Compared with {code(reference)}, {code(commit[:12])}."
+    end = _(
+        "Compared with {reference}, {commit}.", reference=code(reference), commit=code(commit[:12])
+    )
     return "\n".join([*_cut(lines), end]) + "\n"
 
 
@@ -72,7 +81,8 @@ def _cut(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         room -= len(line) + 1
         if room < 0:
-            yield "- … and more, which no comment has room for: changes.json has all of it"
+            more = _("… and more, which no comment has room for: changes.json has all of it")
+            yield f"- {more}"
             yield ""
             return
         yield line
@@ -85,38 +95,47 @@ def _section(title: str, number: int, lines: Iterable[str]) -> Iterator[str]:
         yield ""
         yield from lines
         if number > SHOWN:
-            yield f"- … and {number - SHOWN:,} more"
+            more = _("… and {number} more", number=grouped(number - SHOWN))
+            yield f"- {more}"
         yield ""
 
 
 def _spaces(spaces: tuple[SpaceChange, ...]) -> Iterator[str]:
     lines = [line for one in spaces[:SHOWN] for line in _space(one)]
-    yield from _section("Spaces", len(spaces), lines)
+    yield from _section(_("Spaces"), len(spaces), lines)
 
 
 def _space(change: SpaceChange) -> Iterator[str]:
     yield f"- {code(_labels.describe(change), 200)}"
     for remark in change.remarks:
-        yield f"  - **Look twice:** {code(remark, 200)}"
+        title = _("Look twice:")
+        yield f"  - **{title}** {code(remark, 200)}"
     for field in change.fields[:SHOWN_FIELDS]:
         yield f"  - {code(field.key)}: {_change(field.before, field.after)}"
     if len(change.fields) > SHOWN_FIELDS:
-        yield f"  - … and {len(change.fields) - SHOWN_FIELDS} more values"
+        more = _("… and {number} more values", number=len(change.fields) - SHOWN_FIELDS)
+        yield f"  - {more}"
 
 
 def _change(before: str | None, after: str | None) -> str:
-    words = ["(none)" if value is None else code(value) for value in (before, after)]
+    words = [_("(none)") if value is None else code(value) for value in (before, after)]
     return " → ".join(words)
 
 
 def _variables(changes: Changes) -> Iterator[str]:
     lines = [_variable(one) for one in changes.variables[:SHOWN]]
-    yield from _section("Policy", len(changes.variables), lines)
-    yield from _files("Other files of the inventory", changes.inventory)
+    yield from _section(_("Policy"), len(changes.variables), lines)
+    yield from _files(_("Other files of the inventory"), changes.inventory)
 
 
 def _variable(change: VariableChange) -> str:
-    return f"- {code(change.name)} in {code(change.file)}: {_change(change.before, change.after)}"
+    text = _(
+        "{name} in {file}: {change}",
+        name=code(change.name),
+        file=code(change.file),
+        change=_change(change.before, change.after),
+    )
+    return f"- {text}"
 
 
 def _placement(changes: Changes) -> Iterator[str]:
@@ -124,11 +143,11 @@ def _placement(changes: Changes) -> Iterator[str]:
         f"- {code(one.slug)}: {_place(one.before)} → {_place(one.after)}"
         for one in changes.moves[:SHOWN]
     ]
-    yield from _section("Placement by hand", len(changes.moves), lines)
+    yield from _section(_("Placement by hand"), len(changes.moves), lines)
 
 
 def _place(place: Place | None) -> str:
-    return code(f"{place.id}, {place.web}, {place.db}") if place else "(none)"
+    return code(f"{place.id}, {place.web}, {place.db}") if place else _("(none)")
 
 
 def _files(title: str, files: tuple[str, ...]) -> Iterator[str]:
@@ -136,27 +155,32 @@ def _files(title: str, files: tuple[str, ...]) -> Iterator[str]:
 
 
 def _nodes(changes: Changes) -> Iterator[str]:
+    title = _("What each node would do")
     if changes.nodes is None:
-        yield "#### What each node would do"
+        yield f"#### {title}"
         yield ""
-        yield f"Not known: {code(changes.unknown, 600)}"
+        yield _("Not known: {reason}", reason=code(changes.unknown, 600))
         yield ""
         return
     lines = [line for one in changes.nodes[:SHOWN] for line in _node(one)]
-    yield from _section("What each node would do", len(changes.nodes), lines)
+    yield from _section(title, len(changes.nodes), lines)
     if not changes.nodes:
-        yield "No node would hold anything otherwise."
+        yield _("No node would hold anything otherwise.")
         yield ""
 
 
 def _node(change: NodeChange) -> Iterator[str]:
-    yield f"- {code(change.node)}: {change.spaces:,} space{'' if change.spaces == 1 else 's'}"
-    for verb, slugs in (("makes", change.makes), ("gives up", change.gives_up)):
+    spaces = ngettext(
+        "{number} space", "{number} spaces", change.spaces, number=grouped(change.spaces)
+    )
+    yield f"- {code(change.node)}: {spaces}"
+    for verb, slugs in ((_("makes"), change.makes), (_("gives up"), change.gives_up)):
         if slugs:
-            more = f" and {len(slugs) - SHOWN:,} more" if len(slugs) > SHOWN else ""
+            rest = grouped(len(slugs) - SHOWN)
+            more = _(" and {number} more", number=rest) if len(slugs) > SHOWN else ""
             yield f"  - {verb} {', '.join(map(code, slugs[:SHOWN]))}{more}"
-    files = [
-        f"{code(kind)} {', '.join(f'{number:,} {way}' for way, number in ways.items())}"
-        for kind, ways in change.files.items()
-    ]
+    files = []
+    for kind, ways in change.files.items():
+        counts = [f"{grouped(number)} {_(_WAYS[way])}" for way, number in ways.items()]
+        files.append(f"{code(kind)} {', '.join(counts)}")
     yield f"  - {'; '.join(files)}"

@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     escaped,
     quoted,
@@ -57,13 +58,20 @@ def run_git(folder: Path, *arguments: str, **options: t.Any) -> bytes:
             command, capture_output=True, check=False, timeout=_GIT_SECONDS, **options
         )
     except FileNotFoundError:
-        raise SnapshotError("git is not installed, and base=… needs it; install it") from None
+        raise SnapshotError(_("git is not installed, and base=… needs it; install it")) from None
     except subprocess.TimeoutExpired:
-        text = f"`git {arguments[0]}` did not end in {_GIT_SECONDS} s; look at {shown(folder)}"
+        text = _(
+            "{command} did not end in {seconds} s; look at {folder}",
+            command=f"`git {arguments[0]}`",
+            seconds=_GIT_SECONDS,
+            folder=shown(folder),
+        )
         raise SnapshotError(text) from None
     if done.returncode:
         said = escaped(done.stderr.decode(errors="replace").strip())
-        raise SnapshotError(f"`git {arguments[0]}` in {shown(folder)}: {said}")
+        command_ = f"`git {arguments[0]}`"
+        text = _("{command} in {folder}: {said}", command=command_, folder=shown(folder), said=said)
+        raise SnapshotError(text)
     return done.stdout
 
 
@@ -75,19 +83,30 @@ def find_base(registry: Path, reference: str) -> Repository:
 
     """
     if not _REFERENCE.fullmatch(reference):
-        allowed = "allowed: a branch, a tag or a commit, such as origin/main"
-        raise SnapshotError(f"base={quoted(reference)}: {allowed}")
+        text = _(
+            "base={found}: allowed: a branch, a tag or a commit, such as origin/main",
+            found=quoted(reference),
+        )
+        raise SnapshotError(text)
     top = Path(os.fsdecode(run_git(registry, "rev-parse", "--show-toplevel")).rstrip("\n"))
     try:
         run_git(top, "rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
     except SnapshotError:
-        remedy = "fetch it (in CI: the whole history, depth 0), or name another"
-        raise SnapshotError(f"base={quoted(reference)}: no such commit; {remedy}") from None
+        text = _(
+            "base={found}: no such commit; fetch it (in CI: the whole history, depth 0), or name "
+            "another",
+            found=quoted(reference),
+        )
+        raise SnapshotError(text) from None
     try:
         commit = run_git(top, "merge-base", reference, "HEAD").decode().strip()
     except SnapshotError:
-        text = f"base={quoted(reference)} and what is checked out have no commit in common"
-        raise SnapshotError(f"{text}; fetch the whole history (in CI: depth 0)") from None
+        text = _(
+            "base={found} and what is checked out have no commit in common; fetch the whole "
+            "history (in CI: depth 0)",
+            found=quoted(reference),
+        )
+        raise SnapshotError(text) from None
     return Repository(top, commit)
 
 

@@ -25,6 +25,7 @@ SOURCE = "en"
 LANGUAGES = (SOURCE, "fr")
 # Blanks that keep words and signs of French together, and are no harm.
 BLANKS = "\u00a0\u202f"
+_GROUPS = {"en": ",", "fr": "\u202f"}
 # In the order in which gettext looks at them: the first that says something decides.
 _VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -69,6 +70,11 @@ def _(text: str, /, **words: object) -> str:
 def ngettext(one: str, many: str, n: int, /, **words: object) -> str:
     """Return a text about a number of things, `{n}`, in the form that the language has for it."""
     return _catalogue(language()).ngettext(one, many, n).format(n=n, **words)
+
+
+def grouped(number: int) -> str:
+    """Return a number as the language writes it: 2,431 or 2 431."""
+    return f"{number:,}".replace(",", _GROUPS[language()])
 
 
 def mark(text: str) -> str:

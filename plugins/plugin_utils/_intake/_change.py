@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import quoted
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _schema
 
@@ -83,11 +84,26 @@ def find_fault(values: Unchecked) -> str:
     """Return what is wrong with a request in itself beyond the schema."""
     what, value = values["what"], values.get("value")
     if what in NUMBERS and type(value) is not int:
-        return f"value: found {quoted(value)}; allowed for {what}: a whole number"
+        return _(
+            "value: found {found}; allowed for {what}: {allowed}",
+            found=quoted(value),
+            what=what,
+            allowed=_("a whole number"),
+        )
     if what == "domain" and not isinstance(value, str):
-        return f"value: found {quoted(value)}; allowed for domain: a host name"
+        return _(
+            "value: found {found}; allowed for {what}: {allowed}",
+            found=quoted(value),
+            what=what,
+            allowed=_("a host name"),
+        )
     if what in ENDS and value is not None:
-        return f"value: found {quoted(value)}; allowed for {what}: none"
+        return _(
+            "value: found {found}; allowed for {what}: {allowed}",
+            found=quoted(value),
+            what=what,
+            allowed=_("none"),
+        )
     return ""
 
 
@@ -114,7 +130,7 @@ def grant(record: Record, by: str, on: str, maximum: Mapping[str, int]) -> tuple
         if value in domains:
             return found, ""
         if len(domains) >= MOST_DOMAINS:
-            return {}, f"has {MOST_DOMAINS} domains, the most there can be"
+            return {}, _("has {number} domains, the most there can be", number=MOST_DOMAINS)
         found["domains",] = [*domains, value]
     return found, ""
 

@@ -12,6 +12,7 @@ import datetime
 import json
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     RegistryError,
@@ -66,7 +67,7 @@ def compose(
     """
     folder = _files.read(home, vault)
     if folder.contacts.sealed:
-        text = "is encrypted, and this run has no password; nobody was written to"
+        text = _("is encrypted, and this run has no password; nobody was written to")
         raise RegistryError([Problem(folder.contacts.path, text)])
     purged = _ledger.list_purged(_ledger.read(folder.environment.ledger))
     gone = {slug: at for slug, at in purged.items() if slug not in folder.placed}
@@ -95,7 +96,7 @@ def _choose(records: Sequence[Record], only: frozenset[str]) -> dict[str, Record
     known = {record.slug: record for record in records}
     wrong = sorted(only - set(known))
     if wrong:
-        text = "has no file, or one that check.yml finds wrong; nobody was written to"
+        text = _("has no file, or one that check.yml finds wrong; nobody was written to")
         raise RegistryError(
             Problem(f"only={slug}", f"{text}.{did_you_mean(slug, known)}") for slug in wrong
         )
@@ -125,17 +126,17 @@ def read(home: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise RegistryError([Problem(str(path), f"cannot be read ({error})")]) from error
+        raise RegistryError(
+            [Problem(str(path), _("cannot be read ({error})", error=error))]
+        ) from error
     found = {}
     for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), start=1):
         try:
             entry = json.loads(line)
             found[str(entry["letter"])] = str(entry["at"])
         except (ValueError, KeyError, TypeError) as error:
-            remedy = "take the file's last version from git"
-            raise RegistryError(
-                [Problem(str(path), f"no line of ours; {remedy}", number)]
-            ) from error
+            text = _("no line of ours; take the file's last version from git")
+            raise RegistryError([Problem(str(path), text, number)]) from error
     return found
 
 

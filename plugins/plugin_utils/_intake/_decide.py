@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _, mark
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import did_you_mean
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _files, _moderation
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
@@ -24,7 +25,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._registry import Record
 
-_DONE = {"approve": "approved", "refuse": "refused", "ask": "asked", "suspend": "suspended"}
+# Decision → what was done, and by whom.
+_DONE = {
+    "approve": mark("approved by {name}"),
+    "refuse": mark("refused by {name}"),
+    "ask": mark("asked by {name}"),
+    "suspend": mark("suspended by {name}"),
+    "close": mark("closed by {name}"),
+}
 
 
 def decide(
@@ -54,9 +62,9 @@ def decide(
 
     """
     if wrong := _moderation.check(decision, catalogue):
-        return _files.Outcome(refused={"the decision": wrong})
+        return _files.Outcome(refused={_("the decision"): wrong})
     if not slugs:
-        return _files.Outcome(refused={"only": ["name the spaces: -e only=slug,slug"]})
+        return _files.Outcome(refused={"only": [_("name the spaces: -e only=slug,slug")]})
     with _writing.one_operator(home):
         folder = _files.read(home, vault)
         changes, refused = _plan(folder, slugs, decision)
@@ -64,9 +72,11 @@ def decide(
             _files.write(folder, changes)
     if refused:
         return _files.Outcome(refused=refused)
-    words = f"{_DONE.get(decision.kind, 'closed')} by {decision.by}"
-    words = f"to be closed on {decision.later}, by {decision.by}" if decision.later else words
-    words += f": {decision.reason}" if decision.reason else ""
+    words = _(_DONE[decision.kind], name=decision.by)
+    if decision.later:
+        words = _("to be closed on {day}, by {name}", day=decision.later, name=decision.by)
+    if decision.reason:
+        words = _("{done}: {reason}", done=words, reason=decision.reason)
     return _outcome(folder, changes, {one.slug: [words] for one in changes})
 
 
@@ -80,7 +90,7 @@ def _plan(
         record = known.get(slug)
         if record is None:
             hint = did_you_mean(slug, known)
-            refused[slug] = [f"has no file, or one that check.yml finds wrong.{hint}"]
+            refused[slug] = [_("has no file, or one that check.yml finds wrong.{hint}", hint=hint)]
         elif why := _moderation.against(record, decision, folder.placed):
             refused[slug] = [why]
         else:
@@ -125,7 +135,7 @@ def expire(
                 said[record.slug] = [_say(values)]
                 _add(folder, record, values, changes, refused)
             elif _is_forgotten(folder, record, patience, today):
-                said[record.slug] = ["erased: it was refused long ago"]
+                said[record.slug] = [_("erased: it was refused long ago")]
                 changes.append(_files.removal(folder, record))
         if write:
             _files.write(folder, changes)
@@ -148,8 +158,8 @@ def _is_forgotten(
 def _say(values: _moderation.Changes) -> str:
     status = values.get(("status",))
     if status == "refused":
-        return "closed: nobody went on with it"
-    return "closed: its day has come" if status else "ends soon"
+        return _("closed: nobody went on with it")
+    return _("closed: its day has come") if status else _("ends soon")
 
 
 def _forget(folder: _files.Folder, changes: Sequence[_files.Change], vault: VaultLib) -> None:

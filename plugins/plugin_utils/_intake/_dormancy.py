@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _letters, _moderation
 
 if t.TYPE_CHECKING:
@@ -79,10 +80,11 @@ def plan(
     if data["status"] != "approved":
         return None
     if use is None or now.timestamp() - use.measured > FRESH_SECONDS:
-        return Step({}, "when it was used is not known: its node has no new report")
+        return Step({}, _("when it was used is not known: its node has no new report"))
     since = find_since(data, use)
     if (today - since).days < patience.days:
-        return Step(_moderation.forget_dormancy(data), "in use again") if _told(data) else None
+        said = _("in use again")
+        return Step(_moderation.forget_dormancy(data), said) if _told(data) else None
     return _go_on(record, since, patience, sent, today)
 
 
@@ -116,19 +118,26 @@ def _go_on(
         # Somebody came in between, and stayed away long enough once more.
         told = {}
     if not told:
-        return Step(_begin(data, since, today), f"unused since {since}: to be written to")
+        return Step(
+            _begin(data, since, today), _("unused since {day}: to be written to", day=since)
+        )
     day = datetime.date.fromisoformat(list(told.values())[-1])
     if not _is_sent(record, sent):
         return _wait_for_letter((KEY, list(told)[-1]), day, patience, today)
     following = day + datetime.timedelta(days=patience.notice_days)
-    what = "suspended" if len(told) == len(LETTERS) else "written to again"
+    is_last = len(told) == len(LETTERS)
     if today < following:
-        return Step({}, f"unused since {since}: to be {what} on {following}")
-    if len(told) < len(LETTERS):
-        letter = LETTERS[len(told)]
-        return Step({(KEY, letter): today.isoformat()}, f"unused since {since}: to be {what}")
+        days = {"day": since, "following": following}
+        if is_last:
+            return Step({}, _("unused since {day}: to be suspended on {following}", **days))
+        return Step({}, _("unused since {day}: to be written to again on {following}", **days))
+    if not is_last:
+        said = _("unused since {day}: to be written to again", day=since)
+        return Step({(KEY, LETTERS[len(told)]): today.isoformat()}, said)
     decision = _moderation.Decision("suspend", _moderation.BY_ITSELF, today.isoformat(), REASON)
-    return Step(_moderation.changes(record, decision), f"unused since {since}: suspended")
+    return Step(
+        _moderation.changes(record, decision), _("unused since {day}: suspended", day=since)
+    )
 
 
 def _begin(data: Unchecked, since: datetime.date, today: datetime.date) -> Changes:
@@ -158,13 +167,13 @@ def _close(
         return _wait_for_letter(("decision", "on"), day, patience, today)
     end = day + datetime.timedelta(days=patience.closing_days)
     if today < end:
-        return Step({}, f"suspended, unused; to be closed on {end}")
+        return Step({}, _("suspended, unused; to be closed on {day}", day=end))
     changes: Changes = {
         ("status",): "closed",
         ("decision", "on"): today.isoformat(),
         ("closed_on",): today.isoformat(),
     }
-    return Step(changes, "closed; a copy of its data is offered")
+    return Step(changes, _("closed; a copy of its data is offered"))
 
 
 def _wait_for_letter(
@@ -173,8 +182,9 @@ def _wait_for_letter(
     """Nothing follows a letter that was not sent; one that is too old for it gets another day."""
     if (today - day).days > patience.letters_days:
         changes: Changes = {place: today.isoformat()}
-        return Step(changes, f"the letter of {day} was never sent: to be written to anew")
-    return Step({}, f"waits for the letter of {day} to be sent; run letters.yml")
+        said = _("the letter of {day} was never sent: to be written to anew", day=day)
+        return Step(changes, said)
+    return Step({}, _("waits for the letter of {day} to be sent; run letters.yml", day=day))
 
 
 def suspends_on(data: Unchecked, notice_days: int) -> str:

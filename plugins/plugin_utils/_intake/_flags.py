@@ -14,6 +14,7 @@ import typing as t
 import unicodedata
 from collections import defaultdict
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _, mark
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _alphabets
 
 if t.TYPE_CHECKING:
@@ -90,13 +91,13 @@ def find(known: Iterable[Known], wanted: Iterable[str]) -> dict[str, list[Flag]]
 
 # What is compared, and how a moderator reads it.
 _COMPARED: tuple[tuple[str, str, Keys], ...] = (
-    ("same-contact", "has the mail address of", lambda one: [_mailbox(one.email)]),
-    ("same-number", "has the number of", lambda one: [_number(one.number)]),
-    ("same-name", "is called like", lambda one: [skeleton(one.name)]),
-    ("like-name", "is called almost like", lambda one: _near(skeleton(one.name))),
+    ("same-contact", mark("has the mail address of {others}"), lambda one: [_mailbox(one.email)]),
+    ("same-number", mark("has the number of {others}"), lambda one: [_number(one.number)]),
+    ("same-name", mark("is called like {others}"), lambda one: [skeleton(one.name)]),
+    ("like-name", mark("is called almost like {others}"), lambda one: _near(skeleton(one.name))),
     (
         "like-address",
-        "has almost the address of",
+        mark("has almost the address of {others}"),
         lambda one: _near(_alphabets.plain(one.slug)),
     ),
 )
@@ -122,16 +123,18 @@ def _compare(one: Known, kind: str, words: str, table: Table) -> Iterator[Flag]:
     }
     if others:
         listed = ", ".join(f"{slug} ({status})" for slug, status in sorted(others.items()))
-        yield Flag(kind, f"{words} {listed}", tuple(sorted(others)))
+        yield Flag(kind, _(words, others=listed), tuple(sorted(others)))
 
 
 def _alone(one: Known) -> Iterator[Flag]:
     """What is odd without looking at anybody else."""
     scripts = _scripts(one.name)
     if len(scripts) > 1:
-        yield Flag("mixed-letters", f"has letters of {' and '.join(sorted(scripts))} in one word")
+        text = _("has letters of {scripts} in one word", scripts=_(" and ").join(sorted(scripts)))
+        yield Flag("mixed-letters", text)
     if not _is_whole(one.number):
-        yield Flag("wrong-number", "has a number that no French register gives: a digit is wrong")
+        text = _("has a number that no French register gives: a digit is wrong")
+        yield Flag("wrong-number", text)
 
 
 def skeleton(name: str) -> str:

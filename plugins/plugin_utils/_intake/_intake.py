@@ -6,7 +6,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import escaped, shown
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
+    escaped,
+    sentence,
+    shown,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import (
     _files,
     _kinds,
@@ -103,7 +108,12 @@ def _sort(intake: Intake, folder: _files.Folder) -> _Sorted:
     view = _kinds.View(folder, folder.taken | intake.taken, intake.offices, intake.vaulted)
     sources = _sources.list_files(intake.inbox)
     if missing := intake.discard - {source.name for source in sources}:
-        raise _kinds.PlanError(f"discard: {intake.inbox} has no {', '.join(sorted(missing))}")
+        text = _(
+            "discard: {folder} has no {names}",
+            folder=intake.inbox,
+            names=", ".join(sorted(missing)),
+        )
+        raise _kinds.PlanError(text)
     for source in sources:
         if source.name in intake.discard:
             found.gone.append(source)
@@ -124,7 +134,7 @@ def _plan(source: Path, values: Draft, view: _kinds.View, found: _Sorted) -> _ki
     try:
         plan = _kinds.KINDS[values["kind"]].plan(values, view)
     except _kinds.PlanError as error:
-        found.refused[escaped(source.name)] = [escaped(str(error))]
+        found.refused[escaped(source.name)] = [sentence(str(error))]
         return view
     found.new.append((source, plan))
     return view._replace(taken=view.taken | {plan.change.slug})
@@ -134,7 +144,7 @@ def _read(source: Path) -> tuple[Draft, list[str]]:
     try:
         return _kinds.check(_sources.read(source))
     except _sources.SourceError as error:
-        return {}, [escaped(str(error))]
+        return {}, [sentence(str(error))]
 
 
 def _write(folder: _files.Folder, vault: VaultLib, plans: Sequence[_kinds.Plan]) -> None:
@@ -170,4 +180,6 @@ def move_contacts(home: Path, vault: VaultLib, *, write: bool) -> _files.Outcome
             _files.write(folder, changes)
     where = shown(folder.environment.contacts)
     # What is private is in no diff.
-    return _files.Outcome({one.slug: [f"contact moved into {where}"] for one in changes})
+    return _files.Outcome(
+        {one.slug: [_("contact moved into {file}", file=where)] for one in changes}
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _, language
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import quoted
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import (
     _change,
@@ -67,7 +68,8 @@ def check(values: Unchecked) -> tuple[Draft, list[str]]:
     kind = values.get("kind")
     found = KINDS.get(kind) if isinstance(kind, str) else None
     if found is None:
-        return {}, [f"kind: found {quoted(kind)}; allowed: {', '.join(KINDS)}"]
+        text = _("found {found}; allowed: {allowed}", found=quoted(kind), allowed=", ".join(KINDS))
+        return {}, [f"kind: {text}"]
     tidied = _submission.tidy(values)
     return tidied, _submission.find_faults(tidied, found.schema)
 
@@ -81,7 +83,7 @@ def _plan_space(values: Draft, view: View) -> Plan:
         file.pop("office", None)
     return Plan(
         _files.Change(slug, b"", _proposal.text(file)),
-        f"requested by {request.via}",
+        _("requested by {via}", via=request.via),
         _proposal.contact(request) if view.vaulted else {},
     )
 
@@ -96,9 +98,15 @@ def _plan_change(values: Draft, view: View) -> Plan:
     slug = values["space"]
     record = next((one for one in view.folder.records if one.slug == slug), None)
     if record is None:
-        raise PlanError(f"space: found {quoted(slug)}; it has no file, or one that is wrong")
+        text = _("space: found {found}; it has no file, or one that is wrong", found=quoted(slug))
+        raise PlanError(text)
     if record.data["status"] != "approved":
-        raise PlanError(f"space: {slug} is {record.data['status']}; nobody can ask from within it")
+        text = _(
+            "space: {slug} is {status}; nobody can ask from within it",
+            slug=slug,
+            status=record.data["status"],
+        )
+        raise PlanError(text)
     if fault := _change.find_fault(values):
         raise PlanError(fault)
     noted: dict[_edit.Place, _edit.Value] = {
@@ -112,7 +120,7 @@ def _plan_change(values: Draft, view: View) -> Plan:
     told = view.vaulted and contact and values.get("text")
     return Plan(
         change,
-        f"asks for {_change.describe(values)}",
+        _("asks for {change}", change=_change.describe(values, language())),
         {**contact, "about": values["text"]} if told else {},
     )
 

@@ -15,6 +15,7 @@ import typing as t
 from html import escape
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core import _placeholders
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import _change
 
 if t.TYPE_CHECKING:
@@ -289,8 +290,15 @@ def check(templates: t.Any) -> list[str]:
 
 def _check_part(text: t.Any, place: str) -> Iterator[str]:
     if not isinstance(text, str) or not text.strip():
-        yield f"archipel_letters: {place}: missing; copy it from group_vars/all/letters.yml"
+        yield _(
+            "archipel_letters: {place}: missing; copy it from group_vars/all/letters.yml",
+            place=place,
+        )
         return
     for word in _placeholders.find_unknown(text, WORDS):
-        allowed = ", ".join(sorted(WORDS))
-        yield f"archipel_letters: {place}: nobody fills in {{{word}}}; allowed: {allowed}"
+        yield _(
+            "archipel_letters: {place}: nobody fills in {word}; allowed: {allowed}",
+            place=place,
+            word=f"{{{word}}}",
+            allowed=", ".join(sorted(WORDS)),
+        )

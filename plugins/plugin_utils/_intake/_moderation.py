@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     did_you_mean,
     quoted,
@@ -60,16 +61,23 @@ class Decision(t.NamedTuple):
 def check(decision: Decision, catalogue: Catalogue) -> list[str]:
     """Return what is wrong with a decision itself, in sentences."""
     if decision.kind not in DECISIONS:
-        hint = did_you_mean(decision.kind, DECISIONS)
-        allowed = ", ".join(DECISIONS)
-        return [f"decision: found {quoted(decision.kind)}; allowed: {allowed}.{hint}"]
+        text = _(
+            "found {found}; allowed: {allowed}.{hint}",
+            found=quoted(decision.kind),
+            allowed=", ".join(DECISIONS),
+            hint=did_you_mean(decision.kind, DECISIONS),
+        )
+        return [f"decision: {text}"]
     found = _check_later(decision)
     if not decision.by.strip():
-        found.append("by: missing; allowed: who decides, such as -e by=nadia")
+        found.append(_("by: missing; allowed: who decides, such as -e by=nadia"))
     if not decision.reason:
         if decision.kind in _NEED_REASON:
-            keys = ", ".join(_list_reasons(decision.kind, catalogue))
-            found.append(f"reason: missing; allowed: {keys}, or a sentence of your own in quotes")
+            text = _(
+                "reason: missing; allowed: {keys}, or a sentence of your own in quotes",
+                keys=", ".join(_list_reasons(decision.kind, catalogue)),
+            )
+            found.append(text)
     elif fault := _check_reason(decision, catalogue):
         found.append(fault)
     return found
@@ -79,14 +87,18 @@ def _check_later(decision: Decision) -> list[str]:
     """A closing is announced for a day that is still to come."""
     if not decision.later:
         return []
-    allowed = f"allowed: a day after {decision.on}, written YYYY-MM-DD, and with close alone"
     try:
         right = datetime.date.fromisoformat(decision.later).isoformat() == decision.later
     except ValueError:
         right = False
     if right and decision.kind == "close" and decision.later > decision.on:
         return []
-    return [f"day: found {quoted(decision.later)}; {allowed}"]
+    text = _(
+        "day: found {found}; allowed: a day after {day}, written YYYY-MM-DD, and with close alone",
+        found=quoted(decision.later),
+        day=decision.on,
+    )
+    return [text]
 
 
 def _list_reasons(kind: str, catalogue: Catalogue) -> list[str]:
@@ -100,8 +112,12 @@ def _check_reason(decision: Decision, catalogue: Catalogue) -> str:
     known = _list_reasons(decision.kind, catalogue)
     if decision.reason in known:
         return ""
-    text = f"reason: found {quoted(decision.reason)}; allowed: {', '.join(known)}"
-    return f"{text}, or a sentence of your own in quotes.{did_you_mean(decision.reason, known)}"
+    return _(
+        "reason: found {found}; allowed: {keys}, or a sentence of your own in quotes.{hint}",
+        found=quoted(decision.reason),
+        keys=", ".join(known),
+        hint=did_you_mean(decision.reason, known),
+    )
 
 
 def against(record: Record, decision: Decision, placed: Iterable[str]) -> str:
@@ -110,14 +126,19 @@ def against(record: Record, decision: Decision, placed: Iterable[str]) -> str:
     if _is_about_change(record, decision):
         return _grant(record, decision)[1] if decision.kind == "approve" else ""
     if status not in allowed:
-        return f"is {status}; allowed to {decision.kind}: {' or '.join(allowed)}"
+        return _(
+            "is {status}; allowed to {decision}: {statuses}",
+            status=status,
+            decision=decision.kind,
+            statuses=_(" or ").join(allowed),
+        )
     is_there = record.slug in set(placed)
     if decision.kind == "close" and not is_there:
-        return "was never made: there is nothing to close"
+        return _("was never made: there is nothing to close")
     if decision.kind == "approve" and status == "closed" and not is_there:
-        return "was purged: there is nothing to open again; a new space is a new request"
+        return _("was purged: there is nothing to open again; a new space is a new request")
     if decision.kind == "approve" and status == "approved" and "closing" not in record.data:
-        return "is approved, and nobody is about to close it"
+        return _("is approved, and nobody is about to close it")
     return ""
 
 

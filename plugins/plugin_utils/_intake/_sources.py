@@ -22,6 +22,8 @@ from email.message import EmailMessage
 from email.utils import parseaddr, parsedate_to_datetime
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
+
 if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
 
@@ -90,9 +92,9 @@ def read(path: Path) -> Draft:
             return _read_mail(data, when)
         return _named(data, when, "forge", _read_headings(data.decode("utf-8")))
     except UnicodeDecodeError as error:
-        raise SourceError("is not UTF-8 text") from error
+        raise SourceError(_("is not UTF-8 text")) from error
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"cannot be read ({error})") from error
+        raise SourceError(_("cannot be read ({error})", error=error)) from error
 
 
 def _bytes(path: Path) -> tuple[bytes, datetime.datetime]:
@@ -105,17 +107,19 @@ def _bytes(path: Path) -> tuple[bytes, datetime.datetime]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise SourceError(f"cannot be read ({error.strerror}); a link is never followed") from error
+        text = _("cannot be read ({error}); a link is never followed", error=error.strerror)
+        raise SourceError(text) from error
     try:
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode):
-            raise SourceError("is no plain file")
+            raise SourceError(_("is no plain file"))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(MAX_BYTES + 1)
     finally:
         os.close(descriptor)
     if len(data) > MAX_BYTES:
-        raise SourceError(f"has more than {MAX_BYTES} bytes; a request has a few thousand")
+        text = _("has more than {bytes} bytes; a request has a few thousand", bytes=MAX_BYTES)
+        raise SourceError(text)
     return data, datetime.datetime.fromtimestamp(info.st_mtime, tz=datetime.UTC)
 
 
@@ -128,7 +132,7 @@ def _read_json(data: bytes) -> Draft:
     """
     value = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
     if not isinstance(value, dict):
-        raise SourceError("is no JSON object")
+        raise SourceError(_("is no JSON object"))
     body = value.get("body", value.get("description"))
     if "format" in value or not isinstance(body, str):
         return value
@@ -146,7 +150,7 @@ def _once(pairs: list[tuple[str, t.Any]]) -> Draft:
     """
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise SourceError("has a key twice")
+        raise SourceError(_("has a key twice"))
     return found
 
 
@@ -160,11 +164,11 @@ def _read_mail(data: bytes, when: datetime.datetime) -> Draft:
     message = email.message_from_bytes(data, policy=email.policy.default)
     part = message.get_body(("plain",))
     if part is None:
-        raise SourceError("has no plain text; ask for it again as text")
+        raise SourceError(_("has no plain text; ask for it again as text"))
     try:
         text = part.get_content()
     except (LookupError, UnicodeError) as error:
-        raise SourceError("is written in an unknown character set") from error
+        raise SourceError(_("is written in an unknown character set")) from error
     values = _read_lines(text)
     sender = parseaddr(str(message.get("From", "")))[1]
     values.setdefault("contact_email", sender)

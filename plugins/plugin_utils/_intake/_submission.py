@@ -9,6 +9,7 @@ import typing as t
 import unicodedata
 from pathlib import Path
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _schema
 
 if t.TYPE_CHECKING:
@@ -97,7 +98,7 @@ def find_faults(tidied: Unchecked, schema: _schema.Schema) -> list[str]:
     """
     faults = schema.faults(tidied)
     found = [f"{'.'.join(map(str, one.place))}: {one.text}" for one in faults]
-    text = "found a web address; allowed: a name, the address belongs into website"
+    text = _("found a web address; allowed: a name, the address belongs into website")
     linked = [key for key in NAMES if LINK.search(str(tidied.get(key, "")))]
     return [*found, *(f"{key}: {text}" for key in linked)]
 

@@ -8,7 +8,13 @@ import datetime
 import typing as t
 from html import escape
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import escaped
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import (
+    _,
+    language,
+    mark,
+    ngettext,
+)
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import sentence
 from ansible_collections.archipel.spaces.plugins.plugin_utils._intake import (
     _change,
     _flags,
@@ -110,7 +116,7 @@ def _details(record: Record, vaulted: Mapping[str, str]) -> dict[str, str]:
 
 def _details_of_change(change: Unchecked, vaulted: Mapping[str, str]) -> dict[str, str]:
     found = {
-        "asks for": _change.describe(change),
+        "asks for": _change.describe(change, language()),
         "asked by": str(change["by"]),
         "wrote": change.get("text", "") or vaulted.get("about", ""),
     }
@@ -126,32 +132,64 @@ def sentences(waiting: Sequence[Waiting], *, sealed: bool, lost: Sequence[str] =
         lost: slugs that the vaulted file has and nobody else.
 
     """
-    unseen = ["The contacts are encrypted and not compared: this run has no vault password."]
-    text = f"Contacts of no file: {', '.join(lost)}. Take them out with `ansible-vault edit`."
-    notes = [*(unseen if sealed and waiting else []), *([escaped(text)] if lost else [])]
+    unseen = [_("The contacts are encrypted and not compared: this run has no vault password.")]
+    text = _(
+        "Contacts of no file: {slugs}. Take them out with `ansible-vault edit`.",
+        slugs=", ".join(lost),
+    )
+    notes = [*(unseen if sealed and waiting else []), *([sentence(text)] if lost else [])]
     if not waiting:
-        return ["Nothing waits for a decision.", *notes]
-    head = f"Waiting ({len(waiting)}), the oldest first:"
+        return [_("Nothing waits for a decision."), *notes]
+    head = _("Waiting ({number}), the oldest first:", number=len(waiting))
     return [head, *(_sentence(one) for one in waiting), *notes]
 
 
 def _sentence(one: Waiting) -> str:
-    age = "of unknown age" if one["age"] is None else f"{one['age']} days"
-    end = f", ends by itself on {one['ends_on']}" if one["ends_on"] else ""
-    flags = "".join(f"; {flag['text']}" for flag in one["flags"])
-    text = f"{one['slug']} ({one['name']}): {age}, waits for {_article(one['waits_for'])}"
-    if "asks for" in one["details"]:
-        text += f" on {one['details']['asks for']}"
-    return escaped(f"{text}{end}{flags}")
+    age = _("of unknown age")
+    if one["age"] is not None:
+        age = ngettext("{n} day", "{n} days", one["age"])
+    end = _(", ends by itself on {day}", day=one["ends_on"]) if one["ends_on"] else ""
+    words = {
+        "space": f"{one['slug']} ({one['name']})",
+        "age": age,
+        "what": _article(one["waits_for"]),
+        "end": end,
+    }
+    if asked := one["details"].get("asks for"):
+        text = _("{space}: {age}, waits for {what} on {asked}{end}", asked=asked, **words)
+    else:
+        text = _("{space}: {age}, waits for {what}{end}", **words)
+    for flag in one["flags"]:
+        text = _("{text}; {flag}", text=text, flag=flag["text"])
+    return sentence(text)
 
 
 def _article(what: str) -> str:
-    return "an answer" if what == ANSWER else "a decision"
+    return _("an answer") if what == ANSWER else _("a decision")
+
+
+# What stands beside a value on the page; programs know it by the English word.
+_TITLES = {
+    "about": mark("about"),
+    "asked": mark("asked"),
+    "asked by": mark("asked by"),
+    "asks for": mark("asks for"),
+    "contact": mark("contact"),
+    "days": mark("days"),
+    "ends by itself on": mark("ends by itself on"),
+    "language": mark("language"),
+    "office": mark("office"),
+    "registration number": mark("registration number"),
+    "waits for": mark("waits for"),
+    "website": mark("website"),
+    "wished address": mark("wished address"),
+    "wrote": mark("wrote"),
+}
 
 
 _PAGE = """\
 <!doctype html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -193,20 +231,27 @@ def page(waiting: Sequence[Waiting], environment: str, link: str) -> str:
         link: address of a file in the registry's forge with {slug} in it; empty: none.
 
     """
-    title = escape(f"{environment}: {len(waiting)} requests wait")
+    title = ngettext(
+        "{environment}: {n} request waits",
+        "{environment}: {n} requests wait",
+        len(waiting),
+        environment=environment,
+    )
+    nothing = _("Nothing waits for a decision.")
     items = "".join(
         f'<li><a href="#{one["slug"]}">{_text(one["name"])}</a></li>' for one in waiting
     )
     return _PAGE.format(
-        title=title,
-        list=f"<nav><ul>{items}</ul></nav>" if items else "<p>Nothing waits for a decision.</p>",
+        title=escape(title),
+        language=language(),
+        list=f"<nav><ul>{items}</ul></nav>" if items else f"<p>{escape(nothing)}</p>",
         articles="\n".join(_article_of(one, environment, link) for one in waiting),
     )
 
 
 def _text(text: str) -> str:
     """Text for a page: invisible signs and those that turn the direction of writing written out."""
-    return "\n".join(escape(escaped(line)) for line in text.split("\n"))
+    return "\n".join(escape(sentence(line)) for line in text.split("\n"))
 
 
 def _article_of(one: Waiting, environment: str, link: str) -> str:
@@ -214,16 +259,19 @@ def _article_of(one: Waiting, environment: str, link: str) -> str:
     rows = {"waits for": _article(one["waits_for"]), "days": str(one["age"] or 0), **one["details"]}
     if one["ends_on"]:
         rows["ends by itself on"] = one["ends_on"]
-    terms = "".join(f"<dt>{escape(key)}</dt><dd>{_text(value)}</dd>" for key, value in rows.items())
+    terms = "".join(
+        f"<dt>{escape(_(_TITLES[key]))}</dt><dd>{_text(value)}</dd>" for key, value in rows.items()
+    )
     flags = "".join(f"<li>{_text(flag['text'])}</li>" for flag in one["flags"])
     target = escape(link.replace("{slug}", slug), quote=True)
     name = _text(one["name"])
     heading = f'<a href="{target}">{name}</a>' if link else name
+    look = escape(_("Look twice"))
     command = f"ansible-playbook -i inventories/{environment} playbooks/moderate.yml -e only={slug}"
     command += " -e decision="
     return (
         f'<article id="{slug}">\n<h2>{heading} <code>{slug}</code></h2>\n'
-        f"{f'<h3>Look twice</h3><ul>{flags}</ul>' if flags else ''}\n<dl>{terms}</dl>\n"
+        f"{f'<h3>{look}</h3><ul>{flags}</ul>' if flags else ''}\n<dl>{terms}</dl>\n"
         f"<pre>{escape(command)}approve\n{escape(command)}ask -e reason=…\n"
         f"{escape(command)}refuse -e reason=…</pre>\n</article>"
     )

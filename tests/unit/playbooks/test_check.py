@@ -42,7 +42,7 @@ class TestASummary:
     def test_of_a_registry_where_nothing_waits(self, whole: Environment):
         code, said = check(whole)
         assert code == 0, said
-        assert "lab: 1 files, 1 approved." in said
+        assert "lab: 1 file, 1 approved." in said
         for word in ("New (", "Waiting", "Without", "Passed over", "Wrong"):
             assert word not in said
 
@@ -157,7 +157,7 @@ class TestWhatItRenders:
     def test_is_that_of_a_node_with_a_limit(self, whole: Environment):
         code, said = check(whole, "--limit", "node1")
         assert code == 0
-        assert "lab: 1 files" in said
+        assert "lab: 1 file" in said
 
 
 @pytest.fixture
