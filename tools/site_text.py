@@ -44,6 +44,8 @@ class Tree:
 def slug(heading: str, separator: str = "-") -> str:
     """Return the anchor that a forge gives a heading, so that one link serves both. Pure."""
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+    # A forge drops the space that never breaks; the site's builder hands over an ordinary one.
+    plain = re.sub(r" (?=[:;?!»])|(?<=«) ", "", plain)
     return re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", separator)
 
 

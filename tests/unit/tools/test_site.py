@@ -53,6 +53,8 @@ def test_everything_has_a_place(path: str, there: str):
         ("L’invitation", "linvitation"),
         ("`site.yml`, again", "siteyml-again"),
         ("A [link](x.md) in it", "a-link-in-it"),
+        ("Où\u00a0: ici, «\u00a0là\u00a0»", "où-ici-là"),
+        ("Où : ici, « là »", "où-ici-là"),
     ],
 )
 def test_anchors_are_those_of_a_forge(heading: str, anchor: str):
