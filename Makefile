@@ -32,13 +32,22 @@ PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  \033[1m%-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##### Running it
 
 .PHONY: demo
-demo: host venv ## Make a node on this host with eight associations in it, and print their addresses
+demo: host venv ## Make a node on this host with eight associations in it, and say what to click and who can log in
 	@python -m tools.demo up
+
+.PHONY: demo-password
+demo-password: venv ## New passwords for the accounts of the demo
+	@python -m tools.demo password
+
+.PHONY: demo-tour
+demo-tour: venv ## Pictures of the demo in both languages, with a real browser: build/tour, or make demo-tour TO=docs/images/tour
+	@tools/host-packages chromium
+	@python -m tools.demo tour $(or $(TO),build/tour)
 
 .PHONY: demo-clean
 demo-clean: ## Remove that node and everything it left

@@ -1,10 +1,11 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
-"""The table at the end of the demo: what is there, and how to get in."""
+"""What stands at the end of the demo: what is there, what to click, and how to get in."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,42 +14,56 @@ from rich.table import Table
 from rich.text import Text
 
 from tools import ROOT, inventory, release
+from tools.content.fill import Account, Told
+from tools.demo_text import say
 from tools.lab.machine import Machine
 
 WIDTH = 132
 COLOURS = {"approved": "green", "suspended": "yellow", "closed": "red"}
+INVITATIONS = "/var/spool/archipel/invitations/"
+CLEAN, PASSWORD, TOUR = "make demo-clean", "make demo-password", "make demo-tour"
 
 
-def show(environment: Path, private: Path, machine: Machine, port: int) -> None:
-    """Print every association of an environment and where people find it."""
-    listed = inventory.read(environment)
+def show(
+    listed: inventory.Inventory, told: Sequence[Told], private: Path, machine: Machine, port: int
+) -> None:
+    """Print every association of an environment and where people find it; then what to look at."""
     # An address that is cut in two cannot be clicked: narrow terminals wrap whole lines.
     console = Console(width=max(Console().width, WIDTH))
     console.print(_table(listed, port))
-    lacking = "".join(f"Not there: {line}\n" for line in release.left_out(machine))
-    console.print(
-        f"Nextcloud: {release.running(machine)}\n{lacking}"
-        f"Certificate authority: {_shown(private / 'ca/ca.pem')} (import it in the browser, "
-        "or accept its warning)\n"
-        f"Node: ssh -F {_shown(machine.ssh_config)} {machine.name}\n"
-        "Invitations of the first administrators: on the node, in "
-        "/var/spool/archipel/invitations/\n"
-        "Remove everything: make demo-clean",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
+    lines = [
+        f"Nextcloud: {release.running(machine)}",
+        *(say("absent", line=line) for line in release.left_out(machine)),
+        say("authority", path=_shown(private / "ca/ca.pem")),
+        say("ssh", command=f"ssh -F {_shown(machine.ssh_config)} {machine.name}"),
+        say("invitations", path=INVITATIONS),
+        *_visit(listed, told, port),
+        say("remove", command=CLEAN),
+    ]
+    _print(console, lines)
+
+
+def show_accounts(told: Sequence[Told], port: int) -> None:
+    """Print who can log in where, with new passwords."""
+    _print(Console(), [line for one in told for line in _accounts(one, port)])
+
+
+def _print(console: Console, lines: list[str]) -> None:
+    console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+
+
+# --- the table --------------------------------------------------------------------------------
 
 
 def _table(listed: inventory.Inventory, port: int) -> Table:
     table = Table()
     for heading in ("space", "status", "address", "release", "office", "accounts", "storage"):
-        table.add_column(heading, no_wrap=heading != "space")
+        table.add_column(say(heading), no_wrap=heading != "space")
     for space in listed.spaces:
         table.add_row(*_row(space, port))
     for status in ("requested", "refused"):
         for entry in listed.report[status]:
-            table.add_row(Text(entry["name"]), status, "nothing on any node")
+            table.add_row(Text(entry["name"]), status, say("nothing"))
     return table
 
 
@@ -57,12 +72,55 @@ def _row(space: dict[str, Any], port: int) -> list[str | Text]:
     return [
         Text(space["name"]),
         Text(space["status"], style=COLOURS[space["status"]]),
-        Text(f"https://{space['domains'][0]}:{port}"),
+        Text(_address(space["domains"][0], port)),
         space["release"] or "",
         space["office"],
         str(space["accounts"]),
-        f"{space['storage_gb']} GB",
+        say("storage_gb", number=space["storage_gb"]),
     ]
+
+
+# --- what to look at --------------------------------------------------------------------------
+
+
+def _visit(listed: inventory.Inventory, told: Sequence[Told], port: int) -> Iterator[str]:
+    """Say what a visitor opens, and as whom."""
+    if told:
+        yield from ("", say("look"))
+    for one in told:
+        yield from _accounts(one, port)
+        for kind, path in one.given.paths.items():
+            yield f"    {say(kind)}: {_address(one.space.host, port)}{path}"
+        if one.given.missing:
+            kinds = ", ".join(say(kind) for kind in one.given.missing)
+            yield f"    {say('missing', kinds=kinds)}"
+        if one.given.standin:
+            yield f"    {say('standin')}"
+    states = [space for space in listed.spaces if space["status"] in {"suspended", "closed"}]
+    if states:
+        yield f"  {say('states')}"
+        yield from (f"    {_address(space['domains'][0], port)}" for space in states)
+    if told:
+        fresh = any(account.password for one in told for account in one.accounts)
+        yield say("shown" if fresh else "not_shown", password=PASSWORD, tour=TOUR)
+
+
+def _accounts(one: Told, port: int) -> Iterator[str]:
+    language = say(f"in_{one.space.wanted['language']}")
+    yield f"  {one.space.name} ({language}): {_address(one.space.host, port)}"
+    yield from (f"    {_login(account)}" for account in one.accounts)
+
+
+def _login(account: Account) -> str:
+    part = say("administers" if account.administers else "member")
+    key = "login" if account.password else "again"
+    return say(
+        key, account=account.account, password=account.password, name=account.name, part=part
+    )
+
+
+def _address(host: str, port: int) -> str:
+    return f"https://{host}:{port}"
 
 
 def _shown(path: Path) -> str:
