@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-import os
+from tools import collection
 
-from tools import language
+collection.importable()
+
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core import _messages
 
 TEXTS = {
     "en": {
@@ -128,4 +130,4 @@ TEXTS = {
 
 def say(key: str, /, **words: object) -> str:
     """Return a text in the language of the terminal, its {words} filled in."""
-    return TEXTS[language.find(os.environ)][key].format(**words)
+    return TEXTS[_messages.language()][key].format(**words)

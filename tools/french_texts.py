@@ -29,9 +29,13 @@ PROGRAMS = (
     Path("plugins/plugin_utils/_dns/_letters.py"),
     Path("plugins/plugin_utils/_intake/_letters.py"),
     Path("roles/intake/files/receiver.py"),
+    Path("tools/demo_text.py"),
 )
 POLICY = (Path("group_vars/all/letters.yml"), Path("group_vars/all/intake.yml"))
 CATALOGUE = Path("plugins/plugin_utils/_core/locale/fr/LC_MESSAGES/archipel.po")
+# What spaces of the demo are filled with; what of it is no word.
+CONTENT = Path("tools/content")
+NAMES, TITLED = {"language", "people", "id", "color", "day", "at"}, {"files", "lists", "pages"}
 # Templates for other people's repositories are written for programs as well.
 EXAMPLES = Path("docs/examples")
 # In Markdown and in templates: what is no word, and what stands for one.
@@ -55,6 +59,7 @@ def all_texts(root: Path = ROOT) -> dict[str, str]:
         **dict(_programs(root)),
         **dict(_policy(root)),
         **dict(_messages(root)),
+        **dict(_content(root)),
     }
 
 
@@ -166,6 +171,29 @@ def _messages(root: Path) -> Iterator[tuple[str, str]]:
         )
         for number, text in enumerate(forms):
             yield f"{CATALOGUE.name}: {source[0]} {number}", translated(source[0], text)
+
+
+def _content(root: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted((root / CONTENT).glob("*.yml")):
+        content = yaml.safe_load(_read(path))
+        if content["language"] == "fr":
+            for key, text in _words(content, ""):
+                yield f"{path.relative_to(root)}: {key}", plain(text)
+
+
+def _words(value: Any, key: str, *, titled: bool = False) -> Iterator[tuple[str, str]]:
+    """Return the words of plain data: its texts, and keys that are titles of something."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in NAMES:
+                if titled:
+                    yield f"{key} {name}", name
+                yield from _words(inner, f"{key}.{name}".strip("."), titled=name in TITLED)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _words(inner, f"{key}.{number}")
+    elif isinstance(value, str):
+        yield key, value
 
 
 def _below(value: Any, key: str, *, french: bool = False) -> Iterator[tuple[str, str]]:

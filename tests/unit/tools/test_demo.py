@@ -22,7 +22,6 @@ from tools import (
     demo_content,
     demo_release,
     inventory,
-    language,
     pictures,
     release,
     table,
@@ -38,8 +37,7 @@ PATHS = {"files": "/apps/files/", "link": "/s/abc", "my-space": "/settings/admin
 
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in language.VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANGUAGE", "en")
 
 
 def listed(**statuses: str) -> list[dict[str, t.Any]]:
@@ -133,7 +131,7 @@ class TestTable:
         assert visited(listed(a="approved")) == ""
 
     def test_it_is_said_in_french_too(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setenv("LANG", "fr_FR.UTF-8")
+        monkeypatch.setenv("LANGUAGE", "fr")
         said = visited(listed(a="closed"), told("abcd", "efgh"))
         assert "compte nadia, mot de passe abcd (Nadia Ferrand, administre l’espace)" in said
         assert "Les mots de passe sont montrés cette seule fois" in said

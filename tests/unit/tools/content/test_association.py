@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from tools.content import association
+from tools.demo_text import TEXTS
 from tools.lab import LabError
-from tools.language import LANGUAGES
 
 WANTED = association.read_all()
 ONE = yaml.safe_load((association.FOLDER / "velo-ecole.yml").read_text(encoding="utf-8"))
@@ -30,7 +30,7 @@ def refusal(folder: Path, text: str) -> str:
 
 
 def test_there_is_one_for_each_language():
-    assert sorted(one["language"] for one in WANTED.values()) == sorted(LANGUAGES)
+    assert sorted(one["language"] for one in WANTED.values()) == sorted(TEXTS)
 
 
 @pytest.mark.parametrize("slug", sorted(WANTED))
