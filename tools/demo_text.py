@@ -49,7 +49,7 @@ TEXTS = {
         "calendar": "calendar",
         "board": "board",
         "page": "pages",
-        "my-space": "what who administers it sees (My space)",
+        "my-space": "My space, which its administrators see",
         "missing": "Not there, for want of its application: {kinds}",
         "standin": (
             "This is the stand-in: it has no page behind the log-in, no calendar, board or page. "
@@ -106,7 +106,7 @@ TEXTS = {
         "calendar": "agenda",
         "board": "tableau",
         "page": "pages",
-        "my-space": "ce que voit la personne qui administre (Mon espace)",
+        "my-space": "« Mon espace », que voient les personnes qui administrent",
         "missing": "Absent, faute de l’application : {kinds}",
         "standin": (
             "C’est l’application factice : aucune page derrière la connexion, ni agenda, ni "

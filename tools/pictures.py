@@ -20,7 +20,7 @@ from typing import Any
 
 from tools import demo_content
 from tools.chromium import Chromium, Page, PageError, chromium
-from tools.content.fill import Given, Space, remembered
+from tools.content.fill import Given, Space, accounts_of, remembered
 from tools.demo_content import Node
 from tools.https import Browser
 from tools.lab import LabError
@@ -115,7 +115,9 @@ def _content(spaces: list[Space], node: Node) -> dict[str, Given]:
         LabError: one of them has no content yet.
 
     """
-    found = {space.slug: remembered(space, node.occ) for space in spaces}
+    found = {
+        space.slug: remembered(space, node.occ, accounts_of(space, node.occ)) for space in spaces
+    }
     without = [slug for slug, given in found.items() if given is None]
     if without:
         raise LabError(f"no content in {', '.join(without)} yet. Make it: make demo")

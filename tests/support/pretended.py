@@ -160,7 +160,6 @@ class Pretended:
             f"GET {ocs}/core/navigation/apps": self._menu,
             f"GET {ocs}/core/getapppassword": self._device,
             f"DELETE {ocs}/core/apppassword": self._forget,
-            f"GET {ocs}/cloud/users": lambda *_: {"users": list(self.accounts)},
             f"POST {ocs}/cloud/users": self._add,
             f"PUT {ocs}/cloud/users/(.*)": self._change,
             f"GET {ocs}/apps/files_sharing/api/v1/shares": self._shares,

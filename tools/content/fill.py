@@ -119,11 +119,12 @@ class _Filler:
     words: dict[str, str] = field(default_factory=dict)
 
     def fill(self, renew: bool) -> Told:
-        given = remembered(self.space, self.occ)
+        there = accounts_of(self.space, self.occ)
+        given = remembered(self.space, self.occ, there)
         if given is None or renew:
             status = read_status(self.browser, self.space.host)
             standin = STANDIN in status["productname"]
-            self.admit_all(standin)
+            self.admit_all(standin, there)
             if given is None:
                 given = self.make(standin)
                 setting = shlex.quote(_text(given))
@@ -144,23 +145,22 @@ class _Filler:
 
     # --- people ---------------------------------------------------------------------------
 
-    def admit_all(self, standin: bool) -> None:
+    def admit_all(self, standin: bool, there: list[str]) -> None:
         """Give the people accounts, and new passwords."""
-        self.admit_first()
+        self.admit_first(there)
         # The stand-in has no interface for accounts: one is enough to see its files.
         if standin:
             return
         administrator = self.person(self.space.first["account"])
-        there = administrator.ocs("GET", "cloud/users")["users"]
         for one in self.space.wanted["people"][1:]:
             self.admit(one, administrator, there)
         path, language = f"cloud/users/{administrator.name}", self.space.wanted["language"]
         administrator.ocs("PUT", path, key="language", value=language)
 
-    def admit_first(self) -> None:
+    def admit_first(self, there: list[str]) -> None:
         """Give the first one an account that administers the space."""
         account = self.space.first["account"]
-        if account in accounts_of(self.space, self.occ):
+        if account in there:
             command = f"user:resetpassword --password-from-env {account}"
         else:
             name = shlex.quote(self.space.first["name"])
@@ -238,15 +238,20 @@ def accounts_of(space: Space, occ: Occ) -> list[str]:
         raise LabError(f"{space.slug}: user:list: found no JSON: {said[:200]}") from error
 
 
-def remembered(space: Space, occ: Occ) -> Given | None:
+def remembered(space: Space, occ: Occ, there: list[str]) -> Given | None:
     """Return what a space was given; None: nothing, or not all of it.
+
+    Args:
+        space: which one.
+        occ: what the operator uses.
+        there: its accounts.
 
     Raises:
         LabError: occ did not answer.
 
     """
     first = space.first["account"]
-    if first not in accounts_of(space, occ):
+    if first not in there:
         return None
     said = occ(space.slug, f"user:setting {first} {SETTING} --default-value={NOTHING}", "").strip()
     return None if said == NOTHING else _given(said)

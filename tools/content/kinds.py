@@ -54,6 +54,7 @@ def make_files(work: Work) -> Made:
             if folder not in _names(work.one, place, known):
                 work.one.dav("MKCOL", f"{place}/{folder}")
                 known[place].add(folder)
+                known[f"{place}/{folder}"] = set()
                 added += 1
             place = f"{place}/{folder}"
         if name not in _names(work.one, place, known):
@@ -102,6 +103,7 @@ def make_calendar(work: Work) -> Made:
     if wanted["id"] not in _names(one, home, known):
         body = calendars.describe(wanted["name"], wanted["color"])
         one.dav("MKCALENDAR", f"{place}/", body, Content_Type="application/xml")
+        known[place] = set()
         added += 1
     # To share with somebody again changes nothing.
     shared = calendars.share_with(EVERYBODY)

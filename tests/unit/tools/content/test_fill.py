@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.pretended import APPLICATIONS, Pretended
 from tools.content import association
-from tools.content.fill import MY_SPACE, Space, Told, fill, remembered
+from tools.content.fill import MY_SPACE, Space, Told, accounts_of, fill, remembered
 from tools.https import Browser
 from tools.lab import LabError
 
@@ -160,7 +160,7 @@ def test_wherever_it_is_interrupted_the_next_run_completes_it(number: int):
     pretended.fails_at = number
     with pytest.raises(LabError):
         run(pretended)
-    assert remembered(space(), pretended.occ) is None
+    assert remembered(space(), pretended.occ, accounts_of(space(), pretended.occ)) is None
     told = run(pretended)
     assert content(pretended) == content(whole)
     assert pretended.accounts["nadia"] == told.accounts[0].password
@@ -172,7 +172,7 @@ def test_a_space_without_an_application_goes_without_its_kind():
     told = run(pretended)
     assert told.given.missing == ("board", "page")
     assert list(told.given.paths) == ["files", "link", "calendar", "my-space"]
-    assert remembered(space(), pretended.occ) == told.given
+    assert remembered(space(), pretended.occ, accounts_of(space(), pretended.occ)) == told.given
 
 
 def test_the_stand_in_has_files_and_one_account():
