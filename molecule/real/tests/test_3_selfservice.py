@@ -11,6 +11,7 @@ import io
 import json
 import re
 import tarfile
+from collections.abc import Iterator
 from urllib.parse import unquote
 
 import pytest
@@ -58,6 +59,16 @@ class MySpace:
 @pytest.fixture(scope="module")
 def my_space(browser: Browser, associations: Associations, full: str) -> MySpace:
     return MySpace(browser, associations, full)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def former(scenario: Scenario, full: str) -> Iterator[None]:
+    """Leave the space as it was: what members see of its limits is compared later."""
+    path = scenario.registry(full)
+    before = path.read_bytes()
+    yield
+    path.write_bytes(before)
+    scenario.converge("spaces.yml", "-e", f"only={full}")
 
 
 def test_what_is_asked_for_waits_in_the_file_of_the_space(
