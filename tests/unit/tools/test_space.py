@@ -304,6 +304,16 @@ class Terminal:
         self.said = self.said.partition(question)[2]
         os.write(self.descriptor, f"{text}\n".encode())
 
+    def press(self, key: bytes, expected: str) -> None:
+        """Press a key until something is said: a signal just before readline waits is lost."""
+        for _ in range(SECONDS):
+            os.write(self.descriptor, key)
+            while select.select([self.descriptor], [], [], 1)[0]:
+                got = self._read()
+                self.said += self._decoder.decode(got)
+                if expected in self.said or not got:
+                    return
+
     def end(self) -> int:
         while got := self._read():
             self.said += self._decoder.decode(got)
@@ -357,7 +367,7 @@ class TestOnATerminal:
             os.close(terminal.descriptor)
             terminal.process.wait(SECONDS)
         else:
-            os.write(terminal.descriptor, b"\x03" if how == "ctrl-c" else b"\x04")
+            terminal.press(b"\x03" if how == "ctrl-c" else b"\x04", "Nothing was written.")
             assert terminal.end() == space.STOPPED
             assert "Nothing was written." in terminal.said
             assert "Traceback" not in terminal.said
