@@ -57,7 +57,7 @@ SENTENCE = re.compile(r"\b[a-z]+ [a-z]+ [a-z]{2,}|[;:] [a-z]+")
 # What is said to no reader: files that are written, what placement.yml says, names of packages.
 ELSEWHERE = re.compile(
     r"# Where each space lives|# Who is written to|git checkout|mkdir -p"
-    r"|^the Python package|^install |no_such_filter|^end of stream$|^contact: |^\.yml: "
+    r"|no_such_filter|^end of stream$|^contact: |^\.yml: "
     # What is written in both languages already, and the frame of a page.
     r"|^janvier |^to (?:suspend|close) the space$|^<!doctype html>"
 )

@@ -10,6 +10,8 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible.errors import AnsibleError
+
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import (
     BLANKS,
     _,
@@ -58,6 +60,17 @@ class RegistryError(Exception):
             len(self.problems),
             file=shown(path),
         )
+
+
+def missing_package(name: str) -> AnsibleError:
+    """Return the error of a Python package that is not there: a sentence, and no traceback."""
+    return AnsibleError(
+        _(
+            "the Python package {name} is missing; install it where Ansible runs: "
+            "pip install -r requirements.txt",
+            name=name,
+        )
+    )
 
 
 def shown(path: str | Path) -> str:

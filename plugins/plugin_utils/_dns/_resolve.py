@@ -8,6 +8,7 @@ import asyncio
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import missing_package
 from ansible_collections.archipel.spaces.plugins.plugin_utils._dns._caa import Property
 from ansible_collections.archipel.spaces.plugins.plugin_utils._dns._compare import Answer
 from ansible_collections.archipel.spaces.plugins.plugin_utils._dns._names import ANY
@@ -18,9 +19,8 @@ try:
     import dns.exception
     import dns.name
     import dns.resolver
-except ImportError as error:
-    remedy = "install it where Ansible runs: pip install -r requirements.txt"
-    raise ImportError(f"the Python package dnspython is missing; {remedy}") from error
+except ImportError:
+    raise missing_package("dnspython") from None
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

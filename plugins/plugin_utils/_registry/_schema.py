@@ -14,18 +14,18 @@ import hashlib
 import json
 import typing as t
 
-try:
-    import jsonschema_rs
-except ImportError as error:
-    remedy = "install it where Ansible runs: pip install -r requirements.txt"
-    raise ImportError(f"the Python package jsonschema-rs is missing; {remedy}") from error
-
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     did_you_mean,
+    missing_package,
     quoted,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
+
+try:
+    import jsonschema_rs
+except ImportError:
+    raise missing_package("jsonschema-rs") from None
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import functools
 
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import missing_package
+
 try:
     from publicsuffixlist import PublicSuffixList
-except ImportError as error:
-    remedy = "install it where Ansible runs: pip install -r requirements.txt"
-    raise ImportError(f"the Python package publicsuffixlist is missing; {remedy}") from error
+except ImportError:
+    raise missing_package("publicsuffixlist") from None
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -126,3 +127,25 @@ class TestTheFileOfTheInventory:
         assert (done.returncode, done.stderr) == (0, "")
         found: dict[str, t.Any] = json.loads(done.stdout)
         assert "velo-ecole" in found["_meta"]["hostvars"]
+
+
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [("jsonschema_rs", "jsonschema-rs"), ("publicsuffixlist", "publicsuffixlist")],
+)
+def test_a_package_that_is_missing_is_one_sentence(
+    environment: Environment,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+    package: str,
+):
+    (tmp_path / f"{module}.py").write_text("raise ImportError\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = environment.command("ansible-inventory", "--list")
+    assert done.returncode != 0
+    (line,) = done.stderr.strip().splitlines()
+    assert line == (
+        f"[ERROR]: the Python package {package} is missing; install it where Ansible runs: "
+        "pip install -r requirements.txt"
+    )
