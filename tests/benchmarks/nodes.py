@@ -141,7 +141,8 @@ class Environment:
             **policy,
         }
         shutil.rmtree(path, ignore_errors=True)
-        self.registry = path.with_name(f"{path.name}-registry")
+        # Not beside the environments: who gives Ansible all of them would have it read as one.
+        self.registry = path.parent.with_name(f"{path.parent.name}-registry") / path.name
         shutil.rmtree(self.registry, ignore_errors=True)
         (self.registry / "spaces").mkdir(parents=True)
         (self.registry / "placement.yml").write_text("next_id: 70000\nspaces: {}\n")
