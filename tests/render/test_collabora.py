@@ -217,7 +217,10 @@ class TestFront:
         assert "deny all;" in listed
 
     def test_what_is_not_named_is_not_there(self):
-        assert location(front(), "location / ").split() == ["return", "404;"]
+        assert [line.strip() for line in location(front(), "location / ").splitlines()] == [
+            "add_header X-Content-Type-Options nosniff always;",
+            "return 404;",
+        ]
         assert "wopiAccessCheck {" not in front()
 
     def test_no_request_is_logged(self):
