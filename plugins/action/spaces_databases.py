@@ -33,7 +33,10 @@ class ActionModule(SpacesAction[SpacesDatabases]):
 
     module = "spaces_databases"
     OWN: t.ClassVar[_options.Spec] = MappingProxyType(
-        {"previous": {"type": "list", "elements": "str", "default": []}}
+        {
+            "previous": {"type": "list", "elements": "str", "default": []},
+            "left": {"type": "list", "elements": "str", "default": []},
+        }
     )
 
     def desired(self, spaces: Spaces, context: Context, known: list[KnownSpace]) -> SpacesDatabases:
@@ -48,9 +51,14 @@ class ActionModule(SpacesAction[SpacesDatabases]):
     def plan(self, space: SpaceEntry, context: Context) -> Database:
         """Return a database; its account may also use the one from before a restore, if asked.
 
+        Accounts that came from a node which is lost go, lest that reaches a database that lives.
+
         With a database on the space's own node it is root who restores it.
         """
         wanted = _render_database.plan_database(space, context)
         if space["slug"] in self.options["previous"] and wanted["password"] is not None:
             wanted["further"] = [_render_common.find_layout(space, context).previous_database]
+        hosts = context["database_client_hosts"]
+        left = [hosts[node] for node in self.options["left"] if node in hosts]
+        wanted["left"] = [host for host in left if host != wanted["host"]]
         return wanted

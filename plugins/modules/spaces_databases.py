@@ -25,6 +25,13 @@ options:
     type: list
     elements: str
     default: []
+  left:
+    description:
+      - Names of web nodes that are lost. Accounts with which spaces came from there are dropped,
+        where they come from another node now.
+    type: list
+    elements: str
+    default: []
 requirements: [python3-pymysql]
 attributes:
   diff_mode:

@@ -46,6 +46,7 @@ TRANSLATED_FILES = (
 ENGLISH = (
     "plugins/plugin_utils/_inventory/_moves.py",
     "plugins/plugin_utils/_inventory/_proposals.py",
+    "plugins/plugin_utils/_inventory/_recovery.py",
 )
 SOURCES = [
     path

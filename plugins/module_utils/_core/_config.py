@@ -88,6 +88,22 @@ def keys(text: str) -> set[str]:
     return set(KEY.findall(text))
 
 
+def with_text(text: str, key: str, value: str) -> str:
+    """Return the file with a text of the first level, as Nextcloud would write it. Pure.
+
+    Args:
+        text: of a state file; one that is none stays as it is.
+        key: of the first level.
+        value: without a quote or a backslash.
+
+    """
+    others = without(text, {key})
+    end = END.search(others)
+    if end is None:
+        return text
+    return f"{others[: end.start()]}  '{key}' => '{value}',\n{others[end.start() :]}"
+
+
 def without(text: str, unwanted: set[str]) -> str:
     """Return the file without some keys of the first level; all else stays as it was."""
     end = END.search(text)

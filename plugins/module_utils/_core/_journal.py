@@ -177,6 +177,8 @@ def under_way(slug: str, folder: str = FOLDER) -> str:
             f"{journal['step']!r}: playbooks/upgrade.yml -e release={journal['to']} "
             f"-e only={slug} finishes it"
         )
+    if "lost" in journal or verb == "fenced":
+        return after_loss(slug, journal)
     playbook = "purge" if verb == "purge" else "restore"
     # What is done to the state from before a restore is asked for by these words.
     previous = {"return": "restore", "discard": "discard"}.get(verb)
@@ -189,6 +191,21 @@ def under_way(slug: str, folder: str = FOLDER) -> str:
     return (
         f"a {verb} of it was interrupted at the step {journal['step']!r}: finish it with "
         f"playbooks/{playbook}.yml -e only={slug}{options}{undone}"
+    )
+
+
+def after_loss(slug: str, journal: Json) -> str:
+    """Return what a journal says of a space that a lost node had: here it comes, or was. Pure."""
+    if journal["verb"] == "fenced":
+        return (
+            f"it lives on {journal['home']} since this node was lost; what is here is from before "
+            "and must not run: docs/lifecycle.md says what may be done with it"
+        )
+    lost = journal["lost"]
+    return (
+        f"it is brought back from its backup since {lost} was lost, and that is not done: "
+        f"playbooks/recover.yml -e lost={lost} -e confirm={lost} goes on, or playbooks/"
+        f"restore.yml -e only={slug} -e confirm={slug} with it alone"
     )
 
 

@@ -172,6 +172,8 @@ class Database(Account):
     name: str
     # Databases beside its own that the account may use, whether they are there or not.
     further: list[str]
+    # Hosts that its user no longer comes from: accounts there go.
+    left: list[str]
     max_user_connections: int
     # None: the server asks the socket who comes.
     password: str | None

@@ -99,6 +99,8 @@ class Snapshot:
     host: str
     # What was backed up, as it was called there and then.
     paths: tuple[str, ...] = ()
+    # Bytes of its files; None where restic was too old to note it (before 0.17).
+    size: int | None = None
 
     def path(self, ending: str, otherwise: str) -> str:
         """Return the path that ends so: another node, or this one earlier, may say another.
@@ -194,7 +196,8 @@ def parse_snapshots(text: str) -> list[Snapshot]:
         ]
         if len(slugs) == 1:
             about = (row["id"], slugs[0], moment(row["time"]), row["hostname"])
-            found.append(Snapshot(*about, tuple(row.get("paths") or ())))
+            size = (row.get("summary") or {}).get("total_bytes_processed")
+            found.append(Snapshot(*about, tuple(row.get("paths") or ()), size))
     return sorted(found, key=lambda one: one.at)
 
 

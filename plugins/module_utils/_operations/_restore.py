@@ -55,17 +55,26 @@ def begin(
             f"-e confirm={target}. If not: previous=restore puts it back"
         )
     found = _restic.snapshots(settings.repository, source)
-    chosen = _restic.choose(found, source, at)
-    start = {
+    start = new_journal(settings, source, _restic.choose(found, source, at))
+    # For which lost node it was asked for is still true.
+    asked = {word: journal[word] for word in _restore_job.ASKED if journal and word in journal}
+    return {**asked, **start, "database": server.host}
+
+
+def new_journal(
+    settings: _backup.Settings, source: str, chosen: _restic.Snapshot
+) -> dict[str, str]:
+    """Return the journal of a restore that has not begun."""
+    return {
         "verb": _restore_job.VERB,
         "source": source,
         "at": chosen.at.isoformat(),
         "since": _backup.now(),
         "home": _backup.home_in(chosen, settings),
         "staging": _backup.staging_in(chosen, settings),
-        "database": server.host,
+        "snapshot": chosen.id,
+        "step": "fetch",
     }
-    return {**start, "snapshot": chosen.id, "step": "fetch"}
 
 
 def run(

@@ -21,6 +21,8 @@ from ansible_collections.archipel.spaces.plugins.module_utils._sql._mariadb impo
 from ansible_collections.archipel.spaces.plugins.module_utils._system import _projects
 
 VERB = "restore"
+# What a journal says of why a space is restored: the node that was lost, and where it comes to.
+ASKED = (LOST, PLACE) = ("lost", "place")
 # What a restored configuration must not bring with it: it is written anew.
 MANAGED = "managed.config.php"
 

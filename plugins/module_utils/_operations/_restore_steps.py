@@ -10,10 +10,12 @@ import itertools
 import json
 import os
 import shutil
+import stat
+import time
 import typing as t
 from collections.abc import Iterator
 
-from ansible_collections.archipel.spaces.plugins.module_utils._core import _files
+from ansible_collections.archipel.spaces.plugins.module_utils._core import _config, _files
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
     _restic,
@@ -31,6 +33,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._system import _st
 
 if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
+    from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import Content
 
 # Below a space's data: the folders of the application groupfolders.
 TEAM_FOLDERS = "__groupfolders"
@@ -200,6 +203,7 @@ def place(job: Job) -> None:
     applied = f"{job.unpacked}/.applied"
     if job.source != job.target and os.path.lexists(applied):
         os.unlink(applied)
+    have_compared(job)
     own(job)
     os.makedirs(job.home, mode=0o755, exist_ok=True)
     for part in _backup.PARTS:
@@ -207,6 +211,25 @@ def place(job: Job) -> None:
             _restore_job.remove(f"{job.home}/{part}")
             os.rename(f"{job.unpacked}/{part}", f"{job.home}/{part}")
     _restore_job.limit(f"{job.home}/data", _restore_job.number_of(job.target))
+
+
+def have_compared(job: Job) -> None:
+    """Have sync clients compare anew, instead of deleting what the backup did not have yet.
+
+    As `occ maintenance:data-fingerprint` does, and before the space can be opened: a run that dies
+    before it could ask occ must not cost anybody files.
+    """
+    path = f"{job.unpacked}/{_restore_contents.NEEDED}"
+    if not os.path.lexists(path):
+        return
+    info, text = os.lstat(path), _files.read_text(path)
+    if not text:
+        # Larger than any that Nextcloud writes: it stays as it is.
+        return
+    mark = hashlib.md5(f"{job.snapshot}{time.time()}".encode(), usedforsecurity=False)
+    content = _config.with_text(text, "data-fingerprint", mark.hexdigest())
+    owner = {"uid": info.st_uid, "gid": info.st_gid, "mode": stat.S_IMODE(info.st_mode)}
+    _files.write_file(t.cast("Content", {"path": path, "content": content, **owner}))
 
 
 def own(job: Job) -> None:

@@ -135,6 +135,9 @@ def plan(item: Database, state: State) -> list[tuple[str, Statement]]:
     account = state.accounts.get((user, host))
     steps.extend(plan_account(item, account))
     steps.extend(plan_grants(item, account or Account()))
+    for host in item["left"]:
+        if (user, host) in state.accounts:
+            steps.append((f"account {user}@{host}: taken away", ("DROP USER %s@%s", (user, host))))
     return steps
 
 

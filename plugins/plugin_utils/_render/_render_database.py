@@ -28,6 +28,7 @@ def plan_database(space: SpaceEntry, context: Context) -> Database:
         **find_account(space, context),
         "name": find_layout(space, context).database,
         "further": [],
+        "left": [],
         "max_user_connections": context["database_connections"],
         "password": None,
     }

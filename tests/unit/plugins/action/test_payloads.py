@@ -107,6 +107,26 @@ def test_an_account_may_use_what_is_kept_aside_where_it_restores_it_itself(
     assert wanted["further"] == further
 
 
+@pytest.mark.parametrize(
+    ("web", "left", "hosts"),
+    [
+        ("web1", ["web2"], ["192.0.2.11"]),
+        # It lives there: nobody takes its own account away.
+        ("web1", ["web1"], []),
+        ("web1", ["nobody-knows-it"], []),
+        ("web1", [], []),
+    ],
+)
+def test_accounts_of_a_node_that_is_lost_go(web: str, left: list[str], hosts: list[str]):
+    action = object.__new__(spaces_databases.ActionModule)
+    given = {"spaces": "archipel_spaces", "settings": {}, "left": left}
+    action.options = _options.read(action.module, given, action.spec())
+    known = {"web1": "192.0.2.10", "web2": "192.0.2.11"}
+    there = {**context(), "database_client_hosts": known}
+    (wanted,) = action.desired([space(web=web, db="db1")], there, [])["databases"]
+    assert wanted["left"] == hosts
+
+
 def test_the_samples_have_the_shapes_that_renderers_are_given():
     assert [one for entry in SPACES for one in differences(entry, SpaceEntry)] == []
     assert differences(SETTINGS, Context) == []

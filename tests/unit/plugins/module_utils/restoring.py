@@ -44,7 +44,7 @@ $CONFIG = array (
 # What its account may use there, while it is restored.
 OWN = {"space_amap", "archipel_previous_amap"}
 GRANT = r"GRANT ALL PRIVILEGES ON `{}`.* TO `space-amap`@`10.0.0.1`"
-CONFIG = "<?php $CONFIG = array('installed' => true, 'mark' => '{}');"
+CONFIG = "<?php\n$CONFIG = array (\n  'installed' => true,\n  'mark' => '{}',\n);\n"
 PHP = "space-php@amap.service"
 UNITS = ("space-php@amap.socket", "space-cron@amap.timer", PHP)
 

@@ -86,3 +86,17 @@ def test_a_database_at_an_ipv6_address_is_found():
     text = "  'dbhost' => '[2001:db8::10]:3307',\n  'dbpassword' => 'x',\n"
     found = _config.database(text)
     assert (found["host"], found["port"]) == ("2001:db8::10", "3307")
+
+
+def test_a_text_is_set_and_set_again_and_all_else_stays():
+    once = _config.with_text(WRITTEN, "data-fingerprint", "a" * 32)
+    assert _config.text_of(once, "data-fingerprint") == "a" * 32
+    assert _config.without(once, {"data-fingerprint"}) == WRITTEN
+    again = _config.with_text(once, "data-fingerprint", "b" * 32)
+    assert _config.text_of(again, "data-fingerprint") == "b" * 32
+    assert len(again) == len(once)
+
+
+def test_what_is_no_state_file_is_not_written_into():
+    for text in ("", "<?php\n", "<?php\n$CONFIG = ["):
+        assert _config.with_text(text, "data-fingerprint", "a" * 32) == text

@@ -58,6 +58,13 @@ ROWS: list[dict[str, object]] = [
 FOUND = _restic.parse_snapshots(json.dumps([{**row, "hostname": "node1"} for row in ROWS]))
 
 
+def test_how_large_a_backup_is_where_restic_notes_it():
+    summary = {"summary": {"total_bytes_processed": 4096}}
+    rows = [{**ROWS[0], "hostname": "n", **more} for more in ({}, {"summary": None}, summary)]
+    sizes = [one.size for one in _restic.parse_snapshots(json.dumps(rows))]
+    assert sorted(sizes, key=str) == [4096, None, None]
+
+
 def test_snapshots_of_spaces_oldest_first():
     assert [(one.id[0], one.space) for one in FOUND] == [
         ("a", "amap"),

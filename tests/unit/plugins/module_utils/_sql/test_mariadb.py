@@ -18,6 +18,7 @@ WANTED = {
     "user": "space-velo-ecole",
     "host": "localhost",
     "further": [],
+    "left": [],
     "max_user_connections": 20,
     "password": None,
 }
@@ -125,6 +126,16 @@ def test_an_account_may_use_what_is_kept_aside_while_it_is_restored():
         "GRANT ALL",
         "GRANT ALL",
     ]
+
+
+def test_the_account_of_a_node_that_is_lost_goes():
+    """Should that node come back, it must not reach a database that lives."""
+    wanted = {**WANTED, "left": ["192.0.2.11", "192.0.2.12"]}
+    known = {WHO: account(), (WHO[0], "192.0.2.11"): account(), ("space-amap", "192.0.2.11"): None}
+    found = State({"space_velo-ecole": "utf8mb4_bin"}, known)
+    ((what, statement),) = _mariadb.plan(wanted, found)
+    assert what == "account space-velo-ecole@192.0.2.11: taken away"
+    assert statement == ("DROP USER %s@%s", (WHO[0], "192.0.2.11"))
 
 
 def test_a_wrong_collation_is_mended():
