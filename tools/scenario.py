@@ -28,6 +28,7 @@ VIRTUAL = frozenset({"quota"})
 FURTHER = {
     "acme": {"node2": "archipel-acme-second"},
     "database": {"node2": "archipel-database-db"},
+    "recover": {"node2": "archipel-recover-second"},
 }
 DEMO = ROOT / "inventories/demo"
 REGISTRY = ROOT / "registry/demo"

@@ -1,0 +1,162 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""A node is lost, and its spaces live on another one; it comes back, and does not serve them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from testinfra.host import Host
+
+from tests.support.layout import Layout
+from tests.support.scenario import Scenario
+from tools import ROOT
+from tools.lab.host import podman, run
+from tools.lab.machine import Machine
+
+LOST, STAYS = "node1", "node2"
+ASKED = ("-e", f"lost={LOST}")
+CONFIRMED = (*ASKED, "-e", f"confirm={LOST}")
+MACHINE = Machine("archipel-recover", ROOT / "build/lab/archipel-recover")
+HOOK = "/run/archipel/kill-at"
+CREATE = ("--suite=trixie", "--network=archipel-recover=10.89.83.11", "--publish=:22")
+
+
+def lines(scenario: Scenario) -> dict[str, Any]:
+    """Return slug → its line in placement.yml."""
+    text = (scenario.registry_folder / "placement.yml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text)["spaces"])
+
+
+def on(scenario: Scenario, node: str) -> list[str]:
+    """Return the spaces that live on a node."""
+    return sorted(slug for slug, place in lines(scenario).items() if place["web"] == node)
+
+
+def status(host: Host, scenario: Scenario, slug: str) -> str:
+    """Return the status that a visitor of a space is given by this very machine."""
+    name = scenario.spaces[slug]["domains"][0]
+    asked = "curl -sk -o /dev/null -w '%{http_code}' --max-time 20 --resolve"
+    return host.run(f"{asked} {name}:443:127.0.0.1 https://{name}/status.php").stdout
+
+
+def mark(host: Host, slug: str, word: str) -> None:
+    """Store something in a space's database and in its files."""
+    data, database = Layout(slug).data, Layout(slug).database
+    write = f"echo {word} > {data}/marked; chown --reference={data} {data}/marked"
+    host.check_output("sh -c %s", write)
+    table = f"`{database}`.oc_marked"
+    sql = f"CREATE OR REPLACE TABLE {table} (word VARCHAR(9) PRIMARY KEY); "
+    host.check_output("mariadb -e %s", f"{sql}INSERT INTO {table} VALUES ('{word}')")
+
+
+def marked(host: Host, slug: str) -> tuple[str, str]:
+    """Return what is stored there."""
+    file = host.check_output("cat %s", f"{Layout(slug).data}/marked")
+    sql = f"SELECT word FROM `{Layout(slug).database}`.oc_marked"
+    return file, host.check_output("mariadb -N -e %s", sql)
+
+
+def failures(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the tasks that failed, and what they said."""
+    return {name: result.get("msg") for name, result in results.items() if result.get("failed")}
+
+
+@pytest.fixture(scope="module")
+def here(scenario: Scenario) -> list[str]:
+    """The spaces of the machine that is lost, backed up; what came after the backup is lost."""
+    slugs = on(scenario, LOST)
+    assert len(slugs) == 2
+    for slug in slugs:
+        mark(scenario.node, slug, "early")
+    scenario.converge("backup.yml")
+    for slug in slugs:
+        mark(scenario.node, slug, "late")
+    return slugs
+
+
+class TestLost:
+    def test_a_node_that_answers_is_not_lost(self, scenario: Scenario, here: list[str]):
+        said = scenario.refusal("recover.yml", *CONFIRMED)
+        assert f"{LOST} is not lost: Ansible reaches it" in said
+        assert f"{LOST} is not lost: {STAYS} reaches it at 10.89.83.11 port 22, " in said
+        assert on(scenario, LOST) == here
+        assert status(scenario.node, scenario, here[0]) == "200"
+
+    def test_it_is_lost_and_what_would_be_done_is_said(
+        self, scenario: Scenario, second: Host, here: list[str]
+    ):
+        run([*podman(), "kill", MACHINE.container])
+        results = scenario.attempt("recover.yml", *ASKED)
+        assert failures(results) == {}
+        shown = "\n".join(results["Show it"]["msg"])
+        for slug in here:
+            assert f"{slug}: {LOST} → {STAYS}" in shown
+        assert f"-e confirm={LOST} restores them" in shown
+        assert on(scenario, LOST) == here
+        assert second.run("ls /var/lib/archipel/life/*.json").rc != 0
+
+    def test_killed_in_the_middle_it_goes_on(
+        self, scenario: Scenario, second: Host, here: list[str]
+    ):
+        second.check_output(f"echo restore:load > {HOOK}")
+        said = scenario.refusal("recover.yml", *CONFIRMED)
+        assert "are not restored. Mend what follows and run again" in said
+        # Nobody makes an empty one meanwhile.
+        assert on(scenario, LOST) == []
+        said = scenario.refusal("spaces.yml", "--limit", f"!{LOST}")
+        assert f"playbooks/recover.yml -e lost={LOST} -e confirm={LOST}" in said
+        results = scenario.attempt("recover.yml", *CONFIRMED)
+        assert failures(results) == {}
+        kept = json.loads(Path(results["Keep it as JSON"]["dest"]).read_text(encoding="utf-8"))
+        assert (sorted(one["slug"] for one in kept["restored"]), kept["left"]) == (here, [])
+
+    def test_its_spaces_live_on_the_other_one(
+        self, scenario: Scenario, second: Host, here: list[str]
+    ):
+        assert on(scenario, LOST) == []
+        for slug in here:
+            assert lines(scenario)[slug]["db"] == STAYS
+            assert marked(second, slug) == ("early", "early")
+            assert status(second, scenario, slug) == "200"
+
+    def test_nothing_is_left_to_do(self, scenario: Scenario, second: Host, here: list[str]):
+        assert scenario.converge("spaces.yml", "--limit", f"!{LOST}") == []
+        results = scenario.attempt("recover.yml", *CONFIRMED)
+        assert failures(results) == {}
+        assert second.check_output("ls -A /srv/spaces | grep '^\\.' || true") == ""
+        assert scenario.converge("backup.yml", "--limit", f"!{LOST}") != []
+
+
+class TestBack:
+    def test_what_lives_elsewhere_is_held_down(self, scenario: Scenario, here: list[str]):
+        state = f"--state={MACHINE.state}"
+        call = [sys.executable, "-m", "tools.lab", "up", MACHINE.name, state, *CREATE]
+        subprocess.run([*call, "--publish=:443"], cwd=ROOT, check=True)
+        results = scenario.attempt("recover.yml", "-e", f"returned={LOST}")
+        assert failures(results) == {}
+        held = results["Ensure none of them runs here"]["spaces"]
+        assert sorted(held) == here
+        for slug in here:
+            assert status(scenario.node, scenario, slug) not in ("200", "")
+        assert scenario.converge("recover.yml", "-e", f"returned={LOST}") == []
+
+    def test_nor_after_a_reboot(self, scenario: Scenario, here: list[str]):
+        MACHINE.reboot()
+        for slug in here:
+            assert status(scenario.node, scenario, slug) not in ("200", "")
+
+    def test_nothing_was_deleted_and_nothing_is_backed_up(
+        self, scenario: Scenario, here: list[str]
+    ):
+        for slug in here:
+            assert marked(scenario.node, slug) == ("late", "late")
+            done = scenario.node.run("/usr/local/libexec/archipel/backup run %s", slug)
+            assert f"it lives on {STAYS} since this node was lost" in done.stderr
