@@ -138,6 +138,8 @@ def report(found: Result, done: list[str], failed: dict[str, str]) -> Result:
         "restored": [
             {word: one[word] for word in ("slug", "web", "db", "backup", "gb")} for one in opened
         ],
+        # Where something of it lived on another node, that was not thrown away.
+        "kept": [one["slug"] for one in opened if one["stays"] or one["db"] != one["web"]],
         "left": sorted([*left, *found["left"]], key=lambda one: str(one["slug"])),
     }
 

@@ -20,6 +20,24 @@ web:
 db: {hosts: {node1: {}, node2: {}}}
 nodes: {vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}}
 """
+# A node with databases alone is lost.
+BASES = """\
+web:
+  hosts:
+    node2:
+      ansible_connection: local
+      ansible_become: false
+      archipel_capacity: 9
+      archipel_addresses: [10.0.0.2]
+db:
+  hosts:
+    node2:
+    node3:
+      ansible_host: 127.0.0.1
+      ansible_port: 1
+      archipel_addresses: [10.0.0.3]
+nodes: {vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}}
+"""
 # It is back.
 BACK = NODES.replace(
     "ansible_host: 127.0.0.1, ansible_port: 1,", "ansible_connection: local, ansible_become: false,"
@@ -47,6 +65,7 @@ def main():
     failed = {slug: why for slug, why in state["fail"].get(stage, {}).items() if slug in slugs}
     done = [one for one in spaces if one["slug"] not in failed]
     if stage == "claim":
+        state["stays"] = [one["slug"] for one in spaces if one["stays"]]
         done = [one for one in done if one["slug"] not in state["claims"]]
         for one in done:
             place = {"web": one["web"], "db": one["db"]}

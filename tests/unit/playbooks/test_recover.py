@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.unit.environment import ROOT, Environment
-from tests.unit.playbooks.recovering import BACK, NODES, Pretended, backup, node, recover
+from tests.unit.playbooks.recovering import BACK, BASES, NODES, Pretended, backup, node, recover
 
 __all__ = ["node"]
 
@@ -173,6 +173,21 @@ def test_some_alone(placed: Environment, node: Pretended):
     assert code == 0, said
     assert places(placed)["small"] == ("node2", "node2")
     assert places(placed)["large"] == ("node1", "node1")
+
+
+def test_a_database_node_is_lost(placed: Environment, node: Pretended):
+    placed.write("nodes.yml", BASES)
+    for slug in SLUGS:
+        (placed.registry / f"{slug}.yml").unlink()
+    placed.placement("velo-ecole: {id: 70000, web: node2, db: node3}")
+    node.start(backups={"velo-ecole": backup(1)}, here=["velo-ecole"])
+    code, said = recover(placed, "lost=node3", "confirm=node3")
+    assert code == 0, said
+    assert places(placed) == {"velo-ecole": ("node2", "node2")}
+    assert node.state["stays"] == ["velo-ecole"]
+    assert node.role()[0] == ["databases", "velo-ecole", "velo-ecole", "node3"]
+    # Its files were not lost.
+    assert "is kept aside of velo-ecole" in said
 
 
 def test_a_node_that_is_back_holds_down_what_lives_elsewhere(placed: Environment, node: Pretended):

@@ -256,11 +256,23 @@ def test_the_report_names_what_is_left_and_why():
     found = plan(spaces, all_of("s0", "s1", "s2", "s3"))
     said = recovery.report(found, ["s0"], {"s1": "the dump could not be loaded"})
     assert [one["slug"] for one in said["restored"]] == ["s0"]
+    assert said["kept"] == []
     assert left(said) == {
         "s1": "the dump could not be loaded",
         "s2": "nothing is known of it: its node stopped answering",
         "s3": left(found)["s3"],
     }
+
+
+def test_the_report_names_whose_state_from_before_is_kept():
+    """That of a database that lives elsewhere, and files that were not lost."""
+    nodes = (node("a", None, None, "web"), node("b", None, None, "web"), node("d", 9, 9, "db"))
+    found = plan([space("s0", db="d")], {"b": look({"s0": backup()})}, *nodes)
+    assert recovery.report(found, ["s0"], {})["kept"] == ["s0"]
+    nodes = (node("a", None, None, "db"), node("b"))
+    found = plan([space("s0", "b", db="a")], {"b": look({"s0": backup()})}, *nodes)
+    assert recovery.report(found, ["s0"], {})["kept"] == ["s0"]
+    assert recovery.report(found, [], {})["kept"] == []
 
 
 def test_a_long_list_is_cut_for_people():
