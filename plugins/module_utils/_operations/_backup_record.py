@@ -17,6 +17,8 @@ Entry = dict[str, dict[str, t.Any]]
 # Parts, and what is in them, as they were called.
 FORMER_PARTS = {"proof": "verification", "unproved": "unverified"}
 FORMER_WORDS = {"why": "reason"}
+# Nodes that were lost, and had a space until then.
+STALE = "stale"
 
 
 def path_in(work: str) -> str:
@@ -39,6 +41,11 @@ def read_at(path: str) -> dict[str, Entry]:
         }
         for slug, entry in found.items()
     }
+
+
+def stale(work: str, slug: str) -> dict[str, str]:
+    """Return node → time since which its backups of a space are of a copy from before."""
+    return dict(read(work).get(slug, {}).get(STALE, {}))
 
 
 def write(work: str, slug: str, **changes: JsonObject | None) -> None:

@@ -266,7 +266,7 @@ def undeclare(path: str, own: re.Pattern[str]) -> None:
 
 def settle(job: Job) -> None:
     """Forget what was known of its backups; they themselves are kept for a while."""
-    parts = ("backup", "verification", "failed", "unverified")
+    parts = ("backup", "verification", "failed", "unverified", _backup_record.STALE)
     _backup_record.write(job.settings.work, job.slug, **dict.fromkeys(parts))
     _standstill.lift(job.slug)
 

@@ -232,7 +232,8 @@ def restore(settings: _backup.Settings, item: Item, lost: str) -> list[str]:
     noted = {word: journal[word] for word in (LOST, PLACE, "snapshot", "at")}
     # Before: a run that dies once the journal is gone would leave a space that nobody opens. While
     # there is one, that counts.
-    _backup_record.write(settings.work, slug, **{RECOVERED: noted})
+    stale = {**_backup_record.stale(settings.work, slug), lost: journal["since"]}
+    _backup_record.write(settings.work, slug, **{RECOVERED: noted, _backup_record.STALE: stale})
     try:
         done = _restore.run(settings, slug, slug, journal["snapshot"], server)
         if not (item.stays or item.distant):

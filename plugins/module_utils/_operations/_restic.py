@@ -212,23 +212,39 @@ def snapshots(repository: Repository, *slugs: str) -> list[Snapshot]:
     return parse_snapshots(run(repository, "snapshots", "--json", "--no-lock", *tags)[1])
 
 
-def choose(found: t.Sequence[Snapshot], slug: str, at: str) -> Snapshot:
+def choose(
+    found: t.Sequence[Snapshot], slug: str, at: str, stale: t.Mapping[str, str] | None = None
+) -> Snapshot:
     """Return the snapshot that is meant: `latest`, the beginning of an id, or a time. Pure.
 
     A time means the last backup up to it; a day means up to its end.
+
+    Args:
+        found: of any space.
+        slug: whose.
+        at: which one.
+        stale: host → time since which its backups are of a copy from before: the space lives
+            elsewhere since then. Only who names such a backup by its id means it.
 
     Raises:
         ResticError: there is none.
 
     """
-    own = [one for one in found if one.space == slug]
-    if not own:
+    every = [one for one in found if one.space == slug]
+    if not every:
         raise ResticError(f"there is no backup of {slug} in the repository")
+    if by_id := [one for one in every if len(at) >= 6 and one.id.startswith(at)]:
+        return by_id[-1]
+    own = [one for one in every if not is_stale(one, stale or {})]
+    if not own:
+        hosts = ", ".join(sorted({one.host for one in every}))
+        raise ResticError(
+            f"there is no backup of {slug} in the repository but those that {hosts} made after it "
+            "was lost: of a copy from before. If one of these is meant, name it by its id, -e at=…"
+        )
     listed = ", ".join(f"{one.id[:8]} ({one.at:%Y-%m-%d %H:%M})" for one in own[-10:])
     if at in ("", "latest"):
         return own[-1]
-    if by_id := [one for one in own if len(at) >= 6 and one.id.startswith(at)]:
-        return by_id[-1]
     try:
         limit = datetime.fromisoformat(at if len(at) > 10 else f"{at}T23:59:59")
     except ValueError as error:
@@ -241,6 +257,12 @@ def choose(found: t.Sequence[Snapshot], slug: str, at: str) -> Snapshot:
     if not before:
         raise ResticError(f"at={at}: no backup of {slug} is that old. There are: {listed}")
     return before[-1]
+
+
+def is_stale(one: Snapshot, stale: t.Mapping[str, str]) -> bool:
+    """Tell whether a backup is of the copy that a lost node had when it came back. Pure."""
+    since = stale.get(one.host)
+    return since is not None and one.at > datetime.fromisoformat(since)
 
 
 def summary(text: str) -> JsonObject:

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _journal
 from ansible_collections.archipel.spaces.plugins.module_utils._operations import (
     _backup,
+    _backup_record,
     _restic,
     _restore_job,
     _restore_steps,
@@ -55,7 +56,8 @@ def begin(
             f"-e confirm={target}. If not: previous=restore puts it back"
         )
     found = _restic.snapshots(settings.repository, source)
-    start = new_journal(settings, source, _restic.choose(found, source, at))
+    stale = _backup_record.stale(settings.work, source)
+    start = new_journal(settings, source, _restic.choose(found, source, at, stale))
     # For which lost node it was asked for is still true.
     asked = {word: journal[word] for word in _restore_job.ASKED if journal and word in journal}
     return {**asked, **start, "database": server.host}

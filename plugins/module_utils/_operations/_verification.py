@@ -193,7 +193,9 @@ def verify(settings: _backup.Settings, slug: str) -> _backup.Report:
         VerificationError, ContentsError, ResticError, DatabaseError: it verifies nothing.
 
     """
-    snapshot = _restic.choose(_restic.snapshots(settings.repository, slug), slug, "latest")
+    stale = _backup_record.stale(settings.work, slug)
+    found = _restic.snapshots(settings.repository, slug)
+    snapshot = _restic.choose(found, slug, "latest", stale)
     known = _backup_record.read(settings.work).get(slug, {}).get("backup", {})
     files = known.get("files") if known.get("snapshot") == snapshot.id else None
     server = _backup.read_space(settings, slug).server

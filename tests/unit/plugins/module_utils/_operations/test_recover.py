@@ -95,7 +95,9 @@ def test_claimed_restored_and_opened(empty: Lab):
     assert _recover.opened(lab.settings, [item(lab)]).done == {"amap": {"opened": True}}
     assert _recover.claims(lab.settings, LOST) == {}
     assert _recover.opened(lab.settings, [item(lab)]).done == {}
-    assert _backup_record.read(lab.settings.work) == {}
+    # Whatever the lost node backs up when it comes back is of a copy from before.
+    assert list(_backup_record.stale(lab.settings.work, "amap")) == [LOST]
+    assert list(_backup_record.read(lab.settings.work)["amap"]) == [_backup_record.STALE]
 
 
 def test_killed_at_each_change_it_goes_on(empty: Lab):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import typing as t
 from datetime import UTC, datetime
 
 import pytest
@@ -131,3 +132,32 @@ def error(item: str, text: str) -> str:
 def test_files_that_are_gone_meanwhile_are_no_failure():
     assert _restic.unread(error("/a", "lstat /a: no such file or directory")) == ""
     assert "/b" in _restic.unread(error("/b", "open /b: input/output error") + "\nnot JSON")
+
+
+class TestOfACopyFromBefore:
+    """A node that was lost came back, and has backed up what it still had."""
+
+    FOUND: t.ClassVar = [
+        _restic.Snapshot(f"{n}" * 64, "amap", datetime(2026, 5, day, tzinfo=UTC), host)
+        for n, day, host in ((1, 1, "web1"), (2, 3, "web2"), (3, 5, "web1"))
+    ]
+    STALE: t.ClassVar = {"web1": "2026-05-02T00:00:00+00:00"}
+
+    def test_it_is_not_the_latest_nor_that_of_a_day(self):
+        assert _restic.choose(self.FOUND, "amap", "latest").host == "web1"
+        for at in ("latest", "", "2026-05-06"):
+            assert _restic.choose(self.FOUND, "amap", at, self.STALE).host == "web2"
+
+    def test_what_was_made_before_is_as_good_as_ever(self):
+        assert _restic.choose(self.FOUND, "amap", "2026-05-02", self.STALE).id[0] == "1"
+
+    def test_who_names_it_by_its_id_means_it(self):
+        assert _restic.choose(self.FOUND, "amap", "333333", self.STALE).id[0] == "3"
+
+    def test_where_there_is_nothing_else_that_is_said(self):
+        with pytest.raises(_restic.ResticError, match="but those that web1 made after it was lost"):
+            _restic.choose(self.FOUND[2:], "amap", "latest", self.STALE)
+
+    def test_others_are_not_concerned(self):
+        stale = {"web3": "2026-01-01T00:00:00+00:00"}
+        assert _restic.choose(self.FOUND, "amap", "latest", stale).id[0] == "3"

@@ -269,8 +269,8 @@ def test_the_report_names_whose_state_from_before_is_kept():
     nodes = (node("a", None, None, "web"), node("b", None, None, "web"), node("d", 9, 9, "db"))
     found = plan([space("s0", db="d")], {"b": look({"s0": backup()})}, *nodes)
     assert recovery.report(found, ["s0"], {})["kept"] == ["s0"]
-    nodes = (node("a", None, None, "db"), node("b"))
-    found = plan([space("s0", "b", db="a")], {"b": look({"s0": backup()})}, *nodes)
+    bases = (node("a", None, None, "db"), node("b"))
+    found = plan([space("s0", "b", db="a")], {"b": look({"s0": backup()})}, *bases)
     assert recovery.report(found, ["s0"], {})["kept"] == ["s0"]
     assert recovery.report(found, [], {})["kept"] == []
 
