@@ -17,6 +17,7 @@ import sys
 import typing as t
 from pathlib import Path
 
+import yaml
 from babel.messages import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -25,7 +26,9 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "plugins/plugin_utils/_core/locale"
 TEMPLATE = FOLDER / "archipel.pot"
 # What is read by people, and where.
-SOURCES = ("plugins", "tools")
+SOURCES = ("playbooks", "plugins", "tools")
+# What a playbook says.
+_SAID = re.compile(r"'([^']+)'\s*\|\s*archipel\.spaces\.said\b")
 # Function → how many of its first arguments are texts.
 KEYWORDS = {"_": 1, "mark": 1, "ngettext": 2}
 _HEADER = """\
@@ -56,11 +59,25 @@ def extract() -> Catalog:
 def _texts(path: Path) -> list[str | tuple[str, ...]]:
     if path.name.endswith(".schema.json"):
         return list(dict.fromkeys(_descriptions(json.loads(path.read_text(encoding="utf-8")))))
+    if path.suffix == ".yml" and "playbooks" in path.parts:
+        return _SAID.findall("\n".join(_scalars(path)))
     if path.suffix != ".py":
         return []
     found = _Calls(path)
     found.visit(ast.parse(path.read_text(encoding="utf-8")))
     return found.texts
+
+
+def _scalars(path: Path) -> t.Iterator[str]:
+    """The texts of a playbook as Ansible has them: folded lines are one."""
+    tree = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    queue = [tree] if tree else []
+    while queue:
+        node = queue.pop(0)
+        if isinstance(node, yaml.ScalarNode):
+            yield node.value
+        for below in node.value if isinstance(node.value, list) else ():
+            queue += below if isinstance(below, tuple) else [below]
 
 
 class _Calls(ast.NodeVisitor):

@@ -46,6 +46,24 @@ class TestASummary:
         for word in ("New (", "Waiting", "Without", "Passed over", "Wrong"):
             assert word not in said
 
+    def test_is_in_french_where_the_policy_says_so(self, whole: Environment):
+        """The tasks that say it are processes of their own."""
+        whole.policy(
+            archipel_release=None,
+            archipel_releases=None,
+            archipel_offices=None,
+            archipel_language="fr",
+        )
+        whole.space("amap", status="requested", decision=None, name="AMAP du Val")
+        code, said = check(whole)
+        assert code == 0, said
+        assert "lab : 2 fichiers, 1 requested, 1 approved." in said
+        assert "En attente d’une décision (1) : amap (AMAP du Val)." in said
+        assert "Enregistrements DNS de " in said or "aucune adresse de node1" in said
+        code, said = check(whole, "-e", "base=main", "--limit", "node1")
+        assert code != 0
+        assert "base=main compare ce que feraient toutes les machines" in said
+
     def test_of_one_where_much_does(self, whole: Environment):
         whole.space("amap", status="requested", decision=None, name="AMAP du Val")
         whole.space("quai", status="suspended", decision=DECIDED, hold=True)

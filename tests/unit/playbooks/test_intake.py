@@ -399,3 +399,22 @@ def test_killed_anywhere_nothing_is_lost_and_nothing_is_twice(
     assert list(inbox(whole).iterdir()) == []
     assert not [path for path in whole.registry.iterdir() if path.name.startswith(".")]
     assert len(os.listdir(whole.registry)) == 4
+
+
+def test_moderators_are_spoken_to_in_their_language(whole: Environment):
+    policy(whole, archipel_language="fr")
+    whole.space("amap", status="requested", decision=None, name="AMAP du Val")
+    code, said = run(whole, "moderate", "-e", "only=amap")
+    assert code != 0
+    assert "only=amap et pas de décision : ajoutez -e decision=approve" in said
+    code, said = run(whole, "moderate", "-e", "only=amap", "-e", "decision=refuse")
+    assert code != 0
+    assert "Rien n’a été décidé." in said
+    assert "reason : absent ; accepté : " in said
+    code, said = run(whole, "moderate")
+    assert code == 0, said
+    assert "En attente (1), du plus ancien au plus récent :" in said
+    assert "amap (AMAP du Val) : d’âge inconnu, attend une décision" in said
+    page = (whole.root.parent.parent / "build/lab/moderation/index.html").read_text()
+    assert '<html lang="fr">' in page
+    assert "<title>lab\u00a0: 1 demande en attente</title>" in page
