@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - What M(ansible.builtin.template) and M(ansible.builtin.file) do, for a whole list at once.
     A task per file costs about half a second each, changed or not.
-  - Files and directories belong to root. Nothing is removed.
+  - Files belong to root. Nothing is removed.
 options:
   files:
     description: The files.
@@ -45,6 +45,10 @@ options:
         description: Whether O(files[].src) is a template.
         type: bool
         default: true
+      secret:
+        description: Whether no difference is shown of it.
+        type: bool
+        default: false
   directories:
     description: Directories that must exist before, parents first.
     type: list
@@ -59,8 +63,12 @@ options:
         description: Permission bits, octal.
         type: str
         default: "0755"
+      owner:
+        description: Its owner, who must exist.
+        type: str
+        default: root
       group:
-        description: Its group, which must exist. The owner is root.
+        description: Its group, which must exist.
         type: str
         default: root
   payload:

@@ -49,10 +49,11 @@ class Directory(t.TypedDict):
 
 
 class NodeDirectory(t.TypedDict):
-    """A directory of the node, which root owns: the name of its group, permission bits."""
+    """A directory of the node: the names of its owner and group, permission bits."""
 
     path: str
     mode: int
+    owner: str
     group: str
 
 
@@ -153,6 +154,53 @@ class SpacesFiles(t.TypedDict):
     files: list[File]
     names: Names
     quotas: Quotas
+
+
+# --- what a role wants of a node: node_state ----------------------------------------------------
+
+
+class Link(t.TypedDict):
+    """A symbolic link: where it is, and the text that it holds."""
+
+    path: str
+    target: str
+
+
+class NodeUnit(t.TypedDict):
+    """A unit of systemd as it shall be; None: whatever it is."""
+
+    name: str
+    enabled: bool | None
+    masked: bool | None
+    # started, stopped or None.
+    state: str | None
+    # Files and folders that it has read: compared by their modification time,
+    newer: list[str]
+    # and programs: by when they came to their place.
+    arrived: list[str]
+    # Whether a folder counts as such, because something in it went.
+    count_removed: bool
+    # What is done to a running unit that is older: restart, reload, stop or report.
+    then: str
+    # Program that says before whether the unit would take its files; empty: none.
+    validate: list[str]
+
+
+class NodeState(NodeFiles):
+    """node_state."""
+
+    packages: list[str]
+    # Packages that check mode takes for installed, since it installs none.
+    pending: list[str]
+    groups: list[str]
+    absent: list[str]
+    links: list[Link]
+    # Files of sysusers.d, whose users are made.
+    sysusers: list[str]
+    sysctls: dict[str, str]
+    # What systemd itself runs with, by property.
+    manager: dict[str, str]
+    units: list[NodeUnit]
 
 
 # --- databases: spaces_databases, and what others need of one ----------------------------------

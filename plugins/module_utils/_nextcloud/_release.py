@@ -65,7 +65,9 @@ def make_folder(folder: str, *, check: bool) -> bool:
     parent = os.path.dirname(folder)
     # What it is in is ours only if it was not there.
     wanted = [path for path in (parent, folder) if path == folder or not os.path.isdir(path)]
-    items: list[NodeDirectory] = [{"path": path, "mode": 0o755, "group": "root"} for path in wanted]
+    items: list[NodeDirectory] = [
+        {"path": path, "mode": 0o755, "owner": "root", "group": "root"} for path in wanted
+    ]
     return bool(_managed_files.converge_directories(items, check=check))
 
 

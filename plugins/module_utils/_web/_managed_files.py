@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import grp
 import os
+import pwd
 import stat
 import typing as t
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ if t.TYPE_CHECKING:
         NodeDirectory,
         NodeFiles,
     )
+
+
+# Kind of files that no difference is shown of.
+SECRET = "secret"
 
 
 class FilesError(Exception):
@@ -124,52 +129,73 @@ def converge(wanted: t.Sequence[File], *, check: bool, diff: bool) -> Report:
         item = change.item
         report.change(item["space"], f"{item['path']}: {', '.join(change.found)}")
         kinds.setdefault(item["kind"], []).append(item["space"])
-        if diff:
+        if diff and item["kind"] != SECRET:
             show(report, item, change.state)
     report.facts["kinds"] = kinds
     return report
 
 
 def converge_directories(wanted: t.Sequence[NodeDirectory], *, check: bool) -> dict[str, list[str]]:
-    """Make root's directories exist with their mode and group; return what changed, by path.
+    """Make directories of the node exist with owner, group and mode; return what changed, by path.
 
     Raises:
-        FilesError: there is no such group, or something else in its place.
+        FilesError: there is no such user or group, or something else in its place.
 
     """
     changes: dict[str, list[str]] = {}
     for item in wanted:
-        path, mode, gid = item["path"], item["mode"], find_group(item["group"])
+        path, expected = item["path"], (*find_owner(item), item["mode"])
         try:
             info = os.stat(path)
-            found = (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode))
-            right = found == (_files.ROOT, gid, mode)
+            right = (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == expected
         except FileNotFoundError:
             info, right = None, False
         if right:
             continue
         changes[path] = ["created" if info is None else "owner or mode"]
         if not check:
-            if gid is None:
-                raise FilesError(f"{path}: there is no group {item['group']} on this node")
-            if info is not None and not stat.S_ISDIR(info.st_mode):
-                raise FilesError(f"{path} is not a directory: move it away and run again")
-            os.makedirs(path, exist_ok=True)
-            os.chown(path, _files.ROOT, gid)
-            os.chmod(path, mode)
+            make_directory(item, info)
     return changes
 
 
-def find_group(name: str) -> int | None:
-    """Return the number of a group; none if check mode finds it not made yet."""
+def make_directory(item: NodeDirectory, info: os.stat_result | None) -> None:
+    """Make one directory, or give it its owner and mode.
+
+    Args:
+        item: the directory.
+        info: what is there; None: nothing.
+
+    Raises:
+        FilesError: there is no such user or group, or something else in its place.
+
+    """
+    path, (uid, gid) = item["path"], find_owner(item)
+    if uid is None:
+        raise FilesError(f"{path}: there is no user {item['owner']} on this node")
+    if gid is None:
+        raise FilesError(f"{path}: there is no group {item['group']} on this node")
+    if info is not None and not stat.S_ISDIR(info.st_mode):
+        raise FilesError(f"{path} is not a directory: move it away and run again")
+    os.makedirs(path, exist_ok=True)
+    os.chown(path, uid, gid)
+    os.chmod(path, item["mode"])
+
+
+def find_owner(item: NodeDirectory) -> tuple[int | None, int | None]:
+    """Return the numbers of a user and a group; none where check mode finds one not made yet."""
     try:
-        return grp.getgrnam(name).gr_gid
+        uid = pwd.getpwnam(item["owner"]).pw_uid
     except KeyError:
-        return None
+        uid = None
+    try:
+        gid = grp.getgrnam(item["group"]).gr_gid
+    except KeyError:
+        gid = None
+    return uid, gid
 
 
 def converge_node(wanted: NodeFiles, *, check: bool, diff: bool) -> Report:
-    """Bring root's directories, then files of the node itself to their wanted state.
+    """Bring directories, then files of the node itself to their wanted state.
 
     Returns:
         A report of changes by path.

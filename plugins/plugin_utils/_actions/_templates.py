@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked i
 if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
 
+MODE = re.compile(r"[0-7]{3,4}")
+# No difference is shown of such files: as _managed_files calls them.
+SECRET = "secret"
 SPEC: Draft = {
     "files": {
         "type": "list",
@@ -35,6 +39,7 @@ SPEC: Draft = {
             "vars": {"type": "dict", "default": {}},
             "mode": {"type": "str", "default": "0644"},
             "template": {"type": "bool", "default": True},
+            "secret": {"type": "bool", "default": False},
         },
     },
     "directories": {
@@ -44,6 +49,7 @@ SPEC: Draft = {
         "options": {
             "path": {"type": "path", "required": True},
             "mode": {"type": "str", "default": "0755"},
+            "owner": {"type": "str", "default": "root"},
             "group": {"type": "str", "default": "root"},
         },
     },
@@ -64,26 +70,54 @@ class TemplatesAction(ActionBase):
             AnsibleActionFail: the arguments are wrong, or a template is missing.
 
         """
-        options = _options.read("templates", arguments, SPEC)
+        return self.rendered_options(_options.read("templates", arguments, SPEC), variables)
+
+    def rendered_options(self, options: Unchecked, variables: Variables) -> NodeFiles:
+        """Return the same of options that were checked.
+
+        Raises:
+            AnsibleActionFail: a template is missing.
+
+        """
         return {
             "directories": [
-                {"path": one["path"], "mode": int(one["mode"], 8), "group": one["group"]}
+                {
+                    "path": one["path"],
+                    "mode": self._mode(one["path"], one["mode"]),
+                    "owner": one["owner"],
+                    "group": one["group"],
+                }
                 for one in options["directories"]
             ],
             "files": [self._file(item, variables) for item in options["files"]],
         }
+
+    @staticmethod
+    def _mode(path: str, mode: str) -> int:
+        """Return permission bits as a number.
+
+        Raises:
+            AnsibleActionFail: they are none.
+
+        """
+        if not MODE.fullmatch(mode):
+            raise AnsibleActionFail(
+                f'{path}: mode is "{mode}"; allowed: three or four octal digits in quotes, '
+                'such as "0644"'
+            )
+        return int(mode, 8)
 
     def _file(self, item: Unchecked, variables: Variables) -> File:
         """Return one file with its content, as the module takes it."""
         text = item["content"] if item["src"] is None else self._content(item, variables)
         return {
             "space": item["dest"],
-            "kind": "file",
+            "kind": SECRET if item["secret"] else "file",
             "path": item["dest"],
             "content": text,
             "uid": 0,
             "gid": 0,
-            "mode": int(item["mode"], 8),
+            "mode": self._mode(item["dest"], item["mode"]),
         }
 
     def _content(self, item: Unchecked, variables: Variables) -> str:

@@ -87,7 +87,7 @@ def test_secrets_never_show_in_a_difference(wanted):
 def test_directories_of_the_node_are_made_once(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "chown", lambda *_: None)
     path = str(tmp_path / "a" / "b")
-    wanted = [{"path": path, "mode": 0o700, "group": "root"}]
+    wanted = [{"path": path, "mode": 0o700, "owner": "root", "group": "root"}]
     assert _managed_files.converge_directories(wanted, check=True) == {path: ["created"]}
     assert not os.path.exists(path)
     _managed_files.converge_directories(wanted, check=False)
@@ -97,17 +97,32 @@ def test_directories_of_the_node_are_made_once(tmp_path, monkeypatch):
 def test_a_group_that_is_not_there_yet(tmp_path):
     """In check mode the run before would have made it; in a real run it is a mistake."""
     path = str(tmp_path / "sockets")
-    wanted = [{"path": path, "mode": 0o750, "group": "no-such-group"}]
+    wanted = [{"path": path, "mode": 0o750, "owner": "root", "group": "no-such-group"}]
     assert _managed_files.converge_directories(wanted, check=True) == {path: ["created"]}
     with pytest.raises(_managed_files.FilesError, match="there is no group no-such-group"):
         _managed_files.converge_directories(wanted, check=False)
     assert not os.path.exists(path)
 
 
+def test_an_owner_that_is_not_there_yet(tmp_path):
+    wanted = [
+        {"path": str(tmp_path / "a"), "mode": 0o700, "owner": "no-such-user", "group": "root"}
+    ]
+    assert len(_managed_files.converge_directories(wanted, check=True)) == 1
+    with pytest.raises(_managed_files.FilesError, match="there is no user no-such-user"):
+        _managed_files.converge_directories(wanted, check=False)
+
+
+def test_no_difference_is_shown_of_a_secret_file(wanted):
+    report = converge({**wanted, "kind": "secret"}, diff=True)
+    assert report.changes
+    assert report.diffs == []
+
+
 def test_a_file_in_the_place_of_a_directory_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "chown", lambda *_: None)
     (tmp_path / "php").touch()
-    wanted = [{"path": str(tmp_path / "php"), "mode": 0o711, "group": "root"}]
+    wanted = [{"path": str(tmp_path / "php"), "mode": 0o711, "owner": "root", "group": "root"}]
     with pytest.raises(_managed_files.FilesError, match="php is not a directory: move it away"):
         _managed_files.converge_directories(wanted, check=False)
 
