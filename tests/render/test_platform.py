@@ -18,21 +18,16 @@ ROLES = ROOT / "roles"
 LOADER = DataLoader()
 LOADER.set_basedir(str(ROOT))
 
-# What tasks register before a template is written, as base64: 8,192 open files, 4 GiB, IPv6.
-LIMITS = {
-    "content": "TWF4IG9wZW4gZmlsZXMgICAgICAgICAgICA4MTkyICAgICAgICAgICAgICAgICA4MTkyICAgZmlsZXMK"
-}
-MEMORY = {"content": "TWVtVG90YWw6ICAgICAgICA0MTk0MzA0IGtCCg=="}
-REGISTERED = {
-    "__nginx_limits": LIMITS,
-    "__nginx_if_inet6": {"stat": {"exists": True}},
-    "__mariadb_limits": LIMITS,
-    "__mariadb_meminfo": MEMORY,
-}
-DEBIANS = {
+NODE = {"nofile": 8192, "memory_mb": 4096, "ipv6": True, "container": False}
+DEBIANS: dict[str, dict[str, Any]] = {
     "bookworm": {"distribution_release": "bookworm", "distribution_major_version": "12"},
     "trixie": {"distribution_release": "trixie", "distribution_major_version": "13"},
 }
+
+
+def facts(release: str = "trixie", **node: Any) -> dict[str, Any]:
+    """Return what is known of a node before a template is written."""
+    return DEBIANS[release] | {"archipel_node": NODE | node}
 
 
 def render(role: str, template: str, release: str = "trixie", **changes: Any) -> str:
@@ -42,7 +37,7 @@ def render(role: str, template: str, release: str = "trixie", **changes: Any) ->
         variables |= LOADER.load_from_file(
             str(ROLES / role / part / "main.yml"), trusted_as_template=True
         )
-    variables |= REGISTERED | {"ansible_facts": DEBIANS[release]} | changes
+    variables |= {"ansible_facts": facts(release)} | changes
     source = (ROLES / role / "templates" / template).read_text(encoding="utf-8")
     return str(Templar(LOADER, variables).template(trust_as_template(source)))
 
@@ -71,7 +66,7 @@ def mariadb(**changes: Any) -> dict[str, str]:
 def php(interface: str, **changes: Any) -> dict[str, str]:
     parser = ConfigParser(strict=False, interpolation=None)
     parser.read_string(
-        render("php", "etc/php/conf.d/99-archipel.ini.j2", item=interface, **changes)
+        render("php", "etc/php/conf.d/99-archipel.ini.j2", interface=interface, **changes)
     )
     return {key: value for section in parser.sections() for key, value in parser[section].items()}
 
@@ -123,7 +118,7 @@ class TestNginx:
     )
     def test_a_machine_without_ipv6_does_not_listen_on_it(self, part: str):
         assert "[::]" in nginx(part)
-        assert "[::]" not in nginx(part, __nginx_if_inet6={"stat": {"exists": False}})
+        assert "[::]" not in nginx(part, ansible_facts=facts(ipv6=False))
         assert "[::]" not in nginx(part, nginx_ipv6_enabled=False)
 
     @pytest.mark.parametrize(
@@ -249,9 +244,9 @@ class TestMariadb:
         assert 2 * int(settings["table_open_cache"]) + 500 + 10 < 8192
         assert int(settings["innodb_open_files"]) <= 8192 // 2
 
-    def test_a_large_machine_gets_what_is_asked_for(self):
-        limits = {"content": "TWF4IG9wZW4gZmlsZXMgIDEwNDg1NzYgIDEwNDg1NzYgIGZpbGVzCg=="}
-        settings = mariadb(__mariadb_limits=limits)
+    @pytest.mark.parametrize("nofile", [1048576, 0], ids=["many", "without a limit"])
+    def test_a_large_machine_gets_what_is_asked_for(self, nofile: int):
+        settings = mariadb(ansible_facts=facts(nofile=nofile))
         assert settings["open_files_limit"] == "131072"
         assert settings["table_open_cache"] == "20000"
         assert settings["innodb_open_files"] == "20000"
@@ -262,7 +257,7 @@ class TestMariadb:
             ({}, "768M"),
             ({"mariadb_buffer_pool_max_mb": 512}, "512M"),
             ({"mariadb_buffer_pool_mb": 300}, "300M"),
-            ({"__mariadb_meminfo": {"content": "TWVtVG90YWw6IDQwMDAwMCBrQgo="}}, "128M"),
+            ({"ansible_facts": facts(memory_mb=390)}, "128M"),
         ],
         ids=["a fifth of 4 GiB in steps", "capped", "given", "never less than the least"],
     )
@@ -467,10 +462,14 @@ class TestCommon:
         assert "DefaultLimitCORE=0" in text.splitlines()
 
     def test_kernel_settings_are_written_as_the_kernel_tools_read_them(self):
-        text = render("common", "etc/sysctl.d/60-archipel.conf.j2", __common_container={"rc": 1})
+        text = render(
+            "common", "etc/sysctl.d/60-archipel.conf.j2", ansible_facts=facts(container=False)
+        )
         assert "vm.overcommit_memory=1" in text.splitlines()
 
     def test_a_container_leaves_the_settings_of_its_host_alone(self):
-        text = render("common", "etc/sysctl.d/60-archipel.conf.j2", __common_container={"rc": 0})
+        text = render(
+            "common", "etc/sysctl.d/60-archipel.conf.j2", ansible_facts=facts(container=True)
+        )
         settings = [line for line in text.splitlines() if not line.startswith("#") and line]
         assert settings == ["net.core.somaxconn=8192"]
