@@ -203,6 +203,33 @@ class NodeState(NodeFiles):
     units: list[NodeUnit]
 
 
+# --- certificates of a node: certificates_compare ----------------------------------------------
+
+
+class CertificateFolder(t.TypedDict):
+    """What is in the folder of one certificate; empty: there is none."""
+
+    # Public half of the key, PEM.
+    public_key: str
+    certificate: str
+    chain: str
+    # Name of a file, or "." → owner:group:mode.
+    rights: dict[str, str]
+
+
+class FoundCertificates(t.TypedDict):
+    """What certificates_compare finds on a node."""
+
+    # Of the folder that all are in.
+    rights: str
+    certificates: dict[str, CertificateFolder]
+    # The certificate of the authority that the node trusts, and who may read it.
+    trusted: str
+    trusted_rights: str
+    # Whether the system's bundle is younger than that.
+    bundled: bool
+
+
 # --- databases: spaces_databases, and what others need of one ----------------------------------
 
 
