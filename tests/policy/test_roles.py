@@ -269,6 +269,20 @@ def test_a_role_that_needs_the_distribution_learns_it_first():
     assert tasks[learns]["when"] == "'distribution_release' not in ansible_facts"
 
 
+def test_packages_of_all_roles_are_installed_in_one_transaction():
+    """One that is left out has one of its own, with all that apt does before and after."""
+    first = next(play for play in load(ROOT / "playbooks/platform.yml") if "roles" in play)
+    named = set(re.findall(r"\b(\w+)_packages\b", first["vars"]["__platform_packages"]))
+    imported = {task["ansible.builtin.import_role"]["name"] for task in first["tasks"]}
+    # Office servers are on nodes of their own, with packages that nobody else has.
+    others = {"common", "collabora", "onlyoffice"}
+    having = {r.name for r in roles() if f"{r.name}_packages" in defaults(r)} - others
+    assert len(having) > 5
+    assert named == having
+    assert imported == {f"archipel.spaces.{name}" for name in having}
+    assert all((ROOT / f"roles/{name}/tasks/packages.yml").is_file() for name in having)
+
+
 @pytest.mark.parametrize("role", ["collabora", "onlyoffice"])
 def test_a_repository_is_read_until_its_package_is_there(role: str):
     """A run may end between the two; a source that apt refuses is taken out."""
