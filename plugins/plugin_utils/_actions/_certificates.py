@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
     CertificateFolder,
@@ -204,7 +205,7 @@ def compare_certificate(
         "its key": encode_public_key(certificate).strip() == public_key.strip()
         and is_on_curve(certificate, "secp256r1"),
         "its use": usage is not None and usage_critical and usage.digital_signature,
-        "its purpose": list(purposes or []) == [x509.ExtendedKeyUsageOID.SERVER_AUTH],
+        "its purpose": list(purposes or []) == [ExtendedKeyUsageOID.SERVER_AUTH],
         "who signed it": is_signed(certificate, signer),
     }
     return [f"fullchain.pem differs in {what}" for what, so in right.items() if not so]

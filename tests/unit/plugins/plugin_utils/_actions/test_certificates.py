@@ -14,6 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
     CertificateFolder,
@@ -97,7 +98,7 @@ def make_leaf(
     signer: Pair,
     domains: tuple[str, ...] = DOMAINS,
     subject: str = DOMAINS[0],
-    purpose: x509.ObjectIdentifier = x509.ExtendedKeyUsageOID.SERVER_AUTH,
+    purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
     critical: bool = True,
     **changes: t.Any,
 ) -> Pair:
@@ -186,7 +187,7 @@ def test_what_is_wrong_with_the_node_is_said(changes: dict[str, t.Any], said: st
         (folder(make_leaf(SIGNER, curve=ec.SECP384R1())), "fullchain.pem differs in its key"),
         (folder(make_leaf(SIGNER, critical=False)), "fullchain.pem differs in its use"),
         (
-            folder(make_leaf(SIGNER, purpose=x509.ExtendedKeyUsageOID.CLIENT_AUTH)),
+            folder(make_leaf(SIGNER, purpose=ExtendedKeyUsageOID.CLIENT_AUTH)),
             "fullchain.pem differs in its purpose",
         ),
         (folder(make_leaf(make_authority())), "fullchain.pem differs in who signed it"),
