@@ -456,6 +456,29 @@ class TestRedis:
         }
 
 
+class TestPackages:
+    @pytest.mark.parametrize(
+        ("found", "version"),
+        [
+            ({"distribution_release": "bookworm"}, "8.2"),
+            ({"distribution_release": "trixie"}, "8.4"),
+            # Options are checked before the node is asked, and before another one is refused.
+            ({}, "8.4"),
+            ({"distribution_release": "noble"}, "8.4"),
+        ],
+    )
+    def test_those_of_php_follow_the_distribution(self, found: dict[str, str], version: str):
+        packages = evaluate("php", "php_packages", ansible_facts=found)
+        assert {f"php{version}-fpm", f"php{version}-intl"} <= set(packages)
+        assert all(name.startswith(f"php{version}-") for name in packages)
+
+    def test_those_that_somebody_adds_are_among_them(self):
+        packages = evaluate(
+            "php", "php_packages", ansible_facts=facts(), php_extra_extensions=["imagick"]
+        )
+        assert "php8.4-imagick" in packages
+
+
 class TestCommon:
     def test_services_leave_no_core_dumps(self):
         text = render("common", "etc/systemd/system.conf.d/archipel.conf.j2")
