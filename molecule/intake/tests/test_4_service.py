@@ -121,7 +121,7 @@ def test_a_check_on_a_machine_without_it_says_all_and_does_nothing(
     node.check_output(f"rm -rf {' '.join(OURS)} /srv/www/archipel-intake /var/lib/archipel-intake")
     node.check_output("userdel archipel-intake; systemctl daemon-reload; systemctl reload nginx")
     would = {one.task for one in scenario.converge("platform.yml", "--tags=intake", "--check")}
-    assert any("Write the form, the receiver and its units" in task for task in would)
+    assert any("Ensure the form and what receives it are there and run" in task for task in would)
     for path in OURS:
         assert not node.file(path).exists
     assert scenario.converge("platform.yml", "--tags=intake") != []
