@@ -247,6 +247,10 @@ class TestAuthority:
             "the authority differs in what it may sign"
         ]
 
+    def test_a_domain_that_is_named_twice_is_one(self, place: Path):
+        twice = ("spaces.example", "spaces.example")
+        assert _certificates.read_authority(wanted(place, domains=twice))[1] == []
+
     def test_one_with_a_passphrase(self, place: Path):
         write(place, SIGNER, "geheim")
         assert _certificates.read_authority(wanted(place, passphrase="geheim"))[1] == []
