@@ -52,6 +52,13 @@ options:
         description: Node → the list of its IP addresses, as the world sees them.
         type: dict
         required: true
+      edge:
+        description: >-
+          IP addresses of the edges, as the world sees them: names of spaces lead there. Empty, they
+          lead to the web nodes.
+        type: list
+        elements: str
+        default: []
       services:
         description: Further host name → its node, such as that of the form.
         type: dict

@@ -200,7 +200,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             environment = _environment.Environment.of(nodes.root, self.get_option("registry"))
             self._refuse_what_ansible_reads(environment, nodes.sources)
             nodes.check_alone()
-            nodes.check_no_proxy()
+            nodes.check_edge()
             result, policy = self._resolve(nodes, environment, cache)
             self._add_nodes(nodes, result, policy)
             self._share(nodes, result, str(environment.build(policy.environment)))

@@ -20,6 +20,7 @@ EXPECTED_ROLES = {
     "certificates",
     "collabora",
     "common",
+    "edge",
     "intake",
     "mariadb",
     "nextcloud",

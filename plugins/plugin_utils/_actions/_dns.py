@@ -32,6 +32,8 @@ SPEC: dict[str, Draft] = {
             "contact": {"type": "str", "required": True},
             "locale": {"type": "str", "required": True},
             "addresses": {"type": "dict", "required": True},
+            # In front of all web nodes.
+            "edge": {"type": "list", "elements": "str", "default": []},
             "services": {"type": "dict", "default": {}},
         },
     },

@@ -52,6 +52,12 @@ class Zone:
     addresses: Mapping[str, tuple[str, ...]]
     # Further host name → its node.
     services: Mapping[str, str]
+    # Of the edges in front of all web nodes; none: names lead to the nodes themselves.
+    edge: tuple[str, ...] = ()
+
+    def find_addresses(self, node: str) -> tuple[str, ...]:
+        """Return where what a web node answers to shall lead."""
+        return self.edge or self.addresses[node]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +93,15 @@ def read_zone(settings: Unchecked) -> Zone:
     """Return what holds for all records.
 
     Args:
-        settings: base_domain, ttl, authorities, contact, locale, the addresses of each node, and
-            services.
+        settings: base_domain, ttl, authorities, contact, locale, the addresses of each node and of
+            the edge, and services.
 
     Raises:
         ZoneError: an address is none, or a node has none at all.
 
     """
-    addresses = settings["addresses"]
-    for node, listed in addresses.items():
+    addresses, edge = settings["addresses"], settings.get("edge", [])
+    for node, listed in {**addresses, **({"the edge": edge} if edge else {})}.items():
         wrong = [one for one in listed if not _names.is_address(one)]
         if wrong or not listed:
             found = quoted(wrong[0]) if wrong else "no address"
@@ -114,6 +120,7 @@ def read_zone(settings: Unchecked) -> Zone:
             node: tuple(sorted(listed, key=_as_number)) for node, listed in addresses.items()
         },
         services=settings["services"],
+        edge=tuple(sorted(edge, key=_as_number)),
     )
 
 
@@ -141,7 +148,7 @@ def list_spaces(
 
 def _list_space(space: SpaceEntry | Skipped, language: str, zone: Zone) -> Iterator[Name]:
     slug, node = space["slug"], space["web"]
-    addresses = zone.addresses[node]
+    addresses = zone.find_addresses(node)
     target = f"{slug}.{zone.base_domain}"
     yield Name(target, "platform", slug, node, addresses)
     for name in sorted(set(space["domains"]) - {target}):
@@ -152,7 +159,7 @@ def _list_space(space: SpaceEntry | Skipped, language: str, zone: Zone) -> Itera
 def list_services(servers: Mapping[str, Iterable[ServerOfNode]], zone: Zone) -> Iterator[Name]:
     """Yield the names of office servers, `*.` before what has one for each space, and of others."""
     for host, node in sorted(zone.services.items()):
-        yield Name(host, "service", "", node, zone.addresses[node])
+        yield Name(host, "service", "", node, zone.find_addresses(node))
     for node, listed in sorted(servers.items()):
         for server in listed:
             yield Name(server["domain"], "service", "", node, zone.addresses[node])

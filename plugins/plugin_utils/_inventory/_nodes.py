@@ -21,7 +21,10 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     RegistryError,
     quoted,
 )
-from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _capacity
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
+    _capacity,
+    _distant,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _variables
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._names import is_address
 
@@ -40,7 +43,7 @@ if t.TYPE_CHECKING:
     Vars = Draft
 
 # The groups a node takes its parts from.
-GROUPS = ("web", "db", "office", "talk")
+GROUPS = ("web", "db", "office", "talk", "edge")
 
 
 class Nodes:
@@ -262,20 +265,33 @@ class Nodes:
                 )
                 raise RegistryError([self._problem(text)])
 
-    def check_no_proxy(self) -> None:
-        """Nothing here believes a proxy who a request comes from.
+    def check_edge(self) -> None:
+        """An edge has the ports that people use to itself, and nodes know whom to believe.
 
         Raises:
-            RegistryError: there is one.
+            RegistryError: it shares them with nginx, or nobody knows its address.
 
         """
-        if self.members("edge"):
+        found = self.addresses("edge") | (self.addresses("web") if self.members("edge") else {})
+        problems = []
+        for name, usable in found.items():
+            if not _distant.find_hosts([name], {name: usable}):
+                text = _(
+                    "found no address of {node} that other nodes reach; allowed: its IP addresses, "
+                    "such as [10.0.0.2]",
+                    node=name,
+                )
+                problems.append(self._problem(text, "archipel_addresses"))
+        busy = {str(host.name) for part in ("web", "office") for host in self.members(part)}
+        for name in sorted(busy & {str(host.name) for host in self.members("edge")}):
             text = _(
-                "found nodes in the group edge; a proxy in front of the web nodes is not "
-                "supported: everybody would have its address, and one wrong password would slow "
-                "all down. Take the group out, and let each space's name lead to its web node"
+                "found {node} in the group edge, and in web or office, which have the same ports; "
+                "give the edge a node of its own",
+                node=name,
             )
-            raise RegistryError([self._problem(text, "edge")])
+            problems.append(self._problem(text, "edge"))
+        if problems:
+            raise RegistryError(problems)
 
     def shared_group(self, one: str, other: str, group: str) -> Problem:
         """Two nodes whose spaces would be in one group."""

@@ -65,6 +65,8 @@ class Settings:
     issuer: _acme_handover.Issuer | None = None
     # Under which this node cannot ask itself, though others reach it there.
     addresses: list[str] = field(default_factory=list)
+    # What shows the certificates, and reads them when it is reloaded.
+    units: list[str] = field(default_factory=lambda: ["nginx.service"])
 
     def authority(self) -> _acme_order.Authority:
         """Return where certificates are ordered."""

@@ -281,15 +281,16 @@ class Pass:
     def _reload(self) -> bool:
         if not self._stale.exists():
             return True
-        # One that is not there yet, or does not run, reads all of it when it starts.
-        state = _systemctl("show", "--property=ActiveState", "--value", "nginx.service")
-        if state.stdout.strip() in {"inactive", "failed"}:
-            self._stale.unlink()
-            return True
-        done = _systemctl("try-reload-or-restart", "nginx.service")
-        if done.returncode:
-            self.broken.append(f"nginx was not reloaded: {done.stderr.strip()[-500:]}")
-            return False
+        for unit in self.settings.units:
+            # One that is not there yet, or does not run, reads all of it when it starts.
+            state = _systemctl("show", "--property=ActiveState", "--value", unit)
+            if state.stdout.strip() in {"inactive", "failed"}:
+                continue
+            done = _systemctl("try-reload-or-restart", unit)
+            if done.returncode:
+                name = unit.removesuffix(".service")
+                self.broken.append(f"{name} was not reloaded: {done.stderr.strip()[-500:]}")
+                return False
         self._stale.unlink()
         return True
 

@@ -46,6 +46,7 @@ class Node:
         self.acme, self.root, self.pem = acme, root, pem
         self.ordered: list[tuple[str, ...]] = []
         self.reloads = self.count = 0
+        self.reloaded: list[str] = []
         # Name → what the authority, or the domain itself, answers.
         self.refused: dict[str, Exception] = {}
         self.away: set[str] = set()
@@ -97,7 +98,8 @@ class Node:
     def systemctl(self, command: t.Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
         if command[1] == "show":
             return subprocess.CompletedProcess(command, 0, f"{self.nginx}\n", "")
-        assert command == ["systemctl", "try-reload-or-restart", "nginx.service"]
+        assert command[:2] == ["systemctl", "try-reload-or-restart"]
+        self.reloaded.append(command[2])
         self.reloads += 1
         return subprocess.CompletedProcess(
             command, int(bool(self.reload_problem)), "", self.reload_problem
@@ -310,6 +312,7 @@ class TestPass:
         node.reload_problem = "emerg"
         made = node.run(NOW + 60)
         assert made.broken == ["nginx was not reloaded: emerg"]
+        assert set(node.reloaded) == {"nginx.service"}
         assert (node.root / "nginx/names.map").read_text() == before
         node.reload_problem = ""
         node.run(NOW + 120)
@@ -323,6 +326,16 @@ class TestPass:
         assert (node.run(NOW + 60).broken, node.reloads) == ([], 1)
         node.run(NOW + 120)
         assert node.reloads == 0
+
+    def test_what_shows_the_certificates_of_a_node_is_reloaded(self, node):
+        """Of an edge it is HAProxy, and own domains are not its."""
+        units = ["haproxy.service"]
+        node.reload_problem = "no configuration"
+        made = node.run(NOW, units=units, vhosts=None)
+        assert made.broken == ["haproxy was not reloaded: no configuration"]
+        node.reload_problem = ""
+        assert node.run(NOW + 60, units=units, vhosts=None).broken == []
+        assert node.reloaded == 2 * units
 
     @pytest.mark.parametrize("state", ["inactive", "failed"])
     def test_a_node_whose_nginx_is_not_there_yet(self, node, state):

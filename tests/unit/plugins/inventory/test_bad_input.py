@@ -364,11 +364,35 @@ class TestOptions:
         (problem,) = environment.problems()
         assert "the nodes node-1 and node_1 would share the group on_node_1" in problem
 
-    def test_a_proxy_in_front_is_refused(self, environment: Environment):
-        """Nothing would believe it who a request comes from."""
-        environment.write("nodes.yml", ONE_NODE + "edge: {hosts: {edge1: {}}}\n")
+    @pytest.mark.parametrize(
+        ("edge", "expected"),
+        [
+            (
+                "edge1: {}",
+                "spaces.yml: archipel_addresses: found no address of edge1 that other nodes reach",
+            ),
+            (
+                "edge1: {ansible_host: 127.0.0.1}",
+                "spaces.yml: archipel_addresses: found no address of edge1 that other nodes reach",
+            ),
+            (
+                "node1: {}",
+                "spaces.yml: edge: found node1 in the group edge, and in web or office, which have",
+            ),
+            ("edge1: {ansible_host: 192.0.2.9}", ""),
+        ],
+    )
+    def test_an_edge(self, environment: Environment, edge: str, expected: str):
+        nodes = ONE_NODE.replace("node1: {}", "node1: {ansible_host: 192.0.2.1}", 1)
+        environment.write("nodes.yml", f"{nodes}edge: {{hosts: {{{edge}}}}}\n")
+        problems = environment.problems()
+        assert [one[: len(expected)] for one in problems] == ([expected] if expected else [])
+
+    def test_an_edge_has_to_find_web_nodes(self, environment: Environment):
+        nodes = f"{ONE_NODE}edge: {{hosts: {{edge1: {{ansible_host: 192.0.2.9}}}}}}\n"
+        environment.write("nodes.yml", nodes)
         (problem,) = environment.problems()
-        assert problem.startswith("spaces.yml: edge: found nodes in the group edge; a proxy")
+        assert "archipel_addresses: found no address of node1" in problem
         environment.write("nodes.yml", ONE_NODE + "edge: {}\n")
         assert environment.problems() == []
 

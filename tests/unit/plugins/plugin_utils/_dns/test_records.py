@@ -44,6 +44,24 @@ def test_on_several_nodes_each_space_has_its_own():
     ]
 
 
+def test_an_edge_is_where_all_spaces_and_the_form_lead():
+    """Whichever node they are on; office servers have none in front."""
+    edge, listed = ["192.0.2.9"], [VELO, space("amap", web="node2")]
+    made = zone(edge=edge, authorities=[], services={f"demande.{BASE}": "node2"})
+    servers: t.Any = {"node2": [{"domain": f"collabora1.{BASE}"}]}
+    found = [*names(*listed, edge=edge), *_names.list_services(servers, made)]
+    assert [(one.name, one.value) for one in _records.list_platform(found, made)] == [
+        (f"*.{BASE}", "192.0.2.9"),
+        (f"collabora1.{BASE}", "192.0.2.20"),
+        (f"demande.{BASE}", "192.0.2.9"),
+    ]
+
+
+def test_the_address_of_an_edge_is_one():
+    with pytest.raises(_names.ZoneError, match='found "edge1" for the edge; allowed: a list of'):
+        zone(edge=["edge1"])
+
+
 def test_office_servers_are_named_beside_the_wildcard():
     """They may be elsewhere than the spaces; with a name for each space they are a wildcard."""
     servers: t.Any = {
