@@ -27,7 +27,7 @@ export PYTHONPATH := $(CURDIR)
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
 # Each has a node of its own and takes some minutes.
-OTHERS := lifecycle intake office database acme upgrade onlyoffice quota real
+OTHERS := lifecycle intake office database acme cluster upgrade onlyoffice quota real
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help

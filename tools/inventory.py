@@ -19,9 +19,9 @@ SECONDS = 120
 
 @dataclass(frozen=True)
 class Inventory:
-    """The spaces of an environment with one node."""
+    """The spaces of an environment, of all its nodes."""
 
-    # Approved, suspended and closed spaces, as the node gets them.
+    # Approved, suspended and closed spaces, as the nodes get them.
     spaces: list[dict[str, Any]]
     # Counts, problems, and the requested and refused ones.
     report: dict[str, Any]
@@ -45,8 +45,9 @@ def read(environment: Path) -> Inventory:
         check=True,
     ).stdout
     data = json.loads(listed, object_hook=_plain)
-    variables = data["_meta"]["hostvars"][data["web"]["hosts"][0]]
-    return Inventory(variables["archipel_spaces"], variables["archipel_report"])
+    nodes = [data["_meta"]["hostvars"][name] for name in data["web"]["hosts"]]
+    spaces = [space for variables in nodes for space in variables["archipel_spaces"]]
+    return Inventory(spaces, nodes[0]["archipel_report"])
 
 
 def _plain(value: dict[str, Any]) -> Any:

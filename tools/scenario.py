@@ -27,6 +27,12 @@ VIRTUAL = frozenset({"quota"})
 # Scenario -> machine of its inventory -> what the lab calls it, where there are several.
 FURTHER = {
     "acme": {"node2": "archipel-acme-second"},
+    "cluster": {
+        "web1": "archipel-cluster-web1",
+        "web2": "archipel-cluster-web2",
+        "web3": "archipel-cluster-web3",
+        "db1": "archipel-cluster-db1",
+    },
     "database": {"node2": "archipel-database-db"},
     "recover": {"node2": "archipel-recover-second"},
 }

@@ -88,6 +88,16 @@ class Machine(Keys):
         )
         self._await_boot()
 
+    def kill(self) -> None:
+        """Let it lose its power: nothing in it comes to its end."""
+        run([*podman(), "kill", "--signal", "KILL", self.container])
+
+    def boot(self) -> None:
+        """Give it its power back."""
+        run([*podman(), "start", self.container])
+        self._await_boot()
+        until(BOOT_SECONDS, f"{self.name} to answer SSH", self.answers)
+
     def port(self, inside: int) -> int:
         """Return the port of this host's loopback that leads to a port of the machine."""
         published = run([*podman(), "port", self.container, f"{inside}/tcp"]).split()

@@ -1,0 +1,64 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""What people see while a machine is gone, and that it comes back by itself."""
+
+from __future__ import annotations
+
+from tests.support.cluster import Cluster
+from tests.support.scenario import Scenario
+from tools.lab.host import until
+
+
+def on(scenario: Scenario, node: str) -> list[str]:
+    """Return the spaces of a node that people use."""
+    found = scenario.in_status("approved").items()
+    return [slug for slug, space in found if space["web"] == node]
+
+
+def test_a_web_node_that_loses_its_power(scenario: Scenario, cluster: Cluster, capsys):
+    """Its spaces alone are down, with a page in their language; they come back with it."""
+    gone, others = on(scenario, "web2"), on(scenario, "web1")
+    cluster.machines["web2"].kill()
+    try:
+        down = cluster.await_status("db1", gone[0], 503, seconds=60)
+        for slug in gone:
+            answer = cluster.space("db1", slug, "/")
+            language = scenario.spaces[slug]["locale"].partition("_")[0]
+            assert (answer.status, answer.headers["retry-after"]) == (503, "60"), answer
+            assert f'<html lang="{language}">' in answer.text
+            assert ("injoignable" in answer.text) == (language == "fr")
+        assert [cluster.space("db1", slug).status for slug in others] == [200] * len(others)
+    finally:
+        cluster.machines["web2"].boot()
+    back = max(cluster.await_status("db1", slug, 200, seconds=120) for slug in gone)
+    with capsys.disabled():
+        print(f"\nthe page after {down:.1f} s; served again {back:.1f} s after it answered SSH")
+
+
+def test_a_web_node_that_does_not_reach_its_databases(scenario: Scenario, cluster: Cluster):
+    """An answer that says so, soon, and nothing to do once the databases are there again."""
+    cut, others = on(scenario, "web1")[0], on(scenario, "web2")[0]
+    assert cluster.space("db1", cut).status == 200
+    with cluster.cut("db1", "web1"):
+        answer = cluster.space("web2", cut, "/login", timeout=90)
+        assert answer.status in {500, 503}, answer
+        assert answer.text.strip()
+        assert answer.seconds < 60
+        assert cluster.space("web2", others).status == 200
+    cluster.await_status("web2", cut, 200, seconds=60)
+
+
+def test_an_edge_that_loses_its_power(scenario: Scenario, cluster: Cluster):
+    """It comes back with the names it had."""
+    cluster.machines["edge1"].kill()
+    assert cluster.space("db1", "velo-ecole").status == 0
+    cluster.machines["edge1"].boot()
+    for slug in [on(scenario, "web1")[0], on(scenario, "web2")[0]]:
+        cluster.await_status("db1", slug, 200, seconds=60)
+
+
+def test_an_edge_whose_haproxy_ends_has_one_again(cluster: Cluster):
+    pid = cluster.host("edge1").check_output("systemctl show -P MainPID haproxy.service")
+    cluster.host("edge1").check_output("kill -KILL %s", pid)
+    until(60, "HAProxy to run", lambda: cluster.space("db1", "velo-ecole").status == 200)

@@ -1,0 +1,185 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+
+"""Several machines in one network: asked by each other, cut off, killed, and given back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import testinfra
+from testinfra.host import Host
+
+from tools import scenario
+from tools.lab.host import until
+from tools.lab.machine import Machine
+
+SCENARIO = "cluster"
+BASE = "archipel.localhost"
+EDGE = "10.89.79.10"
+ADDRESSES = {
+    "edge1": EDGE,
+    "web1": "10.89.79.11",
+    "web2": "10.89.79.12",
+    "web3": "10.89.79.13",
+    "db1": "10.89.79.21",
+}
+ACCESS = "/var/log/nginx/access.log"
+# A client of its own for each request; what it trusts is what its machine trusts.
+ASK = """
+import http.client, json, socket, ssl, time
+
+class Connection(http.client.HTTPSConnection):
+    def connect(self):
+        plain = socket.create_connection((address, port), timeout=timeout)
+        plain.sendall(preface.encode())
+        self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+
+began = time.monotonic()
+try:
+    connection = Connection(host)
+    connection.request(method, path, body=body.encode() or None, headers=headers)
+    got = connection.getresponse()
+    said = {"status": got.status, "headers": {k.lower(): v for k, v in got.getheaders()}}
+    said["text"] = got.read().decode(errors="replace")
+except (OSError, http.client.HTTPException) as error:
+    said = {"status": 0, "headers": {}, "text": f"{type(error).__name__}: {error}"}
+print(json.dumps({**said, "seconds": time.monotonic() - began}))
+"""
+# Which of these ports of an address take a connection.
+OPEN = """
+import json, socket
+
+def takes(port):
+    with socket.socket() as caller:
+        caller.settimeout(2)
+        return caller.connect_ex((address, port)) == 0
+
+print(json.dumps([port for port in ports if takes(port)]))
+"""
+# A request without TLS: the answer, and where it leads.
+PLAIN = """
+import http.client, json
+connection = http.client.HTTPConnection(address, 80, timeout=10)
+connection.request("GET", path, headers={"Host": host})
+got = connection.getresponse()
+print(json.dumps([got.status, got.getheader("location")]))
+"""
+# What keeps so many connections open until it is told to end.
+HOLD = """
+import socket, sys
+held = []
+for _ in range(number):
+    one = socket.create_connection((address, port), timeout=10)
+    one.settimeout(10)
+    held.append(one)
+print(len(held), flush=True)
+sys.stdin.read()
+"""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What somebody was answered; status 0: nothing, and the text says why."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+    seconds: float
+
+
+class Cluster:
+    """The machines of the scenario, by their names in its inventory."""
+
+    def __init__(self) -> None:
+        edge = scenario.machine(SCENARIO)
+        assert isinstance(edge, Machine)
+        self.machines: dict[str, Machine] = {"edge1": edge, **scenario.further(SCENARIO)}
+
+    @cached_property
+    def _hosts(self) -> dict[str, Host]:
+        return {}
+
+    def host(self, name: str) -> Host:
+        """Return a machine through testinfra."""
+        machine = self.machines[name]
+        if name not in self._hosts:
+            url = f"ssh://{machine.name}?controlpersist=60"
+            self._hosts[name] = testinfra.get_host(url, ssh_config=str(machine.ssh_config))
+        return self._hosts[name]
+
+    def python(self, name: str, program: str, **values: Any) -> Any:
+        """Run a program on a machine; it prints its answer as JSON."""
+        given = "".join(f"{key} = {value!r}\n" for key, value in values.items())
+        said = self.machines[name].execute("python3", "-", stdin=f"{given}{program}")
+        return json.loads(said)
+
+    def ask(
+        self,
+        client: str,
+        host: str,
+        path: str = "/status.php",
+        *,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        body: str = "",
+        address: str = EDGE,
+        port: int = 443,
+        preface: str = "",
+        timeout: int = 30,
+    ) -> Reply:
+        """Ask for a page from one of the machines; through the edge, unless an address is given."""
+        values: dict[str, Any] = {"method": method, "headers": headers or {}, "body": body}
+        values |= {"host": host, "path": path, "address": address, "port": port, "preface": preface}
+        values["timeout"] = timeout
+        return Reply(**self.python(client, ASK, **values))
+
+    def space(self, client: str, slug: str, path: str = "/status.php", **options: Any) -> Reply:
+        """Ask a space for a page, under its name below the base domain."""
+        return self.ask(client, f"{slug}.{BASE}", path, **options)
+
+    def await_status(self, client: str, slug: str, status: int, seconds: int = 60) -> float:
+        """Wait until a space answers so; return after how many seconds it did."""
+        began = time.monotonic()
+        what = f"{slug} to answer {status}"
+        until(seconds, what, lambda: self.space(client, slug).status == status)
+        return time.monotonic() - began
+
+    def plain(self, client: str, host: str, path: str) -> tuple[int, str]:
+        """Ask for a page without TLS; return the status, and where it leads."""
+        values = {"host": host, "path": path, "address": EDGE}
+        status, location = self.python(client, PLAIN, **values)
+        return int(status), str(location)
+
+    def open_ports(self, client: str, name: str, ports: list[int]) -> list[int]:
+        """Return which ports of a machine take a connection from another one."""
+        return list(self.python(client, OPEN, address=ADDRESSES[name], ports=ports))
+
+    def logged(self, name: str, words: str) -> list[str]:
+        """Return what nginx of a machine has logged with these words in it."""
+        return self.host(name).run("grep -F -e %s %s", words, ACCESS).stdout.splitlines()
+
+    @contextmanager
+    def cut(self, server: str, client: str) -> Iterator[None]:
+        """Let nothing come from one machine to another, as a broken switch does."""
+        rules = (
+            "add table inet cut; "
+            "add chain inet cut input { type filter hook input priority -400; }; "
+            f"add rule inet cut input ip saddr {ADDRESSES[client]} drop"
+        )
+        self.host(server).check_output("nft %s", rules)
+        try:
+            yield
+        finally:
+            self.host(server).check_output("nft delete table inet cut")
+
+    def since(self, unit: str, name: str = "edge1") -> str:
+        """Return since when a unit is as it is, and as which process: a reload changes both."""
+        shown = "systemctl show %s --property=StateChangeTimestampMonotonic,MainPID --value"
+        return str(self.host(name).check_output(shown, unit))
