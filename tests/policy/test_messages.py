@@ -47,6 +47,8 @@ ENGLISH = (
     "plugins/plugin_utils/_inventory/_moves.py",
     "plugins/plugin_utils/_inventory/_proposals.py",
     "plugins/plugin_utils/_inventory/_recovery.py",
+    "plugins/plugin_utils/_inventory/_relocation.py",
+    "plugins/plugin_utils/_inventory/_relocation_phases.py",
 )
 SOURCES = [
     path

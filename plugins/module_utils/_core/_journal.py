@@ -177,8 +177,8 @@ def under_way(slug: str, folder: str = FOLDER) -> str:
             f"{journal['step']!r}: playbooks/upgrade.yml -e release={journal['to']} "
             f"-e only={slug} finishes it"
         )
-    if "lost" in journal or verb == "fenced":
-        return after_loss(slug, journal)
+    if "lost" in journal or verb in {"fenced", "move"}:
+        return describe_move(slug, journal) if verb == "move" else after_loss(slug, journal)
     playbook = "purge" if verb == "purge" else "restore"
     # What is done to the state from before a restore is asked for by these words.
     previous = {"return": "restore", "discard": "discard"}.get(verb)
@@ -206,6 +206,21 @@ def after_loss(slug: str, journal: Json) -> str:
         f"it is brought back from its backup since {lost} was lost, and that is not done: "
         f"playbooks/recover.yml -e lost={lost} -e confirm={lost} goes on, or playbooks/"
         f"restore.yml -e only={slug} -e confirm={slug} with it alone"
+    )
+
+
+def describe_move(slug: str, journal: Json) -> str:
+    """Return in words how far a space is on its way to another node. Pure."""
+    to = journal["to"]
+    if journal["step"] == "kept":
+        return (
+            f"it has moved to {to}, and what it left here is kept: playbooks/move.yml "
+            f"-e only={slug} -e kept=discard -e confirm={slug} removes it, "
+            "kept=restore takes the space back"
+        )
+    return (
+        f"its move to {to} is under way or was interrupted at the step {journal['step']!r}: "
+        f"playbooks/move.yml -e only={slug} -e to={to} finishes it"
     )
 
 

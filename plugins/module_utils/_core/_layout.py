@@ -52,6 +52,8 @@ class Places:
     upgrade_logs: str = "/var/log/archipel/upgrade"
     backup: str = "/var/lib/archipel/backup"
     export: str = "/var/lib/archipel/export"
+    # Keys, while spaces move.
+    move: str = "/run/archipel/move/spaces"
     # Options of database clients, with a password in them, while an installation runs.
     clients: str = "/run/archipel/clients"
 
@@ -71,8 +73,6 @@ class Layout:
     def units(self) -> Units:
         """Its systemd units."""
         return Units(self.slug)
-
-    # --- names ---------------------------------------------------------------------
 
     @property
     def user(self) -> str:
@@ -98,8 +98,6 @@ class Layout:
     def verification_database(self) -> str:
         """Where one of its backups is loaded, to verify it."""
         return VERIFICATION_DATABASE + self.slug
-
-    # --- its own folder ------------------------------------------------------------
 
     @property
     def home(self) -> str:
@@ -182,6 +180,21 @@ class Layout:
     def restoring(self) -> str:
         """Where a backup is unpacked."""
         return f"{self.places.root}/.restore-{self.slug}"
+
+    @property
+    def arriving(self) -> str:
+        """Where it arrives from another node."""
+        return f"{self.places.root}/.arriving-{self.slug}"
+
+    @property
+    def left(self) -> str:
+        """What stays here of one that has moved to another node, until that is confirmed."""
+        return f"{self.places.root}/.left-{self.slug}"
+
+    @property
+    def move(self) -> str:
+        """With which key this node fetches it from another one, or whose may fetch it here."""
+        return f"{self.places.move}/{self.slug}"
 
     # --- configuration and sockets ---------------------------------------------------
 
@@ -347,12 +360,13 @@ class Layout:
             self.maintenance_pass("*"),
             self.upgrade_log,
             *self.exports,
-            *replace(
-                self, places=replace(self.places, export=handover_spool(self.places.root))
-            ).exports,
+            *replace(self, places=self.places.handing_over()).exports,
             self.restoring,
             self.previous,
             self.former_previous,
+            self.move,
+            self.arriving,
+            self.left,
             self.home,
         )
 

@@ -47,16 +47,31 @@ def check(stage: str, home: str, dump: str) -> None:
         OSError: it cannot be read.
 
     """
-    for folder in (home, os.path.dirname(dump)):
-        check_way(stage, folder)
+    check_way(stage, os.path.dirname(dump))
+    check_files(stage, home)
+    if not stat.S_ISREG(mode_of(dump)):
+        raise ContentsError("it holds no database")
+
+
+def check_files(stage: str, home: str) -> None:
+    """Refuse what are no files of a space.
+
+    Args:
+        stage: the folder that they were brought into.
+        home: the space's folder in there.
+
+    Raises:
+        ContentsError: something in it is not what it must be.
+        OSError: it cannot be read.
+
+    """
+    check_way(stage, home)
     for part, (fits, name) in KINDS.items():
         path = f"{home}/{part}"
         if os.path.lexists(path) and not fits(os.lstat(path).st_mode):
             raise ContentsError(f"{part} in it is not {name}")
     if not os.path.lexists(f"{home}/{NEEDED}"):
         raise ContentsError(f"it holds no {NEEDED}")
-    if not stat.S_ISREG(mode_of(dump)):
-        raise ContentsError("it holds no database")
     for folder in ("config", "data"):
         if os.path.lexists(f"{home}/{folder}"):
             check_tree(f"{home}/{folder}", folder)
