@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ import testinfra
 from testinfra.host import Host
 
 from tools import scenario
-from tools.lab.host import until
+from tools.lab.host import podman, until
 from tools.lab.machine import Machine
 
 SCENARIO = "cluster"
@@ -33,7 +35,7 @@ ADDRESSES = {
 ACCESS = "/var/log/nginx/access.log"
 # A client of its own for each request; what it trusts is what its machine trusts.
 ASK = """
-import http.client, json, socket, ssl, time
+import hashlib, http.client, json, socket, ssl, time
 
 class Connection(http.client.HTTPSConnection):
     def connect(self):
@@ -47,9 +49,11 @@ try:
     connection.request(method, path, body=body.encode() or None, headers=headers)
     got = connection.getresponse()
     said = {"status": got.status, "headers": {k.lower(): v for k, v in got.getheaders()}}
-    said["text"] = got.read().decode(errors="replace")
+    content = got.read()
+    said["digest"] = hashlib.sha256(content).hexdigest()
+    said["text"] = content.decode(errors="replace")
 except (OSError, http.client.HTTPException) as error:
-    said = {"status": 0, "headers": {}, "text": f"{type(error).__name__}: {error}"}
+    said = {"status": 0, "headers": {}, "digest": "", "text": f"{type(error).__name__}: {error}"}
 print(json.dumps({**said, "seconds": time.monotonic() - began}))
 """
 # Which of these ports of an address take a connection.
@@ -91,6 +95,7 @@ class Reply:
     status: int
     headers: dict[str, str]
     text: str
+    digest: str
     seconds: float
 
 
@@ -183,3 +188,70 @@ class Cluster:
         """Return since when a unit is as it is, and as which process: a reload changes both."""
         shown = "systemctl show %s --property=StateChangeTimestampMonotonic,MainPID --value"
         return str(self.host(name).check_output(shown, unit))
+
+
+# Stores a file after the other until its input ends; says of each that was acknowledged what it is.
+WRITE = """
+import base64, hashlib, http.client, os, ssl, sys, threading, time, socket
+
+class Connection(http.client.HTTPSConnection):
+    def connect(self):
+        plain = socket.create_connection((address, 443), timeout=30)
+        self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+
+ended = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+token = base64.b64encode(f"{user}:{password}".encode()).decode()
+number = 0
+while not ended.is_set():
+    content = os.urandom(20_000)
+    path = f"/remote.php/dav/files/{user}/under-load-{number}.bin"
+    connection = Connection(host)
+    try:
+        connection.request("PUT", path, content, {"Authorization": f"Basic {token}"})
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        status = 0
+    finally:
+        connection.close()
+    if status in (201, 204):
+        print(path, hashlib.sha256(content).hexdigest(), flush=True)
+        number += 1
+    time.sleep(0.05)
+"""
+
+
+class Writer:
+    """Somebody who stores files all the time, and remembers what was acknowledged."""
+
+    def __init__(self, cluster: Cluster, client: str, slug: str, account: tuple[str, str]) -> None:
+        user, password = account
+        values = {"host": f"{slug}.{BASE}", "address": EDGE, "user": user, "password": password}
+        given = "".join(f"{key} = {value!r}\n" for key, value in values.items())
+        command = [*podman(), "exec", "-i", cluster.machines[client].container]
+        self.acknowledged: dict[str, str] = {}
+        self._process = subprocess.Popen(
+            [*command, "python3", "-c", f"{given}{WRITE}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            path, digest = line.split()
+            self.acknowledged[path] = digest
+
+    def await_more(self, number: int, seconds: int = 120) -> None:
+        """Wait until so many more files were acknowledged."""
+        wanted = len(self.acknowledged) + number
+        until(seconds, f"{number} more files", lambda: len(self.acknowledged) >= wanted)
+
+    def end(self) -> dict[str, str]:
+        """Stop; return path → checksum of all that was acknowledged."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(60)
+        return self.acknowledged

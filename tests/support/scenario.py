@@ -91,12 +91,10 @@ class Scenario:
         (result,) = output["plays"][0]["tasks"][0]["hosts"].values()
         return dict(result)
 
-    def occ(self, slug: str, arguments: str, **environment: str) -> str:
-        """Run occ in a space the way an operator does."""
+    def occ(self, slug: str, arguments: str, node: str = "web", **environment: str) -> str:
+        """Run occ in a space the way an operator does; with several web nodes, on its own."""
         options = {"space": slug, "args": arguments, "environment": environment}
-        output = self._json(
-            "ansible", "web", "-m", "archipel.spaces.occ", "-a", json.dumps(options)
-        )
+        output = self._json("ansible", node, "-m", "archipel.spaces.occ", "-a", json.dumps(options))
         (result,) = output["plays"][0]["tasks"][0]["hosts"].values()
         return str(result["stdout"])
 

@@ -69,7 +69,7 @@ class Nodes:
     def _group(self) -> None:
         """One group for all of them, before anybody asks for its variables."""
         self._inventory.add_group("nodes")
-        # Few environments have one, and playbooks name it: a pattern nobody knows warns in each run.
+        # Playbooks name it, whether there is one: a pattern that nobody knows warns in each run.
         self._inventory.add_group("edge")
         for name in GROUPS:
             if name in self._inventory.groups:
