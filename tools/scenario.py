@@ -87,7 +87,7 @@ def make(scenario: str) -> Path:
         variables["archipel_https_port"] = lab.port(443)
     _write(env / "group_vars/all/zz-scenario.yml", variables)
     for node in _nodes(_yaml(env / "nodes.yml")):
-        _write(env / f"host_vars/{node}.yml", _connection(further(scenario).get(node, lab)))
+        _write(env / f"host_vars/{node}.yml", connection(further(scenario).get(node, lab)))
     return env
 
 
@@ -108,7 +108,8 @@ def _yaml(path: Path) -> dict[str, Any]:
     return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-def _connection(lab: Machine | VirtualMachine) -> dict[str, Any]:
+def connection(lab: Machine | VirtualMachine) -> dict[str, Any]:
+    """Return the variables with which Ansible reaches a machine."""
     return {
         "ansible_host": "127.0.0.1",
         "ansible_port": lab.port(22),
