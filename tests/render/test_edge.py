@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.render.test_platform import LIMITS, evaluate, nginx
+from tests.render.test_platform import evaluate, facts, nginx
 from tests.render.test_platform import render as render_role
 
 NODES = [
@@ -21,9 +21,7 @@ PEERS = [{"name": "edge1", "address": "10.0.0.8"}, {"name": "edge2", "address": 
 
 
 def render(**changes: Any) -> str:
-    six = {"stat": {"exists": True}}
-    values = {"edge_nodes": NODES, "__edge_limits": LIMITS, "__edge_if_inet6": six, **changes}
-    return render_role("edge", "etc/haproxy/haproxy.cfg.j2", **values)
+    return render_role("edge", "etc/haproxy/haproxy.cfg.j2", **{"edge_nodes": NODES} | changes)
 
 
 def section(text: str, name: str) -> list[str]:
@@ -92,12 +90,21 @@ class TestTermination:
 
 def test_haproxy_finds_each_key_beside_its_certificate():
     links = evaluate("edge", "__edge_links", edge_certificates=CERTIFICATES)
-    assert [(one["name"], one["file"]) for one in links] == [
+    folder = "/etc/haproxy/archipel/certificates"
+    assert [(one["path"].removeprefix(f"{folder}/"), one["target"]) for one in links] == [
         ("0.pem", "/etc/archipel/tls/wildcard/fullchain.pem"),
         ("0.pem.key", "/etc/archipel/tls/wildcard/privkey.pem"),
         ("1.pem", "/etc/archipel/tls/others/fullchain.pem"),
         ("1.pem.key", "/etc/archipel/tls/others/privkey.pem"),
     ]
+
+
+def test_what_is_renewed_where_a_link_leads_is_newer():
+    """The link itself stays as it is."""
+    (unit,) = evaluate("edge", "__edge_units", edge_certificates=CERTIFICATES)
+    assert {f"{folder}/fullchain.pem" for folder in CERTIFICATES} <= set(unit["newer"])
+    assert "/etc/haproxy/archipel/names.map" not in unit["newer"]
+    assert "/etc/haproxy/archipel" not in unit["newer"]
 
 
 class TestCommonAddresses:
@@ -143,12 +150,14 @@ class TestBoth:
         """The node of these tests allows 8,192; HAProxy does not start with more."""
         assert "maxconn 3996" in section(render(), "global")
         assert "maxconn 100" in section(render(edge_connections=100), "global")
+        # A kernel without a limit.
+        assert "maxconn 40000" in section(render(ansible_facts=facts(nofile=None)), "global")
 
     def test_it_listens_to_the_families_that_the_node_has(self):
         """A common socket would make all clients with IPv4 one network of IPv6."""
         for name, port in (("frontend archipel_https", 443), ("frontend archipel_http", 80)):
             assert self.binds(render(), name) == [f"bind *:{port}", f"bind [::]:{port} v6only"]
-            four = render(__edge_if_inet6={"stat": {"exists": False}})
+            four = render(ansible_facts=facts(ipv6=False))
             assert self.binds(four, name) == [f"bind *:{port}"]
         own = render(edge_https_bind="192.0.2.9:443")
         assert self.binds(own, "frontend archipel_https") == ["bind 192.0.2.9:443"]
