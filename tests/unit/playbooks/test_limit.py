@@ -134,3 +134,12 @@ def test_places_are_written_down_whatever_is_left_out(
 def test_a_limit_is_said_with_the_selection_that_was_meant(two: Environment):
     _code, said = run(two, "spaces", "--limit", "velo-ecole:ring_canary")
     assert "Narrow the run to spaces with -e only=velo-ecole,ring_canary." in said
+
+
+def test_facts_are_known_with_tags_that_run_none_of_the_roles():
+    """Options of roles are checked all the same, and their defaults read facts."""
+    first = next(play for play in load(ROOT / "playbooks/platform.yml") if "hosts" in play)
+    assert first["hosts"] == "web:db:edge"
+    learning = first["pre_tasks"][0]
+    assert "archipel.spaces.node_facts" in learning
+    assert learning["tags"] == ["always"]
