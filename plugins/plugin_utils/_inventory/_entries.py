@@ -285,7 +285,7 @@ def complete(record: Record, place: Place, context: RuleContext, folder: str) ->
         "theme": {
             "color": theme.get("color"),
             "slogan": theme.get("slogan"),
-            "logo": _logo.describe(Path(record.path).parent, theme.get("logo")),
+            "logo": _logo.describe(record.path, theme.get("logo")),
         },
         "registration": data.get("registration", False),
         "closed_on": data.get("closed_on"),

@@ -168,19 +168,19 @@ def _check_contact(record: Record, context: RuleContext) -> Iterator[Problem]:
     """One contact, in the place where the policy wants it."""
     contacts, vaulted = context.contacts, context.policy.contacts == _contacts.VAULTED
     inside, beside = "contact" in record.data, record.slug in contacts.known
-    where = shown(contacts.path)
     if inside and beside and find_contact(record, Contacts()) != _vaulted_contact(record, contacts):
-        text = _("{file} has another contact of this space; keep one", file=where)
+        text = _("{file} has another contact of this space; keep one", file=shown(contacts.path))
         yield record.problem(text, "contact")
     elif inside and vaulted:
         text = _(
             "found in a file that may be public (archipel_contacts is vaulted); move all into "
             "{file}: `playbooks/intake.yml -e move=true`, see docs/intake.md",
-            file=where,
+            file=shown(contacts.path),
         )
         yield record.problem(text, "contact")
     elif not (inside or beside or contacts.sealed):
-        yield record.problem(_no_contact(where if vaulted else ""), "contact")
+        where = shown(contacts.path) if vaulted else ""
+        yield record.problem(_no_contact(where), "contact")
 
 
 def _no_contact(vaulted: str) -> str:

@@ -69,9 +69,9 @@ def check(folder: Path, slug: str, name: str) -> str:
     )
 
 
-def describe(folder: Path, name: str | None) -> Logo | None:
-    """Return where a checked logo is, and what identifies it."""
+def describe(file: str, name: str | None) -> Logo | None:
+    """Return where a checked logo is, and what identifies it; `file` is the space's."""
     if not name:
         return None
-    path = folder / name
+    path = Path(file).parent / name
     return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}

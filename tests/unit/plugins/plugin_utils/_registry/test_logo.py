@@ -71,7 +71,7 @@ PICTURES = {
 def test_pictures_are_accepted(tmp_path: Path, data: bytes, suffix: str):
     (tmp_path / f"amap.{suffix}").write_bytes(data)
     assert _logo.check(tmp_path, "amap", f"amap.{suffix}") == ""
-    described = _logo.describe(tmp_path, f"amap.{suffix}")
+    described = _logo.describe(str(tmp_path / "amap.yml"), f"amap.{suffix}")
     assert described is not None
     assert described["sha256"] == hashlib.sha256(data).hexdigest()
 
@@ -214,4 +214,4 @@ def test_what_lies_there_is_looked_at(tmp_path: Path):
 
 
 def test_no_logo_is_no_logo(tmp_path: Path):
-    assert _logo.describe(tmp_path, None) is None
+    assert _logo.describe(str(tmp_path / "amap.yml"), None) is None
