@@ -21,7 +21,7 @@ description:
     C(archipel_report) and C(archipel_placement) can be read from anywhere.
   - Each approved or suspended space is a host as well, in the groups C(spaces), C(status_*),
     C(ring_*), C(office_*) and C(on_<node>), with the connection variables of its node and its
-    own entry in the variable C(space).
+    own entry in the variable C(space). With C(-e only=…), C(chosen_nodes) are the nodes of those.
   - What is written in the registry is untrusted text and is never templated.
   - The plugin writes nothing. New placements are recorded by M(archipel.spaces.placement).
 notes:
@@ -103,6 +103,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     shown,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
+    _chosen,
     _context,
     _distant,
     _domain_rules,
@@ -205,6 +206,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._add_nodes(nodes, result, policy)
             self._share(nodes, result, str(environment.build(policy.environment)))
             self._add_spaces(nodes, result, policy)
+            _chosen.add_group(self.inventory, nodes, result)
             # Each task of each node is a fork of this process. Garbage collection there would
             # look at all that is known of all spaces, and so copy it: a tenth of a run's
             # processor time.
@@ -371,11 +373,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return homes
 
     def _add_space(self, entry: SpaceEntry, group: str, variables: Mapping[str, t.Any]) -> None:
-        slug = entry["slug"]
+        self.inventory.add_host(entry["slug"], group)
+        host = self.inventory.hosts[entry["slug"]]
         for kind in ("status", "ring", "office"):
-            self.inventory.add_host(slug, f"{kind}_{entry[kind]}")
-        self.inventory.add_host(slug, group)
-        host = self.inventory.hosts[slug]
+            self.inventory.groups[f"{kind}_{entry[kind]}"].add_host(host)
         host.set_variable("space", entry)
         for name, value in variables.items():
             host.set_variable(name, value)

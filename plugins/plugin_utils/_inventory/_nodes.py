@@ -139,6 +139,16 @@ class Nodes:
         except AnsibleError as error:
             raise _variables.Unknown from error
 
+    def extra(self, name: str) -> t.Any:
+        """An extra variable of this run, evaluated; None, where nobody gave it.
+
+        Raises:
+            Unknown: it needs what only a run knows.
+
+        """
+        value = self._extra_vars.get(name)
+        return self.evaluate(value) if isinstance(value, str) else value
+
     @functools.cached_property
     def _templar(self) -> Templar:
         magic = {"inventory_dir": str(self.root), "inventory_file": self.path}
