@@ -29,6 +29,8 @@ from tools.lab.vm import VirtualMachine
 SCENARIO = "acme"
 NAME = "archipel-acme-authority"
 ADDRESS, FIRST, SECOND = "10.89.78.10", "10.89.78.11", "10.89.78.12"
+# Of a machine that a test makes.
+EDGE, EDGE_NAME = "10.89.78.13", "archipel-acme-edge"
 # Nobody has it.
 AWAY = "10.89.78.99"
 BASE = "archipel.test"
@@ -330,16 +332,27 @@ class Certificates:
         return int(said)
 
 
+def introduce(node: Machine | VirtualMachine, trusted: str) -> None:
+    """Let a machine know the authority and the DNS.
+
+    Args:
+        node: the machine.
+        trusted: certificate that the authority's server is trusted by, PEM.
+
+    """
+    node.execute("sh", "-ec", f"cat > {TRUSTED}", stdin=trusted)
+    node.execute("sh", "-ec", "cat > /etc/systemd/system/lab-resolver.service", stdin=RESOLVER)
+    node.execute("systemctl", "enable", "--quiet", "--now", "lab-resolver.service")
+    # What an exporter of metrics brings along.
+    node.execute("mkdir", "-p", "/var/lib/prometheus/node-exporter")
+
+
 def main() -> None:
     """Start it, and let the scenario's nodes and its environment know it."""
     authority, secret = Authority(), b64encode(secrets.token_bytes(32)).decode()
     trusted = authority.install(secret)
     for node in [scenario.machine(SCENARIO), *scenario.further(SCENARIO).values()]:
-        node.execute("sh", "-ec", f"cat > {TRUSTED}", stdin=trusted)
-        node.execute("sh", "-ec", "cat > /etc/systemd/system/lab-resolver.service", stdin=RESOLVER)
-        node.execute("systemctl", "enable", "--quiet", "--now", "lab-resolver.service")
-        # What an exporter of metrics brings along.
-        node.execute("mkdir", "-p", "/var/lib/prometheus/node-exporter")
+        introduce(node, trusted)
     variables = {
         "certificates_acme_dns_environment": {
             "RFC2136_NAMESERVER": f"{ADDRESS}:53",

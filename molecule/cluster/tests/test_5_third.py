@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.support.cluster import ADDRESSES, Cluster
 from tests.support.scenario import Scenario
 from tools import scenario as scenarios
 
+SUITE = os.environ.get("ARCHIPEL_LAB_SUITE", "trixie")
 NEW = "chorale-des-halles"
 FILE = Path(__file__).parents[2] / f"shared/ninth/{NEW}.yml"
 
@@ -25,7 +27,7 @@ def third(scenario: Scenario, cluster: Cluster) -> Iterator[None]:
     """One more machine, known to the inventory."""
     machine = cluster.machines["web3"]
     network = f"archipel-cluster={ADDRESSES['web3']}"
-    machine.up("trixie", [":22", ":443"], network=network)
+    machine.up(SUITE, [":22", ":443"], network=network)
     path = scenario.environment / "nodes.yml"
     before = path.read_text(encoding="utf-8")
     nodes = yaml.safe_load(before)

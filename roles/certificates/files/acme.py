@@ -31,6 +31,10 @@ SETTINGS = Path("/etc/archipel/certificates.json")
 FIRST, LONGEST = 900, 86400
 # After so many seconds of a pass the rest waits for the next one.
 LONGEST_PASS = 3600
+# What a run leaves in the store when somebody waits.
+NOW = "now"
+# One that comes while a pass goes on is for another one; not without end.
+PASSES = 3
 # How long certificates of domains that were taken away are kept, in seconds.
 KEPT = 30 * 86400
 # So many refusals for a limit, and the rest waits for the next pass.
@@ -64,10 +68,7 @@ class Pass:
         self.troubles, self.gone = self._read()
         self._orders = self._limited = self._failed = 0
         self._new_account = False
-        # Left by a run: somebody waits for the platform's certificates.
-        now_file = settings.store / "now"
-        self._at_once = now_file.exists()
-        now_file.unlink(missing_ok=True)
+        self._at_once = _take_word(settings.store / NOW)
 
     def _read(self) -> tuple[dict[str, Trouble], dict[str, float]]:
         try:
@@ -147,7 +148,7 @@ class Pass:
             return False
         trouble = self.troubles.get(one.name)
         waits = trouble is not None and self.now < trouble.again
-        waits = waits and (one.own or not self._at_once)
+        waits = waits and not self._at_once(one)
         due = _acme_store.is_due(one.name, one.identity, one.place.held(), self.now)
         return due and not waits
 
@@ -334,6 +335,19 @@ class Pass:
         return late
 
 
+def _take_word(path: Path) -> t.Callable[[Wanted], bool]:
+    """Take what a run has left; return what tells whether somebody waits for a certificate.
+
+    Those of the platform, if there is a word at all; of own domains those that it names.
+    """
+    try:
+        named = path.read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return lambda _: False
+    path.unlink(missing_ok=True)
+    return lambda one: not one.own or one.name in named
+
+
 def _systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["systemctl", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -366,8 +380,11 @@ def main(arguments: t.Sequence[str] = (), path: Path = SETTINGS) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _acme_order.forget(settings.store)
         _acme_check.forget(settings.webroot)
-        current = Pass(settings, time.time())
-        current.run()
+        for _ in range(PASSES):
+            current = Pass(settings, time.time())
+            current.run()
+            if not (settings.store / NOW).exists():
+                break
     for problem in current.broken:
         print(f"<3>{problem}", file=sys.stderr)
     return 1 if current.broken else 0

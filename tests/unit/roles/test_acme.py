@@ -208,6 +208,17 @@ class TestPass:
         assert node.ordered == [("*.spaces.example", "spaces.example")]
         assert not (node.root / "store/now").exists()
 
+    def test_own_domains_that_are_named_do_not_wait_either(self, node):
+        """They lead here by now, as the one who names them knows; those of others wait."""
+        node.space("amap", "away.example", "moved.example")
+        node.away = {"away.example", "moved.example"}
+        node.run(NOW)
+        node.away = set()
+        (node.root / "store/now").write_text("moved.example\n")
+        node.run(NOW + 60)
+        assert node.ordered == [("moved.example",)]
+        assert not (node.root / "store/now").exists()
+
     def test_a_domain_that_was_corrected_is_forgotten(self, node):
         node.space("amap", "away.example")
         node.away = {"away.example"}
@@ -769,6 +780,24 @@ class TestProgram:
         assert acme.main([], settings) == 0
         assert (tmp_path / "store").stat().st_mode & 0o777 == 0o700
         assert (tmp_path / "www/.well-known/acme-challenge").stat().st_mode & 0o777 == 0o755
+
+    def test_what_is_asked_for_while_it_goes_on_has_a_pass_of_its_own(
+        self, acme, node, settings, tmp_path, monkeypatch
+    ):
+        """Nobody waits for the timer; nor is there an end without an end."""
+        passes = []
+
+        def run(_self: object) -> None:
+            passes.append(1)
+            (tmp_path / "store/now").touch()
+
+        monkeypatch.setattr(acme.Pass, "run", run)
+        assert acme.main([], settings) == 0
+        assert len(passes) == acme.PASSES
+        monkeypatch.setattr(acme.Pass, "run", lambda _self: passes.append(1))
+        assert acme.main([], settings) == 0
+        assert len(passes) == acme.PASSES + 1
+        assert not (tmp_path / "store/now").exists()
 
     def test_who_has_to_look_is_told_and_the_exit_says_it(self, acme, node, settings, capsys):
         node.refused = {"*.spaces.example": refusal("authority", "down")}
