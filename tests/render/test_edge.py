@@ -146,6 +146,19 @@ class TestBoth:
             assert "tcp-request connection reject if { sc_conn_rate(0) gt 300 }" in lines
             assert any("src,ipmask(32,64)" in line for line in lines)
 
+    @pytest.mark.parametrize("tls", ["passthrough", "terminate"])
+    def test_a_proxy_in_front_says_who_the_client_is_before_it_is_counted(self, tls: str):
+        changes = {"edge_tls": tls, "edge_certificates": CERTIFICATES}
+        assert "expect-proxy" not in render(**changes)
+        text = render(edge_trusted_proxies=["192.0.2.1", "2001:db8::/64"], **changes)
+        for name in ("frontend archipel_https", "frontend archipel_http"):
+            lines = [one for one in section(text, name) if one.startswith("tcp-request connection")]
+            expected = (
+                "tcp-request connection expect-proxy layer4 if { src 192.0.2.1 2001:db8::/64 }"
+            )
+            assert lines[0] == expected
+            assert "src,ipmask(32,64)" in lines[1]
+
     def test_no_more_connections_than_files_may_be_open(self):
         """The node of these tests allows 8,192; HAProxy does not start with more."""
         assert "maxconn 3996" in section(render(), "global")
@@ -194,6 +207,14 @@ class TestBoth:
     [
         ({}, ""),
         ({"edge_nodes": []}, "edge_nodes: missing; allowed: at least one web node"),
+        (
+            {"edge_trusted_proxies": ["192.0.2.1", "proxy.example"]},
+            'edge_trusted_proxies: found "proxy.example"; allowed: an IP address',
+        ),
+        (
+            {"edge_trusted_proxies": ["0.0.0.0/0"]},
+            'edge_trusted_proxies: found "0.0.0.0/0", which is everybody',
+        ),
         ({"edge_tls": "bridge"}, 'edge_tls: found "bridge"; allowed: passthrough or terminate'),
         ({"edge_tls": "terminate"}, "edge_certificates: missing; with edge_tls: terminate"),
         ({"edge_languages": []}, "edge_languages: missing; allowed: en, fr"),
@@ -256,6 +277,43 @@ class TestNginx:
         assert "listen 443 ssl;" in listen, "spaces reach themselves there"
         assert "listen 8443 ssl proxy_protocol;" in listen
 
+    def test_of_what_a_header_lists_only_what_its_proxies_have_seen_counts(self):
+        text = nginx(self.PARTS[0], nginx_forwarded_addresses=["10.0.0.9", "2001:db8::/64"])
+        assert re.findall(r"set_real_ip_from (\S+);", text) == ["10.0.0.9", "2001:db8::/64"]
+        assert "real_ip_header X-Forwarded-For;" in text
+        assert "real_ip_recursive on;" in text
+        assert "proxy_protocol" not in text
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({}, ""),
+            (
+                {"nginx_proxy_port": 8443},
+                "nginx_proxy_port and nginx_forwarded_addresses: found both; allowed: one of them",
+            ),
+            (
+                {"nginx_forwarded_addresses": ["proxy.example"]},
+                'found "proxy.example"; allowed: an IP address, or a network',
+            ),
+            (
+                {"nginx_forwarded_addresses": [], "nginx_proxy_addresses": ["unix:"]},
+                'found "unix:"; allowed: an IP address, or a network',
+            ),
+            ({"nginx_forwarded_addresses": ["0.0.0.0/0"]}, 'found "0.0.0.0/0", which is everybody'),
+            ({"nginx_forwarded_addresses": ["::/0"]}, 'found "::/0", which is everybody'),
+            ({"nginx_forwarded_header": "Forwarded"}, "nginx does not read Forwarded"),
+            ({"nginx_forwarded_header": "proxy_protocol"}, 'found "proxy_protocol"; allowed'),
+        ],
+    )
+    def test_proxies_that_cannot_be_believed_are_refused(
+        self, changes: dict[str, Any], expected: str
+    ):
+        given = {"nginx_forwarded_addresses": ["192.0.2.9", "10.0.0.0/8", "2001:db8::9"]}
+        found = evaluate("nginx", "__nginx_problems", **given | changes)
+        assert [one for one in found if expected in one] == found
+        assert bool(found) is bool(expected)
+
     def test_that_an_edge_asks_whether_it_is_there_is_not_logged(self):
         assert "access_log off" not in nginx(self.PARTS[0])
         text = nginx(self.PARTS[0], nginx_unlogged_names=["edge.invalid"])
@@ -267,6 +325,8 @@ class TestNginx:
 
     def test_what_no_edge_passes_on_is_not_announced(self):
         changes = {"nginx_http3_enabled": True, "nginx_proxy_port": 8443}
+        assert not re.search(r"quic|h3", "".join(nginx(part, **changes) for part in self.PARTS))
+        changes = {"nginx_http3_enabled": True, "nginx_forwarded_addresses": ["10.0.0.9"]}
         assert not re.search(r"quic|h3", "".join(nginx(part, **changes) for part in self.PARTS))
 
     def test_http2_is_said_as_the_installed_nginx_wants_it(self):
