@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
@@ -84,6 +85,64 @@ class TestWhoAsks:
         assert answer.status == 0
 
 
+@pytest.fixture(scope="class")
+def before_the_node(scenario: Scenario) -> Iterator[None]:
+    """It ends TLS: a header says who the client is."""
+    given = {"nginx_proxy_port": 0, "nginx_proxy_addresses": []}
+    given["nginx_forwarded_addresses"] = [ADDRESSES["db1"]]
+    options = ("--tags", "nginx", "--limit", "web2")
+    assert scenario.converge("platform.yml", *options, "-e", json.dumps(given)) != []
+    yield
+    scenario.converge("platform.yml", *options)
+
+
+@pytest.fixture(scope="class")
+def before_the_edge(scenario: Scenario) -> Iterator[None]:
+    """It passes TLS through: it says so in front of the connection."""
+    given = {"edge_trusted_proxies": [ADDRESSES["db1"]]}
+    options = ("--tags", "edge", "--limit", "edge1")
+    assert scenario.converge("platform.yml", *options, "-e", json.dumps(given)) != []
+    yield
+    scenario.converge("platform.yml", *options)
+
+
+class TestSomebodyElsesProxy:
+    """It is believed once it is named, and nobody beside it."""
+
+    @pytest.mark.parametrize(
+        ("client", "said", "counted"),
+        [
+            ("db1", FORGED, FORGED),
+            # The client made up what stands before.
+            ("db1", f"198.51.100.7, {FORGED}", FORGED),
+            ("db1", f"{FORGED}, {ADDRESSES['db1']}", FORGED),
+            ("web1", FORGED, ADDRESSES["web1"]),
+        ],
+    )
+    def test_by_a_header(
+        self, cluster: Cluster, before_the_node: None, client: str, said: str, counted: str
+    ):
+        path = f"/status.php/header-{client}-{said.replace(', ', '-')}"
+        options = {"address": ADDRESSES["web2"], "headers": {"X-Forwarded-For": said}}
+        assert cluster.space(client, "repair-cafe-brest", path, **options).status == 200
+        (line,) = cluster.logged("web2", f"{path} ")
+        assert line.split()[0] == counted
+
+    def test_by_the_proxy_protocol(self, cluster: Cluster, before_the_edge: None):
+        preface = f"PROXY TCP4 {FORGED} 10.0.0.1 4711 443\r\n"
+        path = "/status.php/before-the-edge"
+        assert cluster.space("db1", "velo-ecole", path, preface=preface).status == 200
+        (line,) = cluster.logged("web1", f"{path} ")
+        assert line.split()[0] == FORGED
+        # It must say so; and others are no proxies, whatever they say.
+        assert cluster.space("db1", "velo-ecole").status == 0
+        assert cluster.space("web2", "velo-ecole", preface=preface).status == 0
+        path = "/status.php/beside-it"
+        assert cluster.space("web2", "velo-ecole", path).status == 200
+        (line,) = cluster.logged("web1", f"{path} ")
+        assert line.split()[0] == ADDRESSES["web2"]
+
+
 class TestNames:
     NEW = "neu.velo-ecole.example"
 
@@ -101,7 +160,8 @@ class TestNames:
         before = cluster.since("haproxy.service")
         assert cluster.ask("db1", self.NEW).status == 0
         changes = registry.converge()
-        assert "names | Exchange the names that HAProxy routes by" in [one.task for one in changes]
+        exchanged = "exchange | Exchange the names that HAProxy routes by"
+        assert [one.task for one in changes if one.task.endswith(exchanged)] != []
         assert cluster.ask("db1", self.NEW).status == 200
         assert cluster.since("haproxy.service") == before
         # On disk for restarts as well.
