@@ -22,6 +22,9 @@ CHECK_VENV := build/check-venv
 CHECKER := $(if $(wildcard $(READY)),$(READY),$(CHECK_VENV)/.ready)
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
+# What contributors read is in French too: the terminal's language, as gettext finds it.
+TONGUE := $(firstword $(LANGUAGE) $(LC_ALL) $(LC_MESSAGES) $(LANG))
+said = $(if $(filter fr%,$(TONGUE)),$(2),$(1))
 
 # The collection is checked under the name it is imported by; the links lead to this tree.
 COLLECTION := collections/ansible_collections/archipel/spaces
@@ -65,7 +68,7 @@ check-registry: $(CHECKER) ## Whether the files of associations are right, in se
 
 $(CHECK_VENV)/.ready: requirements-check.txt requirements.txt
 	@python3 -c 'import ensurepip' 2>/dev/null || tools/host-packages python3-venv
-	@echo "Installing what it takes to check a registry into $(CHECK_VENV)"
+	@echo "$(call said,Installing what it takes to check a registry into,Installation de ce qu’il faut pour vérifier un registre dans) $(CHECK_VENV)"
 	@python3 -m venv $(CHECK_VENV)
 	@$(CHECK_VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --requirement requirements-check.txt
 	@touch $@

@@ -147,8 +147,9 @@ def tell_next(registry: Registry, answers: Answers, inventory: Path) -> None:
         print(f"  ansible-vault edit {contacts}")
         example = f"{answers.slug}: {{email: …, name: …}}"
         print("    " + _("who has the password adds: {line}", line=example))
-    print(f"  git add {path} && git commit -m {answers.slug}")
-    print("    " + _("and propose it as the team of the platform asks, or send the file by mail"))
+    print("  " + _("send this file to the team of the platform, by mail or as it asks for it"))
+    print("  " + _("or propose it with git:"))
+    print(f"    git add {path} && git commit -m {answers.slug}")
     if answers.status == "approved":
         print(f"  ansible-playbook -i {shown(inventory)} playbooks/spaces.yml")
         print("    " + _("who runs the platform makes the space"))
