@@ -20,6 +20,7 @@ LARGEST = 150_000
 INDEX = pictures.read_index(TOUR)
 TAKEN = under("docs/images/tour", suffix=".webp")
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
+LINKED = re.compile(r"\]\(([^)\s]+\.webp)\)")
 # What a picture is of → the word of it in English or French.
 STANDIN = re.compile(r"stand-in|application factice")
 
@@ -46,7 +47,12 @@ def test_pictures_are_small():
 def test_every_picture_is_in_the_index_and_shown_in_a_document():
     there = {str(path.relative_to(TOUR)) for path in TAKEN}
     assert there == set(INDEX)
-    seen = {path for _, _, path in images()}
+    assert there
+    seen = {
+        (document.parent / target).resolve()
+        for document in DOCUMENTS
+        for target in LINKED.findall(text_of(document))
+    }
     assert [shown(path) for path in TAKEN if path not in seen] == []
 
 
