@@ -63,6 +63,13 @@ class TestASummary:
         code, said = check(whole, "-e", "base=main", "--limit", "node1")
         assert code != 0
         assert "base=main compare ce que feraient toutes les machines" in said
+        code, said = check(whole, "-e", "only=velo-ecole")
+        assert code != 0
+        assert "only=velo-ecole : ce playbook n’accepte pas de sélection" in said
+        code, said = check(whole, "--limit", "velo-ecole")
+        assert code != 0
+        assert "--limit velo-ecole nomme des espaces, et attend des machines" in said
+        assert "avec -e only=velo-ecole." in said
 
     def test_of_one_where_much_does(self, whole: Environment):
         whole.space("amap", status="requested", decision=None, name="AMAP du Val")

@@ -113,6 +113,25 @@ def test_refuses_any_limit_where_all_nodes_are_looked_at(two: Environment, playb
 
 
 @pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--limit", "node1"], "--limit node1 : ce playbook n’accepte pas de limite"),
+        (["-e", "only=velo-ecole"], "only=velo-ecole : ce playbook n’accepte pas de sélection"),
+    ],
+)
+def test_who_moderates_is_told_in_french(two: Environment, options: list[str], text: str):
+    code, said = run(two, "dormancy", "-e", "archipel_language=fr", *options)
+    assert code != 0
+    assert text in said
+
+
+def test_a_name_that_is_none_is_said_in_french(two: Environment):
+    code, said = run(two, "spaces", "-e", "archipel_language=fr", "-e", "only=velo-ecol")
+    assert code != 0
+    assert "only=velo-ecol : aucun espace et aucun groupe ne s’appelle velo-ecol." in said
+
+
+@pytest.mark.parametrize(
     ("playbook", "options"),
     [
         ("spaces", ["--limit", "node1"]),
