@@ -41,7 +41,7 @@ class Problem:
     def __str__(self) -> str:
         place = shown(self.file) + (f":{self.line}" if self.line else "")
         # Keys and the words of parsers are strangers' text as well.
-        parts = (place, escaped(self.key), self.text)
+        parts = (place, brief(self.key), self.text)
         return sentence(": ".join(part for part in parts if part))
 
 
@@ -106,12 +106,15 @@ def sentence(text: str) -> str:
     return escaped(text, keep=BLANKS)
 
 
+def brief(text: str) -> str:
+    """A name or key of strangers on one line, not too long."""
+    text = escaped(text)
+    return f"{text[: LONGEST_SHOWN - 1]}…" if len(text) > LONGEST_SHOWN else text
+
+
 def quoted(value: object) -> str:
     """A found value in quotes, on one line, not too long."""
-    text = escaped(value if isinstance(value, str) else repr(value))
-    return _(
-        '"{text}"', text=f"{text[: LONGEST_SHOWN - 1]}…" if len(text) > LONGEST_SHOWN else text
-    )
+    return _('"{text}"', text=brief(value if isinstance(value, str) else repr(value)))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -64,12 +64,13 @@ def list_claimed(data: Unchecked, policy: Policy) -> set[str]:
 
 def suggest(data: Unchecked, place: Sequence[str | int]) -> str:
     """Return what to write in place of something that is no host name; often empty. Pure."""
-    if tuple(place) == ("canonical",):
-        return _names.suggest(data["canonical"])
-    key, *number = place
-    if key == "domains" and len(number) == 1:
-        return _names.suggest(data["domains"][number[0]])
-    return ""
+    match tuple(place):
+        case ("canonical",):
+            return _names.suggest(data["canonical"])
+        case ("domains", int(number)):
+            return _names.suggest(data["domains"][number])
+        case _:
+            return ""
 
 
 def check(

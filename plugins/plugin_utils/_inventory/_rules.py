@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _, ngettext
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import (
     Problem,
     did_you_mean,
@@ -46,11 +46,13 @@ LIVING = frozenset({"approved", "suspended", "closed"})
 # --- one file: the schema ------------------------------------------------------------
 
 
+# Problems of one file that are listed: thousands of them would hide those of all others.
+MOST_LISTED = 20
 SCHEMA = _schema.Schema(Path(__file__).with_name("space.schema.json"))
 
 
 def check_schema(record: Record) -> list[Problem]:
-    """Everything the schema finds wrong in one file."""
+    """What the schema finds wrong in one file, by line; how many more, where it is too much."""
     if SCHEMA.is_valid(record.data):
         return []
     status = record.data.get("status") if isinstance(record.data, dict) else None
@@ -61,10 +63,23 @@ def check_schema(record: Record) -> list[Problem]:
         ),
     )
     faults = SCHEMA.faults(record.data, context)
-    return [
+    found = [
         record.problem(one.text + _domain_rules.suggest(record.data, one.place), *one.place)
         for one in faults
     ]
+    found.sort(key=lambda problem: problem.line or 0)
+    return [*found[:MOST_LISTED], *_count_others(record, found[MOST_LISTED:])]
+
+
+def _count_others(record: Record, others: Sequence[Problem]) -> Iterator[Problem]:
+    """Yield one problem in place of many, at the line of the first."""
+    if others:
+        text = ngettext(
+            "{n} more problem of this file is not listed; mend these first",
+            "{n} more problems of this file are not listed; mend these first",
+            len(others),
+        )
+        yield Problem(record.path, text, others[0].line, slug=record.slug)
 
 
 def exists(record: Record, context: RuleContext) -> bool:

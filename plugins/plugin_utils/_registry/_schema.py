@@ -57,6 +57,8 @@ class Context(t.NamedTuple):
 
 
 PLAIN = Context()
+# What the longest whole number has that we read; Python refuses to read one of thousands.
+_MOST_DIGITS = 18
 
 
 class Schema:
@@ -178,10 +180,10 @@ def _hint(node: Node, value: t.Any) -> str:
     kind = node.get("type")
     if kind == "string" and isinstance(value, int):
         return _(' Put it in quotes to make it a text: "{value}".', value=value)
-    if kind == "integer" and isinstance(value, str) and value.isdecimal():
-        return _(" Write {number}, without zeros before it and without quotes.", number=int(value))
     if not isinstance(value, str):
         return ""
+    if kind == "integer" and value.isdecimal() and len(value) <= _MOST_DIGITS:
+        return _(" Write {number}, without zeros before it and without quotes.", number=int(value))
     # Of other keys the examples are somebody else's.
     same = [one for one in node.get("examples", ()) if one == value.lower()]
     return did_you_mean(value, node.get("enum", same))

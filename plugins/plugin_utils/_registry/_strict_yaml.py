@@ -20,7 +20,7 @@ import yaml
 from yaml import events
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _, mark
-from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import escaped
+from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem import brief
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Draft
 
 # Without libyaml, the same events come ten times slower.
@@ -44,6 +44,10 @@ _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})").fullmatch
 _BEGINS_NUMBER = frozenset("0123456789+-")
 # What git leaves where two people changed the same lines.
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
+
+# What libyaml takes for the end of a line; editors those alone that are none of these.
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_SEPARATORS = ("\x85", "\u2028", "\u2029")
 
 # What libyaml says of the mistakes that people make.
 _REASONS = (
@@ -82,10 +86,11 @@ def load(data: bytes, lines: Lines | None = None, max_bytes: int = MAX_BYTES) ->
     text = _check_text(data, max_bytes)
     if line := find_conflict(text):
         raise StrictYamlError(_("found a merge conflict; keep the lines that are right"), line)
+    numbers = _Numbers(text)
     try:
-        return _Document(data, {} if lines is None else lines).read()
+        return _Document(data, {} if lines is None else lines, numbers).read()
     except yaml.YAMLError as error:
-        raise _explain(error, data) from error
+        raise _explain(error, data, numbers) from error
 
 
 def find_conflict(text: str) -> int | None:
@@ -94,12 +99,33 @@ def find_conflict(text: str) -> int | None:
     return text.count("\n", 0, found.start()) + 1 if found else None
 
 
+class _Numbers:
+    """Lines as editors count them: libyaml begins one at signs that no editor ends a line with."""
+
+    def __init__(self, text: str) -> None:
+        self._known: list[int] = []
+        if any(sign in text for sign in _SEPARATORS):
+            number = 1
+            for found in _BREAK.finditer(text):
+                self._known.append(number)
+                number += found[0] not in _SEPARATORS
+            self._known.append(number)
+
+    def of(self, mark: t.Any) -> int:
+        """Return the line of a place that libyaml names, from 1."""
+        return self._known[mark.line] if self._known else t.cast("int", mark.line) + 1
+
+
 class _Document:
     """Events to values, one document."""
 
-    def __init__(self, data: bytes, lines: Lines) -> None:
+    def __init__(self, data: bytes, lines: Lines, numbers: _Numbers) -> None:
         self._next: t.Callable[[], t.Any] = _Parser(data).get_event
         self._lines = lines
+        self._numbers = numbers
+
+    def _line(self, event: t.Any) -> int:
+        return self._numbers.of(event.start_mark)
 
     def read(self) -> t.Any:
         """Return the one document.
@@ -117,7 +143,9 @@ class _Document:
         self._next()  # the end of the document
         more = self._next()
         if not isinstance(more, events.StreamEndEvent):
-            raise StrictYamlError(_("a second document begins here (---); keep one"), _line(more))
+            raise StrictYamlError(
+                _("a second document begins here (---); keep one"), self._line(more)
+            )
         return value
 
     def _value(self, event: t.Any, place: Place) -> t.Any:
@@ -132,12 +160,12 @@ class _Document:
             or event.anchor is not None
             or event.tag is not None
         ):
-            _refuse_marks(event)
+            _refuse_marks(event, self._line(event))
         if isinstance(event, events.ScalarEvent):
             return _scalar(event.value) if event.implicit[0] else event.value
         if len(place) == MAX_DEPTH:
             reason = _("nested deeper than {depth} levels", depth=MAX_DEPTH)
-            raise StrictYamlError(reason, _line(event))
+            raise StrictYamlError(reason, self._line(event))
         if isinstance(event, events.MappingStartEvent):
             return self._mapping(place)
         return self._sequence(place)
@@ -152,16 +180,16 @@ class _Document:
         mapping: Draft = {}
         while not isinstance(event := self._next(), events.MappingEndEvent):
             if not isinstance(event, events.ScalarEvent) or event.anchor or event.tag:
-                raise StrictYamlError(_("a key must be a plain word"), _line(event))
+                raise StrictYamlError(_("a key must be a plain word"), self._line(event))
             key, place = event.value, (*outer, event.value)
             if key in mapping:
                 reason = _(
                     'the key "{key}" is here twice (first on line {line}); keep one',
-                    key=escaped(key),
+                    key=brief(key),
                     line=self._lines[place],
                 )
-                raise StrictYamlError(reason, _line(event))
-            self._lines[place] = _line(event)
+                raise StrictYamlError(reason, self._line(event))
+            self._lines[place] = self._line(event)
             mapping[key] = self._value(self._next(), place)
         return mapping
 
@@ -169,7 +197,7 @@ class _Document:
         items: list[t.Any] = []
         while not isinstance(event := self._next(), events.SequenceEndEvent):
             place = (*outer, len(items))
-            self._lines[place] = _line(event)
+            self._lines[place] = self._line(event)
             items.append(self._value(event, place))
         return items
 
@@ -199,7 +227,7 @@ def _check_text(data: bytes, max_bytes: int) -> str:
         raise StrictYamlError(_("not UTF-8 text; save the file in UTF-8"), line) from error
 
 
-def _refuse_marks(event: t.Any) -> t.NoReturn:
+def _refuse_marks(event: t.Any, line: int) -> t.NoReturn:
     """Refuse an alias, an anchor or a tag.
 
     Raises:
@@ -216,17 +244,13 @@ def _refuse_marks(event: t.Any) -> t.NoReturn:
         'found {kind} "{name}", which is not allowed; write the value out, or put a text that '
         "begins with {sign} in quotes",
         kind=kind,
-        name=escaped(name),
+        name=brief(name),
         sign=sign,
     )
-    raise StrictYamlError(reason, _line(event))
+    raise StrictYamlError(reason, line)
 
 
-def _line(event: t.Any) -> int:
-    return t.cast("int", event.start_mark.line) + 1
-
-
-def _explain(error: yaml.YAMLError, data: bytes) -> StrictYamlError:
+def _explain(error: yaml.YAMLError, data: bytes, numbers: _Numbers) -> StrictYamlError:
     """Say where and why; libyaml's own words are for those who write parsers."""
     if isinstance(error, yaml.reader.ReaderError):
         line = data.count(b"\n", 0, error.position) + 1
@@ -236,10 +260,10 @@ def _explain(error: yaml.YAMLError, data: bytes) -> StrictYamlError:
     if "quoted scalar" in words and "end of stream" in words:
         opened = t.cast("t.Any", error).context_mark
         text = _("the quote that opens here is never closed; close it")
-        return StrictYamlError(text, opened.line + 1)
+        return StrictYamlError(text, numbers.of(opened))
     mark = getattr(error, "problem_mark", None)
     # libyaml often notices at the line after the last.
-    at = min(mark.line, max(data.rstrip().count(b"\n"), 0)) + 1 if mark else None
+    at = min(numbers.of(mark), data.rstrip().count(b"\n") + 1) if mark else None
     reason = getattr(error, "problem", None) or str(error)
     # A sentence of libyaml that we do not know stays as it is.
     text = _(

@@ -9,6 +9,7 @@ namespace OCA\Archipel\Tests;
 
 use OCA\Archipel\Converge\DesiredState;
 use OCA\Archipel\Converge\InvalidState;
+use OCA\Archipel\Converge\Sentence;
 use PHPUnit\Framework\TestCase;
 
 /** A document is checked as a whole, and every problem is named at once. */
@@ -59,6 +60,10 @@ final class DesiredStateTest extends TestCase
             'given and imposed' => [
                 '{"app_config": {"mail": {"k": 1}}, "app_defaults": {"mail": {"k": 1}}}', 'app_config imposes it already',
             ],
+            'a number beyond all' => ['{"app_config": {"mail": {"k": 1e999}}}', 'app_config.mail.k: found 0, expected numbers below 1.8e308'],
+            'such a number inside' => ['{"app_defaults": {"mail": {"k": [{"a": -1e999}]}}}', 'app_defaults.mail.k: found [{"a":0}]'],
+            'signs for a terminal' => ['{"app_config": {"\\u001b[2J\\u202e": 1}}', 'app_config.\u{1b}[2J\u{202e}: found 1, expected an object'],
+            'a group of such signs' => ['{"delegations": {"OCA\\\\A\\\\B": ["g\\n\\u009b"]}}', 'group g \u{9b} is not in groups'],
             'no flag' => ['{"invite_by_mail": "yes"}', 'invite_by_mail: found "yes", expected true or false'],
             'no invitation' => ['{"invite": "often"}', 'true, false or "again"'],
             'nobody to invite' => ['{"invite": true}', 'there is no admin to invite'],
@@ -86,6 +91,14 @@ final class DesiredStateTest extends TestCase
     public function testAllProblemsAreNamedInOneRun(): void
     {
         self::assertCount(3, self::problems('{"groups": {}, "invite_by_mail": 1, "remove_users": ["/"]}'));
+    }
+
+    public function testASentenceIsOneLineOfBoundedLength(): void
+    {
+        foreach (self::problems(json_encode(['groups' => [str_repeat("\u{202e}", 900)], str_repeat('é', 900) => 1])) as $said) {
+            self::assertLessThanOrEqual(Sentence::LONGEST, mb_strlen($said));
+            self::assertDoesNotMatchRegularExpression('/[\p{C}\r\n]/u', $said);
+        }
     }
 
     public function testWhatIsFoundIsShownShortened(): void

@@ -49,6 +49,44 @@ def test_fine(environment: Environment, changes: dict[str, t.Any]):
     assert environment.problems() == []
 
 
+@pytest.mark.parametrize("text", ["just a text", "- a list\n", "7", "[]", "null"])
+def test_a_file_that_is_no_mapping(environment: Environment, text: str):
+    environment.write("spaces/velo-ecole.yml", text)
+    (said,) = environment.problems()
+    assert said.startswith("spaces/velo-ecole.yml:1: found ")
+    assert "; allowed: " in said
+
+
+def test_a_text_of_thousands_of_digits_is_no_number(environment: Environment):
+    """Python itself refuses to read one."""
+    environment.space("velo-ecole", limits={"accounts": "9" * 5_000})
+    (said,) = environment.problems()
+    assert 'limits.accounts: found "999' in said
+    assert "without quotes" not in said
+    environment.space("velo-ecole", limits={"accounts": "0" * 17 + "7"})
+    assert "Write 7, without zeros" in environment.problems()[0]
+
+
+def test_of_many_problems_the_first_are_listed_and_the_others_counted(environment: Environment):
+    """Thousands would hide what is wrong with other files."""
+    wrong = {f"key{number:02}": number for number in range(30)}
+    environment.space("velo-ecole", **wrong)
+    found = environment.problems()
+    listed = [said for said in found if "unknown key" in said]
+    assert len(listed) == _rules.MOST_LISTED
+    assert [said.split(": ")[1] for said in listed] == sorted(wrong)[: _rules.MOST_LISTED]
+    line = 11 + _rules.MOST_LISTED
+    assert set(found) - set(listed) == {
+        f"spaces/velo-ecole.yml:{line}: 10 more problems of this file are not listed; mend these "
+        "first"
+    }
+
+
+def test_a_long_key_is_shortened(environment: Environment):
+    environment.write("spaces/velo-ecole.yml", f"? {'k' * 20_000}\n: 1\n")
+    assert max(map(len, environment.problems())) < 500
+
+
 FILE = "spaces/velo-ecole.yml"
 WRONG: list[tuple[dict[str, t.Any], str]] = [
     # Keys that are missing or unknown.

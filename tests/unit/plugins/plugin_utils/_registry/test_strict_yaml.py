@@ -88,6 +88,27 @@ def test_what_is_refused_is_named_with_its_line(text: bytes, line: int | None, r
     assert caught.value.line == line
 
 
+@pytest.mark.parametrize("sign", ["\x85", "\u2028", "\u2029"])
+def test_lines_are_counted_as_editors_count_them(sign: str):
+    """Its parser begins a line at signs that people do not see."""
+    lines: _strict_yaml.Lines = {}
+    text = f'a: "x{sign}{sign} y"\r\nb: 1\rc:\n  - &x 1\n'
+    with pytest.raises(StrictYamlError, match="anchor") as caught:
+        _strict_yaml.load(text.encode(), lines)
+    assert caught.value.line == 4
+    assert lines == {("a",): 1, ("b",): 2, ("c",): 3, ("c", 0): 4}
+    with pytest.raises(StrictYamlError) as caught:
+        _strict_yaml.load(f"{sign}{sign}'".encode())
+    assert caught.value.line == 1
+
+
+@pytest.mark.parametrize("text", ["? {}\n: 1\n? {}\n: 1\n", "a: &{}\n", "a: !{} 1\n"])
+def test_what_strangers_name_is_said_shortly(text: str):
+    with pytest.raises(StrictYamlError) as caught:
+        _strict_yaml.load(text.replace("{}", "k" * 20_000).encode())
+    assert len(str(caught.value)) < 300
+
+
 def test_a_bomb_of_aliases_is_refused_before_it_grows():
     bomb = ["a0: &a0 [x, x]"]
     bomb += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]

@@ -10,9 +10,13 @@ namespace OCA\Archipel\Converge;
 /** The desired state cannot be applied as written. Nothing was changed. */
 final class InvalidState extends \Exception
 {
-    /** @param list<string> $problems */
-    public function __construct(public readonly array $problems)
+    /** @var list<string> */
+    public readonly array $problems;
+
+    /** @param list<string> $problems may hold what others wrote */
+    public function __construct(array $problems)
     {
-        parent::__construct(implode("\n", $problems));
+        $this->problems = array_map(Sentence::of(...), $problems);
+        parent::__construct(implode("\n", $this->problems));
     }
 }

@@ -93,14 +93,22 @@ final class Reader
                 if (in_array($key, self::PROTECTED_KEYS, true)) {
                     $this->problems[] = "$where.$key: belongs to Nextcloud; use apps.enable and apps.disable";
                 }
-                // Structures are stored the way Nextcloud stores arrays: as JSON.
-                $plain = $setting instanceof \stdClass || is_array($setting)
-                    ? json_decode(json_encode($setting, JSON_THROW_ON_ERROR), true, 32, JSON_THROW_ON_ERROR)
-                    : $setting;
-                $config[$app][(string)$key] = $plain;
+                $config[$app][(string)$key] = $this->plain($setting, "$where.$key");
             }
         }
         return $config;
+    }
+
+    /** Structures are stored the way Nextcloud stores arrays: as JSON. */
+    private function plain(mixed $setting, string $where): string|int|float|bool|array|null
+    {
+        // JSON may hold numbers that are none any more: 1e999.
+        $written = json_encode($setting);
+        if ($written === false) {
+            $this->problem($where, $setting, 'numbers below 1.8e308');
+            return null;
+        }
+        return $setting instanceof \stdClass || is_array($setting) ? json_decode($written, true, 32, JSON_THROW_ON_ERROR) : $setting;
     }
 
     /** null: the registry gives no logo. */

@@ -95,7 +95,7 @@ final class Report
             return new self(self::INVALID, '', implode("\n", $lines));
         }
         $wrong = $result['errors'] ?? $result['problems'];
-        return new self($wrong === [] ? self::DONE : self::FAILED, self::json($result), implode("\n", $wrong));
+        return new self($wrong === [] ? self::DONE : self::FAILED, self::json($result), implode("\n", array_map(Sentence::of(...), $wrong)));
     }
 
     private static function json(mixed $value): string
