@@ -111,6 +111,15 @@ coverage: venv ## Lines and branches of plugins that unit tests reach, processes
 	@coverage combine --quiet
 	@coverage report --fail-under=$(FLOOR)
 
+FUZZ_EXAMPLES ?= 5000
+.PHONY: fuzz
+fuzz: venv ## What strangers could write, at random and for long: FUZZ_EXAMPLES=20000; FUZZ_SEED=7 repeats a run
+	@tools/host-packages php-cli php-mbstring php-psr-log php-symfony-console php-xml phpunit
+	@seed=$(or $(FUZZ_SEED),$$RANDOM$$RANDOM); \
+	echo "Repeat this with: make fuzz FUZZ_SEED=$$seed FUZZ_EXAMPLES=$(FUZZ_EXAMPLES)"; \
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) python -m pytest --numprocesses auto --hypothesis-profile long \
+		--hypothesis-seed "$$seed" tests/fuzz </dev/null
+
 .PHONY: sanity
 sanity: venv ## What ansible-test's sanity finds in the collection as it is published (PyPI is needed)
 	@tools/check-sanity build/sanity
@@ -156,7 +165,7 @@ types: venv ## Python types
 
 .PHONY: unit
 unit: venv ## Unit, render and policy tests
-	python -m pytest --numprocesses auto tests/unit tests/render tests/policy </dev/null
+	python -m pytest --numprocesses auto tests/unit tests/render tests/policy tests/fuzz/registry </dev/null
 
 .PHONY: french
 french: venv ## Spelling of all French texts; how they are typeset is a matter of unit
@@ -164,7 +173,7 @@ french: venv ## Spelling of all French texts; how they are typeset is a matter o
 	@python -m tools.french
 
 .PHONY: php
-php: venv ## PHP of the application: syntax, PHPUnit, Nextcloud's coding standard
+php: venv ## PHP of the application: syntax, PHPUnit, any document for it, Nextcloud's coding standard
 	@tools/host-packages php-cli php-mbstring php-psr-log php-symfony-console php-xml phpunit
 	@tools/check-php
 
