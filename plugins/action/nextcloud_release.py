@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 import typing as t
 from pathlib import Path
@@ -68,7 +69,7 @@ class ActionModule(ActionBase):
             {"id": name, "sha256": entry["sha256"].lower(), "version": entry["version"]}
             for name, entry in self._pinned().items()
         ]
-        sources = source.Sources(**self.options["sources"])
+        sources = self._sources()
         order["wanted"]["leave_out"] = sources.leave_out_unavailable
         order["wanted"]["standin"] = bool(sources.standin_folder)
         asked = self._ask(order, task_vars)
@@ -80,6 +81,12 @@ class ActionModule(ActionBase):
         packed: dict[str, bytes | application_source.Found] = {**applications, **gathered.found}
         self._leave_out(order["wanted"], gathered)
         return self._build(order, archive, packed, task_vars)
+
+    def _sources(self) -> source.Sources:
+        """Return where archives come from; folders as people write them, not as paths add up."""
+        given = dict(self.options["sources"])
+        given["local_folders"] = [os.path.normpath(folder) for folder in given["local_folders"]]
+        return source.Sources(**given)
 
     def _gather(
         self, wanted: dict[str, t.Any], sources: source.Sources
@@ -98,7 +105,8 @@ class ActionModule(ActionBase):
                 wanted["id"], self._pinned(), archive, sources, say
             )
         except source.SourceError as error:
-            raise AnsibleActionFail(f"release {wanted['id']}: {error}") from error
+            # Ansible appends the text of each cause, and this one says it already.
+            raise AnsibleActionFail(f"release {wanted['id']}: {error}") from None
         for warning in filter(
             None, [archive.warning, *(one.warning for one in gathered.found.values())]
         ):
