@@ -28,6 +28,7 @@ VIRTUAL = frozenset({"quota"})
 FURTHER = {
     "acme": {"node2": "archipel-acme-second"},
     "cluster": {
+        "edge2": "archipel-cluster-edge2",
         "web1": "archipel-cluster-web1",
         "web2": "archipel-cluster-web2",
         "web3": "archipel-cluster-web3",

@@ -27,6 +27,7 @@ BASE = "archipel.localhost"
 EDGE = "10.89.79.10"
 ADDRESSES = {
     "edge1": EDGE,
+    "edge2": "10.89.79.9",
     "web1": "10.89.79.11",
     "web2": "10.89.79.12",
     "web3": "10.89.79.13",
