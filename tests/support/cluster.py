@@ -57,6 +57,23 @@ except (OSError, http.client.HTTPException) as error:
     said = {"status": 0, "headers": {}, "digest": "", "text": f"{type(error).__name__}: {error}"}
 print(json.dumps({**said, "seconds": time.monotonic() - began}))
 """
+# The same for many pages, by one client over one connection: path → status and checksum.
+READ = """
+import hashlib, http.client, json, socket, ssl
+
+class Connection(http.client.HTTPSConnection):
+    def connect(self):
+        plain = socket.create_connection((address, port), timeout=timeout)
+        self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+
+connection = Connection(host)
+found = {}
+for path in paths:
+    connection.request("GET", path, headers=headers)
+    got = connection.getresponse()
+    found[path] = [got.status, hashlib.sha256(got.read()).hexdigest()]
+print(json.dumps(found))
+"""
 # Which of these ports of an address take a connection.
 OPEN = """
 import json, socket
@@ -149,6 +166,14 @@ class Cluster:
     def space(self, client: str, slug: str, path: str = "/status.php", **options: Any) -> Reply:
         """Ask a space for a page, under its name below the base domain."""
         return self.ask(client, f"{slug}.{BASE}", path, **options)
+
+    def read(
+        self, client: str, slug: str, paths: list[str], headers: dict[str, str]
+    ) -> dict[str, tuple[int, str]]:
+        """Ask a space for pages, through the edge; return path → status and checksum."""
+        values: dict[str, Any] = {"host": f"{slug}.{BASE}", "address": EDGE, "port": 443}
+        found = self.python(client, READ, paths=paths, headers=headers, timeout=60, **values)
+        return {path: (status, digest) for path, (status, digest) in found.items()}
 
     def await_status(self, client: str, slug: str, status: int, seconds: int = 60) -> float:
         """Wait until a space answers so; return after how many seconds it did."""

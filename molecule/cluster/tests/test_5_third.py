@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,12 +51,17 @@ def test_nothing_moves_because_of_it(scenario: Scenario, cluster: Cluster):
         assert cluster.space("db1", slug).status == 200
 
 
-def test_a_new_space_comes_to_it_and_the_edge_leads_there(scenario: Scenario, cluster: Cluster):
+def test_a_new_space_comes_to_it_and_the_edge_leads_there(
+    scenario: Scenario, cluster: Cluster, capsys: pytest.CaptureFixture[str]
+):
     scenario.registry(NEW).write_bytes(FILE.read_bytes())
     before = cluster.since("haproxy.service")
+    began = time.monotonic()
     scenario.converge("spaces.yml")
-    assert scenario.spaces[NEW]["web"] == "web3"
     assert cluster.space("db1", NEW, "/status.php/new").status == 200
+    with capsys.disabled():
+        print(f"\napproved, and answered through the edge {time.monotonic() - began:.0f} s later")
+    assert scenario.spaces[NEW]["web"] == "web3"
     assert cluster.logged("web3", "/status.php/new ")
     assert cluster.since("haproxy.service") == before, "its backend was there already"
 
