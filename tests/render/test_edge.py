@@ -159,6 +159,14 @@ class TestBoth:
             assert lines[0] == expected
             assert "src,ipmask(32,64)" in lines[1]
 
+    @pytest.mark.parametrize("tls", ["passthrough", "terminate"])
+    def test_connections_to_a_silent_node_end_and_those_just_made_do_not_hang(self, tls: str):
+        """HAProxy 3.0 forgets a connection that it was still making when it marks a server down."""
+        text = render(edge_tls=tls, edge_certificates=CERTIFICATES)
+        (line, _) = re.findall(r"default-server (.*)", text)
+        assert line.endswith(" tcp-ut 15s")
+        assert "shutdown-sessions" not in text
+
     def test_no_more_connections_than_files_may_be_open(self):
         """The node of these tests allows 8,192; HAProxy does not start with more."""
         assert "maxconn 3996" in section(render(), "global")
