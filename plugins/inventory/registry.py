@@ -154,8 +154,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     NAME = "archipel.spaces.registry"
 
-    # What associations write must never run as a template.
-    trusted_by_default = False
+    trusted_by_default = False  # what associations write must never run as a template
 
     def verify_file(self, path: str) -> bool:
         """Ours are the files named spaces.yml."""
@@ -277,13 +276,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return result, context.policy
 
     def _stored(self, key: str) -> str | None:
-        """What an earlier run remembered; nothing, where that was left half written."""
+        """What an earlier run remembered; nothing, where that is half written or not ours."""
         try:
-            return t.cast("str | None", self._cache.get(key))
+            if not (found := _environment.doubt_cache(self.get_option("cache_connection"))):
+                return t.cast("str | None", self._cache.get(key))
         except AnsibleError as error:
-            text = _("The cache is of no use and made anew: {error}", error=error)
-            self.display.warning(sentence(text))
-            return None
+            found = str(error)
+        text = _("The cache is of no use and made anew: {error}", error=found)
+        self.display.warning(sentence(text))
+        return None
 
     # --- nodes --------------------------------------------------------------------
 
@@ -292,8 +293,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     ) -> None:
         """Give each node the list of its spaces.
 
-        Values go to the host objects directly: set_variable() of the inventory would walk
-        through every text of every space to tag it. What has no tag is not trusted.
+        Values go to the host objects directly: set_variable() of the inventory would walk through
+        every text of every space to tag it. What has no tag is not trusted.
         """
         for host in nodes.hosts:
             web, skipped = result.on(host.name, "web"), result.skipped.get(host.name, [])

@@ -215,3 +215,24 @@ def _into(folder: Path, registry: Path) -> Iterator[Path]:
             path = Path(place, name)
             if path.is_symlink() and path.resolve().is_relative_to(registry):
                 yield path
+
+
+def doubt_cache(connection: str | None) -> str:
+    """Return why what is kept in a folder is not believed; empty if nothing speaks against it.
+
+    What stands there passes for checked. Whoever else may write in it could say what spaces are.
+    A connection that leads to no folder is a matter of its plugin.
+    """
+    if not connection:
+        return ""
+    folder = Path(os.path.expandvars(connection)).expanduser()
+    try:
+        found = [folder.stat(), *(path.lstat() for path in folder.iterdir())]
+    except OSError:
+        return ""
+    if all(one.st_uid == os.geteuid() and not one.st_mode & 0o022 for one in found):
+        return ""
+    return _(
+        "{folder}: others may write in it, or have; remove it, or give it to yourself alone",
+        folder=shown(folder),
+    )

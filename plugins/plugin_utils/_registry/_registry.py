@@ -8,6 +8,8 @@ Nothing here trusts the files: small, plain text, inside the folder, never templ
 from __future__ import annotations
 
 import errno
+import functools
+import hashlib
 import json
 import os
 import re
@@ -92,16 +94,18 @@ class Cache:
     """Checked records of an earlier run, good for as long as the file is the very same."""
 
     def __init__(self, version: str, text: str | None = None) -> None:
-        self._version = version
+        # What is read otherwise by another release of ours is read again.
+        self._version = f"{version} {_code_version()}"
         self._fresh: dict[str, tuple[Signature, Unchecked]] = {}
         self._known = self._loads(text) if text else {}
 
     def _loads(self, text: str) -> dict[str, tuple[Signature, Unchecked]]:
         try:
-            stored = json.loads(text)
-            if stored["version"] != self._version:
+            head, _end, body = text.partition("\n")
+            stored = json.loads(head)
+            if stored != {"version": self._version, "sha256": _digest(body)}:
                 return {}
-            files = stored["files"].items()
+            files = json.loads(body).items()
             return {name: (tuple(signature), data) for name, (signature, data) in files}
         except (ValueError, TypeError, KeyError, AttributeError):
             return {}  # somebody else's or an older format: read the files again
@@ -129,8 +133,20 @@ class Cache:
 
     def dumps(self) -> str:
         """What the next run should be given: opaque to cache plugins, and fast to read."""
-        content = {"version": self._version, "files": self._fresh}
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        body = json.dumps(self._fresh, ensure_ascii=False, separators=(",", ":"))
+        return f"{json.dumps({'version': self._version, 'sha256': _digest(body)})}\n{body}"
+
+
+def _digest(text: str) -> str:
+    """Return what tells whether a text is damaged: a disk may change a name and leave it JSON."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@functools.cache
+def _code_version() -> str:
+    """Return what tells whether files are read as they were by whoever filled the cache."""
+    sources = (__file__, _strict_yaml.__file__)
+    return hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()
 
 
 def read(folder: Path, cache: Cache, check: Check) -> Registry:

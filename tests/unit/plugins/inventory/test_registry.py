@@ -590,6 +590,27 @@ class TestCache:
         assert own(cached.load(), "node1", "archipel_spaces") == entries
         assert self.stored(cached) == before
 
+    @pytest.mark.parametrize(("mode", "of_file"), [(0o777, 0o600), (0o720, 0o600), (0o700, 0o622)])
+    def test_a_cache_that_others_may_write_is_not_believed(
+        self,
+        cached: Environment,
+        monkeypatch: pytest.MonkeyPatch,
+        mode: int,
+        of_file: int,
+        capsys: pytest.CaptureFixture[str],
+    ):
+        monkeypatch.setattr(_registry, "_RACY_NS", -1)
+        cached.load()
+        folder = cached.root / ".private" / "cache"
+        (file,) = folder.glob("*")
+        file.chmod(of_file)
+        folder.chmod(mode)
+        reader = Mock(wraps=_registry._bytes)
+        monkeypatch.setattr(_registry, "_bytes", reader)
+        cached.load()
+        assert reader.call_count == 1
+        assert "others may write in it" in capsys.readouterr().err
+
     def test_flush_cache_reads_again(self, cached: Environment, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(_registry, "_RACY_NS", -1)
         cached.load()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -273,15 +274,34 @@ class TestCache:
         """It could change again within one tick of the clock."""
         monkeypatch.setattr(_registry, "_RACY_NS", 60_000_000_000)
         self.write(folder)
-        assert '"files":{}' in self.warm(folder)
+        assert self.warm(folder).splitlines()[1:] == ["{}"]
 
     def test_a_wrong_file_is_not_remembered(self, folder: Path):
         self.write(folder)
         cache = Cache("1")
         _registry.read(folder, cache, lambda record: [record.problem("wrong", "name")])
-        assert '"files":{}' in cache.dumps()
+        assert cache.dumps().splitlines()[1:] == ["{}"]
 
-    @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": "1"}', "null"])
+    @pytest.mark.parametrize("old, new", [("first", "forst"), ("name", "nbme"), ("velo", "vela")])
+    def test_a_damaged_cache_is_no_cache(self, folder: Path, old: str, new: str):
+        """A disk may change a word and leave it JSON."""
+        self.write(folder)
+        text = self.warm(folder)
+        assert old in text
+        assert read(folder, Cache("1", text.replace(old, new))).records[0].data == {"name": "first"}
+
+    def test_what_other_code_has_read_is_read_again(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        self.write(folder)
+        text = self.warm(folder)
+        monkeypatch.setattr(_registry, "_code_version", lambda: "other")
+        reader = Mock(wraps=_registry._bytes)
+        monkeypatch.setattr(_registry, "_bytes", reader)
+        read(folder, Cache("1", text))
+        assert reader.call_count == 1
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": "1"}', "null", "{}\n[]", "1\n2"])
     def test_a_cache_of_somebody_else_is_no_cache(self, folder: Path, text: str):
         self.write(folder)
         assert slugs(read(folder, Cache("1", text))) == ["velo"]
