@@ -29,7 +29,18 @@ TEXTS = {
         "storage": "storage",
         "storage_gb": "{number} GB",
         "nothing": "nothing on any node",
-        "absent": "Not there: {line}",
+        "real_release": "Nextcloud: real release {version}, {signature}, {origin}",
+        "signed": "signature verified",
+        "unsigned": "signature not checked",
+        "from_file": "from artifacts/",
+        "from_vendor": "from the vendor",
+        "standin_release": (
+            "Nextcloud: stand-in for {version} (a small program that answers like Nextcloud; put "
+            "the vendor's archive into artifacts/ for the real one)"
+        ),
+        "no_store": "the stand-in runs no application of the store",
+        "absent": "Not there: {release} lacks {names}: {reason}",
+        "entry": "{what}: {address}",
         "authority": (
             "Certificate authority: {path} (import it in the browser, or accept its warning)"
         ),
@@ -84,7 +95,19 @@ TEXTS = {
         "storage": "stockage",
         "storage_gb": "{number} Go",
         "nothing": "rien, sur aucune machine",
-        "absent": "Absent : {line}",
+        "real_release": "Nextcloud : vraie version {version}, {signature}, {origin}",
+        "signed": "signature vérifiée",
+        "unsigned": "signature non vérifiée",
+        "from_file": "venue d’artifacts/",
+        "from_vendor": "venue de l’éditeur",
+        "standin_release": (
+            "Nextcloud : application factice à la place de {version} (un petit programme qui "
+            "répond comme Nextcloud ; mettez l’archive de l’éditeur dans artifacts/ pour avoir le "
+            "vrai)"
+        ),
+        "no_store": "l’application factice ne fait tourner aucune application du magasin",
+        "absent": "Absent : il manque à {release} {names} : {reason}",
+        "entry": "{what} : {address}",
         "authority": (
             "Autorité de certification : {path} (à importer dans le navigateur, ou accepter son "
             "avertissement)"

@@ -51,21 +51,20 @@ def variables() -> dict[str, Any]:
 
 def running(machine: Machine | VirtualMachine) -> str:
     """Say in one line which Nextcloud a machine has: from what its roles wrote down there."""
-    manifests = machine.execute("sh", "-c", "cat /srv/nextcloud/releases/*.json")
-    return "; ".join(_sentence(manifest) for manifest in _documents(manifests))
+    return "; ".join(_sentence(manifest) for manifest in manifests(machine))
 
 
-def left_out(machine: Machine | VirtualMachine) -> list[str]:
-    """Say which applications a machine's releases lack, and why: a line for each reason."""
-    manifests = machine.execute("sh", "-c", "cat /srv/nextcloud/releases/*.json")
-    return [line for manifest in _documents(manifests) for line in _lacking(manifest)]
+def manifests(machine: Machine | VirtualMachine) -> list[dict[str, Any]]:
+    """Return what each release of a machine was built from, as its roles wrote it down there."""
+    return _documents(machine.execute("sh", "-c", "cat /srv/nextcloud/releases/*.json"))
 
 
-def _lacking(manifest: dict[str, Any]) -> list[str]:
+def lacking(manifest: dict[str, Any]) -> dict[str, list[str]]:
+    """Return why a release lacks applications, and which: reason → names."""
     reasons: dict[str, list[str]] = {}
     for name, why in sorted(manifest.get("left_out", {}).items()):
         reasons.setdefault(why, []).append(name)
-    return [f"{manifest['id']} lacks {', '.join(names)}: {why}" for why, names in reasons.items()]
+    return reasons
 
 
 def _documents(text: str) -> list[dict[str, Any]]:

@@ -20,6 +20,8 @@ from tools.lab.machine import Machine
 
 WIDTH = 132
 COLOURS = {"approved": "green", "suspended": "yellow", "closed": "red"}
+# What a manifest calls an archive that lay on this computer.
+LOCAL = "local file"
 INVITATIONS = "/var/spool/archipel/invitations/"
 CLEAN, PASSWORD, TOUR = "make demo-clean", "make demo-password", "make demo-tour"
 
@@ -32,8 +34,7 @@ def show(
     console = Console(width=max(Console().width, WIDTH))
     console.print(_table(listed, port))
     lines = [
-        f"Nextcloud: {release.running(machine)}",
-        *(say("absent", line=line) for line in release.left_out(machine)),
+        *_releases(release.manifests(machine)),
         say("authority", path=_shown(private / "ca/ca.pem")),
         say("ssh", command=f"ssh -F {_shown(machine.ssh_config)} {machine.name}"),
         say("invitations", path=INVITATIONS),
@@ -83,6 +84,21 @@ def _row(space: dict[str, Any], port: int) -> list[str | Text]:
 # --- what to look at --------------------------------------------------------------------------
 
 
+def _releases(manifests: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Say which Nextcloud there is, and what is missing in it."""
+    for manifest in manifests:
+        version, archive = manifest["version_string"], manifest["archive"]
+        if manifest["standin"]:
+            yield say("standin_release", version=version)
+        else:
+            signature = say("signed" if archive["signed"] else "unsigned")
+            origin = say("from_file" if archive["origin"] == LOCAL else "from_vendor")
+            yield say("real_release", version=version, signature=signature, origin=origin)
+        for why, names in release.lacking(manifest).items():
+            reason = say("no_store") if manifest["standin"] else why
+            yield say("absent", release=manifest["id"], names=", ".join(names), reason=reason)
+
+
 def _visit(listed: inventory.Inventory, told: Sequence[Told], port: int) -> Iterator[str]:
     """Say what a visitor opens, and as whom."""
     if told:
@@ -90,7 +106,8 @@ def _visit(listed: inventory.Inventory, told: Sequence[Told], port: int) -> Iter
     for one in told:
         yield from _accounts(one, port)
         for kind, path in one.given.paths.items():
-            yield f"    {say(kind)}: {_address(one.space.host, port)}{path}"
+            address = _address(one.space.host, port) + path
+            yield "    " + say("entry", what=say(kind), address=address)
         if one.given.missing:
             kinds = ", ".join(say(kind) for kind in one.given.missing)
             yield f"    {say('missing', kinds=kinds)}"
@@ -106,8 +123,8 @@ def _visit(listed: inventory.Inventory, told: Sequence[Told], port: int) -> Iter
 
 
 def _accounts(one: Told, port: int) -> Iterator[str]:
-    language = say(f"in_{one.space.wanted['language']}")
-    yield f"  {one.space.name} ({language}): {_address(one.space.host, port)}"
+    what = f"{one.space.name} ({say('in_' + one.space.wanted['language'])})"
+    yield "  " + say("entry", what=what, address=_address(one.space.host, port))
     yield from (f"    {_login(account)}" for account in one.accounts)
 
 

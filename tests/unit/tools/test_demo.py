@@ -94,6 +94,47 @@ class TestTable:
         assert "Jardin" in shown
         assert "Promo" in shown
 
+    @pytest.mark.parametrize(
+        ("language", "words"),
+        [
+            (
+                "en",
+                "Nextcloud: real release 34.0.4, signature not checked, from artifacts/|"
+                "Not there: 34.0.4 lacks deck, polls: HTTP 500|"
+                "Nextcloud: stand-in for 35.0.1 (a small program|"
+                "Not there: 35.0.1 lacks notes: the stand-in runs no application",
+            ),
+            (
+                "fr",
+                "Nextcloud\u00a0: vraie version 34.0.4, signature non vérifiée, venue d’artifacts/|"
+                "Absent\u00a0: il manque à 34.0.4 deck, polls\u00a0: HTTP 500|"
+                "Nextcloud\u00a0: application factice à la place de 35.0.1 (un petit programme|"
+                "Absent\u00a0: il manque à 35.0.1 notes\u00a0: l’application factice ne fait",
+            ),
+        ],
+    )
+    def test_which_nextcloud_it_is_and_what_it_lacks(
+        self, monkeypatch: pytest.MonkeyPatch, language: str, words: str
+    ):
+        monkeypatch.setenv("LANGUAGE", language)
+        real = {"version_string": "34.0.4", "standin": False, "id": "34.0.4"}
+        archive = {"signed": False, "origin": "local file"}
+        left_out = {"polls": "HTTP 500", "deck": "HTTP 500"}
+        standin = {"version_string": "35.0.1", "standin": True, "id": "35.0.1", "archive": {}}
+        manifests = [
+            {**real, "archive": archive, "left_out": left_out},
+            {**standin, "left_out": {"notes": "the stand-in runs no application of the store"}},
+        ]
+        said = list(table._releases(manifests))
+        for line, begins in zip(said, words.split("|"), strict=True):
+            assert line.startswith(begins)
+
+    def test_addresses_are_named_as_french_is_typeset(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("LANGUAGE", "fr")
+        said = visited(listed(velo_ecole="approved"), told("abcd-efgh"))
+        assert "Vélo-école (en français)\u00a0: https://velo.example:8443" in said
+        assert "fichiers\u00a0: https://velo.example:8443" in said
+
     def test_who_can_log_in_and_what_to_click_is_said(self):
         said = visited(listed(velo_ecole="approved"), told("abcd-efgh", "ijkl-mnop"))
         assert "Vélo-école (in French): https://velo.example:8443" in said

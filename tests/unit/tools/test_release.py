@@ -29,14 +29,17 @@ class Machine:
 
 def test_what_is_missing_is_named_with_the_reason():
     left_out = {"polls": "HTTP 500", "deck": "HTTP 500", "notes": "expected aaaa"}
-    machine: Any = Machine({**MANIFEST, "left_out": left_out}, MANIFEST)
-    assert release.left_out(machine) == [
-        "34.0.4 lacks deck, polls: HTTP 500",
-        "34.0.4 lacks notes: expected aaaa",
-    ]
+    assert release.lacking({**MANIFEST, "left_out": left_out}) == {
+        "HTTP 500": ["deck", "polls"],
+        "expected aaaa": ["notes"],
+    }
+    assert release.lacking({**MANIFEST, "left_out": {}}) == {}
+    assert release.lacking(MANIFEST) == {}
 
 
-def test_nothing_is_said_where_nothing_is_missing():
-    machine: Any = Machine({**MANIFEST, "left_out": {}}, MANIFEST)
-    assert release.left_out(machine) == []
-    assert "real release 34.0.4, signature verified" in release.running(machine)
+def test_all_releases_of_a_machine_are_said():
+    standin = {**MANIFEST, "version_string": "35.0.1", "standin": True}
+    machine: Any = Machine(MANIFEST, standin)
+    assert release.manifests(machine) == [MANIFEST, standin]
+    said = release.running(machine)
+    assert "real release 34.0.4, signature verified, from local file; stand-in for 35.0.1" in said
