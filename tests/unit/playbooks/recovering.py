@@ -38,6 +38,19 @@ db:
       archipel_addresses: [10.0.0.3]
 nodes: {vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}}
 """
+# An edge in front of them.
+FRONT = """\
+web:
+  vars: {ansible_become: false, archipel_capacity: 9}
+  hosts:
+    node1: {ansible_host: 127.0.0.1, ansible_port: 1, archipel_addresses: [10.0.0.1]}
+    node2: {ansible_connection: local, archipel_addresses: [10.0.0.2]}
+db: {hosts: {node1: {}, node2: {}}}
+edge:
+  vars: {ansible_connection: local, ansible_become: false}
+  hosts: {edge1: {archipel_addresses: [10.0.0.3]}}
+nodes: {vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}}
+"""
 # It is back.
 BACK = NODES.replace(
     "ansible_host: 127.0.0.1, ansible_port: 1,", "ansible_connection: local, ansible_become: false,"
@@ -101,6 +114,14 @@ ROLE = """\
       "{{{{ spaces_restored | default([]) | join(',') }}}}",
       "{{{{ spaces_databases_left | default([]) | join(',') }}}}"]' >> "$ARCHIPEL_TEST_LOG"
 """
+# Slug → the node that it leads to, as the edge is told.
+EDGE = """\
+- name: Say what was asked for
+  ansible.builtin.shell:
+    cmd: >-
+      echo '["names", "{{ edge_names.split() | select('search', '/[a-z-]{4,}/') | join(' ') }}"]'
+      >> "$ARCHIPEL_TEST_LOG"
+"""
 
 
 class Pretended:
@@ -125,6 +146,8 @@ class Pretended:
         tasks.mkdir(parents=True)
         for part in ("main", "files", "databases"):
             (tasks / f"{part}.yml").write_text(ROLE.format(part=part))
+        (home / "roles/edge/tasks").mkdir(parents=True)
+        (home / "roles/edge/tasks/names.yml").write_text(EDGE)
         self.start()
 
     def start(self, **changes: t.Any) -> None:

@@ -11,7 +11,16 @@ import pytest
 import yaml
 
 from tests.unit.environment import ROOT, Environment
-from tests.unit.playbooks.recovering import BACK, BASES, NODES, Pretended, backup, node, recover
+from tests.unit.playbooks.recovering import (
+    BACK,
+    BASES,
+    FRONT,
+    NODES,
+    Pretended,
+    backup,
+    node,
+    recover,
+)
 
 __all__ = ["node"]
 
@@ -131,6 +140,19 @@ def test_claimed_written_and_restored_in_this_order(placed: Environment, node: P
         {"slug": "unknown", "why": "there is no backup of it in the repository"}
     ]
     assert "leave the node out of every run, --limit '!node1'" in said.lower()
+
+
+def test_the_edge_is_told_after_each_batch(placed: Environment, node: Pretended):
+    placed.write("nodes.yml", FRONT)
+    node.start(backups={"large": backup(9), "small": backup(1)})
+    code, said = recover(placed, *CONFIRMED, "batch=1")
+    assert code != 0, said
+    told = [found for part, *(found) in node.role() if part == "names"]
+    places = {"unknown": "node1", "velo-ecole": "node2"}
+    # One that waits is down, and not unknown; one that cannot be restored stays so.
+    for found, large in zip(told, ("node1", "node2"), strict=True):
+        expected = {**places, "small": "node2", "large": large}
+        assert sorted(found[0].split()) == sorted(f"{n}/{slug}/fr" for slug, n in expected.items())
 
 
 def test_what_failed_goes_on_with_the_same_words(placed: Environment, node: Pretended):
