@@ -30,7 +30,7 @@ said = $(if $(filter fr%,$(TONGUE)),$(2),$(1))
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
 # Each has a node of its own and takes some minutes.
-OTHERS := lifecycle intake office database acme cluster upgrade onlyoffice quota real
+OTHERS := lifecycle intake office database acme cluster recover upgrade onlyoffice quota real
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help
@@ -217,7 +217,9 @@ clean: ## Remove what the targets made, machines and images too
 		python3 -m tools.lab down "archipel-$$scenario" --state "build/lab/archipel-$$scenario" \
 			$$([ "$$scenario" != quota ] || echo --virtual); \
 	done
-	@python3 -m tools.lab down archipel-database-db --state build/lab/archipel-database-db
+	@for machine in acme-second cluster-web1 cluster-web2 cluster-web3 cluster-db1 database-db recover-second; do \
+		python3 -m tools.lab down "archipel-$$machine" --state "build/lab/archipel-$$machine"; \
+	done
 	@$(MAKE) demo-clean
 	@python3 -m tools.lab clean
 	@rm -rf build .mypy_cache .pytest_cache .ruff_cache $(VENV)
