@@ -149,6 +149,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
     _recover,
     _restic,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _connections
 
 SPACE = {
     "slug": {"type": "str", "required": True},
@@ -191,7 +192,7 @@ def look(settings: _backup.Settings, options: dict[str, t.Any]) -> dict[str, t.A
     found: dict[str, t.Any] = {
         "spaces": {},
         "failed_spaces": {},
-        "answers": _recover.answering(options["addresses"], options["ports"]),
+        "answers": _connections.answering(options["addresses"], options["ports"]),
         "claims": _recover.claims(settings, options["lost"]),
         "here": [s["slug"] for s in options["spaces"] if _backup.is_space(settings, s["slug"])],
     }

@@ -12,7 +12,6 @@ Should the lost node come back, its copies are fenced: held down, and left alone
 from __future__ import annotations
 
 import os
-import socket
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
@@ -43,8 +42,6 @@ if t.TYPE_CHECKING:
 RECOVERED, OPEN = "recovered", "open"
 # What a node that came back has in place of a journal.
 FENCED = "fenced"
-# Seconds in which a node that is there takes a connection, and how many are tried at a time.
-PATIENCE, CALLS = 3.0, 16
 ERRORS = (
     *(_backup.BackupError, _restore_job.RestoreError, _restic.ResticError, _systemd.SystemdError),
     *(_database.DatabaseError, _journal.JournalError, _projects.ProjectError, OSError),
@@ -67,22 +64,6 @@ class Item(t.NamedTuple):
 
 
 # --- what is there -------------------------------------------------------------------
-
-
-def answering(addresses: t.Sequence[str], ports: t.Sequence[int]) -> list[str]:
-    """Return where somebody takes a connection: a node that does is not lost."""
-    places = [(address, port) for address in addresses for port in ports]
-
-    def is_open(place: tuple[str, int]) -> bool:
-        try:
-            socket.create_connection(place, PATIENCE).close()
-        except OSError:
-            return False
-        return True
-
-    with ThreadPoolExecutor(max_workers=CALLS) as pool:
-        found = zip(places, pool.map(is_open, places), strict=True)
-    return [f"{address} port {port}" for (address, port), is_there in found if is_there]
 
 
 def claims(settings: _backup.Settings, lost: str) -> dict[str, JsonObject]:

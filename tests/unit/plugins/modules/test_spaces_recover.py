@@ -17,6 +17,7 @@ from ansible_collections.archipel.spaces.plugins.module_utils._operations import
     _recover,
     _restic,
 )
+from ansible_collections.archipel.spaces.plugins.module_utils._system import _connections
 from ansible_collections.archipel.spaces.plugins.modules import spaces_recover
 
 Run = Callable[..., dict[str, Any]]
@@ -31,7 +32,7 @@ def run(tmp_path, monkeypatch, capsys) -> Run:
     monkeypatch.setattr(_backup, "is_space", lambda _settings, slug: slug == "amap")
     monkeypatch.setattr(_recover, "claims", lambda *_: {"velo": {"step": "fetch"}})
     monkeypatch.setattr(_recover, "last_backups", lambda _: {"amap": {"snapshot": "1"}})
-    monkeypatch.setattr(_recover, "answering", lambda *words: [f"{words}"])
+    monkeypatch.setattr(_connections, "answering", lambda *words: [f"{words}"])
 
     def once(check: bool = False, **options: Any) -> dict[str, Any]:
         arguments = {"lost": "node1", **options, "_ansible_check_mode": check}

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
@@ -217,14 +216,6 @@ def test_the_last_backup_of_each_space(lab: Lab):
             "bytes": None,
         }
     }
-
-
-def test_a_node_that_takes_a_connection_answers():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        assert _recover.answering(["127.0.0.1"], [port, 1]) == [f"127.0.0.1 port {port}"]
-    assert _recover.answering(["127.0.0.1", "no-such-host.invalid"], [port]) == []
-    assert _recover.answering([], [22]) == []
 
 
 class TestBack:
