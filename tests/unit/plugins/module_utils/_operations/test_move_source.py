@@ -329,7 +329,7 @@ class TestWhetherItAnswers:
         config = lab.target.home / "config/config.php"
         config.write_text(config.read_text().replace(");", "  'version' => '33.0.9.1',\n);"))
         well = {"installed": True, "maintenance": False, "needsDbUpgrade": False}
-        said = {**well, "version": "33.0.9.1", "status": 200}
+        said: dict[str, t.Any] = {**well, "version": "33.0.9.1", "status": 200}
 
         def ask(place: t.Any, *_: str) -> tuple[int, bytes]:
             assert (place.host, place.port) == ("amap.example", 443)
