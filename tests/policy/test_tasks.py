@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.policy.tree import ROOT, Task, load, shown, tasks, under
+from tests.policy.tree import ROOT, Task, load, roles, shown, tasks, under
 
 # The lists that have one entry per space.
 PER_SPACE = re.compile(
@@ -80,6 +80,20 @@ def test_what_never_ran_is_older_than_nothing():
         if "-newermt" in str(task.body) and re.search(r"\['stdout'\](?! or 'now')", str(task.body))
     ]
     assert names(unsaid) == []
+
+
+@pytest.mark.parametrize("role", roles(), ids=shown)
+def test_no_result_takes_the_name_of_a_variable_of_its_role(role: Path):
+    """It would be that variable for all that follows, and for the role when it runs again."""
+    files = [role / part / "main.yml" for part in ("defaults", "vars")]
+    known = {name for file in files if file.is_file() for name in load(file) or {}}
+    registered = {
+        name
+        for part in ("tasks", "handlers")
+        for file in (role / part).glob("*.yml")
+        for name in re.findall(r"^\s*register: (\w+)$", file.read_text("utf-8"), re.MULTILINE)
+    }
+    assert registered & known == set()
 
 
 def test_every_task_has_a_name():
