@@ -30,7 +30,7 @@ said = $(if $(filter fr%,$(TONGUE)),$(2),$(1))
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
 # Each has a node of its own and takes some minutes.
-OTHERS := lifecycle intake office database acme cluster recover upgrade onlyoffice quota real
+OTHERS := lifecycle intake office database acme attacks cluster recover upgrade onlyoffice quota real
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help
@@ -80,7 +80,7 @@ test: check ## Everything: check, then the scenarios default and bookworm on rea
 	@$(MAKE) molecule SCENARIO="default bookworm"
 
 .PHONY: scenarios
-scenarios: ## Those scenarios that are not part of test: lives, upgrades, office suites, limits, real releases
+scenarios: ## Those scenarios that are not part of test: lives, attacks, upgrades, office suites, limits, real releases
 	@$(MAKE) molecule SCENARIO="$(OTHERS)"
 
 .PHONY: scenario-names

@@ -27,6 +27,7 @@ VIRTUAL = frozenset({"quota"})
 # Scenario -> machine of its inventory -> what the lab calls it, where there are several.
 FURTHER = {
     "acme": {"node2": "archipel-acme-second"},
+    "attacks": {"node2": "archipel-attacks-second"},
     "cluster": {
         "edge2": "archipel-cluster-edge2",
         "web1": "archipel-cluster-web1",
