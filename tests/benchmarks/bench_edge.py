@@ -135,7 +135,7 @@ def main() -> None:
     if megabytes is None:
         megabytes = 100 if options.quick else 2000
     bench = Bench()
-    bench.requests(100 if options.quick else 1000)
+    bench.requests(100 if options.quick else 500)
     bench.names(1000 if options.quick else 10_000)
     if megabytes:
         bench.move(megabytes)
