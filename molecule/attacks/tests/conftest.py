@@ -15,7 +15,7 @@ from tests.support.fixtures import node, pytest_report_header, scenario
 __all__ = ["node", "pytest_report_header", "scenario"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def attacked() -> Iterator[Attacked]:
     """Both nodes, set up."""
     with Attacked().ready() as ready:
