@@ -37,7 +37,7 @@ VARIANTS = ["naive", "mitogen", "ours", "floor"]
 # Up to so many spaces the looped playbook is measured in every case that it has.
 FEW = 100
 # Cases in which no task may change anything; in all others one must.
-QUIET = {"no-change", "check"}
+QUIET = {"no-change", "check", "only"}
 
 
 @dataclass
@@ -105,6 +105,8 @@ def ours(number: int, first_runs: int, runs: int, nodes: Nodes) -> t.Iterator[Re
     unchanged.node_peak_mib = environment.node_peak(playbook)
     yield unchanged
     yield repeat("check", number, runs, nodes, lambda _: environment.play(playbook, "--check"))
+    one = partial(environment.play, playbook, "-e", "only=asso-0")
+    yield repeat("only", number, runs, nodes, lambda _: one())
 
     def one_added(round_: int) -> Sample:
         environment.add(number + round_)

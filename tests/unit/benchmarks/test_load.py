@@ -1,0 +1,98 @@
+# Copyright: The Archipel contributors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the benchmark of throughput makes of its turns, and of our pools the usual ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import bench_load
+from tests.benchmarks.bench_load import Load, Row, Turn
+from tests.benchmarks.load import usual
+
+OURS = """\
+[global]
+error_log = /dev/null
+
+[velo]
+listen = /run/archipel/php/velo.sock
+pm = dynamic
+pm.max_children = 8
+env[NEXTCLOUD_CONFIG_DIR] = /srv/spaces/velo/config
+php_admin_value[memory_limit] = 512M
+"""
+
+
+def turn(requests: int, **changes: float) -> Turn:
+    usual_turn = {"seconds": 2.0, "p50": 0.01, "p99": 0.1, "processor": 4.0}
+    return Turn(requests, refused=0, broken=0, **{**usual_turn, **changes})
+
+
+def row() -> Row:
+    """Three pairs; the machine was twice as slow during the second."""
+    ours = [turn(90), turn(50, p99=0.3), turn(100)]
+    others = [turn(100), turn(50, p99=0.2), turn(100)]
+    return Row("get", 1, ours, others)
+
+
+def test_a_turn_says_what_a_second_and_a_request_are():
+    assert turn(100).rate == 50
+    assert turn(100).each == pytest.approx(0.04)
+
+
+def test_ratios_are_those_of_pairs():
+    """A second that was slow for both says nothing of either."""
+    assert row().ratio("rate") == 1.0
+    assert row().ratio("p99") == 1.0
+    assert row().middle("ours", "rate") == 45
+
+
+def test_every_error_of_a_layout_counts():
+    one = turn(100)
+    one.refused, one.broken = 3, 2
+    assert Row("put", 1, [one, turn(1)], [turn(1), turn(1)]).errors("ours") == 5
+    assert row().errors("usual") == 0
+
+
+def test_a_layout_that_answers_nothing_well_ends_the_benchmark(monkeypatch: pytest.MonkeyPatch):
+    """It would look fast."""
+    said = {"requests": 7, "seconds": 1.0, "p50": 0.1, "p99": 0.1, "refused": 7, "broken": 0}
+
+    class Node:
+        def execute(self, *_command: str, stdin: str | None = None) -> str:
+            assert stdin is None
+            return f"Running\n{json.dumps(said)}\n"
+
+    monkeypatch.setattr(bench_load, "cpu_seconds", lambda _machine: 0.0)
+    load = Load(Node(), 8, 1)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match="ours, get: no request was answered well"):
+        load.turn("ours", "get")
+    said["refused"] = 1
+    assert load.turn("ours", "get").refused == 1
+
+
+def test_a_usual_pool_has_our_settings_and_a_socket_and_a_user_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "velo.conf").write_text(OURS)
+    monkeypatch.setattr(usual, "POOLS", tmp_path)
+    lines = usual.pool("velo").splitlines()
+    assert lines[0] == "[velo]"
+    assert "user = space-velo" in lines
+    assert "listen = /run/usual/velo.sock" in lines
+    assert sum(line.startswith("listen =") for line in lines) == 1
+    assert "pm.max_children = 8" in lines
+    assert "php_admin_value[memory_limit] = 512M" in lines
+    assert "env[NEXTCLOUD_CONFIG_DIR] = /srv/usual/config/velo" in lines
+    assert "error_log = /dev/null" not in lines
+
+
+def test_a_socket_that_does_not_come_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    seconds = iter(range(0, 1000, 30))
+    monkeypatch.setattr("time.monotonic", lambda: next(seconds))
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    with pytest.raises(RuntimeError, match=r"velo\.sock does not come"):
+        usual.wait(tmp_path / "velo.sock")
