@@ -27,7 +27,7 @@ READ = 100_000
 def occ(slug: str, password: str, *arguments: str) -> str:
     """Run occ as the space's user; return what it says."""
     user = [f"--reuid=space-{slug}", f"--regid=space-{slug}", f"--groups=space-{slug},archipel-db"]
-    php = ["php", "-d", "apc.enable_cli=1", "-d", "memory_limit=512M", "occ", "--no-interaction"]
+    php = ["php", "-d", "apc.enable_cli=1", "-d", "memory_limit=512M", "occ"]
     added = {
         "OC_PASS": password,
         "NC_PASS": password,

@@ -12,7 +12,10 @@ map.
 
 from __future__ import annotations
 
+import http.client
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -21,6 +24,8 @@ from pathlib import Path
 ROOT, PORT = Path("/srv/usual"), 8443
 SOCKETS = Path("/run/usual")
 POOLS = Path("/etc/archipel/php")
+# Who may reach the database's socket.
+GROUP = "archipel-db"
 UNITS = ("usual-redis", "usual-php", "usual-nginx")
 REDIS = f"""\
 port 0
@@ -139,9 +144,8 @@ def pool(slug: str) -> str:
     config = f"env[NEXTCLOUD_CONFIG_DIR] = {ROOT}/config/{slug}"
     kept = [config if "NEXTCLOUD_CONFIG_DIR" in line else line for line in kept]
     head = (
-        f"[{slug}]\nuser = space-{slug}\n"
-        # The group that may reach the database.
-        f"group = archipel-db\nlisten = {SOCKETS}/{slug}.sock\nlisten.owner = www-data\n"
+        f"[{slug}]\nuser = space-{slug}\ngroup = {GROUP}\n"
+        f"listen = {SOCKETS}/{slug}.sock\nlisten.owner = www-data\n"
     )
     return head + "\n".join(kept) + "\n"
 
@@ -152,7 +156,9 @@ def configure(slug: str, domain: str, directive: str) -> None:
     subprocess.run(["cp", "-a", f"/srv/spaces/{slug}/config", target], check=True)
     # Read after the managed one.
     (target / "usual.config.php").write_text(CONFIG, encoding="utf-8")
-    (target / "usual.config.php").chmod(0o644)
+    # Its pool runs with the group that reaches the database.
+    owner = f"space-{slug}:{GROUP}"
+    subprocess.run(["chown", "--recursive", owner, target], check=True)
     (ROOT / "pools" / f"{slug}.conf").write_text(pool(slug), encoding="utf-8")
     words = {"HTTP2": directive, "SCRIPTS": SCRIPTS, "DOMAIN": domain, "SLUG": slug}
     text = SERVER
@@ -190,11 +196,13 @@ def up(domain: str, slugs: list[str]) -> None:
     start("usual-redis", "/usr/bin/redis-server", f"{ROOT}/redis.conf")
     start("usual-php", str(php), "--nodaemonize", "--fpm-config", f"{ROOT}/php.conf")
     start("usual-nginx", "/usr/sbin/nginx", "-c", f"{ROOT}/nginx.conf", "-g", "daemon off;")
-    for socket in [SOCKETS / "redis.sock", *(SOCKETS / f"{slug}.sock" for slug in slugs)]:
-        wait(socket)
+    for path in [SOCKETS / "redis.sock", *(SOCKETS / f"{slug}.sock" for slug in slugs)]:
+        wait(path)
+    for slug in slugs:
+        ask(f"{slug}.{domain}")
 
 
-def wait(socket: Path) -> None:
+def wait(path: Path) -> None:
     """Wait until a socket is there.
 
     Raises:
@@ -202,10 +210,28 @@ def wait(socket: Path) -> None:
 
     """
     end = time.monotonic() + 60
-    while not socket.exists():
+    while not path.exists():
         if time.monotonic() > end:
-            raise RuntimeError(f"{socket} does not come: journalctl -u 'usual-*', {ROOT}/php.log")
+            raise RuntimeError(f"{path} does not come: journalctl -u 'usual-*', {ROOT}/php.log")
         time.sleep(0.1)
+
+
+def ask(host: str) -> None:
+    """See that a space answers as itself: an error page would look fast.
+
+    Raises:
+        RuntimeError: it does not.
+
+    """
+    plain = socket.create_connection(("127.0.0.1", PORT), timeout=120)
+    web = http.client.HTTPConnection(host)
+    # It is this very machine, whose certificate nobody knows.
+    web.sock = ssl._create_unverified_context().wrap_socket(plain, server_hostname=host)
+    web.request("GET", "/status.php")
+    answer = web.getresponse()
+    text = answer.read().decode()
+    if answer.status != 200 or '"installed":true' not in text.replace(" ", ""):
+        raise RuntimeError(f"{host}:{PORT} answers {answer.status} {text[:500]}")
 
 
 def down() -> None:
