@@ -272,9 +272,11 @@ class Terminal:
 
     def __init__(self, environment: Environment, language: str = "en") -> None:
         self.descriptor, theirs = pty.openpty()
-        # On it Ctrl-C is a signal: it is the controlling terminal.
+        # On it Ctrl-C is a signal: it is the controlling terminal. Who runs the tests in the
+        # background ignores signals, and would hand that on.
+        heard = ["env", "--default-signal=INT,QUIT,HUP"]
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", *PROGRAM, str(environment.root)],
+            [*heard, "setsid", "--ctty", "--wait", *PROGRAM, str(environment.root)],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), "LANGUAGE": language, "TERM": "dumb"},
             stdin=theirs,
