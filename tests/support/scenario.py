@@ -160,10 +160,12 @@ def _changes(output: dict[str, Any]) -> list[Change]:
 
 
 def _failures(output: dict[str, Any]) -> list[str]:
+    """Return what failed; a machine that was allowed to be gone did not."""
+    gone = {host for host, numbers in output.get("stats", {}).items() if numbers["unreachable"]}
     return [
         f"{task}: {result.get('msg')}"
         for task, result in _results(output)
-        if result.get("failed") or result.get("unreachable")
+        if result.get("failed") or (result.get("unreachable") and task.split(": ")[0] in gone)
     ]
 
 
