@@ -29,7 +29,7 @@ def own(monkeypatch: pytest.MonkeyPatch):
     check, me, group = _release.modified, os.geteuid(), os.getegid()
     monkeypatch.setattr(_release, "modified", lambda tree, at: check(tree, at, me))
     monkeypatch.setattr(_files, "ROOT", me)
-    monkeypatch.setattr(_managed_files, "find_group", lambda _name: group)
+    monkeypatch.setattr(_managed_files, "find_owner", lambda _item: (me, group))
 
 
 @pytest.fixture(scope="session")
