@@ -156,6 +156,19 @@ def test_the_edge_is_told_after_each_batch(placed: Environment, node: Pretended)
         assert sorted(found[0].split()) == sorted(f"{n}/{slug}/fr" for slug, n in expected.items())
 
 
+def test_the_edge_leads_to_no_node_that_lacks_the_space(placed: Environment, node: Pretended):
+    """Not at the end of the run either: who comes is told that the node is down."""
+    placed.write("nodes.yml", FRONT)
+    why = {"restore": {"small": "the dump could not be loaded"}}
+    node.start(backups={"large": backup(9), "small": backup(1)}, fail=why)
+    code, said = recover(placed, *CONFIRMED)
+    assert code != 0, said
+    told = [found for part, *(found) in node.role() if part == "names"]
+    led = {"unknown": "node1", "velo-ecole": "node2", "small": "node1", "large": "node2"}
+    expected = sorted(f"{place}/{slug}/fr" for slug, place in led.items())
+    assert [sorted(found[0].split()) for found in told] == [expected, expected]
+
+
 def test_what_failed_goes_on_with_the_same_words(placed: Environment, node: Pretended):
     backups = {slug: backup(1) for slug in SLUGS}
     node.start(backups=backups, fail={"restore": {"small": "the dump could not be loaded"}})
