@@ -4,9 +4,20 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
+import pytest
+
 from ansible_collections.archipel.spaces.plugins.filter.edge_names import edge_names
+from tests.unit.environment import ROOT, Environment
+
+NODES = """\
+web: {hosts: {web1: {archipel_addresses: [10.0.0.1]}}}
+db: {hosts: {web1: {}}}
+edge: {hosts: {edge1: {archipel_addresses: [10.0.0.9]}}}
+all: {vars: {ansible_connection: local}}
+"""
 
 
 def space(slug: str, web: str, *domains: str, locale: str = "fr") -> t.Any:
@@ -43,3 +54,20 @@ def test_the_form_is_a_name_too():
 
 def test_without_spaces_there_is_nothing():
     assert edge_names([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("own", "ports"),
+    [({}, (8443, 80)), ({"nginx_proxy_port": 9443, "nginx_http_port": 8080}, (9443, 8080))],
+)
+def test_the_edge_asks_nodes_at_the_ports_where_they_listen(
+    environment: Environment, own: dict[str, int], ports: tuple[int, int]
+):
+    (environment.root / "group_vars/all/00-baseline").symlink_to(ROOT / "group_vars/all")
+    environment.policy(archipel_release=None, archipel_releases=None, archipel_offices=None)
+    environment.write("nodes.yml", NODES)
+    environment.write("group_vars/all/zz-own.yml", json.dumps(own))
+    options = ("-o", "-m", "ansible.builtin.debug", "-a", "var=edge_nodes")
+    said = environment.command("ansible", "edge1", *options).stdout
+    (node,) = json.loads(said.partition("=>")[2])["edge_nodes"]
+    assert (node["https_port"], node["http_port"]) == ports
