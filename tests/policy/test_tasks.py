@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.policy.tree import ROOT, Task, load, roles, shown, tasks, under
+from tests.policy.tree import ROOT, Task, load, matching, roles, shown, tasks, under
 
 # The lists that have one entry per space.
 PER_SPACE = re.compile(
@@ -94,6 +94,14 @@ def test_no_result_takes_the_name_of_a_variable_of_its_role(role: Path):
         for name in re.findall(r"^\s*register: (\w+)$", file.read_text("utf-8"), re.MULTILINE)
     }
     assert registered & known == set()
+
+
+@pytest.mark.parametrize("role", roles(), ids=shown)
+def test_no_policy_takes_the_name_of_a_variable_of_a_role(role: Path):
+    """Within the role it would be the role's: of two things with one name, one is the wrong one."""
+    own = role / "vars/main.yml"
+    given = {name for file in matching("group_vars/all/*.yml") for name in load(file) or {}}
+    assert given & {*((load(own) or {}) if own.is_file() else {})} == set()
 
 
 def test_every_task_has_a_name():
