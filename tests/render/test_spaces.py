@@ -56,6 +56,25 @@ def test_nginx_takes_entries_of_earlier_versions(entry, slug, status):
     assert mapped(configuration, "archipel_status", entry) == status
 
 
+@pytest.mark.parametrize(
+    ("place", "host", "stream"),
+    [
+        ({}, "", "unix:///run/mysqld/mysqld.sock"),
+        ({"db": "db1"}, "db1.example.org", "tcp://db1.example.org:3306"),
+        ({"db": "db1"}, "192.0.2.21:3307", "tcp://192.0.2.21:3307"),
+        ({"db": "db1"}, "fd00::21", "tcp://[fd00::21]:3306"),
+        ({"db": "db1"}, "[fd00::21]:3307", "tcp://[fd00::21]:3307"),
+    ],
+)
+def test_php_knows_where_to_ask_whether_the_database_is_there(place, host, stream):
+    settings = context(database_hosts={"db1": host})
+    wanted = _render_files.render_files([space(**place)], settings, ENVIRONMENT)
+    (pool,) = [file["content"] for file in wanted if file["kind"] == "php"]
+    assert f"\nenv[ARCHIPEL_DATABASE] = {stream}\n" in pool
+    prepended = "php_admin_value[auto_prepend_file] = /usr/local/libexec/archipel/unavailable.php"
+    assert prepended in pool.splitlines()
+
+
 def test_a_vhost_is_one_entry_of_the_map_per_name():
     assert files()["vhost"]["content"].splitlines()[1:] == [
         "velo-ecole.example.org approved/fr/velo-ecole@127.112.117.51;",

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.cluster import Cluster
 from tests.support.scenario import Scenario
 from tools.lab.host import until
@@ -36,17 +38,25 @@ def test_a_web_node_that_loses_its_power(scenario: Scenario, cluster: Cluster, c
         print(f"\nthe page after {down:.1f} s; served again {back:.1f} s after it answered SSH")
 
 
-def test_a_web_node_that_does_not_reach_its_databases(scenario: Scenario, cluster: Cluster):
-    """An answer that says so, soon, and nothing to do once the databases are there again."""
+def test_a_web_node_that_does_not_reach_its_databases(
+    scenario: Scenario, cluster: Cluster, capsys: pytest.CaptureFixture[str]
+):
+    """A page that says so, soon, and nothing to do once the databases are there again."""
     cut, others = on(scenario, "web1")[0], on(scenario, "web2")[0]
+    language = scenario.spaces[cut]["locale"].partition("_")[0]
     assert cluster.space("db1", cut).status == 200
     with cluster.cut("db1", "web1"):
-        answer = cluster.space("web2", cut, "/login", timeout=90)
-        assert answer.status in {500, 503}, answer
-        assert answer.text.strip()
-        assert answer.seconds < 60
+        for path in ("/login", "/status.php"):
+            answer = cluster.space("web2", cut, path, timeout=90)
+            assert (answer.status, answer.headers["retry-after"]) == (503, "60"), answer
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            assert f'<html lang="{language}">' in answer.text
+            assert answer.seconds < 30
+        assert cluster.space("web2", cut, "/login", method="POST", timeout=90).status == 503
         assert cluster.space("web2", others).status == 200
-    cluster.await_status("web2", cut, 200, seconds=60)
+    back = cluster.await_status("web2", cut, 200, seconds=60)
+    with capsys.disabled():
+        print(f"\nthe page after {answer.seconds:.1f} s; served again {back:.1f} s after")
 
 
 def test_an_edge_that_loses_its_power(scenario: Scenario, cluster: Cluster):

@@ -98,6 +98,8 @@ class Context(t.TypedDict):
     # The node's own MariaDB, and connections that an account may have at the same time.
     database_socket: str
     database_connections: int
+    # Seconds in which a database on another node takes a connection.
+    database_seconds: int
     # Node → where it is found by others, as a database and as its client.
     database_hosts: dict[str, str]
     database_client_hosts: dict[str, str]
@@ -106,6 +108,8 @@ class Context(t.TypedDict):
     # Processes of a space, and the memory of each as PHP writes it: 512M.
     php_children: int
     php_memory: str
+    # Script that runs before each request of a space.
+    php_prepended: str
     # Keys of config.php that the policy sets for all.
     nextcloud_config: Settings
     # Empty: nothing is ever sent.

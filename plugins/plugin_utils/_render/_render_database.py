@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import (
@@ -20,6 +21,10 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_ph
     Expression,
     PhpValues,
 )
+
+# MariaDB's own, where an address says none; "[fd00::1]" does not.
+PORT = 3306
+HAS_PORT = re.compile(r"(?:^[^:]+|\]):\d+$")
 
 
 def plan_database(space: SpaceEntry, context: Context) -> Database:
@@ -60,6 +65,14 @@ def find_host(space: SpaceEntry, context: Context) -> str:
     return f"[{found}]" if found.count(":") > 1 and not found.startswith("[") else found
 
 
+def find_stream(space: SpaceEntry, context: Context) -> str:
+    """Return where a space's database listens, as PHP's streams are told it."""
+    if space["db"] == space["web"]:
+        return f"unix://{context['database_socket']}"
+    host = find_host(space, context)
+    return f"tcp://{host}" if HAS_PORT.search(host) else f"tcp://{host}:{PORT}"
+
+
 def find_address(
     space: SpaceEntry, part: t.Literal["web", "db"], setting: str, known: t.Mapping[str, str]
 ) -> str:
@@ -91,6 +104,8 @@ def configure_database(space: SpaceEntry, context: Context) -> PhpValues:
     }
     if account["password"] is not None:
         config["dbdriveroptions"] = {
+            # Without it PHP waits 30 seconds for a server that is cut off, and visitors with it.
+            Expression("PDO::ATTR_TIMEOUT"): context["database_seconds"],
             Expression("PDO::MYSQL_ATTR_SSL_CA"): context["database_ca"],
             Expression("PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT"): True,
         }

@@ -41,6 +41,9 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_co
     render_managed,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_context import Context
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_database import (
+    find_stream,
+)
 
 HOSTNAME = re.compile(
     r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$"
@@ -172,7 +175,7 @@ def render_files(
         wanted.append(make_file(slug, "vhost", layout.vhost, text, 0))
         if space["status"] not in PRESENT:
             continue
-        text = php.render(values)
+        text = php.render({**values, "database": find_stream(space, context)})
         wanted.append(make_file(slug, "php", layout.php, text, own))
         text = render_managed(space, context)
         wanted.append(make_file(slug, "config", layout.managed_config, text, own))
