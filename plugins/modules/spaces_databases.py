@@ -76,6 +76,14 @@ drift:
   type: list
   elements: str
   sample: ["chorale: database, account too many"]
+kept:
+  description:
+    - What spaces that moved to another node have left here, and how it is removed or taken
+      back, in words.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 """
 
 import traceback
@@ -113,8 +121,11 @@ def main() -> None:
         module.fail_json(
             msg=f"MariaDB at {wanted['socket']} does not answer, no space was looked at: {error}"
         )
-    drift = _drift.compare_databases(before, wanted["databases"], wanted["known"])
+    drift = _drift.compare_databases(
+        before, wanted["databases"], wanted["known"], _drift.find_moved()
+    )
     report.facts["drift"] = _drift.describe(drift)
+    report.facts["kept"] = _drift.describe_moved(drift)
     module.exit_json(**report.result())
 
 

@@ -56,6 +56,11 @@ missing:
   returned: always
   type: dict
   sample: {}
+moved:
+  description: Slug of a space that moved to another node → what there is of it still.
+  returned: always
+  type: dict
+  sample: {}
 drift:
   description:
     - What is on the node and in no file of the registry, and the other way round, in words.
@@ -63,6 +68,14 @@ drift:
   type: list
   elements: str
   sample: ["chorale-des-halles: vhost, user, directory too many"]
+kept:
+  description:
+    - What spaces that moved to another node have left here, and how it is removed or taken
+      back, in words.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 """
 
 import traceback
@@ -127,8 +140,9 @@ def main() -> None:
             found = database(wanted)
     except (OSError, _systemd.SystemdError) as error:
         module.fail_json(msg=f"this node cannot be read, nothing was compared: {error}")
-    drift = _drift.compare(found, wanted["known"])
-    module.exit_json(changed=False, **drift, drift=_drift.describe(drift))
+    drift = _drift.compare(found, wanted["known"], _drift.find_moved())
+    said = {"drift": _drift.describe(drift), "kept": _drift.describe_moved(drift)}
+    module.exit_json(changed=False, **drift, **said)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,14 @@ drift:
   type: list
   elements: str
   sample: ["chorale: vhost, php, user, directory too many"]
+kept:
+  description:
+    - What spaces that moved to another node have left here, and how it is removed or taken
+      back, in words.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -86,6 +94,7 @@ def main() -> None:
     except (_systemd.SystemdError, OSError) as error:
         module.fail_json(msg=str(error), **report.result())
     report.facts["drift"] = _drift.describe(drift)
+    report.facts["kept"] = _drift.describe_moved(drift)
     module.exit_json(**report.result())
 
 

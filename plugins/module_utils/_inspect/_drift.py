@@ -13,10 +13,12 @@ import typing as t
 
 from ansible_collections.archipel.spaces.plugins.module_utils._core import (
     _files,
+    _journal,
     _layout,
     _unit_names,
 )
 from ansible_collections.archipel.spaces.plugins.module_utils._core._spaces import IDS
+from ansible_collections.archipel.spaces.plugins.module_utils._operations import _move_job
 from ansible_collections.archipel.spaces.plugins.module_utils._sql import _mariadb
 from ansible_collections.archipel.spaces.plugins.module_utils._system import (
     _filesystem,
@@ -53,7 +55,7 @@ UNIT_FOLDERS = (_unit_names.FOLDER, f"{_unit_names.FOLDER}.control")
 ACTIVE = frozenset({"active", "activating", "reloading"})
 
 Found = dict[str, set[str]]
-# `unknown` and `missing`: name → kinds.
+# `unknown`, `missing` and `moved`: name → kinds.
 Drift = dict[str, dict[str, list[str]]]
 
 
@@ -147,24 +149,45 @@ def read_databases(schemata: t.Iterable[str], accounts: t.Iterable[str]) -> Foun
     }
 
 
-def compare(found: Found, known: t.Mapping[str, str]) -> Drift:
-    """Return what is unknown and what is missing: name → kinds. Pure.
+def find_moved(folder: str = _journal.FOLDER) -> set[str]:
+    """Return the spaces that are moving away from this node, or left something on it.
+
+    Of one whose journal cannot be understood nobody knows that.
+    """
+
+    def moves(slug: str) -> bool:
+        try:
+            return (_journal.read(slug, folder) or {}).get("verb") == _move_job.VERB
+        except _journal.JournalError:
+            return False
+
+    return {slug for slug in _files.list_names(folder, ".json") if moves(slug)}
+
+
+def compare(
+    found: Found, known: t.Mapping[str, str], moved: t.Container[str] = frozenset()
+) -> Drift:
+    """Return what is unknown, missing, and kept of spaces that moved: name → kinds. Pure.
 
     Args:
         found: kind → names of what is there; kinds that are not in it were not looked at.
         known: slug → state of the spaces of the registry on this node.
+        moved: what `find_moved` gave.
 
     """
     unknown: dict[str, list[str]] = {}
     missing: dict[str, list[str]] = {}
+    left: dict[str, list[str]] = {}
     for kind in (one for one in (*WEB, *DATABASE, *FOREIGN) if one in found):
         for name in found[kind]:
             if name not in known or kind not in MAY[known[name]]:
-                unknown.setdefault(name, []).append(kind)
+                of = left if name in moved and name not in known else unknown
+                of.setdefault(name, []).append(kind)
         for slug, state in known.items():
             if kind in MUST[state] and slug not in found[kind]:
                 missing.setdefault(slug, []).append(kind)
-    return {"unknown": dict(sorted(unknown.items())), "missing": dict(sorted(missing.items()))}
+    drift = {"unknown": unknown, "missing": missing, "moved": left}
+    return {part: dict(sorted(names.items())) for part, names in drift.items()}
 
 
 def describe(drift: t.Mapping[str, t.Mapping[str, list[str]]]) -> list[str]:
@@ -172,6 +195,16 @@ def describe(drift: t.Mapping[str, t.Mapping[str, list[str]]]) -> list[str]:
     return [
         *(f"{name}: {', '.join(kinds)} too many" for name, kinds in drift["unknown"].items()),
         *(f"{name}: {', '.join(kinds)} missing" for name, kinds in drift["missing"].items()),
+    ]
+
+
+def describe_moved(drift: t.Mapping[str, t.Mapping[str, list[str]]]) -> list[str]:
+    """Return what people read of what is kept of spaces that moved, and what to do. Pure."""
+    return [
+        f"{name}: {', '.join(kinds)} kept since it moved to another node: playbooks/move.yml "
+        f"-e only={name} -e confirm={name} with -e kept=discard removes it for good, with "
+        "-e kept=restore takes the space back"
+        for name, kinds in drift["moved"].items()
     ]
 
 
@@ -198,12 +231,15 @@ def compare_web(
     running = {slug for slug, runs in chosen.items() if runs}
     running |= find_units(active, enabled) - set(chosen)
     found = read_web(wanted["drift"]["places"], running, wanted["drift"]["ids"])
-    result = compare(found, wanted["drift"]["known"])
+    result = compare(found, wanted["drift"]["known"], find_moved())
     return {**result, "missing": {}} if check else result
 
 
 def compare_databases(
-    state: _mariadb.State, wanted: t.Sequence[Account], known: t.Mapping[str, str]
+    state: _mariadb.State,
+    wanted: t.Sequence[Account],
+    known: t.Mapping[str, str],
+    moved: t.Container[str] = frozenset(),
 ) -> Drift:
     """Compare a database node with the registry after a run. Pure.
 
@@ -211,10 +247,11 @@ def compare_databases(
         state: what was there before.
         wanted: the spaces whose database this run has made sure of.
         known: slug → state of all spaces whose database is on this node.
+        moved: what `find_moved` gave.
 
     """
     made = [item["space"] for item in wanted]
     found = read_databases(state.databases, {user for user, _ in state.accounts})
     found = {kind: names.union(made) for kind, names in found.items()}
     found |= {"other account": _mariadb.other_accounts(state.accounts, wanted)}
-    return compare(found, known)
+    return compare(found, known, moved)

@@ -18,12 +18,36 @@ ALL = {kind: {"amap"} for kind in _drift.EVERY}
 
 @pytest.mark.parametrize("state", ["approved", "exempt"])
 def test_what_is_there_and_known_is_fine(state):
-    assert _drift.compare(ALL, {"amap": state}) == {"unknown": {}, "missing": {}}
+    assert _drift.compare(ALL, {"amap": state}) == {"unknown": {}, "missing": {}, "moved": {}}
 
 
 def test_what_no_file_names_is_unknown():
     drift = _drift.compare(ALL, {})
-    assert drift == {"unknown": {"amap": [*_drift.WEB, *_drift.DATABASE]}, "missing": {}}
+    everything = {"amap": [*_drift.WEB, *_drift.DATABASE]}
+    assert drift == {"unknown": everything, "missing": {}, "moved": {}}
+
+
+def test_what_a_space_left_when_it_moved_is_no_mistake():
+    everything = {"amap": [*_drift.WEB, *_drift.DATABASE]}
+    drift = _drift.compare(ALL, {}, {"amap", "cine"})
+    assert drift == {"unknown": {}, "missing": {}, "moved": everything}
+
+
+@pytest.mark.parametrize("state", ["suspended", "closed"])
+def test_what_lives_here_again_is_measured_as_any_other(state):
+    drift = _drift.compare(ALL, {"amap": state}, {"amap"})
+    assert (drift["unknown"], drift["moved"]) == ({"amap": ["unit"]}, {})
+
+
+def test_spaces_that_moved_are_those_with_a_journal_of_it(tmp_path: Path):
+    assert _drift.find_moved(str(tmp_path / "none")) == set()
+    for slug, text in {
+        "amap": '{"verb": "move", "step": "kept"}',
+        "cine": '{"verb": "restore", "step": "files"}',
+        "velo": '{"verb": "mo',
+    }.items():
+        (tmp_path / f"{slug}.json").write_text(text, encoding="utf-8")
+    assert _drift.find_moved(str(tmp_path)) == {"amap"}
 
 
 @pytest.mark.parametrize("state", ["suspended", "closed"])
@@ -52,8 +76,17 @@ def test_kinds_that_were_not_looked_at_are_not_missing():
 
 
 def test_sentences():
-    drift = {"unknown": {"amap": ["vhost", "user"]}, "missing": {"cine": ["database"]}}
+    drift = {
+        "unknown": {"amap": ["vhost", "user"]},
+        "missing": {"cine": ["database"]},
+        "moved": {"velo": ["user"]},
+    }
     assert _drift.describe(drift) == ["amap: vhost, user too many", "cine: database missing"]
+    assert _drift.describe_moved(drift) == [
+        "velo: user kept since it moved to another node: playbooks/move.yml -e only=velo "
+        "-e confirm=velo with -e kept=discard removes it for good, with -e kept=restore takes "
+        "the space back"
+    ]
 
 
 def test_units_changed_by_hand_are_found(tmp_path: Path):
@@ -77,7 +110,7 @@ def test_units_changed_by_hand_are_found(tmp_path: Path):
 def test_what_no_space_may_have_is_too_many_in_any_state(kind):
     for state in _drift.MAY:
         drift = _drift.compare({kind: {"amap"}}, {"amap": state})
-        assert drift == {"unknown": {"amap": [kind]}, "missing": {}}
+        assert drift == {"unknown": {"amap": [kind]}, "missing": {}, "moved": {}}
 
 
 def test_users_are_found_by_name_and_by_number():
