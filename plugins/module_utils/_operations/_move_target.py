@@ -89,6 +89,21 @@ def copy(job: Job) -> None:
     """Fetch it while people work, and then what differs by its checksum."""
     _move_channel.fetch(job, live=True)
     _move_channel.fetch(job, "--checksum", live=True)
+    write_through(job)
+
+
+def write_through(job: Job) -> None:
+    """Have the disk take what has come: a node that loses its power right afterwards has it still.
+
+    After the first copies most of it is written while people work; what comes later waits for that,
+    the small files too that are written for good while the space is closed.
+
+    Raises:
+        MoveError: the disk did not take it.
+
+    """
+    command = ["sync", "--file-system", job.layout.arriving]
+    _move_channel.run(command, "what came is not on the disk")
 
 
 def take(job: Job) -> None:
@@ -110,6 +125,7 @@ def take(job: Job) -> None:
                 raise MoveError("its database came damaged: the checksum is another one")
     except _restore_contents.ContentsError as error:
         raise MoveError(f"what came is not taken: {error}") from error
+    write_through(job)
 
 
 def describe(job: Job) -> JsonObject:

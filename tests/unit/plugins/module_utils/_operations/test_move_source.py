@@ -86,6 +86,8 @@ class Lab:
         self.at = self.source
         self.left = -1
         self.damaged = ""
+        # What has come is on the disk.
+        self.written = False
 
     def operation(self) -> None:
         if self.left == 0:
@@ -120,6 +122,13 @@ class Lab:
             phase()
 
 
+def write(lab: Lab, command: list[str]) -> None:
+    """Have the disk take it."""
+    assert command == ["sync", "--file-system", f"{lab.target.home.parent}/.arriving-{SLUG}"]
+    lab.operation()
+    lab.written = True
+
+
 def fetch(lab: Lab, job: _move_job.Job, *options: str, live: bool) -> list[str]:
     """Do as rsync does."""
     assert lab.source.granted, "nobody lets it in"
@@ -127,6 +136,7 @@ def fetch(lab: Lab, job: _move_job.Job, *options: str, live: bool) -> list[str]:
     place = Path(job.layout.arriving)
     if "--dry-run" in options:
         return ["cd"] if lab.damaged == "differs" else []
+    lab.written = False
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     for part in ("config", "data", "release", ".move"):
@@ -176,6 +186,7 @@ def lab(tmp_path, monkeypatch) -> Lab:
     made.source.fill()
     own_journals(made, monkeypatch)
     monkeypatch.setattr(_move_channel, "fetch", lambda *a, **k: fetch(made, *a, **k))
+    monkeypatch.setattr(_move_channel, "run", lambda command, _what: write(made, command))
     monkeypatch.setattr(_move_channel, "make_key", lambda _job: "ssh-ed25519 BBBB")
     monkeypatch.setattr(_move_channel, "open_for", lambda _job: grant(made, True))
     monkeypatch.setattr(_move_channel, "close_for", lambda _job: grant(made, False))
@@ -301,6 +312,14 @@ class TestAMove:
         lab.left = -1
         lab.move()
         arrived(lab)
+
+    def test_is_on_the_disk_before_it_is_closed_and_before_it_is_taken_over(self, lab: Lab):
+        phases = lab.phases()
+        for number, phase in enumerate(phases[:5]):
+            phase()
+            if number in {2, 4}:
+                assert lab.written
+                lab.written = False
 
     def test_of_a_database_that_stays_writes_none_down(self, lab: Lab):
         for phase in (
