@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from typing import Any
 
 import pytest
 
-from tests.support.cluster import BASE, Cluster, Writer
+from tests.support.cluster import BASE, Cluster
+from tests.support.moving import failures, move, move_under_load
 from tests.support.scenario import Scenario
 
 SLUG, OTHER = "velo-ecole", "amap-du-val"
@@ -20,42 +19,15 @@ ACCOUNT = ("nadia", "longer-than-ten-1")
 KILL_AT = "/run/archipel/kill-at"
 
 
-def move(scenario: Scenario, slug: str, *options: str) -> dict[str, dict[str, Any]]:
-    """Run the playbook for one space; return each task's result by its name."""
-    return scenario.attempt("move.yml", "-e", f"only={slug}", *options)
-
-
-def failures(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return {name: one.get("msg") for name, one in results.items() if one.get("failed")}
-
-
-def read(cluster: Cluster, slug: str, paths: list[str]) -> dict[str, str]:
-    """Return the checksums of files, as their owner is served them."""
-    token = base64.b64encode(":".join(ACCOUNT).encode()).decode()
-    found = cluster.read("db1", slug, paths, {"Authorization": f"Basic {token}"})
-    assert {status for status, _ in found.values()} == {200}
-    return {path: digest for path, (_, digest) in found.items()}
-
-
 def test_a_space_moves_while_files_are_stored_in_it(
     scenario: Scenario, cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ):
     """Whatever was acknowledged is there afterwards."""
     adding = f"user:add --password-from-env {ACCOUNT[0]}"
     scenario.occ(SLUG, adding, node="web1", OC_PASS=ACCOUNT[1])
-    writer = Writer(cluster, "db1", SLUG, ACCOUNT)
-    try:
-        writer.await_more(20)
-        results = move(scenario, SLUG, "-e", "to=web2")
-        assert failures(results) == {}
-        writer.await_more(20)
-    finally:
-        stored = writer.end()
+    said, stored = move_under_load(scenario, cluster, SLUG, ACCOUNT, "web2")
     with capsys.disabled():
-        said = results["move_batch | Say how it went"]["msg"]
         print(f"\n{said}; {len(stored)} files were acknowledged")
-    assert read(cluster, SLUG, list(stored)) == stored
-    assert scenario.spaces[SLUG]["web"] == "web2"
     assert cluster.host("web1").file(f"/srv/spaces/.left-{SLUG}/data").is_directory
     assert not cluster.host("web1").file(f"/srv/spaces/{SLUG}").exists
 
@@ -82,6 +54,15 @@ def test_the_next_run_changes_nothing_but_the_node_that_it_left(
     for name in (f"{SLUG}.{BASE}", OWN):
         assert cluster.ask("db1", name).status == 200
     assert cluster.host("web1").file(f"/srv/spaces/.left-{SLUG}/data").is_directory
+
+
+def test_what_it_left_is_no_mistake_of_anybody(scenario: Scenario):
+    """The comparison with the registry says whose it is, and what ends it."""
+    results = scenario.attempt("drift.yml", "-e", "drift_fails=true", "--limit", "web1")
+    assert failures(results) == {}
+    said = json.dumps([one["msg"] for name, one in results.items() if "Say what differs" in name])
+    assert f"-e only={SLUG} -e confirm={SLUG} with -e kept=discard removes it" in said
+    assert "too many" not in said
 
 
 def test_nobody_can_fetch_anything_any_more(cluster: Cluster):
