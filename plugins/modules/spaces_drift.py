@@ -124,7 +124,7 @@ def database(wanted: dict[str, t.Any]) -> _drift.Found:
         raise OSError(f"MariaDB at {socket} does not answer: {error}") from error
     found = _drift.read_databases(state.databases, {user for user, _ in state.accounts})
     others = _mariadb.other_accounts(state.accounts, wanted["accounts"])
-    return {**found, "other account": others}
+    return {**found, _drift.OTHER_ACCOUNT: others}
 
 
 def main() -> None:

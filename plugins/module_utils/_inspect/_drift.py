@@ -35,7 +35,8 @@ WEB = ("vhost", "php", "user", "directory", "unit", "quota")
 DATABASE = ("database", "account")
 EVERY = frozenset((*WEB, *DATABASE))
 # What no space may have: systemd obeys it, and nobody finds it in a role.
-FOREIGN = ("unit file", "other account")
+OTHER_ACCOUNT = "other account"
+FOREIGN = ("unit file", OTHER_ACCOUNT)
 # State of a space → what it must have. What is kept of a closed space is there or was never
 # made; one that is held or whose file is wrong is left as it is.
 MUST = {
@@ -192,9 +193,17 @@ def compare(
 
 def describe(drift: t.Mapping[str, t.Mapping[str, list[str]]]) -> list[str]:
     """Return what people read of it. Pure."""
-    return [
-        *(f"{name}: {', '.join(kinds)} too many" for name, kinds in drift["unknown"].items()),
-        *(f"{name}: {', '.join(kinds)} missing" for name, kinds in drift["missing"].items()),
+    said = []
+    for name, kinds in drift["unknown"].items():
+        # Of the node that it moved from, perhaps: the database's node does not know of that.
+        hint = (
+            f"; if it has moved, playbooks/move.yml -e only={name} -e kept=discard "
+            f"-e confirm={name} removes that account"
+        )
+        line = f"{name}: {', '.join(kinds)} too many"
+        said.append(line + hint if OTHER_ACCOUNT in kinds else line)
+    return said + [
+        f"{name}: {', '.join(kinds)} missing" for name, kinds in drift["missing"].items()
     ]
 
 
@@ -253,5 +262,5 @@ def compare_databases(
     made = [item["space"] for item in wanted]
     found = read_databases(state.databases, {user for user, _ in state.accounts})
     found = {kind: names.union(made) for kind, names in found.items()}
-    found |= {"other account": _mariadb.other_accounts(state.accounts, wanted)}
+    found |= {OTHER_ACCOUNT: _mariadb.other_accounts(state.accounts, wanted)}
     return compare(found, known, moved)

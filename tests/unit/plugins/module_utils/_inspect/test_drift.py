@@ -89,6 +89,14 @@ def test_sentences():
     ]
 
 
+def test_an_account_that_a_move_may_have_left_says_how_it_goes():
+    drift = {"unknown": {"amap": ["other account"]}, "missing": {}, "moved": {}}
+    assert _drift.describe(drift) == [
+        "amap: other account too many; if it has moved, playbooks/move.yml -e only=amap "
+        "-e kept=discard -e confirm=amap removes that account"
+    ]
+
+
 def test_units_changed_by_hand_are_found(tmp_path: Path):
     for name in (
         "space-php@amap.service.d/override.conf",
