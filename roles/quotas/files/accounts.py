@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Report how many accounts each space of this node has of those it may have, and when it was used.
+"""Report how many accounts each space of this node has of those it may have, its last use and jobs.
 
 The number is the one that Nextcloud holds against the limit: all accounts but the disabled
 ones. Somebody uses a space who logs in, or whose browser, program or telephone comes with a token
-that an earlier login gave it. Both are read from the databases, so that no space is woken: those of
-this node in one connection, those of another node with each space's own account.
+that an earlier login gave it. Its background jobs say themselves when they came to their end: a
+timer that fired knows nothing of that. All is read from the databases, so that no space is woken:
+those of this node in one connection, those of another node with each space's own account.
 """
 
 from __future__ import annotations
@@ -45,12 +46,14 @@ class Space:
 
 @dataclass(frozen=True)
 class Accounts:
-    """Enabled accounts, how many may be, and when somebody used one of them."""
+    """Enabled accounts, how many may be, when somebody used one of them, and when jobs ran."""
 
     used: int
     limit: int
     # Seconds since 1970; 0: nobody ever did; None: it could not be read.
     last_use: int | None = None
+    # When its background jobs came to their end; 0: they never did; None: it could not be read.
+    last_jobs: int | None = None
 
     @property
     def percent(self) -> float:
@@ -113,6 +116,15 @@ def question(one: Space, ignored: t.Sequence[str]) -> str:
     )
 
 
+def last_jobs(one: Space) -> str:
+    """Return the question when a space's background jobs ended last. Pure."""
+    return (
+        f"SELECT '{one.slug}', 'last_jobs', "
+        "(SELECT COALESCE(MAX(CAST(configvalue AS UNSIGNED)), 0) "
+        f"FROM `{one.database}`.oc_appconfig WHERE appid = 'core' AND configkey = 'lastcron');"
+    )
+
+
 def ask(command: t.Sequence[str], stdin: str) -> dict[tuple[str, str], int]:
     """Run a client; return slug and what was asked → number, of those that were answered.
 
@@ -140,7 +152,7 @@ def count(
     """Return slug and what was asked → number."""
     # One that fails does not keep the others from being answered.
     words = ("--force", "--batch", "--raw", "--skip-column-names")
-    asked = {one.slug: [statement(one), question(one, ignored)] for one in spaces}
+    asked = {one.slug: [statement(one), question(one, ignored), last_jobs(one)] for one in spaces}
     here = [text for one in spaces if not one.distant for text in asked[one.slug]]
     found: dict[tuple[str, str], int] = {}
     if here:
@@ -162,7 +174,12 @@ def read(
     spaces = installed(root)
     numbers = count(spaces, socket, authorities, ignored)
     return {
-        one.slug: Accounts(used, one.limit, numbers.get((one.slug, "last_use")))
+        one.slug: Accounts(
+            used,
+            one.limit,
+            numbers.get((one.slug, "last_use")),
+            numbers.get((one.slug, "last_jobs")),
+        )
         for one in spaces
         if (used := numbers.get((one.slug, "used"))) is not None
     }
@@ -193,6 +210,11 @@ def metrics(spaces: t.Mapping[str, Accounts], percents: t.Sequence[int], now: fl
                 "archipel_space_last_use_timestamp_seconds",
                 "When somebody used the space last; 0: nobody ever did.",
                 [(n, a.last_use) for n, a in each if a.last_use is not None],
+            ),
+            family(
+                "archipel_space_jobs_last_timestamp_seconds",
+                "When background jobs came to their end; 0: they never did.",
+                [(n, a.last_jobs) for n, a in each if a.last_jobs is not None],
             ),
             above(f"{name}_above", spaces, percents),
         ]

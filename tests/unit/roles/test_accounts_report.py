@@ -82,7 +82,7 @@ def asked(monkeypatch, tmp_path):
 
 def test_all_spaces_of_this_machine_are_asked_at_once(program, root, asked, capfd):
     found = program.read(root, "/run/db.sock", "/ca.pem")
-    assert found == {"amap": program.Accounts(40, 50, 41)}
+    assert found == {"amap": program.Accounts(40, 50, 41, 42)}
     ((arguments, statements),) = asked()
     assert {"--force", "--socket=/run/db.sock"} <= set(arguments)
     assert "`space_amap`.oc_users" in statements
@@ -165,6 +165,17 @@ def test_when_it_was_used_is_reported(program, last, said, metric):
     assert program.report(spaces, [], 0)["spaces"]["amap"]["last_use"] == last
     line = f'archipel_space_last_use_timestamp_seconds{{space="amap"}} {metric}\n'
     assert (line in program.metrics(spaces, [], 0)) is (metric is not None)
+
+
+def test_when_jobs_ended_is_asked_and_reported(program):
+    space = program.Space("amap", 50, "space_amap", {})
+    asked = program.last_jobs(space)
+    assert "`space_amap`.oc_appconfig WHERE appid = 'core' AND configkey = 'lastcron'" in asked
+    spaces = {"amap": program.Accounts(1, 50, None, 5), "cine": program.Accounts(1, 50)}
+    text = program.metrics(spaces, [], 0)
+    assert 'archipel_space_jobs_last_timestamp_seconds{space="amap"} 5\n' in text
+    assert 'archipel_space_jobs_last_timestamp_seconds{space="cine"}' not in text
+    assert program.report(spaces, [], 0)["spaces"]["amap"]["last_jobs"] == 5
 
 
 def test_what_is_written_and_printed(program, monkeypatch, tmp_path, capsys):
