@@ -29,7 +29,7 @@ import typing as t
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.benchmarks.bench_idle import entry
+from tests.benchmarks import choice
 from tests.benchmarks.nodes import BUILD, Environment, Nodes, cpu_seconds
 from tools import release
 from tools.lab.machine import Machine
@@ -196,7 +196,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, help="of each turn (10)")
     parser.add_argument("--connections", type=int, default=8, help="at the same time (8)")
     parser.add_argument("--release", help="a release in --archives, such as 33.0.3")
-    parser.add_argument("--archives", type=Path, default=BUILD.parent / "artifacts")
+    choice.add_options(parser)
     parser.add_argument("--keep", action="store_true", help="leave the node for the next time")
     return parser.parse_args()
 
@@ -206,12 +206,7 @@ def main() -> None:
     options = arguments()
     numbers = sorted(options.spaces or ([1, 3] if options.quick else [1, 10, 50]))
     rounds = options.rounds or (2 if options.quick else 7)
-    policy = {**release.variables(), **POLICY}
-    if options.release:
-        found = entry(options.release, options.archives)
-        policy |= {"archipel_releases": {options.release: found}}
-        policy |= {"archipel_release": options.release}
-        policy |= {"nextcloud_local_folders": [str(options.archives)]}
+    policy = {**choice.policy(options, options.release), **POLICY}
     nodes = Nodes(1, "load")
     machine = nodes.machines[0]
     load = Load(machine, options.connections, options.seconds or (1 if options.quick else 10))

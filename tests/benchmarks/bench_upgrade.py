@@ -10,8 +10,8 @@ back with playbooks/rollback.yml. Prints both wall times, the time each space is
 time of its bare ``occ upgrade``, what each step takes, and a run over a thousand spaces that are
 there already.
 
-The archives of both releases may lie in a folder (--archives, --old, --new); otherwise the stand-in
-is upgraded. It says which.
+The archives of both releases may lie in a folder (--archives, --old, --new; --catalogue for further
+applications); otherwise the stand-in is upgraded. It says which.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ import sys
 import time
 import typing as t
 from dataclasses import dataclass
-from pathlib import Path
 
 import yaml
 
-from tests.benchmarks.bench_idle import entry
+from tests.benchmarks import choice
 from tests.benchmarks.nodes import BUILD, ROOT, Environment, Nodes
 from tools import release
 from tools.lab.machine import Machine
@@ -120,20 +119,19 @@ class Both:
 
 def releases(options: argparse.Namespace) -> Both:
     """Return what is upgraded to what: real archives where they are at hand."""
-    policy: dict[str, t.Any] = {"spaces_install_enabled": True, **release.variables()}
     if options.archives:
         old, new = options.old, options.new
-        catalogue = {version: entry(version, options.archives) for version in (old, new)}
-        policy["nextcloud_local_folders"] = [str(options.archives)]
+        policy = choice.policy(options, old, new)
     else:
         old, new = "33.0.9", "34.0.4"
         folder = BUILD / "bench/standin"
         program = [sys.executable, str(ROOT / "tests/standin/build.py"), f"--output={folder}"]
         subprocess.run([*program, f"--version={old}", f"--version={new}"], check=True)
         catalogue = {version: standin(version) for version in (old, new)}
+        policy = release.variables()
         policy |= {"nextcloud_local_folders": [], "nextcloud_standin_folder": str(folder)}
-    policy |= {"archipel_releases": catalogue, "archipel_release": old}
-    return Both(old, new, policy)
+        policy |= {"archipel_releases": catalogue, "archipel_release": old}
+    return Both(old, new, {**policy, "spaces_install_enabled": True})
 
 
 def standin(version: str) -> dict[str, t.Any]:
@@ -239,7 +237,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="4 spaces instead of 20")
     parser.add_argument("--spaces", type=int)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--archives", type=Path, help="folder with both archives of Nextcloud")
+    choice.add_options(parser)
     parser.add_argument("--old", help="release in there to upgrade from")
     parser.add_argument("--new", help="release in there to upgrade to")
     options = parser.parse_args()

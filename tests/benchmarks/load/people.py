@@ -25,7 +25,12 @@ READ = 100_000
 
 
 def occ(slug: str, password: str, *arguments: str) -> str:
-    """Run occ as the space's user; return what it says."""
+    """Run occ as the space's user; return what it says.
+
+    Raises:
+        RuntimeError: it failed.
+
+    """
     user = [f"--reuid=space-{slug}", f"--regid=space-{slug}", f"--groups=space-{slug},archipel-db"]
     php = ["php", "-d", "apc.enable_cli=1", "-d", "memory_limit=512M", "occ"]
     added = {
@@ -33,14 +38,18 @@ def occ(slug: str, password: str, *arguments: str) -> str:
         "NC_PASS": password,
         "NEXTCLOUD_CONFIG_DIR": f"/srv/spaces/{slug}/config",
     }
-    return subprocess.run(
+    done = subprocess.run(
         ["setpriv", *user, *php, *arguments],
         cwd=f"/srv/spaces/{slug}/release",
         env={**os.environ, **added},
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=True,
-    ).stdout
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{slug}: occ {' '.join(arguments)}: {done.stdout}")
+    return done.stdout
 
 
 def put(host: str, credentials: str) -> None:
@@ -65,7 +74,10 @@ def welcome(slug: str, host: str) -> str:
     """Make the account; return its line."""
     password, unit = secrets.token_urlsafe(18), f"space-occ@{slug}.target"
     subprocess.run(["systemctl", "start", unit], check=True)
-    occ(slug, password, "user:add", "--password-from-env", NAME)
+    # A node that was kept has the account.
+    known = f'"{NAME}":' in occ(slug, password, "user:list", "--output=json")
+    command = "user:resetpassword" if known else "user:add"
+    occ(slug, password, command, "--password-from-env", NAME)
     said = occ(slug, password, "user:add-app-password", "--password-from-env", NAME)
     subprocess.run(["systemctl", "stop", unit], check=True)
     token = said.split()[-1]
@@ -80,8 +92,11 @@ def main() -> None:
     lines = [welcome(slug, f"{slug}.{domain}") for slug in slugs]
     Path(target).write_text("".join(lines), encoding="utf-8")
     # wrk asks for names.
-    with Path("/etc/hosts").open("a", encoding="utf-8") as file:
-        file.write("".join(f"127.0.0.1 {slug}.{domain}\n" for slug in slugs))
+    hosts = Path("/etc/hosts")
+    there = hosts.read_text(encoding="utf-8").splitlines()
+    wanted = [f"127.0.0.1 {slug}.{domain}" for slug in slugs]
+    with hosts.open("a", encoding="utf-8") as file:
+        file.write("".join(f"{line}\n" for line in wanted if line not in there))
 
 
 if __name__ == "__main__":
