@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import yaml
 
 from tests.benchmarks import choice
-from tests.benchmarks.nodes import BUILD, ROOT, Environment, Nodes, cpu_seconds
+from tests.benchmarks.nodes import BUILD, ROOT, Environment, Nodes, cpu_seconds, execute
 from tools import release
 from tools.lab.machine import Machine
 
@@ -105,7 +105,7 @@ class Jobs:
     def run(self) -> Runs:
         """Run the jobs of all installed spaces, one after the other."""
         before, start = cpu_seconds(self.machine), time.monotonic()
-        lines = self.machine.execute("sh", "-s", "--", *self.slugs, stdin=RUN).splitlines()
+        lines = execute(self.machine, "sh", "-s", "--", *self.slugs, stdin=RUN).splitlines()
         used, lasted = cpu_seconds(self.machine) - before, time.monotonic() - start
         pairs = [line.split() for line in lines]
         seconds = [float(end) - float(begin) for begin, end in pairs]

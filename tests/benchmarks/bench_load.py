@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.benchmarks import choice
-from tests.benchmarks.nodes import BUILD, Environment, Nodes, cpu_seconds
+from tests.benchmarks.nodes import BUILD, Environment, Nodes, cpu_seconds, execute
 from tools import release
 from tools.lab.machine import Machine
 
@@ -118,7 +118,7 @@ class Load:
     def program(self, name: str, *arguments: str) -> str:
         """Run one of our programs on the node."""
         text = (HERE / name).read_text(encoding="utf-8")
-        return self.machine.execute("python3", "-", *arguments, stdin=text)
+        return execute(self.machine, "python3", "-", *arguments, stdin=text)
 
     def choose(self, spaces: int) -> None:
         """Ask so many of the spaces from now on."""

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import yaml
 
 from tests.benchmarks import choice
-from tests.benchmarks.nodes import BUILD, ROOT, Environment, Nodes
+from tests.benchmarks.nodes import BUILD, ROOT, Environment, Nodes, execute
 from tools import release
 from tools.lab.machine import Machine
 
@@ -170,19 +170,19 @@ def ours(environment: Environment, both: Both) -> Round:
 def bare(machine: Machine, slugs: list[str], both: Both) -> Round:
     """Upgrade all spaces with occ alone, and bring them back."""
     machine.execute("sh", "-c", "cat > /tmp/bare.sh", stdin=BARE)
-    machine.execute("sh", "-s", "--", *slugs, stdin=KEEP)
+    execute(machine, "sh", "-s", "--", *slugs, stdin=KEEP)
     targets = " ".join(f"space-occ@{slug}.target" for slug in slugs)
     machine.execute("sh", "-c", f"systemctl start {targets}")
     each = (
         f"printf '%s\\n' {' '.join(slugs)} | xargs -P {PARALLEL} -I @ sh /tmp/bare.sh @ {both.new}"
     )
     start = time.perf_counter()
-    lines = machine.execute("sh", "-c", each).splitlines()
+    lines = execute(machine, "sh", "-s", stdin=each).splitlines()
     wall = time.perf_counter() - start
     machine.execute("sh", "-c", f"systemctl stop {targets}")
     if len(lines) != len(slugs):
         sys.exit(f"the bare occ upgrade failed for {len(slugs) - len(lines)} spaces")
-    machine.execute("sh", "-s", "--", both.old, *slugs, stdin=BACK)
+    execute(machine, "sh", "-s", "--", both.old, *slugs, stdin=BACK)
     times = [line.split() for line in lines]
     return Round(wall, [float(end) - float(begin) for _slug, end, begin in times], {})
 
@@ -199,7 +199,7 @@ def compare(environment: Environment, both: Both, rounds: int) -> None:
     """Print our upgrade beside the bare one, from rounds one after the other."""
     slugs = [space["slug"] for space in environment.spaces()]
     machine = environment.machines[0]
-    machine.execute("python3", "-", "bench.localhost", *slugs, stdin=PERSON)
+    execute(machine, "python3", "-", "bench.localhost", *slugs, stdin=PERSON)
     print(f"{len(slugs)} spaces, {both.old} to {both.new}, {PARALLEL} at a time, {rounds} rounds")
     build(environment, both)
     pairs = [(bare(machine, slugs, both), ours(environment, both)) for _ in range(rounds)]

@@ -123,6 +123,12 @@ def cpu_seconds(machine: Machine) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def execute(machine: Machine, *command: str, stdin: str, seconds: float = 3600) -> str:
+    """Run a command in a machine that may take longer than any of the lab's own do."""
+    line = [*podman(), "exec", "--interactive", machine.container, *command]
+    return run(line, stdin=stdin, timeout=seconds)
+
+
 class Environment:
     """An environment of its own with generated associations."""
 
