@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks import bench_load
 from tests.benchmarks.bench_load import Load, Row, Turn
-from tests.benchmarks.load import usual
+from tests.benchmarks.load import people, usual
 
 OURS = """\
 [global]
@@ -96,3 +98,25 @@ def test_a_socket_that_does_not_come_is_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     with pytest.raises(RuntimeError, match=r"velo\.sock does not come"):
         usual.wait(tmp_path / "velo.sock")
+
+
+@pytest.mark.parametrize(
+    ("listed", "command"), [('{"load":"load"}', "user:resetpassword"), ("[]", "user:add")]
+)
+def test_a_node_that_was_kept_has_its_accounts(
+    monkeypatch: pytest.MonkeyPatch, listed: str, command: str
+):
+    asked: list[str] = []
+
+    def occ(_slug: str, _password: str, *arguments: str) -> str:
+        asked.append(arguments[0])
+        return {"user:list": listed}.get(arguments[0], "app password:\nsecret\n")
+
+    monkeypatch.setattr(people, "occ", occ)
+    monkeypatch.setattr(people, "put", lambda *_: None)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)
+    line = people.welcome("velo", "velo.bench.localhost")
+    assert asked == ["user:list", command, "user:add-app-password"]
+    host, name, credentials = line.split()
+    assert (host, name) == ("velo.bench.localhost", "load")
+    assert base64.b64decode(credentials) == b"load:secret"
