@@ -105,14 +105,20 @@ class Load:
     def __init__(self, machine: Machine, connections: int, seconds: int) -> None:
         self.machine, self.connections, self.seconds = machine, connections, seconds
 
-    def prepare(self, spaces: int) -> str:
-        """Install wrk, make the people and the usual layout; return wrk's version."""
+    def prepare(self, spaces: int, usual: str) -> str:
+        """Install wrk, make the people and the usual layout; return wrk's version.
+
+        Args:
+            spaces: how many.
+            usual: what `usual.py` does: up or separate.
+
+        """
         slugs = [f"asso-{number}" for number in range(spaces)]
         run = self.machine.execute
         run("sh", "-c", "apt-get -qq update && apt-get -qq install -y wrk >/dev/null")
         run("sh", "-c", f"cat > {SCRIPT}", stdin=(HERE / "load.lua").read_text(encoding="utf-8"))
         self.program("people.py", f"{PEOPLE}-all", DOMAIN, *slugs)
-        self.program("usual.py", "up", DOMAIN, *slugs)
+        self.program("usual.py", usual, DOMAIN, *slugs)
         return run("dpkg-query", "-f", "${Version}", "-W", "wrk").strip()
 
     def program(self, name: str, *arguments: str) -> str:
@@ -197,6 +203,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=8, help="at the same time (8)")
     parser.add_argument("--release", help="a release in --archives, such as 33.0.3")
     choice.add_options(parser)
+    parser.add_argument(
+        "--separate",
+        action="store_true",
+        help="give each pool of the usual layout a master of its own: separate memory costs "
+        "something on both sides then, the sandbox on one",
+    )
     parser.add_argument("--keep", action="store_true", help="leave the node for the next time")
     return parser.parse_args()
 
@@ -214,8 +226,10 @@ def main() -> None:
         nodes.up()
         environment = Environment(BUILD / "bench/load", numbers[-1], [machine], **policy)
         environment.play("playbooks/site.yml")
-        version = load.prepare(numbers[-1])
+        version = load.prepare(numbers[-1], "separate" if options.separate else "up")
         print(f"{release.running(machine)}; wrk {version}")
+        if options.separate:
+            print("The usual layout with a master of its own for each pool")
         measure(load, numbers, options.cases, rounds)
         load.program("usual.py", "down")
     finally:

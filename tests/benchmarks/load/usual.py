@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""The usual layout beside ours, on the same node: ``usual.py up DOMAIN SLUG …``, ``usual.py down``.
+"""The usual layout beside ours, on the same node.
+
+``usual.py up DOMAIN SLUG …``, ``usual.py down``.
 
 One php-fpm master with a pool for each space, one Redis, and a server block for each space, after
 Nextcloud's own sample (admin manual, "NGINX configuration"). It serves the same release, databases
 and files as ours, with the same settings of PHP, as many children, and the same certificate, on
 port 8443. What differs is what is measured: no sandbox, no service of its own for each space, no
-map.
+map. With ``separate`` in place of ``up`` each pool has a master of its own, and so compiled code in
+a memory of its own, as ours: what then is left of a difference are sandbox, Redis and map.
 """
 
 from __future__ import annotations
@@ -26,7 +29,6 @@ SOCKETS = Path("/run/usual")
 POOLS = Path("/etc/archipel/php")
 # Who may reach the database's socket.
 GROUP = "archipel-db"
-UNITS = ("usual-redis", "usual-php", "usual-nginx")
 REDIS = f"""\
 port 0
 unixsocket {SOCKETS}/redis.sock
@@ -173,7 +175,18 @@ def start(unit: str, *command: str) -> None:
     subprocess.run(["systemd-run", "--quiet", f"--unit={unit}", limit, "--", *command], check=True)
 
 
-def up(domain: str, slugs: list[str]) -> None:
+def start_php(slugs: list[str], separate: bool) -> None:
+    """Start one master for all pools, or one for each."""
+    (program,) = Path("/usr/sbin").glob("php-fpm8.*")
+    groups = {f"usual-php-{slug}": f"{slug}.conf" for slug in slugs} if separate else {}
+    for unit, pools in (groups or {"usual-php": "*.conf"}).items():
+        config = ROOT / f"{unit}.conf"
+        text = f"[global]\nerror_log = {ROOT}/php.log\ninclude = {ROOT}/pools/{pools}\n"
+        config.write_text(text, encoding="utf-8")
+        start(unit, str(program), "--nodaemonize", "--fpm-config", str(config))
+
+
+def up(domain: str, slugs: list[str], separate: bool) -> None:
     """Write and start all of it.
 
     Raises:
@@ -190,11 +203,8 @@ def up(domain: str, slugs: list[str]) -> None:
         configure(slug, domain, "http2 on;" if "http2 on;" in listen else "")
     (ROOT / "redis.conf").write_text(REDIS, encoding="utf-8")
     (ROOT / "nginx.conf").write_text(NGINX, encoding="utf-8")
-    text = f"[global]\nerror_log = {ROOT}/php.log\ninclude = {ROOT}/pools/*.conf\n"
-    (ROOT / "php.conf").write_text(text, encoding="utf-8")
-    (php,) = Path("/usr/sbin").glob("php-fpm8.*")
     start("usual-redis", "/usr/bin/redis-server", f"{ROOT}/redis.conf")
-    start("usual-php", str(php), "--nodaemonize", "--fpm-config", f"{ROOT}/php.conf")
+    start_php(slugs, separate)
     start("usual-nginx", "/usr/sbin/nginx", "-c", f"{ROOT}/nginx.conf", "-g", "daemon off;")
     for path in [SOCKETS / "redis.sock", *(SOCKETS / f"{slug}.sock" for slug in slugs)]:
         wait(path)
@@ -236,9 +246,9 @@ def ask(host: str) -> None:
 
 def down() -> None:
     """Stop it, and leave nothing of it."""
-    for unit in reversed(UNITS):
-        subprocess.run(["systemctl", "stop", f"{unit}.service"], check=False, capture_output=True)
-        subprocess.run(["systemctl", "reset-failed", unit], check=False, capture_output=True)
+    # Patterns: a master for each pool has the space's name behind it.
+    for action in ("stop", "reset-failed"):
+        subprocess.run(["systemctl", action, "usual-*.service"], check=False, capture_output=True)
     for folder in (ROOT, SOCKETS):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -249,7 +259,7 @@ def main() -> None:
     if action == "down":
         down()
     else:
-        up(rest[0], rest[1:])
+        up(rest[0], rest[1:], separate=action == "separate")
 
 
 if __name__ == "__main__":
