@@ -50,7 +50,6 @@ for slug in "$@"; do
     echo "$start $end"
 done
 """
-SHOW = "--timestamp=unix --property=Id,NextElapseUSecRealtime,LastTriggerUSec"
 
 
 @dataclass
@@ -82,17 +81,12 @@ class Timers:
 
 
 def parse(text: str) -> Timers:
-    """Return what systemd says of timers. Pure."""
-    offsets, began = {}, {}
-    for block in text.strip().split("\n\n"):
-        shown = dict(line.split("=", 1) for line in block.splitlines())
-        moments = [
-            int(found.lstrip("@")) if (found := shown[name]).startswith("@") else 0
-            for name in ("NextElapseUSecRealtime", "LastTriggerUSec")
-        ]
-        offsets[shown["Id"]] = moments[0] % INTERVAL
-        began[shown["Id"]] = moments[1]
-    return Timers(offsets, began)
+    """Return what systemd says of timers, in microseconds since 1970. Pure."""
+    shown = json.loads(text)
+    return Timers(
+        {one["unit"]: one["next"] // 1_000_000 % INTERVAL for one in shown},
+        {one["unit"]: (one["last"] or 0) // 1_000_000 for one in shown},
+    )
 
 
 class Jobs:
@@ -123,8 +117,8 @@ class Jobs:
 
     def timers(self) -> Timers:
         """Return when the jobs of all spaces begin."""
-        shown = self.machine.execute("sh", "-c", f"systemctl show {SHOW} 'space-cron@*.timer'")
-        return parse(shown)
+        pattern = "space-cron@*"
+        return parse(self.machine.execute("systemctl", "list-timers", "--output=json", pattern))
 
     def populate(self, number: int) -> None:
         """Make so many spaces that have all but a Nextcloud, and timers as they are by default."""

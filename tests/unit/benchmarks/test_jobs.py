@@ -8,15 +8,10 @@ import pytest
 
 from tests.benchmarks import bench_jobs
 
-SHOWN = """\
-Id=space-cron@amap.timer
-NextElapseUSecRealtime=@1800000061
-LastTriggerUSec=
-
-Id=space-cron@cine.timer
-NextElapseUSecRealtime=@1800000899
-LastTriggerUSec=@1799999999
-"""
+SHOWN = """[
+{"next": 1800000061000000, "left": 5, "last": null, "passed": 0, "unit": "space-cron@amap.timer"},
+{"next": 1800000899999999, "left": 9, "last": 1799999999500000, "unit": "space-cron@cine.timer"}
+]"""
 
 
 def test_offsets_are_seconds_of_the_interval():

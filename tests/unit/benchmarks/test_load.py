@@ -120,3 +120,31 @@ def test_a_node_that_was_kept_has_its_accounts(
     host, name, credentials = line.split()
     assert (host, name) == ("velo.bench.localhost", "load")
     assert base64.b64decode(credentials) == b"load:secret"
+
+
+@pytest.mark.parametrize(("refusals", "asked"), [(0, [4]), (2, [4, 30, 60])])
+def test_a_space_that_wakes_slowly_is_asked_for_longer(
+    monkeypatch: pytest.MonkeyPatch, refusals: int, asked: list[int]
+):
+    found: list[int | None] = []
+
+    def one(_layout: str, _case: str, seconds: int | None = None) -> Turn:
+        found.append(seconds)
+        if len(found) <= refusals:
+            raise RuntimeError("no request was answered well")
+        return turn(1)
+
+    load = Load(None, 8, 1)  # type: ignore[arg-type]
+    monkeypatch.setattr(load, "turn", one)
+    load.warm("ours", "get", 4)
+    assert found == asked
+
+
+def test_a_space_that_never_wakes_ends_the_benchmark(monkeypatch: pytest.MonkeyPatch):
+    def none(*_: object) -> Turn:
+        raise RuntimeError("ours, get: no request was answered well")
+
+    load = Load(None, 8, 1)  # type: ignore[arg-type]
+    monkeypatch.setattr(load, "turn", none)
+    with pytest.raises(RuntimeError, match="no request was answered well"):
+        load.warm("ours", "get", 4)
