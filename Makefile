@@ -217,7 +217,8 @@ clean: ## Remove what the targets made, machines and images too
 		python3 -m tools.lab down "archipel-$$scenario" --state "build/lab/archipel-$$scenario" \
 			$$([ "$$scenario" != quota ] || echo --virtual); \
 	done
-	@for machine in acme-second cluster-web1 cluster-web2 cluster-web3 cluster-db1 database-db recover-second; do \
+	@for machine in acme-second attacks-second cluster-edge2 cluster-web1 cluster-web2 cluster-web3 cluster-db1 database-db \
+		recover-second; do \
 		python3 -m tools.lab down "archipel-$$machine" --state "build/lab/archipel-$$machine"; \
 	done
 	@$(MAKE) demo-clean

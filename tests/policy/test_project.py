@@ -15,6 +15,7 @@ import yaml
 
 from tests.policy.test_documents import DOCUMENTS, LINK, commands, text_of
 from tests.policy.tree import ROOT, files, load, shown, under
+from tools import scenario
 
 INDEX = ROOT / "docs/README.md"
 CODE = re.compile(r"`([^`\n]+)`")
@@ -123,6 +124,13 @@ def test_architecture_names_every_variable():
     known = set(json.loads(text_of(ROOT / "schema/policy.schema.json"))["properties"])
     assert known - named == set()
     assert named - known == set()
+
+
+def test_cleaning_up_knows_every_machine_of_a_scenario():
+    text = text_of(ROOT / "Makefile").replace("\\\n", " ")
+    (names,) = re.findall(r"for machine in ([\w\s-]+);", text)
+    made = {name for machines in scenario.FURTHER.values() for name in machines.values()}
+    assert {f"archipel-{name}" for name in names.split()} == made
 
 
 def test_hooks_call_targets_that_exist():
