@@ -45,7 +45,7 @@ final class UnavailableTest extends TestCase
             [['file', '/dev/null', 'r'], ['file', '/dev/null', 'w'], ['file', '/dev/null', 'w']],
             $pipes,
             $this->folder,
-            ['ARCHIPEL_DATABASE' => "unix://{$this->folder}/database"],
+            ['ARCHIPEL_DATABASE' => "unix://{$this->folder}/database", 'TMPDIR' => $this->folder],
         );
         self::assertIsResource($process);
         $this->process = $process;
@@ -84,16 +84,34 @@ final class UnavailableTest extends TestCase
         $this->assertItself(500, $this->ask('500', self::GREETING));
     }
 
+    public function testSoDoesWhatSaysThatItIsClosed(): void
+    {
+        $this->assertItself(503, $this->ask('503', self::GREETING));
+        $this->assertLedAway($this->ask('503'));
+    }
+
     public function testWhatIsNoErrorOfTheServerAsksNoDatabase(): void
     {
-        foreach ([200, 404, 503] as $status) {
+        foreach ([200, 404, 502] as $status) {
             $this->assertItself($status, $this->ask((string)$status));
         }
+    }
+
+    public function testNobodyTriesAgainForAMoment(): void
+    {
+        $noted = $this->folder . '/database-unavailable';
+        $this->assertLedAway($this->ask('500'));
+        self::assertFileExists($noted);
+        // It would succeed, and is not even begun.
+        $this->assertLedAway($this->ask('200'));
+        touch($noted, time() - 4);
+        $this->assertItself(200, $this->ask('200'));
     }
 
     /** Returns the answer to a request; null: no database listens, else it is one that says this. */
     private function ask(string $status, ?string $said = null): string
     {
+        @unlink("{$this->folder}/database");
         $database = $said === null ? null : stream_socket_server("unix://{$this->folder}/database");
         $until = microtime(true) + 10;
         while (($page = @stream_socket_client("tcp://{$this->address}")) === false && microtime(true) < $until) {
