@@ -79,6 +79,7 @@ class Facts:
     held: bool
     # People reach it.
     is_open: bool
+    # Somebody used it lately; PHP that nobody uses may stay awake for days.
     awake: bool
     jobs: bool
 
@@ -160,7 +161,8 @@ def read_facts(settings: Settings, slug: str) -> Facts:
     layout = settings.layout(slug)
     config = _files.read_text(layout.config_file)
     version = _config.VERSION.search(config)
-    names = [layout.units.php_socket, layout.units.jobs, layout.units.php]
+    units = layout.units
+    names = [units.php_socket, units.jobs, units.php, units.awake_timer]
     shown = _systemd.read_properties(names, "ActiveState")
     states = [shown.get(name, {}).get("ActiveState", "") for name in names]
     held = os.path.lexists(layout.maintenance) or _standstill.is_held(slug)
@@ -170,7 +172,7 @@ def read_facts(settings: Settings, slug: str) -> Facts:
         held=held or bool(_journal.under_way(slug)),
         is_open=states[0] == "active",
         jobs=states[1] in BUSY,
-        awake=states[2] in BUSY,
+        awake=states[2] in BUSY and states[3] in BUSY,
     )
 
 

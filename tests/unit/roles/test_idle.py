@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""The program that puts spaces to sleep: who is idle, and who is not."""
+"""The program that puts spaces to sleep: who is unused, who stays awake all the same."""
 
 from __future__ import annotations
 
@@ -8,50 +8,163 @@ import os
 import subprocess
 import sys
 import time
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
-UNIT = "space-php@amap.service"
+MIB = 1024**2
+SLUG = "amap"
+PHP, TIMER = f"space-php@{SLUG}.service", f"space-awake@{SLUG}.timer"
 
 
 @pytest.fixture
-def idle(load, tmp_path, monkeypatch) -> ModuleType:
-    """The program, with a state of its own and one running service."""
-    module = load("roles/spaces/files/idle.py")
-    monkeypatch.setattr(module, "STATE", tmp_path / "idle.json")
-    monkeypatch.setattr(module, "running_services", lambda: {UNIT: 42})
-    monkeypatch.setattr(sys, "argv", ["idle", "--after", "100"])
-    return module
+def idle(load) -> ModuleType:
+    """The program as a module."""
+    return load("roles/spaces/files/idle.py")
 
 
-def looks(module, monkeypatch, marks):
-    """Look once per (time, mark); return what was stopped."""
-    stopped: list[str] = []
+@pytest.fixture
+def watched(idle, tmp_path, monkeypatch) -> ModuleType:
+    """The program, with a state of its own, one awake space and half of its memory available."""
+    monkeypatch.setattr(idle, "STATE", tmp_path / "idle.json")
+    monkeypatch.setattr(idle, "MEMORY", tmp_path / "meminfo")
+    idle.MEMORY.write_text("MemTotal:  2048 kB\nMemFree:  1 kB\nMemAvailable:  1024 kB\n")
+    monkeypatch.setattr(idle, "running", lambda: ({SLUG: 42}, {SLUG}))
+    monkeypatch.setattr(idle, "size", lambda _pid: 1)
+    return idle
 
-    def run(command, **_options):
-        stopped.extend(command[2:])
 
-    monkeypatch.setattr(module.subprocess, "run", run)
+def looks(module, monkeypatch, marks, longest=100, available=0):
+    """Look once per (time, mark), idle after 100 seconds; return what systemd was asked for."""
+    asked: list[str] = []
+    options = ["--after", "100", "--longest", str(longest), "--available", str(available)]
+    monkeypatch.setattr(sys, "argv", ["idle", *options])
+    monkeypatch.setattr(
+        module.subprocess, "run", lambda command, **_options: asked.append(" ".join(command[1:]))
+    )
     for now, mark in marks:
         monkeypatch.setattr(module.time, "monotonic", lambda now=now: now)
         monkeypatch.setattr(module, "activity", lambda _pid, mark=mark: mark)
         module.main()
-    return stopped
+    return asked
 
 
 @pytest.mark.parametrize(
     ("marks", "stopped"),
     [
         ([(0, "a"), (99, "a")], []),
-        ([(0, "a"), (100, "a")], [UNIT]),
+        ([(0, "a"), (100, "a")], [f"stop {PHP}"]),
         ([(0, "a"), (99, "b"), (150, "b")], []),
-        ([(0, "a"), (99, "b"), (199, "b")], [UNIT]),
+        ([(0, "a"), (99, "b"), (199, "b")], [f"stop {PHP}"]),
         ([(0, "a"), (50, None), (120, "a")], []),
     ],
 )
-def test_a_service_is_stopped_after_the_whole_time_without_use(idle, monkeypatch, marks, stopped):
-    assert looks(idle, monkeypatch, marks) == stopped
+def test_a_service_is_stopped_after_the_whole_time_without_use(
+    watched, monkeypatch, marks, stopped
+):
+    assert looks(watched, monkeypatch, marks) == stopped
+
+
+def test_one_that_nobody_uses_stays_awake_but_for_its_jobs(watched, monkeypatch):
+    marks = [(0, "a"), (100, "a")]
+    assert looks(watched, monkeypatch, marks, longest=1000) == [f"stop {TIMER}"]
+
+
+def test_one_that_is_used_again_has_its_jobs_again(watched, monkeypatch):
+    looks(watched, monkeypatch, [(0, "a"), (100, "a")], longest=1000)
+    monkeypatch.setattr(watched, "running", lambda: ({SLUG: 42}, set()))
+    assert looks(watched, monkeypatch, [(160, "a")], longest=1000) == []
+    assert looks(watched, monkeypatch, [(220, "b")], longest=1000) == [f"start {TIMER}"]
+
+
+@pytest.mark.parametrize(("percent", "done"), [(50, TIMER), (51, PHP), (100, PHP)])
+def test_it_goes_when_too_little_of_the_memory_is_available(watched, monkeypatch, percent, done):
+    marks = [(0, "a"), (100, "a")]
+    assert looks(watched, monkeypatch, marks, longest=1000, available=percent) == [f"stop {done}"]
+
+
+def test_one_in_use_never_goes_however_little_there_is(watched, monkeypatch):
+    assert looks(watched, monkeypatch, [(0, "a"), (99, "a")], available=100) == []
+
+
+@pytest.mark.parametrize(
+    ("lacking", "stopped"),
+    [
+        (0, []),
+        (1, ["old"]),
+        (10 * MIB, ["old"]),
+        (11 * MIB, ["old", "middle"]),
+        (900 * MIB, ["old", "middle", "young"]),
+    ],
+)
+def test_those_go_first_that_were_unused_for_longest_and_no_more_than_needed(
+    idle, lacking, stopped
+):
+    unused = {"young": 200.0, "old": 400.0, "used": 10.0, "middle": 300.0}
+    limits = idle.Limits(100, 1000, 2000 * MIB)
+    todo = idle.plan(unused, set(unused), limits, 2000 * MIB - lacking, lambda _slug: 10 * MIB)
+    assert todo.stop == stopped
+    assert todo.rest == sorted({"old", "middle", "young"} - set(stopped))
+    assert todo.resume == []
+
+
+def test_what_goes_for_its_age_makes_room_too(idle):
+    unused = {"ancient": 5000.0, "old": 400.0}
+    limits = idle.Limits(100, 1000, 100 * MIB)
+    assert idle.plan(unused, set(), limits, 90 * MIB, lambda _slug: 10 * MIB).stop == ["ancient"]
+
+
+def test_sizes_are_asked_only_of_those_that_go(idle):
+    asked: list[str] = []
+    idle.plan({SLUG: 400.0}, set(), idle.Limits(100, 1000, 0), 1, asked.append)
+    assert asked == []
+
+
+def test_what_has_no_size_any_more_holds_nobody_up(idle):
+    """Services that ended while they were looked at leave nothing: the next ones go as well."""
+    unused = {"gone": 400.0, "old": 300.0}
+    todo = idle.plan(unused, set(), idle.Limits(100, 1000, 10), 0, lambda _slug: 0)
+    assert todo.stop == ["gone", "old"]
+
+
+SHOWN = """\
+MainPID=42
+Id=space-php@amap.service
+ActiveState=active
+
+MainPID=0
+Id=space-php@velo-ecole.service
+ActiveState=activating
+
+Id=space-awake@amap.timer
+ActiveState=active
+
+Id=space-awake@fanfare.timer
+ActiveState=inactive
+"""
+
+
+def test_what_runs_is_told_by_systemd(idle, monkeypatch):
+    monkeypatch.setattr(
+        idle.subprocess, "run", lambda _command, **_options: SimpleNamespace(stdout=SHOWN)
+    )
+    assert idle.running() == ({"amap": 42}, {"amap"})
+
+
+def test_the_memory_of_a_process_and_its_children_is_counted(idle):
+    with subprocess.Popen(["sleep", "60"]) as process:
+        alone, whole = idle.size(process.pid), idle.size(os.getpid())
+        process.kill()
+    assert 0 < alone < whole
+    assert idle.size(os.getpid() + 4_000_000) == 0
+
+
+def test_a_field_that_is_not_there_is_nothing(idle, tmp_path):
+    path = Path(tmp_path, "meminfo")
+    path.write_text("MemTotal:       2048 kB\n")
+    assert idle.field(path, "MemTotal") == 2 * MIB
+    assert idle.field(path, "MemAvailable") == 0
 
 
 # Waits, spends a third of a second of processor time, and waits again.

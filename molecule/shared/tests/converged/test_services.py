@@ -18,6 +18,7 @@ from tests.support.scenario import Scenario, Space
 SHARED = ("redis-server.service", "php8.2-fpm.service", "php8.4-fpm.service")
 # systemd's own measure, in tenths: 0 is closed everywhere, 100 none.
 EXPOSURE = {"space-php": 20, "space-redis": 20, "space-cron": 20}
+IDLE = "/usr/local/libexec/archipel/idle --after"
 SANDBOX = {
     "PrivateUsers": "yes",
     "ProtectSystem": "strict",
@@ -148,7 +149,7 @@ def test_an_idle_space_costs_nothing_and_wakes(
 ):
     slug = "velo-ecole"
     assert wake(browser, spaces[slug]) == 200
-    look = "/usr/local/libexec/archipel/idle --after 0.5; sleep 1"
+    look = f"{IDLE} 0.5 --longest 0.5 --available 0; sleep 1"
     php, redis = (f"systemctl --quiet is-active space-{kind}@{slug}" for kind in ("php", "redis"))
     node.check_output(f"timeout 60 sh -c 'while {php}; do {look}; done'")
     node.check_output(f"timeout 20 sh -c 'while {redis}; do sleep 0.2; done'")
@@ -156,6 +157,25 @@ def test_an_idle_space_costs_nothing_and_wakes(
     assert wake(browser, spaces[slug]) == 200
     assert node.service(f"space-php@{slug}").is_running
     assert node.service(f"space-redis@{slug}").is_running
+
+
+def test_an_unused_space_stays_awake_until_memory_is_short(
+    scenario: Scenario, browser: Browser, spaces: dict[str, Space], node: Host
+):
+    """Its jobs go back to the rhythm of those that sleep, until somebody comes."""
+    slug = "velo-ecole"
+    assert wake(browser, spaces[slug]) == 200
+    master = scenario.show(Units(slug).php, "MainPID")
+    timer = f"systemctl --quiet is-active {Units(slug).awake_timer}"
+    kept = f"{IDLE} 0.5 --longest 9999 --available 0; sleep 1"
+    node.check_output(f"timeout 60 sh -c 'while {timer}; do {kept}; done'")
+    assert scenario.show(Units(slug).php, "MainPID") == master
+    assert wake(browser, spaces[slug]) == 200
+    node.check_output(f"{IDLE} 500 --longest 9999 --available 0; {timer}")
+    assert scenario.show(Units(slug).php, "MainPID") == master
+    php = f"systemctl --quiet is-active {Units(slug).php}"
+    short = f"{IDLE} 0.5 --longest 9999 --available 100; sleep 1"
+    node.check_output(f"timeout 60 sh -c 'while {php}; do {short}; done'")
 
 
 @pytest.fixture

@@ -109,6 +109,17 @@ def test_a_space_that_sleeps_is_repaired_once(node):
 
 
 @pytest.mark.parametrize(
+    ("php", "timer", "calls"),
+    [("active", "active", 0), ("active", "inactive", 1), ("inactive", "active", 1)],
+)
+def test_php_that_stays_awake_without_use_keeps_no_repair_waiting(node, php, timer, calls):
+    node.space("amap")
+    node.units |= {"space-php@amap.service": php, "space-awake@amap.timer": timer}
+    _repair.run(node.settings)
+    assert len(node.calls) == calls
+
+
+@pytest.mark.parametrize(
     ("facts", "note", "reason"),
     [
         ({}, {}, ""),
