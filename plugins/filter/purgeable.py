@@ -78,7 +78,9 @@ def purgeable(
     chosen, problems = check(spaces, report, only, int(grace_days), today)
     if problems:
         raise AnsibleFilterError("nothing was purged. " + "\n".join(problems))
-    return [{key: entry[key] for key in KEYS} for entry in chosen]
+    return [
+        {**{key: entry[key] for key in KEYS}, "is_copy": "copy_of" in entry} for entry in chosen
+    ]
 
 
 class FilterModule:

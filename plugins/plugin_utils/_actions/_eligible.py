@@ -55,7 +55,9 @@ def _against(entry: Unchecked, grace_days: int, today: datetime.date) -> list[st
             f"is {entry['status']}; only closed spaces are purged. If it is to go: {how}, and wait"
         )
         return [f"{text} {grace_days} days"]
-    until = datetime.date.fromisoformat(entry["closed_on"]) + datetime.timedelta(days=grace_days)
+    # All that is in a copy is in the space that it was made of: nobody misses it.
+    days = 0 if "copy_of" in entry else grace_days
+    until = datetime.date.fromisoformat(entry["closed_on"]) + datetime.timedelta(days=days)
     if today < until:
         text = f"was closed on {entry['closed_on']} and is kept for {grace_days} days"
         return [f"{text} (archipel_grace_days): it may be purged from {until} on"]

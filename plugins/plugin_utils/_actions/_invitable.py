@@ -39,6 +39,8 @@ def invitable(
 def _against(entry: Unchecked) -> str:
     if entry["hold"]:
         return f"is on hold; take `hold: true` out of {entry['file']} first"
+    if "copy_of" in entry:
+        return f"is a copy of {entry['copy_of']['space']}, and has its accounts: nobody is invited"
     if entry["status"] != "approved":
         return f"is {entry['status']}; nobody is invited into a space that is not approved"
     return ""

@@ -52,6 +52,15 @@ class Dormancy(t.TypedDict):
     letters: int
 
 
+class CopyOf(t.TypedDict):
+    """Which space another one is a copy of, since when and until when: YYYY-MM-DD."""
+
+    space: str
+    on: str
+    # None: it is closed already.
+    until: str | None
+
+
 class Suite(t.TypedDict):
     """An office suite of the catalogue: its connector and, where it is served, its role."""
 
@@ -147,6 +156,8 @@ class SpaceEntry(KnownSpace):
     theme: Theme
     # Whether visitors may ask for an account.
     registration: bool
+    # A copy for trying something: nothing goes out of it. Only those have it.
+    copy_of: t.NotRequired[CopyOf]
     # YYYY-MM-DD.
     closed_on: str | None
     dormancy: Dormancy

@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:
 
     from ansible.parsing.vault import VaultLib
 
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _placement
     from ansible_collections.archipel.spaces.plugins.plugin_utils._registry._edit import (
         Place,
         Value,
@@ -77,6 +78,16 @@ def read(home: Path, vault: VaultLib) -> Folder:
         placed=frozenset(lock.spaces),
         taken=frozenset({*names, *lock.spaces, *purged}),
     )
+
+
+def read_lock(folder: Folder) -> _placement.Lock:
+    """Return where its spaces are.
+
+    Raises:
+        RegistryError: the lock file cannot be read.
+
+    """
+    return _lock_file.read_lock(folder.environment.lock)
 
 
 def path_of(folder: Folder, slug: str) -> Path:

@@ -98,6 +98,9 @@ def find_events(
 
     """
     data, slug = record.data, record.slug
+    if "copy_of" in data:
+        # It is not the association's: nobody is written to about it.
+        return
     request, decision = data.get("request", {}), data.get("decision", {})
     status, closing = data["status"], data.get("closing")
     yield from _find_of_change(slug, data.get("change", {}))

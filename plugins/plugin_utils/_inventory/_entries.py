@@ -19,6 +19,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
     _capacity,
+    _copies,
     _distant,
     _domain_rules,
     _offices,
@@ -52,6 +53,7 @@ if t.TYPE_CHECKING:
         Skipped,
         SpaceEntry,
         Summary,
+        Theme,
     )
     from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._domain_rules import (
         ReservedNames,
@@ -224,9 +226,9 @@ def _plan(records: Sequence[Record], context: RuleContext) -> dict[str, Place]:
     """
     try:
         shards = context.offices.shards(context.policy.offices)
-        sizes = _sizes(records, context)
-        slugs = [record.slug for record in records]
-        return _placement.plan(context.lock, slugs, context.web, context.db, shards, sizes)
+        sizes, slugs = _sizes(records, context), [record.slug for record in records]
+        copies, web, db = _copies.list_sources(records), context.web, context.db
+        return _placement.plan(context.lock, slugs, web, db, shards, sizes, copies)
     except _placement.NoRoomError as error:
         text = _capacity.explain_full(context.web, error.slug, error.storage_gb)
         raise RegistryError([Problem(context.lock_path, text)]) from None
@@ -258,7 +260,6 @@ def complete(record: Record, place: Place, context: RuleContext, folder: str) ->
     """Return one space, ready to render. What people wrote stays untrusted text."""
     data, slug, policy = record.data, record.slug, context.policy
     limits, decision = data.get("limits", {}), data["decision"]
-    theme = data.get("theme", {})
     ring = data.get("ring", DEFAULT_RING)
     names = _domain_rules.list_names(data, policy.host_name(slug))
     return {
@@ -282,12 +283,9 @@ def complete(record: Record, place: Place, context: RuleContext, folder: str) ->
             data.get("locale", policy.locale), policy.locale, policy.phone_region
         ),
         "timezone": data.get("timezone", policy.timezone),
-        "theme": {
-            "color": theme.get("color"),
-            "slogan": theme.get("slogan"),
-            "logo": _logo.describe(record.path, theme.get("logo")),
-        },
+        "theme": _theme(record),
         "registration": data.get("registration", False),
+        **_copies.describe(data),
         "closed_on": data.get("closed_on"),
         "dormancy": _dormancy(data.get("dormancy", {})),
         "hold": data.get("hold", False),
@@ -296,6 +294,12 @@ def complete(record: Record, place: Place, context: RuleContext, folder: str) ->
         "file": f"{folder}/{slug}{_registry.SUFFIX}",
         "office_servers": context.offices.serving(slug, place.office, policy),
     }
+
+
+def _theme(record: Record) -> Theme:
+    found = record.data.get("theme", {})
+    logo = _logo.describe(record.path, found.get("logo"))
+    return {"color": found.get("color"), "slogan": found.get("slogan"), "logo": logo}
 
 
 def _dormancy(noted: Unchecked) -> Dormancy:

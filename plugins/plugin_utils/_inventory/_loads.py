@@ -31,6 +31,11 @@ class Loads:
         self._heap = [self._rank(name) for name in limits]
         heapq.heapify(self._heap)
 
+    @property
+    def names(self) -> Collection[str]:
+        """The nodes."""
+        return self._limits.keys()
+
     def taken(self, name: str, kind: str) -> float:
         """Return how much of something a node has taken."""
         return self._taken[name].get(kind, 0)

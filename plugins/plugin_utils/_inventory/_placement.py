@@ -108,20 +108,28 @@ def plan(
     db: Sequence[Node],
     shards: Sequence[Shard] = (),
     sizes: Sizes | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> dict[str, Place]:
     """Place the spaces that the lock does not know. What it knows never moves.
+
+    A copy comes to the nodes of the space that it is made of (`sources`: copy → space).
 
     A space that is placed already is in the result where the lock names no shard for it yet.
     """
     slugs = sorted(set(slugs))
-    placed = _homes(lock, slugs, web, db, sizes or Sizes())
+    placed = _homes(lock, slugs, web, db, sizes or Sizes(), sources or {})
     places = {**{slug: lock.spaces[slug] for slug in slugs if slug in lock.spaces}, **placed}
     served = _shards(lock, places, shards)
     return {slug: place for slug, place in served.items() if lock.spaces.get(slug) != place}
 
 
 def _homes(
-    lock: Lock, slugs: Iterable[str], web: Sequence[Node], db: Sequence[Node], sizes: Sizes
+    lock: Lock,
+    slugs: Iterable[str],
+    web: Sequence[Node],
+    db: Sequence[Node],
+    sizes: Sizes,
+    sources: Mapping[str, str],
 ) -> dict[str, Place]:
     """Return the place of each new space, the emptiest nodes first.
 
@@ -141,12 +149,29 @@ def _homes(
     databases.fill((place.db, _loads.ONE) for place in lock.spaces.values())
     placed = {}
     for number, slug in enumerate(new, start=lock.next_id):
+        source = lock.spaces.get(sources.get(slug, ""))
+        if source is not None and source.web in webs.names:
+            placed[slug] = _beside(source, number, webs, sizes, slug)
+            continue
         home = webs.take(sizes.need(slug))
         database = databases.add(home) if home and home in beside else databases.take()
         if home is None or database is None:
             raise NoRoomError(slug, sizes.of(slug))
         placed[slug] = Place(number, home, database)
     return placed
+
+
+def _beside(source: Place, number: int, webs: _loads.Loads, sizes: Sizes, slug: str) -> Place:
+    """Return the place of a copy: where its files are copied from.
+
+    Raises:
+        NoRoomError: that node is full.
+
+    """
+    if webs.lacks(source.web, sizes.need(slug)):
+        raise NoRoomError(slug, sizes.of(slug))
+    webs.add(source.web, sizes.need(slug))
+    return Place(number, source.web, source.db)
 
 
 def database_nodes(db: Sequence[Node]) -> list[str]:

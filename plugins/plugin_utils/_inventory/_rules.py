@@ -16,6 +16,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     shown,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
+    _copies,
     _domain_rules,
     _office_rules,
 )
@@ -141,6 +142,7 @@ def check_all(
         yield from _check_dates(record, context.today)
         yield from _check_status(record, context)
         yield from _check_logo(record)
+        yield from _copies.check(record)
     asking = [r for r in records if r.data["status"] == "requested" or exists(r, context)]
     yield from _domain_rules.check(
         records,
@@ -193,7 +195,8 @@ def _check_contact(record: Record, context: RuleContext) -> Iterator[Problem]:
             file=shown(contacts.path),
         )
         yield record.problem(text, "contact")
-    elif not (inside or beside or contacts.sealed):
+    # Nobody is written to about a copy.
+    elif not (inside or beside or contacts.sealed or _copies.KEY in record.data):
         where = shown(contacts.path) if vaulted else ""
         yield record.problem(_no_contact(where), "contact")
 

@@ -81,3 +81,11 @@ def test_on_the_last_day_of_grace_it_is_kept():
 
 def test_all_that_is_wrong_comes_at_once():
     assert len(against("cine,amap,velo-ecole,nobody")) == 3
+
+
+def test_a_copy_has_no_grace():
+    """All that is in it is in the space that it was made of."""
+    copy = space("essai", closed_on=TODAY.isoformat(), copy_of={"space": "velo-ecole"})
+    assert purgeable([copy], REPORT, "essai", 30, TODAY) == ([copy], [])
+    alive = {**copy, "status": "approved", "closed_on": None}
+    assert "only closed spaces are purged" in purgeable([alive], REPORT, "essai", 30, TODAY)[1][0]

@@ -66,3 +66,9 @@ def test_what_was_meant():
 def test_all_at_once():
     problems = invitable(SPACES, REPORT, "velo-ecole,jardin,nulle-part")[1]
     assert [one.partition(":")[0] for one in problems] == ["jardin", "nulle-part"]
+
+
+def test_nobody_is_invited_into_a_copy():
+    copy = space("essai", copy_of={"space": "velo-ecole", "on": "2026-05-30", "until": None})
+    _, (said,) = invitable([copy], REPORT, "essai")
+    assert said == "essai: is a copy of velo-ecole, and has its accounts: nobody is invited"

@@ -266,3 +266,13 @@ def test_who_uses_nothing_is_told_until_when(
     text = letter["text"].replace("\u00a0", " ").replace("\n", " ")
     for word in words:
         assert word in text, text
+
+
+@pytest.mark.parametrize(
+    "changes", [{"closing": CLOSING}, {"status": "closed", "closed_on": "2026-01-05"}]
+)
+def test_nobody_is_written_to_about_a_copy(changes: dict[str, t.Any]):
+    of = {"space": "velo-ecole", "on": "2026-01-01", "by": "x", "consent": "a mail"}
+    data = {"status": "approved", "decision": DECIDED, **changes}
+    assert list(_letters.find_events(record(**data), {}))
+    assert list(_letters.find_events(record(**data, copy_of=of), {})) == []
