@@ -53,6 +53,7 @@ SETTINGS: Context = {
     },
     "offices": ["collabora", "onlyoffice"],
     "registration": {"application": "registration", "settings": {"approval": True}},
+    "copies": {"disabled": ["mail"], "config": {"has_internet_connection": False}},
     "operator": {"name": "Us", "url": "https://us.example", "email": "us@us.example"},
     "administrator": "administration",
     "quotas": {"backend": "auto", "bytes_per_file": 16384, "allow_over": False, "verify": False},

@@ -15,6 +15,7 @@ def test_what_nextcloud_is_given_carries_the_name_and_never_a_password():
         "backgroundjobs_mode": "cron",
         "shareapi_allow_links": "yes",
     }
+    assert applied["admin"] is not None
     assert "admin" not in applied["admin"]["groups"]
     assert "password" not in str(applied)
 

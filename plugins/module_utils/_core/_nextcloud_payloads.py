@@ -79,7 +79,8 @@ class Applied(AppliedPolicy, total=False):
     app_defaults: dict[str, Settings]
     logo: Picture | None
     office: Office
-    admin: Administrator
+    # None: nobody is made its administrator, whoever is stays.
+    admin: Administrator | None
     invite_by_mail: bool
 
 

@@ -69,7 +69,10 @@ def make_request(item: _node.Item, node: _node.Node) -> str:
     known = os.path.exists(_node.layout_of(item, node).applied)
     once = known or item["applied"].get("invite_by_mail", False)
     wanted = {**item["applied"], "remove_users": [SETUP_ACCOUNT]}
-    return json.dumps({**wanted, "invite": True if once else "again"})
+    # Where the policy names nobody, as in a copy, there is nobody to invite.
+    nobody = wanted.get("admin", "") is None
+    invite = False if nobody else True if once else "again"
+    return json.dumps({**wanted, "invite": invite})
 
 
 def is_turned_off(said: str) -> bool:

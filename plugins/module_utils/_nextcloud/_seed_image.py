@@ -74,7 +74,7 @@ def config_of(kept: t.Mapping[str, str]) -> str:
     """
     state = {
         "passwordsalt": random(MIXED, 30),
-        "secret": random(MIXED + "+/", 48),
+        "secret": secret(),
         "instanceid": instance_id(),
         **{key: kept[key] for key in KEPT if key in kept},
     }
@@ -85,6 +85,11 @@ def config_of(kept: t.Mapping[str, str]) -> str:
 def instance_id() -> str:
     """Return an instance id as Nextcloud makes them (lib/private/legacy/OC_Util.php)."""
     return "oc" + random(LOWER, 10)
+
+
+def secret() -> str:
+    """Return a secret, from which Nextcloud makes the keys of what it encrypts."""
+    return random(MIXED + "+/", 48)
 
 
 def random(alphabet: str, length: int) -> str:

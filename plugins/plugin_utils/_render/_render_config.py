@@ -7,6 +7,9 @@ from __future__ import annotations
 from ansible_collections.archipel.spaces.plugins.module_utils._core import _layout
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import SpaceEntry
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _locales
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import (
+    _render_copies as _copies,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_common import (
     MANAGED,
     find_layout,
@@ -43,8 +46,9 @@ def list_managed(space: SpaceEntry, context: Context) -> PhpValues:
         **configure_database(space, context),
         **configure_people(space, context),
         **configure_cache(space, context),
-        **configure_mail(context["mail_relay"], space),
+        **configure_mail(_copies.find_relay(space, context), space),
         **configure_offices(space, context)[0],
+        **_copies.configure(space, context),
     }
 
 

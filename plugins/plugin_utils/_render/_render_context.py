@@ -77,6 +77,14 @@ class Retention(t.TypedDict):
     trash_percent: int
 
 
+class Copies(t.TypedDict):
+    """What holds for copies of spaces alone."""
+
+    # Applications that are off in them, and keys of config.php.
+    disabled: list[str]
+    config: Settings
+
+
 class Context(t.TypedDict):
     """The node and the policy."""
 
@@ -120,6 +128,7 @@ class Context(t.TypedDict):
     office_suites: dict[str, Suite]
     offices: list[str]
     registration: Registration
+    copies: Copies
     # name, url, email, help_url.
     operator: dict[str, str]
     # Login name of a new space's first administrator.

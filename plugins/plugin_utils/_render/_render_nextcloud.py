@@ -18,7 +18,10 @@ from ansible_collections.archipel.spaces.plugins.module_utils._core._nextcloud_p
 from ansible_collections.archipel.spaces.plugins.module_utils._core._payloads import ReachedDatabase
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import SpaceEntry
 from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import _locales
-from ansible_collections.archipel.spaces.plugins.plugin_utils._render import _applications
+from ansible_collections.archipel.spaces.plugins.plugin_utils._render import (
+    _applications,
+    _render_copies,
+)
 from ansible_collections.archipel.spaces.plugins.plugin_utils._render._render_common import (
     GIGABYTE,
     RUNNING,
@@ -73,7 +76,7 @@ def render_applied(space: SpaceEntry, context: Context) -> Applied:
     """Return what only Nextcloud itself takes, as `occ archipel:apply` takes it."""
     policy, everywhere = context["applied_state"], list_applications(context)
     registration = _applications.registration(space, context["registration"])
-    return {
+    wanted: Applied = {
         **policy,
         "apps": {
             "enable": [*everywhere["enable"], *registration["enable"]],
@@ -96,6 +99,7 @@ def render_applied(space: SpaceEntry, context: Context) -> Applied:
         "admin": describe_administrator(space, context),
         "invite_by_mail": bool(context["mail_relay"]),
     }
+    return _render_copies.restrict(wanted, space, context)
 
 
 def find_logo(space: SpaceEntry, context: Context) -> Picture | None:

@@ -12,6 +12,9 @@ addresses only and hold where somebody empties the firewall.
 The role runs this, a timer does, and whatever changes the node's resolv.conf. Debian's
 nftables.service, which empties everybody's firewall, does so for the firewall alone (--firewall).
 Nothing here is looked up per space by the kernel: each user's own address follows from its number.
+
+A copy of a space (playbooks/clone.yml) reaches itself, its database and the office servers, and
+nothing else: what it would tell somebody, it would tell as the space that it was made of.
 """
 
 from __future__ import annotations
@@ -41,6 +44,8 @@ NAMED = {
     "multicast": ("224.0.0.0/4", "ff00::/8"),
 }
 NAMESERVER = re.compile(r"^\s*nameserver\s+([^\s#;%]+)", re.MULTILINE)
+# In the vhost of a copy; the template spells it too.
+COPY = re.compile(r"^# copy of a space$", re.MULTILINE)
 ENTRY = re.compile(r"^(\S+)\s+\S+@([0-9.]+)(?:>[^\s;]+)?;$", re.MULTILINE)
 
 
@@ -81,6 +86,28 @@ def ports(config: Config, resolved: Resolved, servers: t.Iterable[str]) -> list[
     return sorted(set(found))
 
 
+def find_copies(config: Config, vhosts: t.Mapping[str, str]) -> list[int]:
+    """Return the numbers of the copies of this node: their vhosts say so, and their addresses.
+
+    The registry is not asked: one whose file was lost, or is wrong, is a copy all the same.
+    """
+    base, first = ipaddress.ip_network(config["own_network"])[0], config["ids"][0]
+    found = {
+        int(ipaddress.ip_address(address)) - int(base) + first
+        for text in vhosts.values()
+        if COPY.search(text)
+        for _name, address in ENTRY.findall(text)
+    }
+    return sorted(found)
+
+
+def ports_of_copies(config: Config, services: t.Iterable[Port], resolved: Resolved) -> list[Port]:
+    """Return those of the services that copies of spaces reach too; name servers are none."""
+    hosts = config.get("copies_reach", ())
+    addresses = {one for host in hosts for one in (host, *resolved.get(host, ()))}
+    return [one for one in services if one[0] in addresses and one[2] != DNS_PORT]
+
+
 def allowed(config: Config, services: t.Iterable[Port], names: t.Iterable[str]) -> list[str]:
     """Return what systemd's filter lets through: it knows no ports."""
     own = [config["own_network"], *(["127.0.0.1"] if loopback_names(names) else [])]
@@ -98,7 +125,13 @@ def own_addresses(config: Config) -> list[tuple[int, str]]:
     return [(number, str(base + number - first)) for number in range(first, last + 1)]
 
 
-def rulesets(config: Config, services: t.Iterable[Port], names: t.Iterable[str]) -> dict[str, str]:
+def rulesets(
+    config: Config,
+    services: t.Sequence[Port],
+    names: t.Iterable[str],
+    copies: t.Sequence[int] = (),
+    copied: t.Sequence[Port] = (),
+) -> dict[str, str]:
     """Return mark → table of the firewall, as `nft -f` reads it: exchanged at once.
 
     Two tables, and a packet must pass both: what follows from the users' numbers is large and
@@ -115,7 +148,14 @@ def rulesets(config: Config, services: t.Iterable[Port], names: t.Iterable[str])
     web = ", ".join(str(port) for port in sorted({80, 443, config["port"], config["public_port"]}))
     others = (
         addresses_of(config, services),
-        FILTER.format(first=first, last=last, web=web, **config),
+        sets_of_copies(copies, copied) if copies else "",
+        FILTER.format(
+            first=first,
+            last=last,
+            web=web,
+            copies=COPIES if copies else "",
+            own_network=config["own_network"],
+        ),
     )
     return {**table("archipel_itself", itself), **table("archipel_spaces", others)}
 
@@ -145,7 +185,7 @@ FILTER = """\
 	}}
 	chain space {{
 		ip daddr {own_network} accept
-		ip daddr . meta l4proto . th dport @services4 accept
+{copies}		ip daddr . meta l4proto . th dport @services4 accept
 		ip6 daddr . meta l4proto . th dport @services6 accept
 		ip daddr @allowed4 accept
 		ip6 daddr @allowed6 accept
@@ -155,6 +195,30 @@ FILTER = """\
 		fib daddr type local reject with icmpx admin-prohibited
 	}}
 """
+# Before anything else is looked at: the open internet needs no rule.
+COPIES = """\
+		meta skuid @copies ip daddr . meta l4proto . th dport @copied4 accept
+		meta skuid @copies ip6 daddr . meta l4proto . th dport @copied6 accept
+		meta skuid @copies reject with icmpx admin-prohibited
+"""
+
+
+def sets_of_copies(ids: t.Iterable[int], services: t.Sequence[Port]) -> str:
+    """Return the sets of the copies of spaces: who they are, and what they reach."""
+    text = a_set("copies", "uid", map(str, ids))
+    for version in (4, 6):
+        kind = f"ipv{version}_addr . inet_proto . inet_service"
+        text += a_set(f"copied{version}", kind, elements_of(services, version))
+    return text
+
+
+def elements_of(services: t.Iterable[Port], version: int) -> list[str]:
+    """Return services of an IP version as a set has them."""
+    return [
+        f"{one} . {protocol} . {port}"
+        for one, protocol, port in services
+        if ipaddress.ip_address(one).version == version
+    ]
 
 
 def addresses_of(config: Config, services: t.Iterable[Port]) -> str:
@@ -162,11 +226,7 @@ def addresses_of(config: Config, services: t.Iterable[Port]) -> str:
     text = ""
     for version in (4, 6):
         kind = f"ipv{version}_addr"
-        found = [
-            f"{one} . {protocol} . {port}"
-            for one, protocol, port in services
-            if ipaddress.ip_address(one).version == version
-        ]
+        found = elements_of(services, version)
         text += a_set(f"services{version}", f"{kind} . inet_proto . inet_service", found)
         for name, listed in (("allowed", config["allowed"]), ("denied", config["denied"])):
             wanted = of_version(networks(listed), version)
@@ -286,10 +346,19 @@ def resolve(config: Config, remembered: Resolved) -> dict[str, list[str]]:
     return found
 
 
-def names_of(config: Config, expected: t.Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
-    """Return slug → address → names, as the vhosts that are there, or will be, say."""
+def vhosts_of(config: Config, expected: t.Mapping[str, str]) -> dict[str, str]:
+    """Return slug → text of the vhosts that are there, or will be."""
     vhosts = {path.stem: read(path) for path in Path(config["vhosts"]).glob("*.conf")}
-    return own_names({**vhosts, **expected})
+    return {**vhosts, **expected}
+
+
+def wanted_rules(
+    config: Config, services: t.Sequence[Port], vhosts: t.Mapping[str, str], resolved: Resolved
+) -> dict[str, str]:
+    """Return mark → table of the firewall for what is on this node."""
+    copies = find_copies(config, vhosts)
+    copied = ports_of_copies(config, services, resolved)
+    return rulesets(config, services, flat(own_names(vhosts)), copies, copied)
 
 
 def missing(tables: t.Mapping[str, str]) -> str:
@@ -367,11 +436,12 @@ def converge(
     remembered = remember(config)
     resolved = resolve(config, remembered)
     resolv_conf = read(Path("/etc/resolv.conf"))
-    names = names_of(config, expected or {})
+    vhosts = vhosts_of(config, expected or {})
+    names = own_names(vhosts)
     every = flat(names)
     services = ports(config, resolved, nameservers(resolv_conf))
     wanted = allowed(config, services, every)
-    rules = missing(rulesets(config, services, every))
+    rules = missing(wanted_rules(config, services, vhosts, resolved))
     files, slices = differing_files(config, resolv_conf, names), slices_differing(config, wanted)
     if not check:
         apply(files, rules, slices, wanted)
@@ -387,8 +457,8 @@ def put_up_firewall(config: Config) -> list[str]:
     anew waits for this.
     """
     servers = nameservers(read(Path("/etc/resolv.conf")))
-    every = flat(names_of(config, {}))
-    rules = missing(rulesets(config, ports(config, remember(config), servers), every))
+    vhosts, known = vhosts_of(config, {}), remember(config)
+    rules = missing(wanted_rules(config, ports(config, known, servers), vhosts, known))
     apply({}, rules, (), ())
     return ["firewall"] if rules else []
 

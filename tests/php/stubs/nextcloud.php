@@ -120,6 +120,24 @@ namespace OCP {
             return [33, 0, 3, 1];
         }
 
+        /** @var list<array<mixed>> what pages were given, for a test to read */
+        public static array $given = [];
+
+        public static function addStyle(string $application, ?string $file = null): void
+        {
+            self::$given[] = ['style', $application, $file];
+        }
+
+        public static function addScript(string $application, ?string $file = null): void
+        {
+            self::$given[] = ['script', $application, $file];
+        }
+
+        public static function addHeader($tag, $attributes)
+        {
+            self::$given[] = [$tag, $attributes];
+        }
+
         public static function getDefaultEmailAddress(string $user_part): string
         {
             return "$user_part@velo.example";
@@ -590,6 +608,25 @@ namespace OCP\AppFramework\Http {
         public function getParams()
         {
             return $this->params;
+        }
+    }
+}
+
+namespace OCP\AppFramework\Http\Events {
+    use OCP\AppFramework\Http\TemplateResponse;
+    use OCP\EventDispatcher\Event;
+
+    class BeforeTemplateRenderedEvent extends Event
+    {
+        public function __construct(private bool $loggedIn, private TemplateResponse $response)
+        {
+        }
+    }
+
+    class BeforeLoginTemplateRenderedEvent extends Event
+    {
+        public function __construct(private TemplateResponse $response)
+        {
         }
     }
 }

@@ -17,6 +17,7 @@ use OCA\Archipel\Controller\OfficeController;
 use OCA\Archipel\Converge\Change;
 use OCA\Archipel\Converge\Export;
 use OCA\Archipel\Listener\Administrators;
+use OCA\Archipel\Listener\CopyBanner;
 use OCA\Archipel\Listener\HoldAccountLimit;
 use OCA\Archipel\Notification\Letter;
 use OCA\Archipel\Notification\Notifier;
@@ -28,7 +29,10 @@ use OCA\Archipel\Page\Overview;
 use OCA\Archipel\Page\Size;
 use OCA\Archipel\Settings\MySpace;
 use OCP\AppFramework\Bootstrap\IRegistrationContext;
+use OCP\AppFramework\Http\Events\BeforeLoginTemplateRenderedEvent;
+use OCP\AppFramework\Http\Events\BeforeTemplateRenderedEvent;
 use OCP\AppFramework\Http\StreamResponse;
+use OCP\AppFramework\Http\TemplateResponse;
 use OCP\AppFramework\OCS\OCSForbiddenException;
 use OCP\AppFramework\Utility\ITimeFactory;
 use OCP\Defaults;
@@ -36,6 +40,7 @@ use OCP\EventDispatcher\Event;
 use OCP\Group\Events\UserAddedEvent;
 use OCP\Group\Events\UserRemovedEvent;
 use OCP\IAppConfig;
+use OCP\IL10N;
 use OCP\IRequest;
 use OCP\IURLGenerator;
 use OCP\IUserSession;
@@ -44,6 +49,7 @@ use OCP\Mail\IMessage;
 use OCP\Notification\IManager;
 use OCP\Notification\INotification;
 use OCP\User\Events\UserChangedEvent;
+use OCP\Util;
 use Psr\Log\LoggerInterface;
 
 /** What runs by itself inside a space: listeners, jobs, the page and its form. */
@@ -65,6 +71,37 @@ final class InsideTest extends Nextcloud
         self::assertContains([UserAddedEvent::class, Administrators::class], $seen);
         self::assertContains([UserRemovedEvent::class, Administrators::class], $seen);
         self::assertContains([UserChangedEvent::class, HoldAccountLimit::class], $seen);
+        self::assertContains([BeforeTemplateRenderedEvent::class, CopyBanner::class], $seen);
+        self::assertContains([BeforeLoginTemplateRenderedEvent::class, CopyBanner::class], $seen);
+    }
+
+    public function testEveryPageOfACopySaysWhatItIsAndNoOtherDoes(): void
+    {
+        $page = new TemplateResponse('files', 'index');
+        foreach (['', '[]', '{"on": "2026-05-30"}', 'not JSON', '"velo"'] as $stored) {
+            self::assertSame([], $this->givenTo(new BeforeTemplateRenderedEvent(true, $page), $stored), $stored);
+        }
+        $copy = '{"space": "velo-ecole", "on": "2026-05-30", "until": "2026-06-29"}';
+        foreach ([new BeforeTemplateRenderedEvent(false, $page), new BeforeLoginTemplateRenderedEvent($page)] as $event) {
+            [[$tag, $meta], $style, $script] = $this->givenTo($event, $copy);
+            self::assertSame(['meta', CopyBanner::META], [$tag, $meta['name']]);
+            self::assertSame([['style', 'archipel', 'copy'], ['script', 'archipel', 'copy']], [$style, $script]);
+            foreach (['velo-ecole', '2026-05-30', '2026-06-29', 'No mail'] as $word) {
+                self::assertStringContainsString($word, $meta['content']);
+            }
+        }
+    }
+
+    /** @return list<array<mixed>> what a page is given in a space with this setting */
+    private function givenTo(Event $event, string $stored): array
+    {
+        Util::$given = [];
+        $config = $this->createMock(IAppConfig::class);
+        $config->method('getValueString')->with('archipel', CopyBanner::SETTING, '')->willReturn($stored);
+        $l10n = $this->createMock(IL10N::class);
+        $l10n->method('t')->willReturnCallback(fn (string $text, array $parameters = []): string => vsprintf($text, $parameters));
+        (new CopyBanner($config, $l10n))->handle($event);
+        return Util::$given;
     }
 
     public function testWhoJoinsTheAdministratorsLooksAfterTheMembersUntilTheyLeave(): void

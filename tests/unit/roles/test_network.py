@@ -293,3 +293,59 @@ def test_what_is_remembered_is_never_half_of_it(network, machine, monkeypatch):
 def test_a_program_that_is_not_installed_is_said(network):
     with pytest.raises(SystemExit, match=r"^no-nft is not installed on this node: run playbooks"):
         network.run("no-nft", "list", "chains", "inet")
+
+
+# --- copies of spaces ------------------------------------------------------------------
+
+COPY = "# Written\n# copy of a space\nessai.example.org approved/fr/essai@127.112.0.2;\n"
+VHOSTS = {"amap": "# Written\namap.example.org approved/fr/amap@127.112.0.1;\n", "essai": COPY}
+
+
+def test_copies_are_known_by_their_vhosts(network):
+    assert network.find_copies(CONFIG, VHOSTS) == [70002]
+    assert network.find_copies(CONFIG, {"amap": VHOSTS["amap"]}) == []
+    # Whatever becomes of its status; a name that says so is none.
+    assert network.find_copies(CONFIG, {"essai": COPY.replace("approved", "closed")}) == [70002]
+    named = "# copy of a space-like thing\nx.example.org approved/fr/x@127.112.0.3;\n"
+    assert network.find_copies(CONFIG, {"x": named}) == []
+
+
+def test_a_copy_reaches_what_is_named_and_nothing_else(network):
+    config = {**CONFIG, "copies_reach": ["10.0.0.9"]}
+    services = network.ports(config, RESOLVED, ["10.0.0.53"])
+    text = "".join(network.wanted_rules(config, services, VHOSTS, RESOLVED).values())
+    assert "set copies { type uid; elements = { 70002 }; }" in text
+    assert "elements = { 10.0.0.9 . tcp . 443, 10.0.0.9 . tcp . 8443 }" in text
+    # Itself before, and a refusal behind; only then what other spaces may do, the internet too.
+    chain = [
+        line.strip() for line in text.partition("chain space {")[2].splitlines() if line.strip()
+    ]
+    assert chain[:4] == [
+        "ip daddr 127.112.0.0/17 accept",
+        "meta skuid @copies ip daddr . meta l4proto . th dport @copied4 accept",
+        "meta skuid @copies ip6 daddr . meta l4proto . th dport @copied6 accept",
+        "meta skuid @copies reject with icmpx admin-prohibited",
+    ]
+
+
+def test_without_names_a_copy_asks_no_name_server(network):
+    config = {**CONFIG, "copies_reach": ["10.0.0.9", "10.0.0.53"]}
+    services = network.ports(config, RESOLVED, ["10.0.0.53"])
+    found = network.ports_of_copies(config, services, RESOLVED)
+    assert found == [("10.0.0.9", "tcp", 443), ("10.0.0.9", "tcp", 8443)]
+
+
+def test_a_host_of_copies_may_be_a_name(network):
+    config = {**CONFIG, "copies_reach": ["db.internal"]}
+    services = network.ports(config, RESOLVED, [])
+    found = network.ports_of_copies(config, services, RESOLVED)
+    assert found == [("10.0.0.2", "tcp", 3306), ("fd00::2", "tcp", 3306)]
+
+
+def test_a_node_without_copies_has_the_firewall_it_had(network):
+    services = network.ports(CONFIG, RESOLVED, [])
+    none = {"amap": VHOSTS["amap"]}
+    names = network.flat(network.own_names(none))
+    assert network.wanted_rules(CONFIG, services, none, RESOLVED) == network.rulesets(
+        CONFIG, services, names
+    )

@@ -8,12 +8,15 @@ declare(strict_types=1);
 namespace OCA\Archipel\AppInfo;
 
 use OCA\Archipel\Listener\Administrators;
+use OCA\Archipel\Listener\CopyBanner;
 use OCA\Archipel\Listener\HoldAccountLimit;
 use OCA\Archipel\Notification\Notifier;
 use OCP\AppFramework\App;
 use OCP\AppFramework\Bootstrap\IBootContext;
 use OCP\AppFramework\Bootstrap\IBootstrap;
 use OCP\AppFramework\Bootstrap\IRegistrationContext;
+use OCP\AppFramework\Http\Events\BeforeLoginTemplateRenderedEvent;
+use OCP\AppFramework\Http\Events\BeforeTemplateRenderedEvent;
 use OCP\Group\Events\UserAddedEvent;
 use OCP\Group\Events\UserRemovedEvent;
 use OCP\User\Events\UserChangedEvent;
@@ -36,6 +39,8 @@ final class Application extends App implements IBootstrap
         $context->registerEventListener(UserChangedEvent::class, HoldAccountLimit::class);
         $context->registerEventListener(UserAddedEvent::class, Administrators::class);
         $context->registerEventListener(UserRemovedEvent::class, Administrators::class);
+        $context->registerEventListener(BeforeTemplateRenderedEvent::class, CopyBanner::class);
+        $context->registerEventListener(BeforeLoginTemplateRenderedEvent::class, CopyBanner::class);
         $context->registerNotifierService(Notifier::class);
     }
 
