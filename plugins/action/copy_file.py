@@ -26,7 +26,7 @@ SPEC: dict[str, t.Any] = {
     "into": {"type": "str", "default": ""},
     "consent": {"type": "str", "default": ""},
     "by": {"type": "str", "default": ""},
-    "until": {"type": "str", "default": ""},
+    "last_day": {"type": "str", "default": ""},
     "days": {"type": "int", "default": 30},
     "ring": {"type": "str", "default": ""},
     "taken": {"type": "list", "elements": "str", "default": []},
@@ -74,9 +74,10 @@ class ActionModule(ActionBase):
 
 def asked_of(options: Unchecked) -> _copying.Asked:
     """Return what is asked for, as plain values."""
-    words = {key: str(options[key]).strip() for key in ("only", "into", "until", "ring")}
+    words = {key: str(options[key]).strip() for key in ("only", "into", "ring")}
     return _copying.Asked(
         **words,
+        until=str(options["last_day"]).strip(),
         consent=str(options["consent"]),
         by=str(options["by"]) or getpass.getuser(),
         today=datetime.datetime.now(tz=datetime.UTC).date(),

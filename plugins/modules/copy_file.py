@@ -36,12 +36,12 @@ options:
     description: Who decides. By default the user who runs Ansible.
     type: str
     default: ""
-  until:
+  last_day:
     description: The day on which the copy is to be closed, C(YYYY-MM-DD).
     type: str
     default: ""
   days:
-    description: How many days from today that is, where O(until) says nothing.
+    description: How many days from today that is, where O(last_day) says nothing.
     type: int
     default: 30
   ring:

@@ -35,6 +35,12 @@ options:
         description: When it was closed.
         type: str
         required: true
+      is_copy:
+        description:
+          - Whether it is a copy of another space, which has all that is in it. It needs no backup,
+            and one that was never finished goes too.
+        type: bool
+        default: false
   finish:
     description: Say that what was purged is written down; nothing else is done.
     type: bool
@@ -112,6 +118,7 @@ SPACE = {
     "slug": {"type": "str", "required": True},
     "id": {"type": "int", "required": True},
     "closed_on": {"type": "str", "required": True},
+    "is_copy": {"type": "bool", "default": False},
 }
 SPEC = {
     "spaces": {"type": "list", "elements": "dict", "required": True, "options": SPACE},
@@ -144,7 +151,7 @@ def purge(settings: _backup.Settings, options: dict[str, t.Any], *, check: bool)
     for space in options["spaces"]:
         slug = space["slug"]
         layout = layout_of(settings, options, slug)
-        job = _purge.Job(settings, layout, space["id"], space["closed_on"])
+        job = _purge.Job(settings, layout, space["id"], space["closed_on"], space["is_copy"])
         try:
             done = _purge.run(job, check=check)
         except ERRORS as error:

@@ -177,8 +177,9 @@ def under_way(slug: str, folder: str = FOLDER) -> str:
             f"{journal['step']!r}: playbooks/upgrade.yml -e release={journal['to']} "
             f"-e only={slug} finishes it"
         )
-    if "lost" in journal or verb in {"fenced", "move"}:
-        return describe_move(slug, journal) if verb == "move" else after_loss(slug, journal)
+    special = {"move": describe_move, "clone": describe_clone, "fenced": after_loss}
+    if "lost" in journal or verb in special:
+        return special.get(verb, after_loss)(slug, journal)
     playbook = "purge" if verb == "purge" else "restore"
     # What is done to the state from before a restore is asked for by these words.
     previous = {"return": "restore", "discard": "discard"}.get(verb)
@@ -206,6 +207,16 @@ def after_loss(slug: str, journal: Json) -> str:
         f"it is brought back from its backup since {lost} was lost, and that is not done: "
         f"playbooks/recover.yml -e lost={lost} -e confirm={lost} goes on, or playbooks/"
         f"restore.yml -e only={slug} -e confirm={slug} with it alone"
+    )
+
+
+def describe_clone(slug: str, journal: Json) -> str:
+    """Return in words how far a copy of a space is. Pure."""
+    source = journal["source"]
+    return (
+        f"it is being made as a copy of {source}, or was interrupted at the step "
+        f"{journal['step']!r}: playbooks/clone.yml -e only={source} -e into={slug} goes on. If "
+        "nobody wants it any more, close it, and playbooks/purge.yml removes it"
     )
 
 

@@ -44,6 +44,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.archipel.spaces.plugins.module_utils._core._json import JsonObject
 
 VERB = "purge"
+# A copy that was never finished may go like any other.
+CLONE = "clone"
 # Where the users and folders of all spaces are declared.
 DECLARATIONS = tuple(
     f"/etc/{folder}/{_layout.DECLARATIONS}" for folder in ("sysusers.d", "tmpfiles.d")
@@ -66,6 +68,8 @@ class Job:
     layout: _layout.Layout
     id: int
     closed_on: str
+    # Made of another space, which has all that is in it: nothing is lost with it.
+    is_copy: bool = False
 
     @property
     def slug(self) -> str:
@@ -168,7 +172,7 @@ def last_backup(job: Job) -> str:
     if journal and journal["verb"] == VERB:
         # It was there when the purge began.
         return str(journal["backup"])
-    if not _backup.is_space(job.settings, job.slug) and not databases(job):
+    if job.is_copy or not (_backup.is_space(job.settings, job.slug) or databases(job)):
         return ""
     entry = _backup_record.read(job.settings.work).get(job.slug, {})
     remedy = f"run playbooks/backup.yml -e only={job.slug} -e verify=true first"
@@ -317,7 +321,7 @@ def run(job: Job, *, check: bool) -> JsonObject:
     """
     with _journal.exclusive(job.layout.lock_name):
         journal = _journal.read(job.slug)
-        if journal and journal["verb"] != VERB:
+        if journal and journal["verb"] not in (VERB, *([CLONE] if job.is_copy else [])):
             raise PurgeError(_journal.under_way(job.slug))
         backup = last_backup(job)
         goes = inventory(job)

@@ -332,3 +332,21 @@ def test_what_was_known_of_its_backups_is_forgotten(node: Node):
     _backup_record.write(node.job.settings.work, "velo", backup={"snapshot": "1"})
     _purge.settle(node.job)
     assert set(_backup_record.read(node.job.settings.work)) == {"velo"}
+
+
+def test_a_copy_needs_no_backup(node: Node):
+    assert _purge.last_backup(replace(node.job, is_copy=True)) == ""
+    with pytest.raises(_purge.PurgeError, match="there is no backup of it"):
+        _purge.last_backup(node.job)
+
+
+def test_a_copy_that_was_never_finished_goes_too(node: Node):
+    journal = {"verb": "clone", "step": "load", "source": "velo", "instance": "oc1"}
+    _journal.write("amap", journal)
+    with pytest.raises(_purge.PurgeError, match="it is being made as a copy of velo"):
+        _purge.run(node.job, check=True)
+    assert _purge.run(replace(node.job, is_copy=True), check=True)["backup"] == ""
+    # Nothing else that is under way is given up for that.
+    _journal.write("amap", {"verb": "restore", "step": "load"})
+    with pytest.raises(_purge.PurgeError, match="a restore of it was interrupted"):
+        _purge.run(replace(node.job, is_copy=True), check=True)
