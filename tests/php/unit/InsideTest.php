@@ -346,19 +346,32 @@ final class InsideTest extends Nextcloud
         self::assertSame('the domain cloud.example.org', Asked::words($l, 'domain', 'cloud.example.org'));
     }
 
+    private function overview(): Overview
+    {
+        // The limit of the storage is the size of the disk, so that the index is not asked.
+        $data = sys_get_temp_dir();
+        $this->system = ['datadirectory' => $data];
+        $this->settings->rows['archipel']['storage'] = [(string)(int)disk_total_space($data), IAppConfig::VALUE_MIXED, false];
+        return new Overview($this->space, $this->createMock(IURLGenerator::class), $this->createMock(IRequest::class), $this->administrators(), $this->changes(), $this->exports());
+    }
+
+    public function testASuiteThatNobodyChoseIsNotSaidToBeInUse(): void
+    {
+        // The space was given b, which its release does not hold.
+        $this->offices(['a' => self::SUITES['a']], 'b');
+        $overview = $this->overview();
+        $values = $overview->values();
+        self::assertSame([null, false, ['a']], [$values['chosen'], $values['single'], array_keys($values['suites'])]);
+        $this->offices(['a' => self::SUITES['a']], 'a');
+        self::assertTrue($overview->values()['single']);
+    }
+
     public function testThePageMySpace(): void
     {
         $this->offices(self::SUITES, 'a');
         $this->enabled = ['a1'];
         $this->settings->rows['archipel']['operator'] = ['{"name": "Federation"}', IAppConfig::VALUE_MIXED, false];
-        // The limit of the storage is the size of the disk, so that the index is not asked.
-        $data = sys_get_temp_dir();
-        $this->system = ['datadirectory' => $data];
-        $this->settings->rows['archipel']['storage'] = [(string)(int)disk_total_space($data), IAppConfig::VALUE_MIXED, false];
-        $page = new MySpace(
-            new Overview($this->space, $this->createMock(IURLGenerator::class), $this->createMock(IRequest::class), $this->administrators(), $this->changes(), $this->exports()),
-            $this->languages()->get('archipel'),
-        );
+        $page = new MySpace($this->overview(), $this->languages()->get('archipel'));
         $values = $page->getForm()->getParams();
         self::assertSame('my-space', $page->getForm()->getTemplateName());
         self::assertSame(['name' => 'Federation', 'url' => '', 'email' => '', 'help_url' => ''], $values['operator']);

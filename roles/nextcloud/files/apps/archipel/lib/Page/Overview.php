@@ -53,8 +53,8 @@ final class Overview
             'chosen' => $office->chosen($this->space),
             'enabled' => $office->enabled($this->space),
             'pinned' => $office->pinned,
-            // With one suite there is nothing to choose, unless another one is still on.
-            'single' => count($office->suites) === 1,
+            // With one suite there is nothing to choose, unless the space was given one that this release lacks.
+            'single' => array_keys($office->suites) === [$office->chosen($this->space)],
             'waits' => $waits,
             'open' => $waits ? $office->open($this->space) : 0,
             'action' => $this->urls->linkToRoute('archipel.office.choose'),
