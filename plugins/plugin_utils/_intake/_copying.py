@@ -109,6 +109,8 @@ def copy(home: Path, asked: Asked, vault: VaultLib, *, write: bool) -> Copy:
             raise RefusedError("\n".join(reasons))
         source, place = known[asked.only], places[asked.only]
         path = _files.path_of(folder, asked.into)
+        if reasons := list(against_parting(asked, places)):
+            raise RefusedError("\n".join(reasons))
         if asked.into in known:
             return Copy(asked.only, asked.into, place.web, path, b"")
         if reasons := list(against_room(asked, source, known, places)):
@@ -214,6 +216,21 @@ def against_copy(asked: Asked, folder: _files.Folder, known: Mapping[str, Record
             found=quoted(asked.ring),
             allowed=", ".join(RINGS),
             hint=hint,
+        )
+
+
+def against_parting(asked: Asked, places: Mapping[str, _placement.Place]) -> Iterator[str]:
+    """Yield why a copy that has its place cannot be made any more: one of both has moved. Pure."""
+    there, here = places.get(asked.into), places[asked.only]
+    if there is not None and there.web != here.web:
+        yield _(
+            "into: {slug} has its place on {there}, {source} is on {here}: a copy is made on the "
+            "node of its space alone. If it was never finished, close and purge it, and make one "
+            "by another name",
+            slug=asked.into,
+            there=there.web,
+            source=asked.only,
+            here=here.web,
         )
 
 

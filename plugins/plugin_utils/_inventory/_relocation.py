@@ -24,7 +24,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._propos
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import (
         Draft,
@@ -61,7 +61,7 @@ def plan(seen: Seen, wanted: Wanted, journals: Journals) -> Draft:
     begun = _begun(wanted, journals, entries)
     going = [_resumed(entries[slug], node, journal, seen) for slug, (node, journal) in begun]
     chosen = _chosen(seen, wanted, {slug for slug, _ in begun})
-    found = _apart(_propose(seen, wanted, chosen))
+    found = _apart(_propose(seen, wanted, chosen), seen.spaces)
     if wanted.only is not None and found["stuck"]:
         raise ProposalError([f"{one['slug']}: {one['why']}" for one in found["stuck"]])
     moves = [_new(one, entries[one["slug"]], seen) for one in found["proposals"]]
@@ -135,13 +135,30 @@ def _propose(seen: Seen, wanted: Wanted, chosen: Sequence[str]) -> Draft:
     return _proposals.propose(emptied, Asked(chosen))
 
 
-def _apart(found: Draft) -> Draft:
-    """Set aside what this playbook does not do: a database alone goes nowhere."""
-    alone = [one for one in found["proposals"] if one["web"]["from"] == one["web"]["to"]]
-    why = "its database alone would move; a space goes with its files"
-    stuck = [{"slug": one["slug"], "node": one["web"]["from"], "why": why} for one in alone]
-    moves = [one for one in found["proposals"] if one not in alone]
-    return {"proposals": moves, "stuck": [*found["stuck"], *stuck]}
+def _apart(found: Draft, spaces: Sequence[Unchecked]) -> Draft:
+    """Set aside what this playbook does not do."""
+    copies = {space["slug"] for space in spaces if "copy_of" in space}
+    moves, stuck = [], list(found["stuck"])
+    for one in found["proposals"]:
+        if why := _obstacle(one, copies):
+            stuck.append({"slug": one["slug"], "node": one["web"]["from"], "why": why})
+        else:
+            moves.append(one)
+    return {"proposals": moves, "stuck": stuck}
+
+
+def _obstacle(proposal: Unchecked, copies: Collection[str]) -> str:
+    """Return why a move is none of this playbook's; empty if it is."""
+    web, db = proposal["web"], proposal["db"]
+    if web["from"] == web["to"]:
+        return "its database alone would move; a space goes with its files"
+    if proposal["slug"] in copies and db["to"] != web["to"]:
+        return (
+            f"a copy of a space, whose database would be on {db['to']} and its files on "
+            f"{web['to']}: it could not be purged there, which works on one node alone. Name a "
+            "node that has a database server, or purge it"
+        )
+    return ""
 
 
 def _new(proposal: Unchecked, space: Unchecked, seen: Seen) -> Draft:

@@ -394,6 +394,15 @@ class TestWhatIsRefused:
             with pytest.raises(MoveError, match="a purge of it was interrupted"):
                 act(lab.job(lab.source))
 
+    def test_a_copy_that_is_being_made(self, lab: Lab):
+        """Also where it has all its files already: what leads out of it may be in there still."""
+        lab.at = lab.source
+        _journal.write(SLUG, {"verb": "clone", "step": "clean", "source": "velo"})
+        for act in (_move_source.offer, _move_source.close, _move_source.give_up):
+            with pytest.raises(MoveError, match=r"made as a copy of velo.*'clean'.*clone.yml"):
+                act(lab.job(lab.source))
+        assert lab.source.serves
+
     def test_a_node_that_has_one_of_that_name(self, lab: Lab):
         lab.target.fill()
         with pytest.raises(MoveError, match="a space of this name is on this node already"):

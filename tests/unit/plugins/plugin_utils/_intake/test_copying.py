@@ -129,6 +129,17 @@ def test_a_run_that_was_cut_short_goes_on_without_asking_again(home: Environment
     assert home.tree() == before
 
 
+def test_a_copy_is_not_made_where_its_space_is_not_any_more(home: Environment):
+    copy(home)
+    home.placement(
+        "velo-ecole: {id: 70000, web: node2, db: node2}",
+        "velo-essai: {id: 70006, web: node1, db: node1}",
+    )
+    said = refused(home)
+    assert "into: velo-essai has its place on node1, velo-ecole is on node2" in said
+    assert "close and purge it" in said
+
+
 def test_another_ring_and_another_day(home: Environment):
     until = (TODAY + datetime.timedelta(days=3)).isoformat()
     data = _strict_yaml.load(copy(home, ring="canary", until=until).path.read_bytes())

@@ -114,6 +114,26 @@ class TestAPlan:
         with pytest.raises(AnsibleFilterError, match=said):
             plan(entry("amap", **changes), only=["amap"], to="web2")
 
+    def test_a_copy_of_a_space_goes_with_its_database(self):
+        both = report(node("web1", None, None), node("web2", None, None))
+        copied = entry("amap", db="web1", copy_of={"space": "velo"})
+        (one,) = plan(copied, said=both, only=["amap"], to="web2")["moves"]
+        assert (one["web"]["to"], one["db"]["to"]) == ("web2", "web2")
+
+    def test_a_copy_of_a_space_is_not_parted_from_its_database(self):
+        """A purge works on one node alone; the space itself goes there all the same."""
+        spaces = [entry("amap", db="web1", copy_of={"space": "velo"}), entry("velo", db="web1")]
+        said = report(
+            node("web1", None, None), node("web2", None, None, "web"), node("db1", 9, None, "db")
+        )
+        why = "a copy of a space, whose database would be on db1 and its files on web2"
+        with pytest.raises(AnsibleFilterError, match=f"amap: {why}: it could not be purged"):
+            plan(*spaces, said=said, only=["amap"], to="web2")
+        found = plan(*spaces, said=said, drain="web1")
+        assert moves(found) == {"velo": ("web1", "web2", "")}
+        (line,) = [line for line in move.table(found) if "stays on web1" in line]
+        assert why in line
+
     def test_of_a_space_that_is_being_upgraded_is_refused(self):
         observed = {**OBSERVED, "web1": answer({"amap": 1})}
         observed["web1"]["states"]["amap"]["pending"] = "its upgrade to 33 is under way"
