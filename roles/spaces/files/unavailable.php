@@ -11,37 +11,46 @@
 declare(strict_types=1);
 
 (static function (): void {
-    // nginx takes over the type, cookies and times to keep of what it is led away from.
-    $leave = static function (): void {
+    $answers = static function (): bool {
+        // Where it is, as PHP writes a stream's address: unix:///run/mysqld/mysqld.sock, tcp://db1.example.org:3306.
+        $server = @stream_socket_client((string)getenv('ARCHIPEL_DATABASE'), timeout: 2.0);
+        if ($server === false) {
+            return false;
+        }
+        stream_set_timeout($server, 2);
+        // Three bytes of length and one of a number, then the protocol's version; an error such as "Too many
+        // connections" has 255 in its place.
+        $greeting = (string)fread($server, 5);
+        fclose($server);
+        return ($greeting[4] ?? '') === "\x0a";
+    };
+    // When it last did not answer. Nextcloud 33 tries to connect ten times in a request, in all of the space's
+    // processes, and whoever comes meanwhile waits for them: for a moment nobody tries again, and who comes
+    // then asks first.
+    $noted = sys_get_temp_dir() . '/database-unavailable';
+    $leave = static function (bool $tried) use ($noted): void {
+        // Who did not try says nothing new: somebody must, each time.
+        if ($tried) {
+            touch($noted);
+        }
+        // nginx takes over the type, cookies and times to keep of what it is led away from.
         header_remove();
         header('Content-Type: text/html; charset=utf-8');
         header('X-Accel-Redirect: @unavailable');
     };
-    // When it last did not answer. Each request would wait for it as long as the one before, all of PHP's processes
-    // at the same time, and whoever comes meanwhile for them: for a moment nobody tries again.
-    $noted = sys_get_temp_dir() . '/database-unavailable';
-    $age = time() - (int)@filemtime($noted);
-    if ($age >= 0 && $age < 3) {
-        $leave();
-        exit;
+    $since = @filemtime($noted);
+    if ($since !== false) {
+        $age = time() - $since;
+        if (($age >= 0 && $age < 3) || !$answers()) {
+            $leave($age >= 3 || $age < 0);
+            exit;
+        }
+        // Others may have found it out as well.
+        @unlink($noted);
     }
-    header_register_callback(static function () use ($leave, $noted): void {
-        if (!in_array(http_response_code(), [500, 503], true)) {
-            return;
+    header_register_callback(static function () use ($answers, $leave): void {
+        if (in_array(http_response_code(), [500, 503], true) && !$answers()) {
+            $leave(true);
         }
-        // Where it is, as PHP writes a stream's address: unix:///run/mysqld/mysqld.sock, tcp://db1.example.org:3306.
-        $server = @stream_socket_client((string)getenv('ARCHIPEL_DATABASE'), timeout: 2.0);
-        if ($server !== false) {
-            stream_set_timeout($server, 2);
-            // Three bytes of length and one of a number, then the protocol's version; an error such as "Too many
-            // connections" has 255 in its place.
-            $greeting = (string)fread($server, 5);
-            fclose($server);
-            if (($greeting[4] ?? '') === "\x0a") {
-                return;
-            }
-        }
-        touch($noted);
-        $leave();
     });
 })();

@@ -104,7 +104,21 @@ final class UnavailableTest extends TestCase
         self::assertFileExists($noted);
         // It would succeed, and is not even begun.
         $this->assertLedAway($this->ask('200'));
+        // Then whoever comes asks first.
         touch($noted, time() - 4);
+        $this->assertLedAway($this->ask('200'));
+        clearstatcache();
+        self::assertGreaterThan(time() - 3, filemtime($noted));
+    }
+
+    public function testWhoComesOnceItAnswersAgainIsServed(): void
+    {
+        $noted = $this->folder . '/database-unavailable';
+        foreach ([time() - 4, time() + 3600] as $since) {
+            touch($noted, $since);
+            $this->assertItself(200, $this->ask('200', self::GREETING));
+            self::assertFileDoesNotExist($noted);
+        }
         $this->assertItself(200, $this->ask('200'));
     }
 
