@@ -139,6 +139,7 @@ OF_NODES = (
     "archipel_office_servers",
     "archipel_office_spaces",
     "archipel_database_clients",
+    "archipel_database_role",
 )
 SHARED = (
     "archipel_report",
@@ -300,10 +301,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             web, skipped = result.on(host.name, "web"), result.skipped.get(host.name, [])
             left = [entry for entry in skipped if entry["web"] == host.name]
             domains = _domain_rules.list_outside([*web, *left], policy.base_domain)
-            databases = result.on(host.name, "db")
             servers, served = (part.get(host.name, []) for part in (result.servers, result.served))
-            clients = result.clients.get(host.name, [])
-            values = (web, databases, skipped, domains, servers, served, clients)
+            reached = result.clients.get(host.name, []), result.roles.get(host.name, {})
+            values = (web, result.on(host.name, "db"), skipped, domains, servers, served, *reached)
             for name, value in zip(OF_NODES, values, strict=True):
                 host.set_variable(name, value)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from configparser import ConfigParser
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
@@ -283,6 +283,43 @@ class TestMariadb:
     def test_only_one_group_enters_the_folder_of_the_socket(self):
         text = render("mariadb", "etc/tmpfiles.d/mariadb.conf.j2")
         assert "d /run/mysqld 0750 mysql archipel-db -" in text.splitlines()
+
+
+class TestMariadbCluster:
+    LEADS: ClassVar = {"mariadb_replication_replicas": ["10.0.0.3"]}
+    FOLLOWS: ClassVar = {"mariadb_replication_primary": "10.0.0.2"}
+    CONFIGURATION = "etc/mysql/mariadb.conf.d/90-archipel.cnf.j2"
+    ROLE = "etc/archipel/mariadb/role.cnf.j2"
+
+    def test_a_server_alone_knows_nothing_of_it(self):
+        settings = mariadb()
+        assert not {"server_id", "log_bin", "gtid_strict_mode"} & set(settings)
+        assert "semi_sync" not in " ".join(settings)
+
+    @pytest.mark.parametrize("changes", [LEADS, FOLLOWS])
+    def test_all_of_a_cluster_begin_alike(self, changes: dict[str, Any]):
+        """What a promotion changes is in a file of its own: no server is restarted for it."""
+        numbered: dict[str, Any] = {"mariadb_replication_server_id": 7, **changes}
+        lines = render("mariadb", self.CONFIGURATION, **numbered).splitlines()
+        assert {"server_id = 7", "log_bin = archipel-bin", "sync_binlog = 1"} <= set(lines)
+        assert "gtid_strict_mode = ON" in lines
+        assert "rpl_semi_sync_master_timeout = 10000" in lines
+        assert lines[-1] == "!include /etc/archipel/mariadb/role.cnf"
+        assert not any(line.startswith("read_only") for line in lines)
+
+    def test_for_ever_is_a_long_time(self):
+        changes: dict[str, Any] = {"mariadb_replication_wait_seconds": 0, **self.LEADS}
+        text = render("mariadb", self.CONFIGURATION, **changes)
+        assert "rpl_semi_sync_master_timeout = 1000000000000000" in text
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"), [(LEADS, ("OFF", "ON", "OFF")), (FOLLOWS, ("ON", "OFF", "ON"))]
+    )
+    def test_one_takes_writes(self, changes: dict[str, Any], expected: tuple[str, ...]):
+        lines = render("mariadb", self.ROLE, **changes).splitlines()
+        names = ("read_only", "rpl_semi_sync_master_enabled", "rpl_semi_sync_slave_enabled")
+        found = [f"{name} = {value}" for name, value in zip(names, expected, strict=True)]
+        assert [line for line in lines if " = " in line] == found
 
 
 class TestMariadbFirewall:

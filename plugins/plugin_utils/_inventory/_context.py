@@ -14,6 +14,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._unchecked import Unchecked
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
+    _clusters,
     _lock_file,
     _nodes,
     _office_rules,
@@ -41,11 +42,12 @@ def read(nodes: _nodes.Nodes, environment: Environment) -> _rules.RuleContext:
     values = _read_policy(nodes)
     policy = _policy.Policy.from_vars(values)
     offices = _read_offices(nodes, policy, values)
+    lock = _lock_file.read_lock(environment.lock)
     servers = dict.fromkeys((server.name for server in offices.servers), mark("an office server"))
     return _rules.RuleContext(
         policy=policy,
         offices=offices,
-        lock=_lock_file.read_lock(environment.lock),
+        lock=lock,
         lock_path=str(environment.lock),
         web=nodes.homes("web"),
         db=nodes.homes("db"),
@@ -54,7 +56,22 @@ def read(nodes: _nodes.Nodes, environment: Environment) -> _rules.RuleContext:
         today=datetime.datetime.now(tz=datetime.UTC).date(),
         contacts=_contacts.read(environment.contacts, nodes.vault),
         purged=_ledger.list_purged(_ledger.read(environment.ledger)),
+        roles=_read_roles(nodes, [place.db for place in lock.spaces.values()]),
     )
+
+
+def _read_roles(nodes: _nodes.Nodes, databases: list[str]) -> dict[str, _clusters.Role]:
+    """Return which database nodes have the databases of others, and who is the primary.
+
+    Raises:
+        RegistryError: that cannot be, with all that is wrong.
+
+    """
+    members = nodes.clusters()
+    web, db = ([str(host.name) for host in nodes.members(part)] for part in ("web", "db"))
+    if found := list(_clusters.check(members, databases, web, db)):
+        raise RegistryError([Problem(nodes.path, text, key=_clusters.NAME) for text in found])
+    return _clusters.find_roles(members, databases)
 
 
 def _read_policy(nodes: _nodes.Nodes) -> Unchecked:

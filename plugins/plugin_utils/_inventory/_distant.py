@@ -8,6 +8,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.archipel.spaces.plugins.plugin_utils._core._messages import _
+from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _clusters
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,15 +27,24 @@ class DatabaseAddresses(t.TypedDict):
     problems: list[str]
 
 
-def list_clients(places: Iterable[Place], web: Iterable[str], db: Iterable[str]) -> Clients:
+def list_clients(
+    places: Iterable[Place],
+    web: Iterable[str],
+    db: Iterable[str],
+    roles: Mapping[str, _clusters.Role] | None = None,
+) -> Clients:
     """Return who reaches each database node from elsewhere.
 
     Whoever has a space with its database there, and web nodes without a database of their own:
-    the next space of those may have its database anywhere.
+    the next space of those may have its database anywhere. Members of a cluster reach each other,
+    and who comes to one may come to any: the next primary lets them in at once.
     """
     nodes = list(db)
     pairs = {(place.db, place.web) for place in places if place.db != place.web}
     pairs |= {(one, other) for other in web if other not in nodes for one in nodes}
+    for name, role in (roles or {}).items():
+        pairs |= {(name, other) for one, other in pairs if one == role["primary"]}
+    pairs |= _clusters.list_pairs(roles or {})
     found: Clients = {}
     for one, other in sorted(pairs):
         if one in nodes:

@@ -34,7 +34,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._registry import (
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import (
         Client,
@@ -98,6 +98,7 @@ class Result:
     placement: Pending
     # Database node → the nodes that reach it over the network.
     clients: dict[str, list[str]]
+    roles: Mapping[str, Unchecked]  # Database node → who is the primary of its cluster.
 
     def on(self, node: str, role: t.Literal["web", "db"]) -> list[SpaceEntry]:
         """The entries whose web or db node this is."""
@@ -139,9 +140,8 @@ def resolve(options: Options, context: RuleContext) -> Result:
             "offices": _offices.count_load(known, offices),
             **_report_places(pending, entries, context),
         },
-        clients=_distant.list_clients(
-            places.values(), *([node.name for node in part] for part in (context.web, context.db))
-        ),
+        clients=_distant.list_clients(places.values(), *context.homes, context.roles),
+        roles=context.roles,
         servers={node: _offices.list_servers(node, offices, policy) for node in nodes},
         served={node: _offices.list_served(node, known, offices) for node in nodes},
         placement={
@@ -179,7 +179,7 @@ def _report_places(
 
 def _list_nodes(context: RuleContext) -> list[NodeReport]:
     """Return each node that has spaces or databases, with the most it takes of them."""
-    parts = {"web": context.web, "db": context.db}
+    parts = {"web": context.web, "db": context.primaries}
     nodes = {node.name: node for found in parts.values() for node in found}
     return [
         {
@@ -225,10 +225,10 @@ def _plan(records: Sequence[Record], context: RuleContext) -> dict[str, Place]:
 
     """
     try:
-        shards = context.offices.shards(context.policy.offices)
-        sizes, slugs = _sizes(records, context), [record.slug for record in records]
-        copies, web, db = _copies.list_sources(records), context.web, context.db
-        return _placement.plan(context.lock, slugs, web, db, shards, sizes, copies)
+        shards, sizes = context.offices.shards(context.policy.offices), _sizes(records, context)
+        slugs, copies = [record.slug for record in records], _copies.list_sources(records)
+        nodes = context.web, context.primaries
+        return _placement.plan(context.lock, slugs, *nodes, shards, sizes, copies)
     except _placement.NoRoomError as error:
         text = _capacity.explain_full(context.web, error.slug, error.storage_gb)
         raise RegistryError([Problem(context.lock_path, text)]) from None

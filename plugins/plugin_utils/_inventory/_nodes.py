@@ -23,6 +23,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
     _capacity,
+    _clusters,
     _distant,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._policy import _variables
@@ -179,6 +180,14 @@ class Nodes:
         if role == "web" and (faults := list(_capacity.check_together(found))):
             raise RegistryError(self._problem(text, key) for key, text in faults)
         return found
+
+    def clusters(self) -> dict[str, str]:
+        """Return each node that has the databases of others as well → the name they share."""
+        name = _clusters.NAME
+        # Those of the group db first: the first of a cluster begins as the primary.
+        hosts = {host.name: host for host in (*self.members("db"), *self.hosts)}.values()
+        found = {str(host.name): self._own(host, name) for host in hosts}
+        return {node: cluster for node, cluster in found.items() if cluster}
 
     def shards(self) -> Vars:
         """What the nodes of the group office say they serve: archipel_office_shards."""

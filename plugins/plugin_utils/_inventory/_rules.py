@@ -16,6 +16,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._core._problem imp
     shown,
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import (
+    _clusters,
     _copies,
     _domain_rules,
     _office_rules,
@@ -33,6 +34,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ansible_collections.archipel.spaces.plugins.plugin_utils._core._space import Contact
+    from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._clusters import Role
     from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import (
         Lock,
         Node,
@@ -108,6 +110,19 @@ class RuleContext:
     # Slug → when it was purged, from the ledger.
     purged: Mapping[str, str] = field(default_factory=dict)
     contacts: Contacts = field(default_factory=Contacts)
+    # Database nodes that share their databases with others.
+    roles: Mapping[str, Role] = field(default_factory=dict)
+
+    @property
+    def homes(self) -> tuple[list[str], list[str]]:
+        """The names of the web nodes, and of those with databases."""
+        return [node.name for node in self.web], [node.name for node in self.db]
+
+    @property
+    def primaries(self) -> list[Node]:
+        """The nodes that databases may be on: a replica has those of its primary."""
+        replicas = _clusters.list_replicas(self.roles)
+        return [node for node in self.db if node.name not in replicas]
 
 
 def reserve_names(rejected: Iterable[Record], context: RuleContext) -> dict[str, set[str]]:
