@@ -45,6 +45,7 @@ TRANSLATED_FILES = (
 # Operators are spoken to in English: how to move spaces between nodes.
 ENGLISH = (
     "plugins/plugin_utils/_inventory/_moves.py",
+    "plugins/plugin_utils/_inventory/_promotion.py",
     "plugins/plugin_utils/_inventory/_proposals.py",
     "plugins/plugin_utils/_inventory/_recovery.py",
     "plugins/plugin_utils/_inventory/_relocation.py",
