@@ -30,7 +30,7 @@ said = $(if $(filter fr%,$(TONGUE)),$(2),$(1))
 COLLECTION := collections/ansible_collections/archipel/spaces
 PYTHON_TREES := tools tests molecule
 # Each has a node of its own and takes some minutes.
-OTHERS := lifecycle intake office database acme attacks cluster recover upgrade onlyoffice quota real
+OTHERS := lifecycle intake office database acme attacks cluster recover replica upgrade onlyoffice quota real
 PLAYBOOKS := $(wildcard playbooks/*.yml)
 
 .PHONY: help
@@ -218,7 +218,7 @@ clean: ## Remove what the targets made, machines and images too
 			$$([ "$$scenario" != quota ] || echo --virtual); \
 	done
 	@for machine in acme-second attacks-second cluster-edge2 cluster-web1 cluster-web2 cluster-web3 cluster-db1 database-db \
-		recover-second; do \
+		recover-second replica-db1 replica-db2; do \
 		python3 -m tools.lab down "archipel-$$machine" --state "build/lab/archipel-$$machine"; \
 	done
 	@$(MAKE) demo-clean

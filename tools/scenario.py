@@ -36,6 +36,7 @@ FURTHER = {
         "db1": "archipel-cluster-db1",
     },
     "database": {"node2": "archipel-database-db"},
+    "replica": {"node2": "archipel-replica-db1", "node3": "archipel-replica-db2"},
     "recover": {"node2": "archipel-recover-second"},
 }
 DEMO = ROOT / "inventories/demo"
