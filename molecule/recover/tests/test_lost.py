@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,18 @@ def status(host: Host, scenario: Scenario, slug: str) -> str:
     """Return the status that a visitor of a space is given by this very machine."""
     name = scenario.spaces[slug]["domains"][0]
     return host.run("python3 -c %s %s", VISIT, name).stdout.strip()
+
+
+def again(host: Host) -> None:
+    """Wait until a machine is up again: the connection of before leads nowhere."""
+    for _ in range(60):
+        try:
+            if host.run("systemctl is-active nginx.service").stdout.strip() == "active":
+                return
+        except RuntimeError as error:
+            assert "exit_status=255" in str(error)
+        time.sleep(1)
+    raise AssertionError("it did not come up again")
 
 
 def mark(host: Host, slug: str, word: str) -> None:
@@ -160,6 +173,7 @@ class TestBack:
 
     def test_nor_after_a_reboot(self, scenario: Scenario, here: list[str]):
         MACHINE.reboot()
+        again(scenario.node)
         for slug in here:
             assert status(scenario.node, scenario, slug) not in ("200", "")
 
