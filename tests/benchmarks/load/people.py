@@ -52,6 +52,15 @@ def occ(slug: str, password: str, *arguments: str) -> str:
     return done.stdout
 
 
+def is_known(slug: str) -> bool:
+    """Tell whether a space has the account."""
+    try:
+        occ(slug, "", "user:info", NAME)
+    except RuntimeError:
+        return False
+    return True
+
+
 def put(host: str, credentials: str) -> None:
     """Store the file that is fetched.
 
@@ -75,8 +84,7 @@ def welcome(slug: str, host: str) -> str:
     password, unit = secrets.token_urlsafe(18), f"space-occ@{slug}.target"
     subprocess.run(["systemctl", "start", unit], check=True)
     # A node that was kept has the account.
-    known = f'"{NAME}":' in occ(slug, password, "user:list", "--output=json")
-    command = "user:resetpassword" if known else "user:add"
+    command = "user:resetpassword" if is_known(slug) else "user:add"
     occ(slug, password, command, "--password-from-env", NAME)
     said = occ(slug, password, "user:add-app-password", "--password-from-env", NAME)
     subprocess.run(["systemctl", "stop", unit], check=True)

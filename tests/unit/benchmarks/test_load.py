@@ -100,23 +100,23 @@ def test_a_socket_that_does_not_come_is_named(tmp_path: Path, monkeypatch: pytes
         usual.wait(tmp_path / "velo.sock")
 
 
-@pytest.mark.parametrize(
-    ("listed", "command"), [('{"load":"load"}', "user:resetpassword"), ("[]", "user:add")]
-)
+@pytest.mark.parametrize(("known", "command"), [(True, "user:resetpassword"), (False, "user:add")])
 def test_a_node_that_was_kept_has_its_accounts(
-    monkeypatch: pytest.MonkeyPatch, listed: str, command: str
+    monkeypatch: pytest.MonkeyPatch, known: bool, command: str
 ):
     asked: list[str] = []
 
     def occ(_slug: str, _password: str, *arguments: str) -> str:
         asked.append(arguments[0])
-        return {"user:list": listed}.get(arguments[0], "app password:\nsecret\n")
+        if arguments[0] == "user:info" and not known:
+            raise RuntimeError("user not found")
+        return "app password:\nsecret\n"
 
     monkeypatch.setattr(people, "occ", occ)
     monkeypatch.setattr(people, "put", lambda *_: None)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)
     line = people.welcome("velo", "velo.bench.localhost")
-    assert asked == ["user:list", command, "user:add-app-password"]
+    assert asked == ["user:info", command, "user:add-app-password"]
     host, name, credentials = line.split()
     assert (host, name) == ("velo.bench.localhost", "load")
     assert base64.b64decode(credentials) == b"load:secret"
