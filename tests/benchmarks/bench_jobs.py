@@ -126,9 +126,8 @@ class Jobs:
             self.environment.add(one)
         # Without a Nextcloud their jobs would fail: a run skips spaces that are being upgraded.
         flags = " ".join(f"asso-{one}" for one in range(number))
-        self.machine.execute(
-            "sh", "-c", f"mkdir -p /var/lib/archipel/closed && cd $_ && touch {flags}"
-        )
+        folder = "/var/lib/archipel/closed"
+        self.machine.execute("sh", "-c", f"mkdir -p {folder} && cd {folder} && touch {flags}")
         self.environment.policy(spaces_install_enabled=False, spaces_cron_calendar=CALENDAR)
         self.environment.play("playbooks/spaces.yml")
 
