@@ -45,6 +45,9 @@ def test_it_is_whole_on_the_other_node_and_when_it_is_taken_back(
     with capsys.disabled():
         print(f"\n{said}; {len(stored)} files were acknowledged")
     serves(scenario, cluster, slug, account)
+    # The node that it left has a list of its users still.
+    changes = scenario.converge("spaces.yml")
+    assert {change.task.partition(": ")[0] for change in changes} <= {source}
     for kept in ("restore", "discard"):
         options = ("-e", f"kept={kept}", "-e", f"confirm={slug}")
         assert failures(move(scenario, slug, *options)) == {}
