@@ -12,15 +12,15 @@ from tests.unit.environment import ROOT, Environment
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 # They look at all nodes together.
 WITHOUT_LIMIT = {
-    *("dns", "dormancy", "export", "intake", "invite", "letters", "moderate", "move", "placement"),
-    *("purge", "recover", "restore", "rollback", "status", "upgrade"),
+    *("clone", "dns", "dormancy", "export", "intake", "invite", "letters", "moderate", "move"),
+    *("placement", "promote", "purge", "recover", "restore", "rollback", "status", "upgrade"),
 }
 # They look at all spaces.
-WITHOUT_SELECTION = {"check", "dormancy", "intake"}
+WITHOUT_SELECTION = {"check", "dormancy", "intake", "promote"}
 # They make nothing for new spaces.
 WITHOUT_RECORD = {
-    *("check", "dns", "dormancy", "drift", "intake", "invite", "letters", "moderate"),
-    *("move", "placement", "platform", "purge", "recover", "status"),
+    *("check", "clone", "dns", "dormancy", "drift", "intake", "invite", "letters", "moderate"),
+    *("move", "placement", "platform", "promote", "purge", "recover", "status"),
 }
 # Nobody listens there: the connection is refused at once.
 NODES = """\

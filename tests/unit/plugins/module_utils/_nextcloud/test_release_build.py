@@ -46,7 +46,7 @@ class TestBuild:
         assert (manifest["version"], manifest["version_full"]) == ("33.0.9", "33.0.9.1")
         assert manifest["standin"] is True
         assert manifest["archive"]["sha256"] == source.sha256
-        assert manifest["applications"]["archipel"]["version"] == "0.6.0"
+        assert manifest["applications"]["archipel"]["version"] == "0.7.0"
         assert (folder / "33.0.9/apps-extra/archipel/appinfo/info.xml").is_file()
 
     def test_nobody_but_the_owner_may_write(

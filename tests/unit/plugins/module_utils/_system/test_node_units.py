@@ -156,7 +156,8 @@ class TestNewer:
     def test_a_program_counts_by_when_it_came(self, folder: Path):
         """Its own time is that of its making: old, where the node got it just now."""
         wanted = unit(arrived=[str(folder / "nginx.conf")])
-        assert _node_units.find_newer(wanted, self.VALUES, ()) == []
+        later = self.VALUES | {"ActiveEnterTimestamp": "Mon 2035-11-26 10:00:00.000000 UTC"}
+        assert _node_units.find_newer(wanted, later, ()) == []
         earlier = self.VALUES | {"ActiveEnterTimestamp": "Sat 2020-11-28 10:00:00.000000 UTC"}
         os.utime(folder / "nginx.conf", (1, 1))
         assert _node_units.find_newer(wanted, earlier, ()) == [str(folder / "nginx.conf")]
