@@ -159,7 +159,8 @@ def _build(suite: str, sources: str, name: str) -> None:
         )
     # Last: an image of this name is complete, whenever the lab was killed.
     run([*podman(), "tag", part, name])
-    run([*podman(), "untag", part])
+    # Named twice: given the image alone, podman of Debian 12 (4.3) takes all its names away.
+    run([*podman(), "untag", part, part])
 
 
 def hooks() -> list[str]:

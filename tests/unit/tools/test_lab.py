@@ -90,6 +90,8 @@ class TestImage:
         assert given == "localhost/archipel-lab:trixie-new-part"
         words = [one[-3:] for one in podman]
         assert ["tag", given, "localhost/archipel-lab:trixie-new"] in words
+        # Without the second the podman of Debian 12 takes every name of the image away.
+        assert ["untag", given, given] in words
 
 
 class TestHost:
