@@ -206,6 +206,6 @@ def test_a_service_that_is_gone_is_not_idle(idle):
     assert idle.activity(os.getpid() + 4_000_000) is None
 
 
-def test_a_damaged_state_starts_anew(idle):
-    idle.STATE.write_text("{")
-    assert idle.load() == {}
+def test_a_damaged_state_starts_anew(watched):
+    watched.STATE.write_text("{")
+    assert watched.load() == {}
