@@ -5,11 +5,32 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.support.cluster import Cluster
+from tests.support.layout import Layout
 from tests.support.scenario import Scenario
 from tools.lab.host import until
+
+# Asks a space's database for something that takes long, as Nextcloud connects to it.
+ASKS = """
+include '{config}';
+['dbhost' => $host, 'dbname' => $name, 'dbuser' => $user, 'dbpassword' => $password] = $CONFIG;
+[$host, $port] = [...explode(':', $host), 3306];
+$options = $CONFIG['dbdriveroptions'] + [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION];
+$database = new PDO("mysql:host=$host;port=$port;dbname=$name", $user, $password, $options);
+try {{
+    $database->query('SELECT SLEEP(3000)');
+    echo 'answered';
+}} catch (PDOException $error) {{
+    echo $error->errorInfo[1];
+}}
+"""
+# PHP's numbers for a connection that was lost.
+LOST = {"2006", "2013"}
 
 
 def on(scenario: Scenario, node: str) -> list[str]:
@@ -57,6 +78,30 @@ def test_a_web_node_that_does_not_reach_its_databases(
     back = cluster.await_status("web2", cut, 200, seconds=60)
     with capsys.disabled():
         print(f"\nthe page after {answer.seconds:.1f} s; served again {back:.1f} s after")
+
+
+def test_nothing_waits_for_ever_for_a_database_that_has_vanished(
+    scenario: Scenario, cluster: Cluster, capsys: pytest.CaptureFixture[str]
+):
+    """A request that waits for an answer then would keep its PHP process from everybody."""
+    slug = on(scenario, "web1")[0]
+    program = ASKS.format(config=Layout(slug).managed_config)
+    asks = cluster.host("web1").run
+    count = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"
+    database = cluster.host("db1")
+
+    def waiting() -> bool:
+        return database.check_output("mariadb -N -e %s", count).strip() == "1"
+
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(asks, "timeout 600 php -r %s", program)
+        until(30, "the database to work on it", waiting)
+        with cluster.cut("db1", "web1"):
+            began = time.monotonic()
+            said = asked.result(timeout=660)
+    assert said.stdout in LOST, said
+    with capsys.disabled():
+        print(f"\nit was given up after {time.monotonic() - began:.0f} s")
 
 
 def test_an_edge_that_loses_its_power(scenario: Scenario, cluster: Cluster):
