@@ -155,23 +155,24 @@ class TestNames:
         registry.converge()
 
     def test_are_exchanged_without_a_reload(
-        self, cluster: Cluster, registry: Registry, given: None
+        self, scenario: Scenario, cluster: Cluster, registry: Registry, given: None
     ):
+        # The local authority's certificate names the domains that it may sign: of the machines, the
+        # space's own node has the new one.
+        client = scenario.spaces["velo-ecole"]["web"]
         before = cluster.since("haproxy.service")
-        assert cluster.ask("web2", self.NEW).status == 0
+        assert cluster.ask(client, self.NEW).status == 0
         changes = registry.converge()
         exchanged = "exchange | Exchange the names that HAProxy routes by"
         assert [one.task for one in changes if one.task.endswith(exchanged)] != []
-        # Asked from a web node: the local authority's certificate names the domains that it may
-        # sign, and web nodes have the new one.
-        assert cluster.ask("web2", self.NEW).status == 200
+        assert cluster.ask(client, self.NEW).status == 200
         assert cluster.since("haproxy.service") == before
         # On disk for restarts as well.
         cluster.host("edge1").check_output("systemctl restart haproxy.service")
-        assert cluster.ask("web2", self.NEW).status == 200
+        assert cluster.ask(client, self.NEW).status == 200
 
-    def test_that_are_gone_lead_nowhere(self, cluster: Cluster):
-        assert cluster.ask("web2", self.NEW).status == 0
+    def test_that_are_gone_lead_nowhere(self, scenario: Scenario, cluster: Cluster):
+        assert cluster.ask(scenario.spaces["velo-ecole"]["web"], self.NEW).status == 0
         assert cluster.ask("db1", OWN).status == 200
 
 
