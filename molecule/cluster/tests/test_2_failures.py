@@ -17,6 +17,7 @@ from tools.lab.host import until
 
 # Asks a space's database for something that takes long, as Nextcloud connects to it.
 ASKS = """
+class OC {{ static $SERVERROOT = ''; }}
 include '{config}';
 ['dbhost' => $host, 'dbname' => $name, 'dbuser' => $user, 'dbpassword' => $password] = $CONFIG;
 [$host, $port] = [...explode(':', $host), 3306];
