@@ -10,15 +10,16 @@ them: without compiled code, without waiting for Redis, and with what ``--varian
 of JSON ``{name: {unit: text of a drop-in}}``.
 
 Prints medians in milliseconds: when Redis and PHP were ready, the first page and the next one, the
-processor time of PHP and of Redis until the first page was there, both sandboxes included; and the
-ratio of each setting to the present one: the median of those of each turn. Writes the same to
-``build/wake.json``.
+processor time of PHP and of Redis until the first page was there, both sandboxes included; the
+ratio of each setting to the present one: the median of those of each turn; and in how many turns a
+page failed with a setting, which are left out of the rest. Writes the same to ``build/wake.json``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import statistics
 import typing as t
@@ -71,22 +72,30 @@ def measure(machine: Machine, slugs: t.Sequence[str], runs: int, own: Variants) 
     return json.loads(machine.execute("python3", "-", json.dumps(asked), stdin=program))
 
 
-def middle(wakes: t.Sequence[Wake], what: str) -> float:
-    """Return the median of a column, in seconds."""
-    return statistics.median(wake[what] for wake in wakes)
+def middle(wakes: t.Sequence[Wake | None], what: str) -> float:
+    """Return the median of a column, in seconds; not a number if no page was served. Pure."""
+    return _median([wake[what] for wake in wakes if wake])
 
 
-def ratio(wakes: t.Sequence[Wake], present: t.Sequence[Wake], what: str) -> float:
-    """Return the median over the turns of a setting by the present one."""
-    return statistics.median(a[what] / b[what] for a, b in zip(wakes, present, strict=True))
+def ratio(wakes: t.Sequence[Wake | None], present: t.Sequence[Wake | None], what: str) -> float:
+    """Return the median over the turns of a setting by the present one. Pure."""
+    pairs = zip(wakes, present, strict=True)
+    return _median([a[what] / b[what] for a, b in pairs if a and b])
 
 
-def table(found: t.Mapping[str, t.Sequence[Wake]]) -> list[str]:
+def _median(values: t.Sequence[float]) -> float:
+    return statistics.median(values) if values else math.nan
+
+
+def table(found: t.Mapping[str, t.Sequence[Wake | None]]) -> list[str]:
     """Return the lines of the table. Pure."""
-    lines = [f"  {'':<26}" + "".join(f"{name:>17}" for name in COLUMNS) + f"{'ratio':>8}"]
+    heading = "".join(f"{name:>17}" for name in COLUMNS)
+    lines = [f"  {'':<26}{heading}{'failed':>8}{'ratio':>8}"]
     for name, wakes in found.items():
         cells = "".join(f"{middle(wakes, column) * 1000:14.0f} ms" for column in COLUMNS)
-        lines.append(f"  {name:<26}{cells}{ratio(wakes, found[PRESENT], 'asleep'):8.2f}")
+        failed = sum(wake is None for wake in wakes)
+        times = ratio(wakes, found[PRESENT], "asleep")
+        lines.append(f"  {name:<26}{cells}{failed:8}{times:8.2f}")
     return lines
 
 

@@ -5,7 +5,8 @@
 
 Reads ``{"domain": …, "slugs": […], "runs": …, "variants": {name: {unit: text of a drop-in}}}`` and
 prints ``{name: [wake, …]}``, a wake being seconds: until Redis and PHP were ready, of the first
-login page and of the next one, and the processor time of both units until then.
+login page and of the next one, and the processor time of both units until then; null where a page
+failed. The units as they are must not fail.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 UNITS = Path("/run/systemd/system")
 DROPIN = "90-bench.conf"
 Variants = t.Mapping[str, t.Mapping[str, str]]
+Wake = dict[str, float]
 
 
 def systemctl(*arguments: str) -> str:
@@ -107,8 +109,13 @@ def ready(kind: str, slug: str, since: float) -> float:
     return max(int(shown) / 1e6 - since, 0.0)
 
 
-def wake(domain: str, slug: str) -> dict[str, float]:
-    """Wake one space that sleeps; return the seconds of each part."""
+def wake(domain: str, slug: str) -> Wake:
+    """Wake one space that sleeps; return the seconds of each part.
+
+    Raises:
+        RuntimeError: a page failed.
+
+    """
     sleep(slug)
     since = time.monotonic()
     first = login(f"{slug}.{domain}")
@@ -122,9 +129,20 @@ def wake(domain: str, slug: str) -> dict[str, float]:
     }
 
 
+def attempt(domain: str, slug: str, units: t.Mapping[str, str]) -> Wake | None:
+    """Wake a space whose units have these drop-ins; return nothing if a page failed with them."""
+    try:
+        return wake(domain, slug)
+    except RuntimeError:
+        # What a setting would break is part of what is compared; without one it is a fault.
+        if not units:
+            raise
+        return None
+
+
 def measure(domain: str, slugs: t.Sequence[str], runs: int, variants: Variants) -> t.Any:
     """Wake spaces so many times with each variant, in turns; leave the units as they were."""
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in variants}
+    found: dict[str, list[Wake | None]] = {name: [] for name in variants}
     try:
         for number in range(runs):
             # Each of them is the first as often as the others.
@@ -132,7 +150,7 @@ def measure(domain: str, slugs: t.Sequence[str], runs: int, variants: Variants) 
             names = names[number % len(names) :] + names[: number % len(names)]
             for name in names:
                 use(variants[name])
-                found[name].append(wake(domain, slugs[number % len(slugs)]))
+                found[name].append(attempt(domain, slugs[number % len(slugs)], variants[name]))
     finally:
         use({})
         for path in UNITS.glob("space-*.d"):

@@ -58,6 +58,30 @@ def test_the_table_has_a_line_for_each_setting():
     assert "250 ms" in lines[1]
 
 
+def test_turns_in_which_a_page_failed_are_counted_and_left_out():
+    found: dict[str, list[bench_wake.Wake | None]] = {
+        "as it is": [*wakes(0.4, 0.4)],
+        "mine": [*wakes(0.2), None],
+        "broken": [None, None],
+    }
+    _heading, _present, mine, broken = bench_wake.table(found)
+    assert mine.split()[-2:] == ["1", "0.50"]
+    assert "200 ms" in mine
+    assert broken.split()[-2:] == ["2", "nan"]
+
+
+def test_a_page_fails_with_a_setting_alone(monkeypatch: pytest.MonkeyPatch):
+    """Ours must serve: a benchmark that passed over a failure of it would hide a fault."""
+
+    def fail(_domain: str, _slug: str) -> node.Wake:
+        raise RuntimeError("answers 500")
+
+    monkeypatch.setattr(node, "wake", fail)
+    assert node.attempt("x.localhost", "one", {"space-php@.service": "[Service]"}) is None
+    with pytest.raises(RuntimeError, match="500"):
+        node.attempt("x.localhost", "one", {})
+
+
 def test_every_setting_has_its_turn_and_each_is_first_as_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -88,8 +112,9 @@ def test_units_are_left_as_they_were_if_a_space_does_not_wake(
         raise RuntimeError("502")
 
     monkeypatch.setattr(node, "wake", wake)
+    variants: node.Variants = {"other": {"space-php@.service": "[Service]"}, "present": {}}
     with pytest.raises(RuntimeError, match="502"):
-        node.measure("x.localhost", ["one"], 1, {"other": {"space-php@.service": "[Service]"}})
+        node.measure("x.localhost", ["one"], 1, variants)
     assert list(tmp_path.iterdir()) == []
 
 
