@@ -218,7 +218,7 @@ clean: ## Remove what the targets made, machines and images too
 			$$([ "$$scenario" != quota ] || echo --virtual); \
 	done
 	@for machine in acme-second attacks-second cluster-edge2 cluster-web1 cluster-web2 cluster-web3 cluster-db1 database-db \
-		recover-second replica-db1 replica-db2; do \
+		recover-second recover-edge replica-db1 replica-db2; do \
 		python3 -m tools.lab down "archipel-$$machine" --state "build/lab/archipel-$$machine"; \
 	done
 	@$(MAKE) demo-clean

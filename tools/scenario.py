@@ -37,7 +37,7 @@ FURTHER = {
     },
     "database": {"node2": "archipel-database-db"},
     "replica": {"node2": "archipel-replica-db1", "node3": "archipel-replica-db2"},
-    "recover": {"node2": "archipel-recover-second"},
+    "recover": {"node2": "archipel-recover-second", "edge1": "archipel-recover-edge"},
 }
 DEMO = ROOT / "inventories/demo"
 REGISTRY = ROOT / "registry/demo"
