@@ -118,12 +118,14 @@ class Reply:
 
 
 class Cluster:
-    """The machines of the scenario, by their names in its inventory."""
+    """The machines of a scenario, by their names in its inventory."""
 
-    def __init__(self) -> None:
-        edge = scenario.machine(SCENARIO)
-        assert isinstance(edge, Machine)
-        self.machines: dict[str, Machine] = {"edge1": edge, **scenario.further(SCENARIO)}
+    def __init__(self, name: str = SCENARIO, first: str = "edge1", edge: str = EDGE) -> None:
+        """Take the machine that is called like the scenario by its name in the inventory."""
+        machine = scenario.machine(name)
+        assert isinstance(machine, Machine)
+        self.machines: dict[str, Machine] = {first: machine, **scenario.further(name)}
+        self.edge = edge
 
     @cached_property
     def _hosts(self) -> dict[str, Host]:
@@ -152,15 +154,15 @@ class Cluster:
         method: str = "GET",
         headers: dict[str, str] | None = None,
         body: str = "",
-        address: str = EDGE,
+        address: str = "",
         port: int = 443,
         preface: str = "",
         timeout: int = 30,
     ) -> Reply:
         """Ask for a page from one of the machines; through the edge, unless an address is given."""
         values: dict[str, Any] = {"method": method, "headers": headers or {}, "body": body}
-        values |= {"host": host, "path": path, "address": address, "port": port, "preface": preface}
-        values["timeout"] = timeout
+        values |= {"host": host, "path": path, "address": address or self.edge, "port": port}
+        values |= {"preface": preface, "timeout": timeout}
         return Reply(**self.python(client, ASK, **values))
 
     def space(self, client: str, slug: str, path: str = "/status.php", **options: Any) -> Reply:
@@ -171,7 +173,7 @@ class Cluster:
         self, client: str, slug: str, paths: list[str], headers: dict[str, str]
     ) -> dict[str, tuple[int, str]]:
         """Ask a space for pages, through the edge; return path → status and checksum."""
-        values: dict[str, Any] = {"host": f"{slug}.{BASE}", "address": EDGE, "port": 443}
+        values: dict[str, Any] = {"host": f"{slug}.{BASE}", "address": self.edge, "port": 443}
         found: dict[str, list[Any]] = {}
         # A busy machine serves a few of them in a second, and no command may take for ever.
         for first in range(0, len(paths), 50):
@@ -188,7 +190,7 @@ class Cluster:
 
     def plain(self, client: str, host: str, path: str) -> tuple[int, str]:
         """Ask for a page without TLS; return the status, and where it leads."""
-        values = {"host": host, "path": path, "address": EDGE}
+        values = {"host": host, "path": path, "address": self.edge}
         status, location = self.python(client, PLAIN, **values)
         return int(status), str(location)
 
@@ -256,7 +258,8 @@ class Writer:
 
     def __init__(self, cluster: Cluster, client: str, slug: str, account: tuple[str, str]) -> None:
         user, password = account
-        values = {"host": f"{slug}.{BASE}", "address": EDGE, "user": user, "password": password}
+        values = {"host": f"{slug}.{BASE}", "address": cluster.edge}
+        values |= {"user": user, "password": password}
         given = "".join(f"{key} = {value!r}\n" for key, value in values.items())
         command = [*podman(), "exec", "-i", cluster.machines[client].container]
         self.acknowledged: dict[str, str] = {}

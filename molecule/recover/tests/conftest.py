@@ -1,7 +1,7 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
-"""The machine that is lost, and the one that its spaces come to."""
+"""The machine that is lost, the one that its spaces come to, and the edge in front of both."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ from testinfra.host import Host
 
 # Makes the collection importable.
 import tests.conftest  # noqa: F401
+from tests.support.cluster import Cluster
 from tests.support.fixtures import pytest_report_header, scenario
 from tools import scenario as scenarios
 
 __all__ = ["pytest_report_header", "scenario"]
+
+EDGE = "10.89.83.10"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """All machines; who asks for pages does it through the edge."""
+    return Cluster("recover", first="node1", edge=EDGE)
 
 
 @pytest.fixture(scope="session")
