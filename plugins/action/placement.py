@@ -114,16 +114,18 @@ def _changes(moves: dict[str, t.Any]) -> dict[str, _lock_record.Change]:
                 (str(move["from"]["web"]), str(move["from"]["db"])),
                 str(move["web"]),
                 str(move["db"]),
+                str(move["lost"]) if "lost" in move else None,
             )
             for slug, move in moves.items()
         }
     except (AttributeError, KeyError, TypeError) as error:
-        allowed = "{slug: {web, db, from: {web, db}}}, as placement_writes returns it"
+        allowed = "{slug: {web, db, from: {web, db}, lost}}, as placement_writes returns it"
         raise AnsibleActionFail(f"placement.moves: allowed: {allowed} ({error})") from error
 
 
 def _moved(place: Place) -> str:
-    return f"to be restored on {place.web}, its database on {place.db}"
+    lost = f"; lost with {place.lost}, to be restored" if place.lost else ""
+    return f"on {place.web}, its database on {place.db}{lost}"
 
 
 def _sentence(place: Place) -> str:

@@ -13,6 +13,7 @@ author:
 description:
   - Returns a line for each host name, as a map of HAProxy has it, with the web node, the slug and
     the language of its space.
+  - A space of a node that is lost stays with that node until it is restored on another one.
   - A space whose file is wrong keeps the names that are known of it.
 positional: skipped, services
 options:
@@ -77,7 +78,9 @@ def _lines(spaces: Iterable[SpaceEntry]) -> Iterator[str]:
     for space in spaces:
         language = space["locale"].partition("_")[0]
         for name in space["domains"]:
-            yield f"{name} {space['web']}/{space['slug']}/{language}"
+            # One that is not restored yet: who comes is told that its node is down.
+            node = space.get("lost") or space["web"]
+            yield f"{name} {node}/{space['slug']}/{language}"
 
 
 def _skipped(skipped: Iterable[Skipped]) -> Iterator[str]:

@@ -65,10 +65,29 @@ def moves(found: Result, nodes: list[str], unclaimed: list[str]) -> Result:
 
     """
     return {
-        one["slug"]: {word: one[word] for word in ("web", "db", "from")}
+        one["slug"]: {word: one[word] for word in ("web", "db", "from", "lost")}
         for one in found["items"]
         if one["web"] in nodes and one["slug"] not in unclaimed
     }
+
+
+def opened(found: Result, done: list[str]) -> Result:
+    """Return the lines of placement.yml that need not say any more that a space is lost.
+
+    Args:
+        found: the plan.
+        done: slugs that are restored and opened.
+
+    """
+    items = [one for one in found["items"] if one["slug"] in done]
+    return {
+        one["slug"]: {**_place(one), "from": _place(one), "lost": ""}
+        for one in [*items, *found["settled"]]
+    }
+
+
+def _place(one: Result) -> dict[str, str]:
+    return {word: one[word] for word in ("web", "db")}
 
 
 def batches(found: Result, size: int) -> list[dict[str, list[str]]]:
@@ -153,6 +172,7 @@ class FilterModule:
             "recovery_plan": plan,
             "recovery_item": item,
             "recovery_moves": moves,
+            "recovery_opened": opened,
             "recovery_batches": batches,
             "recovery_table": table,
             "recovery_report": report,

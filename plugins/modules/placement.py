@@ -45,7 +45,8 @@ options:
       - Spaces whose line names other nodes from now on, as the filter
         P(archipel.spaces.placement_writes#filter) returns them.
       - A line alone moves no data. The space must be restored on the other node before it is
-        opened again.
+        opened again. Where C(lost) names the web node that it was lost with, the line says so, and
+        an edge does not lead to the other node before a later C(lost) is empty.
     type: dict
     default: {}
 attributes:

@@ -81,10 +81,12 @@ def refuse_unplaced(spaces: Spaces, placement: Unchecked) -> None:
         known = _lock_file.read_lock(path).spaces
     except RegistryError as error:
         raise AnsibleActionFail(str(error)) from error
-    lost = [s for s in here if s not in known or known[s]._asdict() != dict(pending[s])]
-    if lost:
+    # Whether a space is restored is no matter of what the inventory decides.
+    found = {slug: known[slug]._replace(lost="")._asdict() for slug in here if slug in known}
+    missing = [slug for slug in here if found.get(slug) != {**pending[slug], "lost": ""}]
+    if missing:
         raise AnsibleActionFail(
-            f"{', '.join(lost)}: not in {shown(path)}; what is made without a line there could "
+            f"{', '.join(missing)}: not in {shown(path)}; what is made without a line there could "
             "get another number and node in the next run. Nothing was done; begin with "
             "playbooks/prepare.yml, which records it, and leave out --start-at-task and --skip-tags"
         )

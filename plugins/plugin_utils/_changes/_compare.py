@@ -200,7 +200,7 @@ def _moves(before: State, after: State) -> Iterator[Move]:
 
 def _gains_shards_alone(old: Place, new: Place) -> bool:
     """Whether nothing differs but suites that there were no servers of before."""
-    same = old._replace(office={}) == new._replace(office={})
+    same = old._replace(office={}, lost="") == new._replace(office={}, lost="")
     return same and old.office.items() <= new.office.items()
 
 

@@ -156,6 +156,8 @@ class SpaceEntry(KnownSpace):
     theme: Theme
     # Whether visitors may ask for an account.
     registration: bool
+    # The web node that it was lost with, while it is not restored on its own. Only those have it.
+    lost: t.NotRequired[str]
     # A copy for trying something: nothing goes out of it. Only those have it.
     copy_of: t.NotRequired[CopyOf]
     # YYYY-MM-DD.

@@ -289,8 +289,7 @@ def complete(record: Record, place: Place, context: RuleContext, folder: str) ->
         "closed_on": data.get("closed_on"),
         "dormancy": _dormancy(data.get("dormancy", {})),
         "hold": data.get("hold", False),
-        "web": place.web,
-        "db": place.db,
+        **_placement.describe(place, context.web),
         "file": f"{folder}/{slug}{_registry.SUFFIX}",
         "office_servers": context.offices.serving(slug, place.office, policy),
     }

@@ -44,7 +44,8 @@ _HEADER = """\
 _PAIR = f"{SUITE.pattern}: {SHARD.pattern}"
 _SPACE_LINE = re.compile(
     r'  ([a-z][a-z0-9-]*): \{id: ([0-9]{1,9}), web: ([^\s,{}"]+), db: ([^\s,{}"]+)'
-    rf"(?:, office: \{{({_PAIR}(?:, {_PAIR})*)\}})?\}}"
+    rf"(?:, office: \{{({_PAIR}(?:, {_PAIR})*)\}})?"
+    r'(?:, lost: ([^\s,{}"]+))?\}'
 )
 # What becomes part of paths and names; how long one may be is the registry's rule.
 _SLUG = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
@@ -96,7 +97,7 @@ def parse_lock(text: str, path: str) -> Lock:
     problems = [*_head_problems(head, path), *_row_problems(rows, head.get("next_id"), path)]
     if problems:
         raise RegistryError(problems)
-    spaces = {row.slug: Place(row.id, row.web, row.db, row.office) for row in rows}
+    spaces = {row.slug: Place(row.id, row.web, row.db, row.office, row.lost) for row in rows}
     lines = {row.slug: row.line for row in rows}
     return Lock(head.get("environment"), head["next_id"], spaces, lines)
 
@@ -108,6 +109,7 @@ class _Row(t.NamedTuple):
     db: str
     line: int
     office: Mapping[str, str] = {}
+    lost: str = ""
 
 
 def _read_own_format(text: str) -> tuple[Draft, list[_Row]] | None:
@@ -116,9 +118,9 @@ def _read_own_format(text: str) -> tuple[Draft, list[_Row]] | None:
     rows = []
     for line, content in enumerate(text.splitlines(), start=1):
         if match := _SPACE_LINE.fullmatch(content):
-            slug, number, web, db, office = match.groups()
+            slug, number, web, db, office, lost = match.groups()
             shards = dict(pair.split(": ") for pair in office.split(", ")) if office else {}
-            rows.append(_Row(slug, int(number), web, db, line, shards))
+            rows.append(_Row(slug, int(number), web, db, line, shards, lost or ""))
         elif rows or not _read_head_line(content, head):
             return None
     return head, rows
@@ -177,10 +179,11 @@ def _read_any_yaml(text: str, path: str) -> tuple[Draft, list[_Row]]:
 def _is_place(place: object) -> bool:
     return (
         isinstance(place, dict)
-        and set(place) - {"office"} == {"id", "web", "db"}
+        and set(place) - {"office", "lost"} == {"id", "web", "db"}
         and type(place["id"]) is int
         and all(isinstance(place[role], str) and place[role] for role in ("web", "db"))
         and _is_office(place.get("office", {}))
+        and isinstance(place.get("lost", ""), str)
     )
 
 
@@ -264,7 +267,8 @@ def dump_lock(lock: Lock) -> str:
 def _line(place: Place) -> str:
     pairs = ", ".join(f"{suite}: {name}" for suite, name in sorted(place.office.items()))
     office = f", office: {{{pairs}}}" if pairs else ""
-    return f"{{id: {place.id}, web: {_scalar(place.web)}, db: {_scalar(place.db)}{office}}}"
+    lost = f", lost: {_scalar(place.lost)}" if place.lost else ""
+    return f"{{id: {place.id}, web: {_scalar(place.web)}, db: {_scalar(place.db)}{office}{lost}}}"
 
 
 def _scalar(name: str) -> str:

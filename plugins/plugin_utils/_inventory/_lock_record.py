@@ -47,6 +47,7 @@ def merge(lock: Lock, environment: str, pending: Mapping[str, Place]) -> Lock:
     for slug, place in new.items():
         if known := lock.spaces.get(slug):
             _check_addition(slug, known, place)
+            new[slug] = place._replace(lost=known.lost)
             continue
         if place.id in taken:
             text = _(
@@ -84,8 +85,12 @@ def _check_addition(slug: str, known: Place, place: Place) -> None:
 
 def find_unrecorded(lock: Lock, pending: Mapping[str, Place]) -> dict[str, Place]:
     """The part of a plan that the lock does not say yet."""
+    # Whether a space is restored is no matter of a plan.
+    known = {slug: place._replace(lost="") for slug, place in lock.spaces.items()}
     return {
-        slug: place for slug, place in sorted(pending.items()) if lock.spaces.get(slug) != place
+        slug: place
+        for slug, place in sorted(pending.items())
+        if known.get(slug) != place._replace(lost="")
     }
 
 
@@ -95,6 +100,8 @@ class Change(t.NamedTuple):
     before: tuple[str, str]
     web: str
     db: str
+    # The web node that it was lost with, empty once it is restored; None: as the line has it.
+    lost: str | None = None
 
 
 def move(lock: Lock, changes: Mapping[str, Change]) -> dict[str, Place]:
@@ -109,9 +116,11 @@ def move(lock: Lock, changes: Mapping[str, Change]) -> dict[str, Place]:
         known = lock.spaces.get(slug)
         if known is None:
             raise ConflictError(_("{slug} is not in it any more", slug=slug))
-        if (known.web, known.db) == (change.web, change.db):
+        lost = known.lost if change.lost is None else change.lost
+        place = known._replace(web=change.web, db=change.db, lost=lost)
+        if known == place:
             continue
-        if (known.web, known.db) != change.before:
+        if (known.web, known.db) not in {change.before, (change.web, change.db)}:
             text = _(
                 "{slug} is now on {web}, its database on {db}",
                 slug=slug,
@@ -119,7 +128,7 @@ def move(lock: Lock, changes: Mapping[str, Change]) -> dict[str, Place]:
                 db=known.db,
             )
             raise ConflictError(text)
-        moved[slug] = known._replace(web=change.web, db=change.db)
+        moved[slug] = place
     return moved
 
 

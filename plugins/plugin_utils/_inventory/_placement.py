@@ -33,6 +33,8 @@ class Place(t.NamedTuple):
     db: str
     # Office suite -> the shard that serves this space when it uses that suite.
     office: Mapping[str, str] = {}
+    # The web node that it was lost with, while it is not restored yet.
+    lost: str = ""
 
 
 class Shard(t.NamedTuple):
@@ -60,6 +62,21 @@ class Node(t.NamedTuple):
         """What it takes at most, by kind."""
         pairs = ((_loads.SPACES, self.capacity), (STORAGE, self.storage_gb))
         return {kind: amount for kind, amount in pairs if amount is not None}
+
+
+class OfPlace(t.TypedDict):
+    """What the entry of a space says of its place."""
+
+    web: str
+    db: str
+    lost: t.NotRequired[str]
+
+
+def describe(place: Place, nodes: Iterable[Node]) -> OfPlace:
+    """Return what an entry says; the node it was lost with, while the inventory has that."""
+    if place.lost and place.lost in {node.name for node in nodes}:
+        return {"web": place.web, "db": place.db, "lost": place.lost}
+    return {"web": place.web, "db": place.db}
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ def plan(loss: Loss) -> Draft:
     Returns:
         items: slug, id, web, db and where both were (`from`), gb, backup; largest last.
         left: slug and why.
+        settled: slug, web and db of what an earlier run has opened and its line does not say.
 
     Raises:
         ProposalError: nothing may be restored, with all reasons.
@@ -89,13 +90,24 @@ def plan(loss: Loss) -> Draft:
         for one in proposed["proposals"]
     }
     left |= {one["slug"]: one["why"] for one in proposed["stuck"] if one["slug"] in wanted}
+    settled = [one for one in loss.seen.spaces if _is_settled(one, loss, claims)]
     items = [_item(one, places[one["slug"]], loss) for one in hit if one["slug"] not in left]
     items.sort(key=lambda one: (RANKS.index(one["status"]), one["gb"], one["slug"]))
     return {
         "lost": loss.name,
         "items": items,
         "left": [{"slug": slug, "why": why} for slug, why in sorted(left.items())],
+        "settled": [{word: one[word] for word in ("slug", "web", "db")} for one in settled],
     }
+
+
+def _is_settled(space: Unchecked, loss: Loss, claims: Mapping[str, Unchecked]) -> bool:
+    """Tell whether a space was lost with the node, and its new one has nothing left to do."""
+    return (
+        space.get("lost") == loss.name
+        and bool(loss.found.get(space["web"]))
+        and space["slug"] not in claims
+    )
 
 
 def _is_meant(slug: str, loss: Loss) -> bool:
@@ -198,6 +210,8 @@ def _item(space: Unchecked, place: Unchecked, loss: Loss) -> Draft:
         "web": place["web"],
         "db": place["db"],
         "from": {"web": space["web"], "db": space["db"]},
+        # With which web node; empty where that is not lost.
+        "lost": loss.name if space["web"] == loss.name else space.get("lost", ""),
         # Its files are where they stay: only its database was lost.
         "stays": space["web"] == place["web"] and loss.name != space["web"] and claim is None,
         "gb": round(loss.size(space), 3),

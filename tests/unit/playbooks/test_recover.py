@@ -43,9 +43,12 @@ def placed(environment: Environment) -> Environment:
     return environment
 
 
+def spaces(environment: Environment) -> dict[str, t.Any]:
+    return dict(yaml.safe_load(environment.lock.read_text())["spaces"])
+
+
 def places(environment: Environment) -> dict[str, t.Any]:
-    spaces = yaml.safe_load(environment.lock.read_text())["spaces"]
-    return {slug: (place["web"], place["db"]) for slug, place in spaces.items()}
+    return {slug: (one["web"], one["db"]) for slug, one in spaces(environment).items()}
 
 
 def kept(environment: Environment) -> dict[str, t.Any]:
@@ -167,6 +170,28 @@ def test_the_edge_leads_to_no_node_that_lacks_the_space(placed: Environment, nod
     led = {"unknown": "node1", "velo-ecole": "node2", "small": "node1", "large": "node2"}
     expected = sorted(f"{place}/{slug}/fr" for slug, place in led.items())
     assert [sorted(found[0].split()) for found in told] == [expected, expected]
+    # Nor does any other run before it is restored: the registry says so, not this run.
+    said = {slug: place.get("lost") for slug, place in spaces(placed).items()}
+    assert said == {"velo-ecole": None, "unknown": None, "small": "node1", "large": None}
+    done = placed.command("ansible", "edge1", "-m", "debug", "-a", "msg={{ edge_names }}")
+    names = json.loads(done.stdout.partition("=> ")[2])["msg"].split()
+    assert sorted(set(names) & set(expected)) == expected
+
+
+def test_a_run_that_goes_on_leads_nobody_astray(placed: Environment, node: Pretended):
+    """What an earlier run has claimed has its new node in placement.yml already."""
+    placed.write("nodes.yml", FRONT)
+    backups = {slug: backup(n) for n, slug in enumerate(SLUGS, 1)}
+    node.start(backups=backups, fail={"restore": dict.fromkeys(SLUGS, "its disk is full")})
+    assert recover(placed, *CONFIRMED)[0] != 0
+    node.change(fail={}, log=[])
+    node.log_file.write_text("")
+    code, said = recover(placed, *CONFIRMED, "batch=1")
+    assert code == 0, said
+    told = [found for part, *(found) in node.role() if part == "names"]
+    led = [sum("node1/" in one for one in found[0].split()) for found in told]
+    assert led == [2, 1, 0, 0]
+    assert not any("lost" in place for place in spaces(placed).values())
 
 
 def test_what_failed_goes_on_with_the_same_words(placed: Environment, node: Pretended):

@@ -36,6 +36,11 @@ def test_every_name_leads_to_the_node_of_its_space():
     )
 
 
+def test_a_space_that_is_not_restored_yet_stays_with_the_node_that_is_lost():
+    spaces = [{**space("velo", "web2", "velo.example"), "lost": "web1"}]
+    assert edge_names(spaces) == "velo.example web1/velo/fr\n"
+
+
 def test_a_space_whose_file_is_wrong_keeps_its_names():
     skipped = {
         "slug": "cine",

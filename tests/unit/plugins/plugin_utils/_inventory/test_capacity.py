@@ -103,5 +103,5 @@ class TestDatabases:
         db = [Node("old", 0)]
         assert _placement.plan(Lock(), ["a"], [Node("old", 0), Node("web")], db)["a"] == (
             *(70_000, "web", "old"),
-            {},
+            *({}, ""),
         )

@@ -19,6 +19,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import 
 )
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory._placement import (
     Lock,
+    Place,
     Shard,
 )
 from tests.unit.plugins.plugin_utils._inventory.test_placement import ONE, lock
@@ -58,6 +59,24 @@ class TestLockFile:
     )
     def test_is_read_back(self, text: str):
         assert _lock_file.parse_lock(text, "placement.yml") == self.LOCK
+
+    def test_says_with_which_node_a_space_was_lost(self):
+        shards = {"onlyoffice": "o1"}
+        places = {
+            "a": Place(70_000, "w", "w", lost="no"),
+            "b": Place(70_001, "w", "w", shards, "m"),
+        }
+        text = _lock_file.dump_lock(Lock("lab", 70_002, places))
+        assert text.splitlines()[-2:] == [
+            '  a: {id: 70000, web: w, db: w, lost: "no"}',
+            "  b: {id: 70001, web: w, db: w, office: {onlyoffice: o1}, lost: m}",
+        ]
+        assert dict(_lock_file.parse_lock(text, "x").spaces) == places
+
+    def test_a_node_is_named_by_a_text(self):
+        text = "next_id: 70001\nspaces:\n  a: {id: 70000, web: n, db: n, lost: {}}\n"
+        with pytest.raises(RegistryError, match=r"allowed: \{id: number"):
+            _lock_file.parse_lock(text, "x")
 
     def test_survives_nodes_with_odd_names(self):
         odd = lock(("a", 70_000, "fe80::1", "no"), ("b", 70_001, "10.0.0.7", "été"))

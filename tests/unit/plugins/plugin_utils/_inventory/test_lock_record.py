@@ -85,6 +85,23 @@ class TestMove:
         change = _lock_record.Change(("node2", "db1"), "node1", "db1")
         assert _lock_record.move(self.KNOWN, {"b": change}) == {}
 
+    def test_says_with_which_node_it_was_lost_until_it_is_restored(self):
+        change = _lock_record.Change(("node1", "node1"), "node2", "node2", "node1")
+        place = Place(70_000, "node2", "node2", lost="node1")
+        assert _lock_record.move(self.KNOWN, {"a": change}) == {"a": place}
+        known = Lock("lab", 70_002, {**self.KNOWN.spaces, "a": place})
+        assert _lock_record.move(known, {"a": change}) == {}
+        # What a new space is given meanwhile changes nothing of it.
+        served = {"onlyoffice": "onlyoffice1"}
+        merged = _lock_record.merge(known, "lab", {"a": Place(70_000, "node2", "node2", served)})
+        assert merged.spaces["a"] == place._replace(office=served)
+        assert _lock_record.find_unrecorded(merged, {"a": place._replace(office=served)}) == {}
+        # Nor does another node for its database.
+        promoted = _lock_record.Change(("node2", "node2"), "node2", "db1")
+        assert _lock_record.move(known, {"a": promoted}) == {"a": place._replace(db="db1")}
+        restored = _lock_record.Change(("node2", "node2"), "node2", "node2", "")
+        assert _lock_record.move(known, {"a": restored}) == {"a": place._replace(lost="")}
+
     @pytest.mark.parametrize(
         ("slug", "before", "reason"),
         [

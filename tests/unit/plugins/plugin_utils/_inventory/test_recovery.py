@@ -235,10 +235,27 @@ def test_what_spaces_recover_takes_and_what_is_written():
     items = [recovery.item(one) for one in found["items"]]
     assert items[0] == {"slug": "s0", "web": "b", "db": "b", "stays": False}
     assert recovery.item(space("t0", "c", db="d"))["db"] == "d"
-    line = {"web": "b", "db": "b", "from": {"web": "a", "db": "a"}}
+    line = {"web": "b", "db": "b", "from": {"web": "a", "db": "a"}, "lost": "a"}
     assert recovery.moves(found, ["b"], []) == {"s0": line, "s1": line}
     assert recovery.moves(found, ["b"], ["s0"]) == {"s1": line}
     assert recovery.moves(found, [], []) == {}
+    there = {"web": "b", "db": "b"}
+    assert recovery.opened(found, ["s1"]) == {"s1": {**there, "from": there, "lost": ""}}
+
+
+def test_what_an_earlier_run_has_written():
+    """Until a space is open its line says with which node it was lost, whoever is killed."""
+    spaces = [space("s0", "b", db="b", lost="a"), space("s1", "b", db="b", lost="a")]
+    claim = {"step": "fetch", "at": "", "place": {"web": "b", "db": "b"}}
+    looks = {"b": {**look({"s0": backup(), "s1": backup()}), "claims": {"s0": claim}}}
+    found = plan(spaces, looks, node("a"), node("b"))
+    there = {"web": "b", "db": "b"}
+    assert recovery.moves(found, ["b"], []) == {"s0": {**there, "from": there, "lost": "a"}}
+    # The other one was opened, and the run killed.
+    assert recovery.opened(found, []) == {"s1": {**there, "from": there, "lost": ""}}
+    # Of a node that does not answer nothing is known.
+    looks = {"b": {}, "c": look({"s0": backup(), "s1": backup()})}
+    assert recovery.opened(plan(spaces, looks, node("a"), node("b"), node("c")), []) == {}
 
 
 def test_batches_keep_the_order_on_each_node():
