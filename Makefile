@@ -104,6 +104,14 @@ molecule: host venv ## Run scenarios on nodes of their own: make molecule SCENAR
 		printf '  %-10s %s\n' "$$scenario" "$$(cat build/molecule/$$scenario/nextcloud)"; \
 	done
 
+.PHONY: real-nodes
+real-nodes: host venv ## A real Nextcloud of artifacts/ on the machines of the scenario cluster: move, wrong logins, database away
+	@for step in destroy create; do ANSIBLE_FORCE_COLOR=0 molecule $$step --scenario-name cluster </dev/null; done
+	@python -m tests.support.real alone cluster
+	@ANSIBLE_FORCE_COLOR=0 molecule converge --scenario-name cluster </dev/null
+	python -m pytest molecule/cluster/real </dev/null
+	@ANSIBLE_FORCE_COLOR=0 molecule destroy --scenario-name cluster </dev/null
+
 .PHONY: coverage
 coverage: venv ## Lines and branches of plugins that unit tests reach, processes included; FLOOR is held
 	@rm -rf build/coverage && mkdir -p build/coverage

@@ -1,13 +1,15 @@
 # Copyright: The Archipel contributors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 
-"""Two majors of the real Nextcloud that lie in artifacts/, for the scenario that upgrades.
+"""Two majors of the real Nextcloud that lie in artifacts/, for the scenario that upgrades, and one
+of them for any other.
 
 Unlike the demo's (tools/demo_release.py), they need no release of their major in the catalogue:
 what runs them and what they bring is read in their archives.
 
     python -m tests.support.real scenarios NAME…   those that can be run, of these
     python -m tests.support.real write NAME        a catalogue into a scenario's environment
+    python -m tests.support.real alone NAME        the newest alone, with what it brings itself
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import itertools
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._sources import (
     _release_source,
 )
 from tools import ROOT, artifacts, scenario
+from tools.lab import LabError
 
 POLICY = ROOT / "group_vars/all"
 # What needs how many consecutive majors.
@@ -103,6 +107,31 @@ def settings(folder: Path) -> dict[str, Any]:
     }
 
 
+def alone(folder: Path) -> dict[str, Any]:
+    """Return what an environment is given where how it is upgraded does not matter: the newest.
+
+    Raises:
+        LabError: there is none.
+
+    """
+    chosen = choose(artifacts.newest(folder))[-1:]
+    if not chosen:
+        raise LabError(f"{folder} has no archive of a Nextcloud: CONTRIBUTING.md says which")
+    (entries,) = catalogue(chosen, folder).values()
+    # Nothing of the store: what is tried is tried with less, and sooner.
+    lacking = sorted({*entries["without"], *entries["applications"]})
+    version = chosen[0].version
+    return {
+        "archipel_releases": {version: {**entries, "applications": {}, "without": lacking}},
+        "archipel_release": version,
+        "archipel_ring_releases": {},
+        "backup_timers_enabled": False,
+    }
+
+
+WRITTEN = {"write": settings, "alone": alone}
+
+
 def describe(versions: list[str]) -> str:
     """Say which releases there are, and what is left out for want of others. Pure."""
     here = ", ".join(versions) or "none"
@@ -120,10 +149,10 @@ def versions(name: str) -> list[str]:
     return sorted(written["archipel_releases"], key=_release_code.numbers)
 
 
-def write(name: str) -> Path:
+def write(name: str, described: Callable[[Path], dict[str, Any]] = settings) -> Path:
     """Write the catalogue into the environment of a scenario."""
     path = scenario.environment(name) / OVERLAY
-    path.write_text(json.dumps(settings(artifacts.FOLDER), indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(described(artifacts.FOLDER), indent=2) + "\n", encoding="utf-8")
     return path
 
 
@@ -138,8 +167,9 @@ def runnable(names: list[str]) -> tuple[list[str], str]:
 
 def main(command: str, *names: str) -> int:
     """Name the scenarios that can be run, or write the catalogue of one; return the status."""
-    if command == "write":
-        print(write(*names))
+    if command in WRITTEN:
+        for name in names:
+            print(write(name, WRITTEN[command]))
         return 0
     kept, said = runnable(list(names))
     if said:

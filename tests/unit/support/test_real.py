@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import subprocess
 import sys
@@ -183,6 +184,26 @@ class TestScenarios:
     def test_other_scenarios_need_no_archive(self, tmp_path: Path):
         done = run(tmp_path, "default", "quota", STRICT="1")
         assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["default", "quota"], "")
+
+
+def test_the_newest_alone_has_nothing_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for version in ("9.0.9", "10.0.9"):
+        pack_release(tmp_path, version)
+    monkeypatch.setattr(artifacts, "FOLDER", tmp_path)
+    monkeypatch.setattr(scenario, "environment", lambda _: tmp_path / "env")
+    (tmp_path / "env/group_vars/all").mkdir(parents=True)
+    assert real.main("alone", "cluster") == 0
+    written = json.loads((tmp_path / "env" / real.OVERLAY).read_text(encoding="utf-8"))
+    assert written["archipel_release"] == "10.0.9"
+    assert list(written["archipel_releases"]) == ["10.0.9"]
+    (entry,) = written["archipel_releases"].values()
+    assert entry["applications"] == {}
+    assert {"calendar", "richdocuments"} <= set(entry["without"])
+
+
+def test_without_an_archive_there_is_nothing_to_write(tmp_path: Path):
+    with pytest.raises(LabError, match="has no archive of a Nextcloud"):
+        real.alone(tmp_path)
 
 
 def test_what_is_written_is_read_by_the_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
