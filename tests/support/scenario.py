@@ -112,7 +112,8 @@ class Scenario:
     def _json(self, program: str, *arguments: str) -> dict[str, Any]:
         """Run Ansible and return all it did; it must have succeeded."""
         output = self._run(program, *arguments)
-        assert _failures(output) == []
+        failed = _failures(output)
+        assert not failed, "\n".join(failed)
         return output
 
     def _run(self, program: str, *arguments: str) -> dict[str, Any]:
