@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 from tests.support.cluster import Cluster, Writer
@@ -23,6 +24,14 @@ def move(scenario: Scenario, slug: str, *options: str) -> dict[str, dict[str, An
 def failures(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the tasks that failed, with what they said."""
     return {name: one.get("msg") for name, one in results.items() if one.get("failed")}
+
+
+def ensure_account(scenario: Scenario, slug: str, account: Account) -> None:
+    """Let somebody work in a space; who does already keeps what they have."""
+    (name, password), node = account, scenario.spaces[slug]["web"]
+    if name not in json.loads(scenario.occ(slug, "user:list --output=json", node=node)):
+        adding = f"user:add --password-from-env {name}"
+        scenario.occ(slug, adding, node=node, OC_PASS=password)
 
 
 def basic(account: Account) -> dict[str, str]:

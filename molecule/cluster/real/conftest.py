@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 # Makes the collection importable.
 import tests.conftest  # noqa: F401
 from tests.support.cluster import SCENARIO, Cluster
-from tests.support.moving import Account
+from tests.support.moving import Account, ensure_account
 from tests.support.scenario import Scenario
 
 SLUG = "velo-ecole"
@@ -39,9 +37,6 @@ def slug() -> str:
 @pytest.fixture(scope="session")
 def account(scenario: Scenario) -> Account:
     """Somebody who works in that space."""
-    name, password = "nadia", "longer-than-ten-1"
-    node = scenario.spaces[SLUG]["web"]
-    if name not in json.loads(scenario.occ(SLUG, "user:list --output=json", node=node)):
-        adding = f"user:add --password-from-env {name}"
-        scenario.occ(SLUG, adding, node=node, OC_PASS=password)
-    return name, password
+    found = ("nadia", "longer-than-ten-1")
+    ensure_account(scenario, SLUG, found)
+    return found

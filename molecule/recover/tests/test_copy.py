@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.cluster import Cluster
 from tests.support.layout import Layout
-from tests.support.moving import basic, failures, move
+from tests.support.moving import basic, ensure_account, failures, move
 from tests.support.network import Network
 from tests.support.sandbox import Programs
 from tests.support.scenario import Scenario
@@ -45,9 +45,7 @@ def secrets(cluster: Cluster, node: str, slug: str) -> dict[str, str]:
 def source(scenario: Scenario) -> str:
     """Return a space with somebody who works in it."""
     slug = min(slug for slug, space in scenario.spaces.items() if space["web"] == HOME)
-    adding = f"user:add --password-from-env {NADIA[0]}"
-    if NADIA[0] not in scenario.occ(slug, "user:list --output=json", node=HOME):
-        scenario.occ(slug, adding, node=HOME, OC_PASS=NADIA[1])
+    ensure_account(scenario, slug, NADIA)
     return slug
 
 

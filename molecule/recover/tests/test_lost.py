@@ -21,7 +21,7 @@ from testinfra.host import Host
 
 from tests.support.cluster import Cluster
 from tests.support.layout import Layout
-from tests.support.moving import basic
+from tests.support.moving import basic, ensure_account
 from tests.support.scenario import Scenario
 from tools import ROOT
 from tools.lab.host import podman, run, until
@@ -145,8 +145,7 @@ def here(scenario: Scenario, cluster: Cluster) -> list[str]:
     slugs = on(scenario, LOST)
     assert len(slugs) == 2
     for slug in slugs:
-        adding = f"user:add --password-from-env {NADIA[0]}"
-        scenario.occ(slug, adding, node=LOST, OC_PASS=NADIA[1])
+        ensure_account(scenario, slug, NADIA)
         mark(scenario.node, slug, "early")
         store(cluster, slug, "early")
     scenario.converge("backup.yml")
