@@ -33,7 +33,8 @@ ANSWER_SECONDS, COMMAND_SECONDS = 60, 600
 PROBE_SECONDS = 12
 # kvm or tcg: whoever knows better than the probe.
 ACCELERATOR = "ARCHIPEL_LAB_ACCELERATOR"
-MEMORY = "1024"
+# MiB, where nobody asks for more.
+MEMORY = 1024
 PROCESSORS = "2"
 
 
@@ -78,11 +79,11 @@ def _kvm_works(boot: disk.Disk) -> bool:
     return f"{disk.PROBE}: it works" in done.stdout
 
 
-def _qemu(accelerated_by: str, boot: disk.Disk, words: str) -> list[str]:
+def _qemu(accelerated_by: str, boot: disk.Disk, words: str, memory: int = MEMORY) -> list[str]:
     threads = ",thread=multi" if accelerated_by == "tcg" else ""
     return [
         *("qemu-system-x86_64", "-accel", f"{accelerated_by}{threads}", "-cpu", "max"),
-        *("-smp", PROCESSORS, "-m", MEMORY, "-nodefaults", "-no-user-config"),
+        *("-smp", PROCESSORS, "-m", str(memory), "-nodefaults", "-no-user-config"),
         *("-kernel", str(boot.kernel), "-initrd", str(boot.initrd), "-append", words),
     ]
 
@@ -106,7 +107,9 @@ class VirtualMachine(Keys):
         """What it was made with: needed to start it again."""
         return self.state / "machine.json"
 
-    def up(self, suite: str, ports: list[str], disks: Sequence[str] = ()) -> bool:
+    def up(
+        self, suite: str, ports: list[str], disks: Sequence[str] = (), memory: int = MEMORY
+    ) -> bool:
         """Make the machine, or start it again; return whether anything was done.
 
         Args:
@@ -114,6 +117,7 @@ class VirtualMachine(Keys):
             ports: those inside that must be reached, as `:22`; any free port leads there.
             disks: empty disks beside its own, as `NAME=SIZE`; inside they are
                 /dev/disk/by-id/virtio-NAME.
+            memory: of a machine that is made, in MiB.
         """
         host.require("qemu-system-x86_64", "ssh", "ssh-keygen")
         if self.running():
@@ -121,7 +125,7 @@ class VirtualMachine(Keys):
         boot = disk.ensure(suite)
         self.make_key()
         if not self.facts.exists():
-            self._create(boot, ports, disks)
+            self._create(boot, ports, disks, memory)
         self._start(boot)
         self._await_boot()
         return True
@@ -172,7 +176,7 @@ class VirtualMachine(Keys):
             return False
         return str(self.process).encode() in command
 
-    def _create(self, boot: disk.Disk, ports: list[str], disks: Sequence[str]) -> None:
+    def _create(self, boot: disk.Disk, ports: list[str], disks: Sequence[str], memory: int) -> None:
         """Copy the disk, give the machine its keys, and make its other disks."""
         run(["cp", "--sparse=always", boot.root, self.state / "root.img"], timeout=300)
         key = self.state / "ssh_host_ed25519_key"
@@ -193,7 +197,7 @@ class VirtualMachine(Keys):
             names.append(name)
             run(["truncate", f"--size={size}", self.state / f"{name}.img"])
         found = {port.rpartition(":")[2]: _free_port() for port in ports}
-        facts = {"ports": found, "disks": names}
+        facts = {"ports": found, "disks": names, "memory": memory}
         self.write_ssh_files(found["22"], public.read_text(encoding="utf-8"))
         self.facts.write_text(json.dumps(facts), encoding="utf-8")
 
@@ -206,7 +210,7 @@ class VirtualMachine(Keys):
         chosen = accelerator(boot)
         (self.state / "accelerator").write_text(chosen, encoding="ascii")
         command = [
-            *_qemu(chosen, boot, "console=ttyS0 quiet panic=-1 net.ifnames=0"),
+            *_qemu(chosen, boot, "console=ttyS0 quiet panic=-1 net.ifnames=0", facts["memory"]),
             *("-display", "none", "-serial", f"file:{self.console}"),
             *("-netdev", f"user,id=net{forwards}", "-device", "virtio-net-pci,netdev=net,romfile="),
             *("-device", "virtio-rng-pci"),
