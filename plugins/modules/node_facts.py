@@ -11,7 +11,7 @@ short_description: Read in one task what the roles must know of a node
 version_added: 0.1.0
 description:
   - Which distribution it is, as M(ansible.builtin.setup) says it, what the node can give to
-    services, and how C(/proc) is mounted.
+    services, how C(/proc) is mounted, and how its disks order requests.
   - What can change while a node runs is returned beside the facts, so that no cache of facts holds
     it.
 options: {}
@@ -72,6 +72,14 @@ proc:
   returned: always
   type: dict
   sample: {hideable: true, mounted: "rw,nosuid,nodev,noexec,relatime", fstab: ""}
+disks:
+  description:
+    - Disks, with the I/O scheduler in force. C(weighed) says whether the weights of control groups
+      are heeded, by that scheduler or by io.cost.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{name: vda, scheduler: bfq, weighed: true}]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -89,7 +97,12 @@ def main() -> None:
     found = Distribution(module).get_distribution_facts()
     facts = {f"distribution{key}": found[f"distribution{key}"] for key in KEYS}
     facts["archipel_node"] = _node_facts.read_node()
-    module.exit_json(changed=False, ansible_facts=facts, proc=_node_facts.read_proc())
+    module.exit_json(
+        changed=False,
+        ansible_facts=facts,
+        proc=_node_facts.read_proc(),
+        disks=_node_facts.read_disks(),
+    )
 
 
 if __name__ == "__main__":

@@ -534,3 +534,52 @@ class TestCommon:
         settings = [line for line in text.splitlines() if not line.startswith("#") and line]
         assert "net.core.somaxconn=8192" in settings
         assert {line.partition(".")[0] for line in settings} == {"net"}
+
+    @pytest.mark.parametrize(
+        ("scheduler", "container", "written"),
+        [("bfq", False, True), ("bfq", True, False), ("", False, False)],
+    )
+    def test_the_order_of_disks_is_said_where_somebody_asks_for_it(
+        self, scheduler: str, container: bool, written: bool
+    ):
+        """A container's disks are its host's; a rule that nobody asks for any more goes."""
+        rules = "/etc/udev/rules.d/60-archipel-io.rules"
+        node = {"disks": [], "proc": {"hideable": False, "mounted": ""}}
+        given = {
+            "common_io_scheduler": scheduler,
+            "ansible_facts": facts(container=container),
+            "__common_node": node,
+        }
+        files = [file["dest"] for file in evaluate("common", "__common_files", **given)]
+        units = [unit["name"] for unit in evaluate("common", "__common_units", **given)]
+        assert (rules in files) is written
+        assert (rules in evaluate("common", "__common_absent", **given)) is not written
+        assert ("systemd-udev-trigger.service" in units) is written
+
+    def test_a_rule_gives_the_scheduler_to_disks_alone(self):
+        text = render(
+            "common", "etc/udev/rules.d/60-archipel-io.rules.j2", common_io_scheduler="bfq"
+        )
+        (rule,) = [line for line in text.splitlines() if not line.startswith("#")]
+        assert 'ENV{DEVTYPE}=="disk"' in rule
+        assert rule.endswith('ATTR{queue/scheduler}="bfq"')
+
+    @pytest.mark.parametrize(
+        ("scheduler", "container", "expected"),
+        [("", False, ["vda (none)"]), ("none", False, []), ("", True, [])],
+    )
+    def test_disks_that_know_no_weights_are_named_until_somebody_decides(
+        self, scheduler: str, container: bool, expected: list[str]
+    ):
+        disks = [
+            {"name": "vda", "scheduler": "none", "weighed": False},
+            {"name": "vdb", "scheduler": "bfq", "weighed": True},
+        ]
+        found = evaluate(
+            "common",
+            "__common_unweighed",
+            common_io_scheduler=scheduler,
+            ansible_facts=facts(container=container),
+            __common_node={"disks": disks},
+        )
+        assert found == expected

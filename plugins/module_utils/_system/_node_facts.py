@@ -14,6 +14,9 @@ MEMORY = "/proc/meminfo"
 IPV6 = "/proc/net/if_inet6"
 MOUNTS = "/proc/self/mounts"
 FSTAB = "/etc/fstab"
+DISKS = "/sys/block"
+# Devices whose I/O is shared out by cost, whatever their scheduler: "8:0 enable=1 ctrl=auto …".
+IO_COST = "/sys/fs/cgroup/io.cost.qos"
 CONTAINER = ("systemd-detect-virt", "--container", "--quiet")
 # Where nobody sees it: in a mount namespace of its own.
 PROBE = ("unshare", "--mount", "mount", "-t", "proc", "-o", "hidepid=2", "proc", "/mnt")
@@ -39,6 +42,15 @@ class Proc(t.TypedDict):
     # Options of the mount, and those of the line of fstab; empty: there is none.
     mounted: str
     fstab: str
+
+
+class Disk(t.TypedDict):
+    """A disk, and how requests to it are ordered."""
+
+    name: str
+    scheduler: str
+    # Whether that heeds the weights of control groups.
+    weighed: bool
 
 
 def read_text(path: str) -> str:
@@ -94,3 +106,28 @@ def find_options(table: str) -> str:
     rows = [line.split() for line in table.splitlines() if not line.startswith("#")]
     found = [row[3] for row in rows if len(row) > 3 and row[1:3] == ["/proc", "proc"]]
     return found[-1] if found else ""
+
+
+def read_disks() -> list[Disk]:
+    """Return the disks of the node, by name; what only lies on top of disks is none."""
+    costed = find_costed(read_text(IO_COST))
+    names = sorted(os.listdir(DISKS)) if os.path.isdir(DISKS) else []
+    found: list[Disk] = []
+    for name in names:
+        folder = f"{DISKS}/{name}"
+        scheduler = parse_scheduler(read_text(f"{folder}/queue/scheduler"))
+        if scheduler and os.path.exists(f"{folder}/device"):
+            weighed = scheduler == "bfq" or read_text(f"{folder}/dev").strip() in costed
+            found.append({"name": name, "scheduler": scheduler, "weighed": weighed})
+    return found
+
+
+def parse_scheduler(text: str) -> str:
+    """Return the scheduler in force of those that a queue could have; empty: none said. Pure."""
+    found = re.search(r"\[(\S+)\]", text)
+    return found[1] if found else ""
+
+
+def find_costed(text: str) -> set[str]:
+    """Return the numbers of the devices that io.cost controls, as 8:0. Pure."""
+    return set(re.findall(r"^(\d+:\d+) .*\benable=1\b", text, re.MULTILINE))

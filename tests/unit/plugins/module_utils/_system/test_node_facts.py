@@ -48,7 +48,7 @@ def test_options_of_proc_are_found(table: str, expected: str):
 def test_a_node_without_a_file_or_a_program_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    for name in ("INIT_LIMITS", "MEMORY", "IPV6", "MOUNTS", "FSTAB"):
+    for name in ("INIT_LIMITS", "MEMORY", "IPV6", "MOUNTS", "FSTAB", "DISKS", "IO_COST"):
         monkeypatch.setattr(_node_facts, name, str(tmp_path / "none"))
     for name in ("PROBE", "CONTAINER"):
         monkeypatch.setattr(_node_facts, name, ("no-such-program",))
@@ -59,3 +59,32 @@ def test_a_node_without_a_file_or_a_program_has_none(
         "container": False,
     }
     assert _node_facts.read_proc() == {"hideable": False, "mounted": "", "fstab": ""}
+    assert _node_facts.read_disks() == []
+
+
+def test_a_disk_is_weighed_by_its_scheduler_or_by_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A device on top of disks has a scheduler to show as well, which orders nothing."""
+    queues = {
+        "vda": ("254:0", "[none] mq-deadline", True),
+        "vdb": ("254:16", "none mq-deadline [bfq]", True),
+        "sda": ("8:0", "[mq-deadline] none", True),
+        "dm-0": ("253:0", "[none]", False),
+        "zram0": ("252:0", "", True),
+    }
+    for name, (number, scheduler, device) in queues.items():
+        (tmp_path / "block" / name / "queue").mkdir(parents=True)
+        (tmp_path / "block" / name / "dev").write_text(f"{number}\n")
+        (tmp_path / "block" / name / "queue/scheduler").write_text(f"{scheduler}\n")
+        if device:
+            (tmp_path / "block" / name / "device").mkdir()
+    cost = tmp_path / "io.cost.qos"
+    cost.write_text("8:0 enable=1 ctrl=auto rpct=0.00\n254:0 enable=0 ctrl=auto rpct=0.00\n")
+    monkeypatch.setattr(_node_facts, "DISKS", str(tmp_path / "block"))
+    monkeypatch.setattr(_node_facts, "IO_COST", str(cost))
+    assert _node_facts.read_disks() == [
+        {"name": "sda", "scheduler": "mq-deadline", "weighed": True},
+        {"name": "vda", "scheduler": "none", "weighed": False},
+        {"name": "vdb", "scheduler": "bfq", "weighed": True},
+    ]
