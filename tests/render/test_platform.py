@@ -121,6 +121,17 @@ class TestNginx:
         assert "[::]" not in nginx(part, ansible_facts=facts(ipv6=False))
         assert "[::]" not in nginx(part, nginx_ipv6_enabled=False)
 
+    @pytest.mark.parametrize(("folder", "lines"), [("", []), ("/srv/bodies", ["/srv/bodies;"])])
+    def test_bodies_are_kept_where_they_have_a_limit_if_somebody_says_where(
+        self, folder: str, lines: list[str]
+    ):
+        text = nginx("nginx.conf", nginx_body_directory=folder, __nginx_nofile=8192)
+        assert re.findall(r"^ +client_body_temp_path (.*)$", text, re.MULTILINE) == lines
+        made = evaluate("nginx", "__nginx_directories", nginx_body_directory=folder)
+        assert [one for one in made if one["path"] == folder] == (
+            [{"path": folder, "mode": "0700", "owner": "www-data"}] if folder else []
+        )
+
     @pytest.mark.parametrize(
         ("port", "target"),
         [(443, "https://$host$request_uri;"), (8443, "https://$host:8443$request_uri;")],
