@@ -108,21 +108,27 @@ class VirtualMachine(Keys):
         return self.state / "machine.json"
 
     def up(
-        self, suite: str, ports: list[str], disks: Sequence[str] = (), memory: int = MEMORY
+        self,
+        suite: str,
+        ports: list[str],
+        disks: Sequence[str] = (),
+        memory: int = MEMORY,
+        boot: disk.Disk | None = None,
     ) -> bool:
         """Make the machine, or start it again; return whether anything was done.
 
         Args:
             suite: Debian's name of the release.
             ports: those inside that must be reached, as `:22`; any free port leads there.
-            disks: empty disks beside its own, as `NAME=SIZE`; inside they are
-                /dev/disk/by-id/virtio-NAME.
+            disks: empty disks beside its own, as `NAME=SIZE`, or `NAME` where what it boots has
+                it; inside they are /dev/disk/by-id/virtio-NAME.
             memory: of a machine that is made, in MiB.
+            boot: what it boots, where that is more than a bare Debian (`tools.lab.transplant`).
         """
         host.require("qemu-system-x86_64", "ssh", "ssh-keygen")
         if self.running():
             return False
-        boot = disk.ensure(suite)
+        boot = boot or disk.ensure(suite)
         self.make_key()
         if not self.facts.exists():
             self._create(boot, ports, disks, memory)
@@ -195,7 +201,11 @@ class VirtualMachine(Keys):
         for wanted in disks:
             name, _, size = wanted.partition("=")
             names.append(name)
-            run(["truncate", f"--size={size}", self.state / f"{name}.img"])
+            image = f"{name}.img"
+            if size:
+                run(["truncate", f"--size={size}", self.state / image])
+            else:
+                run(["cp", "--sparse=always", boot.folder / image, self.state / image], timeout=300)
         found = {port.rpartition(":")[2]: _free_port() for port in ports}
         facts = {"ports": found, "disks": names, "memory": memory}
         self.write_ssh_files(found["22"], public.read_text(encoding="utf-8"))

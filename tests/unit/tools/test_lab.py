@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tools.lab import LabError, disk, host, image, networks, vm
+from tools.lab import LabError, disk, host, image, networks, transplant, vm
 from tools.lab.machine import Machine
 
 
@@ -335,3 +335,59 @@ def test_a_virtual_machine_knows_its_own_process(tmp_path: Path):
     assert not machine.running()
     machine.process.write_text(str(os.getpid()))
     assert not machine.running()
+
+
+def test_a_virtual_machine_has_the_memory_that_it_was_made_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Started again, it has what it had: qemu forgets."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr(vm, "run", lambda command, **_options: asked.append(command))
+    monkeypatch.setattr(vm, "accelerator", lambda _boot: "tcg")
+    machine = vm.VirtualMachine("archipel-x", tmp_path)
+    machine.facts.write_text('{"ports": {"22": 2222}, "disks": ["srv"], "memory": 4096}')
+    machine._start(disk.Disk(tmp_path))
+    (command,) = asked
+    assert command[command.index("-m") + 1] == "4096"
+    assert "virtio-blk-pci,drive=srv,serial=srv" in command
+
+
+class TestTransplant:
+    @pytest.fixture
+    def tree(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """What was in a container: names and a resolver that podman gave it."""
+        tree = tmp_path / "tree"
+        (tree / "etc/systemd").mkdir(parents=True)
+        (tree / "usr/lib").mkdir(parents=True)
+        (tree / "etc/resolv.conf").write_text("nameserver 10.89.0.1\n")
+        return tree
+
+    def test_a_tree_gets_what_a_container_has_from_outside(
+        self, tree: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        asked: list[list[str]] = []
+
+        def run(command: list[str], **_options: Any) -> str:
+            asked.append([str(word) for word in command])
+            if command[0] == "debugfs":
+                modules = tree / "usr/lib/modules/6.12"
+                modules.mkdir(parents=True)
+                (modules / "modules.dep").touch()
+            return ""
+
+        monkeypatch.setattr(transplant, "run", run)
+        transplant._adapt(tree, "archipel-x", disk.Disk(tree))
+        assert (tree / "etc/hostname").read_text() == "archipel-x\n"
+        assert (tree / "etc/resolv.conf").read_text() == disk.RESOLVER
+        assert (tree / "etc/systemd/network/10-lab.network").read_text() == disk.NETWORK
+        changed = [command[2] for command in asked if command[0] == "systemctl"]
+        assert changed == ["enable", "mask"]
+        assert all(f"--root={tree}" in command for command in asked if command[0] == "systemctl")
+
+    def test_a_disk_without_the_modules_of_its_kernel_is_named(
+        self, tree: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """The machine would boot, and have no scheduler and no firewall."""
+        monkeypatch.setattr(transplant, "run", lambda *_words, **_options: "")
+        with pytest.raises(LabError, match=r"root\.img has no modules of its kernel"):
+            transplant._adapt(tree, "archipel-x", disk.Disk(tree))
