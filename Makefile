@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
 SCENARIO ?= default
-# Of tests/benchmarks: scale, replication, site, load, jobs, inventory, vhosts, handshakes, domains, idle, wake, upgrade, edge.
+# Of tests/benchmarks: scale, replication, site, load, jobs, inventory, vhosts, handshakes, domains, idle, wake, upgrade, edge, neighbours.
 BENCH ?= scale
 # What check runs of the tests in Python: unit, or the same measured.
 UNIT ?= unit
@@ -138,6 +138,7 @@ environment: venv ## The execution environment as far as it can be tried without
 
 .PHONY: bench
 bench: host venv ## Print what runs cost beside the usual way (QUICK=1: few spaces; BENCH=idle: another benchmark)
+	@$(if $(filter neighbours,$(BENCH)),tools/host-packages --virtual)
 	@for name in $(BENCH); do python "tests/benchmarks/bench_$$name.py" $(if $(QUICK),--quick) || exit 1; done
 
 ##### Keeping it up to date

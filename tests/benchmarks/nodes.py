@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tools.lab.host import podman, run
 from tools.lab.machine import Machine
+from tools.lab.vm import VirtualMachine
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -37,7 +38,7 @@ status: approved
 contact: {{name: Camille Petit, email: bureau@{slug}.example}}
 decision: {{by: moderation, on: 2024-05-30}}
 office: {office}
-limits: {{accounts: {accounts}, storage_gb: 40}}
+limits: {{accounts: {accounts}, storage_gb: {storage}}}
 theme: {{color: "#00679e", slogan: Ensemble}}
 """
 
@@ -133,7 +134,11 @@ class Environment:
     """An environment of its own with generated associations."""
 
     def __init__(
-        self, path: Path, spaces: int, machines: t.Sequence[Machine], **policy: t.Any
+        self,
+        path: Path,
+        spaces: int,
+        machines: t.Sequence[Machine | VirtualMachine],
+        **policy: t.Any,
     ) -> None:
         self.path, self.machines = path, machines
         self._policy = {
@@ -185,11 +190,19 @@ class Environment:
         self._policy |= changes
         (self.path / "group_vars/all/10-environment.yml").write_text(json.dumps(self._policy))
 
-    def add(self, number: int, accounts: int = 50, domains: t.Sequence[str] = ()) -> None:
-        """Write one association's file."""
+    def add(
+        self,
+        number: int,
+        accounts: int = 50,
+        domains: t.Sequence[str] = (),
+        storage: int = 40,
+    ) -> None:
+        """Write one association's file; storage in GB."""
         slug = f"asso-{number}"
         office = ("collabora", "onlyoffice")[number % 2]
-        text = SPACE.format(number=number, slug=slug, office=office, accounts=accounts)
+        text = SPACE.format(
+            number=number, slug=slug, office=office, accounts=accounts, storage=storage
+        )
         own = f"domains: {json.dumps(domains)}\n" if domains else ""
         (self.registry / f"spaces/{slug}.yml").write_text(text + own)
 
@@ -205,7 +218,7 @@ class Environment:
         return t.cast("list[dict[str, t.Any]]", json.loads(done.stdout)["archipel_spaces"])
 
 
-def connection(machine: Machine) -> dict[str, t.Any]:
+def connection(machine: Machine | VirtualMachine) -> dict[str, t.Any]:
     """Return how Ansible reaches a machine."""
     return {
         "ansible_host": "127.0.0.1",
