@@ -6,7 +6,8 @@
 Runs on the node. PEOPLE has a line for each space, as ``load/people.py`` writes it. Each space has
 one client, which asks in turn for the login page, a list of files, a file, and to store one. An
 answer's time counts from when the request was due: a client that waits for an earlier answer is
-late, as people would be. Prints a line of JSON: seconds of the good answers, and what failed.
+late, as people would be. What was due and not begun when the time is over has failed. Prints a
+line of JSON: seconds of the good answers, and what failed.
 """
 
 from __future__ import annotations
@@ -89,6 +90,10 @@ class Client:
             due = start + number * interval
             time.sleep(max(0.0, due - time.monotonic()))
             request = self.asked[number % len(self.asked)]
+            if time.monotonic() > start + seconds:
+                # An attack ends with its turn: what begins after it would tell of both.
+                self.failed.append(f"{request.method}: not begun")
+                continue
             try:
                 status = self.ask(request)
             except (OSError, http.client.HTTPException) as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import math
 import ssl
+import time
 
 import pytest
 
@@ -23,6 +24,7 @@ CONTROL = {
     "memory.events": ["low", "0", "max", "812", "oom", "5", "oom_kill", "4"],
     "storage": [1 << 30, 1 << 30],
     "free": 3 << 30,
+    "cpu": 41_600_000,
 }
 
 
@@ -84,13 +86,13 @@ def test_a_row_is_printed_in_milliseconds_with_what_held_below():
 def test_what_held_is_said_in_the_limits_own_numbers(
     kind: str, answer: dict[str, object], said: str
 ):
-    assert bench_neighbours.held(kind, CONTROL, answer) == said
+    assert bench_neighbours.held(kind, CONTROL, answer) == f"{said}; 42 s of processor time"
 
 
 def test_a_kernel_that_does_not_count_is_no_limit_that_held():
     """Without cgroup v2 there is no such file: nothing may look as if it had been measured."""
     control = CONTROL | {"pids.peak": [], "pids.max": [], "pids.events": []}
-    assert bench_neighbours.held("fork bomb", control, {}) == "? tasks of ?, refused ? times"
+    assert bench_neighbours.detail("fork bomb", control, {}) == "? tasks of ?, refused ? times"
     unlimited = CONTROL | {"memory.max": ["max"]}
     assert bench_neighbours.held("memory hog", unlimited, {}).startswith("2048 of max MiB")
 
@@ -101,6 +103,23 @@ def test_neighbours_ask_for_what_people_and_clients_ask_for():
     assert [request.method for request in asked] == ["GET", "PROPFIND", "GET", "PUT"]
     # The login page is for those who are nobody yet.
     assert [("Authorization" in request.headers) for request in asked] == [False, True, True, True]
+
+
+def test_what_was_due_and_not_begun_in_time_has_failed(monkeypatch: pytest.MonkeyPatch):
+    """A queue that only gets longer must not look like few slow answers."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    client = paced.Client("x", "load", "credentials")
+
+    def ask(_request: paced.Request) -> int:
+        now[0] += 5.0
+        return 200
+
+    monkeypatch.setattr(client, "ask", ask)
+    client.run(100.0, 2.0, 8.0)
+    assert client.seconds == [5.0, 8.0]
+    assert client.failed == ["GET: not begun", "PUT: not begun"]
 
 
 class Line:
