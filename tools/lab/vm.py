@@ -26,7 +26,7 @@ from tools.lab.host import run, until
 from tools.lab.keys import Keys
 
 # An emulated processor on a busy host takes its time.
-BOOT_SECONDS = 240
+BOOT_SECONDS = 600
 # For an answer while it boots, and for a command: a thousand spaces on an emulated processor took
 # more than a minute on a busy host.
 ANSWER_SECONDS, COMMAND_SECONDS = 60, 600
