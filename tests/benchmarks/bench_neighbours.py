@@ -47,6 +47,7 @@ DOMAIN = "bench.localhost"
 NEIGHBOURS, LOUD = ("asso-0", "asso-1"), "asso-2"
 STRANGERS, TENANTS = ("logins", "uploads"), ("fork bomb", "memory hog", "full disk")
 KINDS = ("logins", *TENANTS, "uploads")
+ASKED = ("status", "login", "propfind", "get", "put")
 PEOPLE, ANSWER = "/srv/neighbours-people", "/run/neighbours-answer"
 ATTACKING = "neighbours-attack.service"
 # Until an attack is under way, and how long it outlives the turn.
@@ -216,7 +217,7 @@ class Node:
 
     def turn(self, seconds: float) -> Turn:
         """Let the neighbours be asked for some seconds."""
-        given = (PEOPLE, str(self.options.interval), str(seconds))
+        given = (PEOPLE, str(self.options.interval), str(seconds), *self.options.asked)
         command = ("systemd-run", "--quiet", "--scope", "--collect", "--slice=quiet.slice", "--")
         said = self.machine.execute(*command, "python3", "/srv/paced.py", *given)
         return Turn(**json.loads(said))
@@ -313,6 +314,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="pairs of each attack (3)")
     parser.add_argument("--seconds", type=float, help="of each turn (60)")
     parser.add_argument("--interval", type=float, default=2.0, help="seconds between requests (2)")
+    parser.add_argument(
+        "--asked",
+        nargs="+",
+        choices=ASKED,
+        default=ASKED,
+        help="what the neighbours are asked in turn; status alone where the processor is emulated",
+    )
     parser.add_argument("--clients", type=int, default=24, help="that guess passwords (24)")
     parser.add_argument("--uploads", type=int, default=32, help="at the same time (32)")
     parser.add_argument("--megabytes", type=int, default=10_000, help="sent in all (10000)")

@@ -47,3 +47,20 @@ def test_each_weight_is_a_setting():
     jobs = weights("archipel-jobs.slice", spaces_jobs_cpu_weight=30, spaces_jobs_io_weight=40)
     assert web == {"CPUWeight": 300, "IOWeight": 400}
     assert jobs == {"CPUWeight": 30, "IOWeight": 40}
+
+
+@pytest.mark.parametrize(
+    ("quota", "lines"), [("", []), ("150%", ["CPUQuota=150%", "CPUQuotaPeriodSec=10ms"])]
+)
+def test_a_share_that_nobody_goes_beyond_is_said_where_somebody_asks_for_it(
+    quota: str, lines: list[str]
+):
+    """By itself a space takes what nobody else wants: on a node with one that is busy, all."""
+    variables: dict[str, object] = {"ansible_managed": "Managed by Ansible"}
+    for part in ("defaults", "vars"):
+        path = str(ROLE / part / "main.yml")
+        variables |= LOADER.load_from_file(path, trusted_as_template=True)
+    text = (ROLE / "templates/etc/archipel/sandbox/common.conf.j2").read_text(encoding="utf-8")
+    source = trust_as_template(text)
+    made = str(Templar(LOADER, {**variables, "spaces_cpu_quota": quota}).template(source))
+    assert [line for line in made.splitlines() if line.startswith("CPUQuota")] == lines

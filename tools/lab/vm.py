@@ -255,7 +255,10 @@ class VirtualMachine(Keys):
         self, command: Sequence[str], stdin: str | None = None, seconds: int = ANSWER_SECONDS
     ) -> subprocess.CompletedProcess[str]:
         words = shlex.join(command)
-        ssh = ["ssh", "-F", str(self.ssh_config), "-o", "ConnectTimeout=5", self.name, words]
+        # A machine that boots is asked again; a command is given once, however busy it is.
+        patience = 5 if seconds <= ANSWER_SECONDS else ANSWER_SECONDS
+        connect = ("-o", f"ConnectTimeout={patience}")
+        ssh = ["ssh", "-F", str(self.ssh_config), *connect, self.name, words]
         try:
             return subprocess.run(
                 ssh,

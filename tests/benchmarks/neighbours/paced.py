@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Ask spaces for something at a steady pace: ``paced.py PEOPLE INTERVAL SECONDS``.
+"""Ask spaces for something at a steady pace: ``paced.py PEOPLE INTERVAL SECONDS NAME…``.
 
 Runs on the node. PEOPLE has a line for each space, as ``load/people.py`` writes it. Each space has
-one client, which asks in turn for the login page, a list of files, a file, and to store one. An
-answer's time counts from when the request was due: a client that waits for an earlier answer is
-late, as people would be. What was due and not begun when the time is over has failed. Prints a
-line of JSON: seconds of the good answers, and what failed.
+one client, which asks in turn for what is named: ``status``, ``login``, a list of files
+(``propfind``), to ``get`` a file of 100 kB and to ``put`` one of 10 kB. An answer's time counts
+from when the request was due: a client that waits for an earlier answer is late, as people would
+be. What was due and not begun when the time is over has failed. Prints a line of JSON: seconds of
+the good answers, and what failed.
 """
 
 from __future__ import annotations
@@ -41,24 +42,26 @@ class Request(t.NamedTuple):
     headers: dict[str, str]
 
 
-def requests(user: str, credentials: str) -> list[Request]:
+def requests(names: t.Sequence[str], user: str, credentials: str) -> list[Request]:
     """Return what a client asks for in turn. Pure."""
     files = f"/remote.php/dav/files/{user}"
     signed = {"Authorization": f"Basic {credentials}", "User-Agent": "mirall/3.16"}
     listing = signed | {"Depth": "1", "Content-Type": "application/xml"}
-    return [
-        Request("GET", "/index.php/login", b"", {}),
-        Request("PROPFIND", f"{files}/", PROPFIND, listing),
-        Request("GET", f"{files}/read.bin", b"", signed),
-        Request("PUT", f"{files}/written.bin", STORED, signed),
-    ]
+    known = {
+        "status": Request("GET", "/status.php", b"", {}),
+        "login": Request("GET", "/index.php/login", b"", {}),
+        "propfind": Request("PROPFIND", f"{files}/", PROPFIND, listing),
+        "get": Request("GET", f"{files}/read.bin", b"", signed),
+        "put": Request("PUT", f"{files}/written.bin", STORED, signed),
+    }
+    return [known[name] for name in names]
 
 
 class Client:
     """One client of one space, with a connection that it keeps."""
 
-    def __init__(self, host: str, user: str, credentials: str) -> None:
-        self.host, self.asked = host, requests(user, credentials)
+    def __init__(self, asked: t.Sequence[str], host: str, user: str, credentials: str) -> None:
+        self.host, self.asked = host, requests(asked, user, credentials)
         self.web: http.client.HTTPConnection | None = None
         self.seconds: list[float] = []
         self.failed: list[str] = []
@@ -109,8 +112,9 @@ class Client:
 def main() -> None:
     """Ask all spaces at the same time, each a little after the other."""
     people, interval, seconds = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
+    asked = sys.argv[4:]
     lines = Path(people).read_text(encoding="utf-8").splitlines()
-    clients = [Client(*line.split()) for line in lines]
+    clients = [Client(asked, *line.split()) for line in lines]
     start = time.monotonic() + 0.2
     threads = [
         threading.Thread(

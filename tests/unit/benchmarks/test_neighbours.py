@@ -99,10 +99,11 @@ def test_a_kernel_that_does_not_count_is_no_limit_that_held():
 
 def test_neighbours_ask_for_what_people_and_clients_ask_for():
     credentials = base64.b64encode(b"load:token").decode()
-    asked = paced.requests("load", credentials)
-    assert [request.method for request in asked] == ["GET", "PROPFIND", "GET", "PUT"]
-    # The login page is for those who are nobody yet.
-    assert [("Authorization" in request.headers) for request in asked] == [False, True, True, True]
+    asked = paced.requests(bench_neighbours.ASKED, "load", credentials)
+    assert [request.method for request in asked] == ["GET", "GET", "PROPFIND", "GET", "PUT"]
+    # The first two are for those who are nobody yet.
+    signed = [("Authorization" in request.headers) for request in asked]
+    assert signed == [False, False, True, True, True]
 
 
 def test_what_was_due_and_not_begun_in_time_has_failed(monkeypatch: pytest.MonkeyPatch):
@@ -110,7 +111,7 @@ def test_what_was_due_and_not_begun_in_time_has_failed(monkeypatch: pytest.Monke
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    client = paced.Client("x", "load", "credentials")
+    client = paced.Client(["get", "put"], "x", "load", "credentials")
 
     def ask(_request: paced.Request) -> int:
         now[0] += 5.0
