@@ -50,8 +50,10 @@ KINDS = ("logins", *TENANTS, "uploads")
 ASKED = ("status", "login", "propfind", "get", "put")
 PEOPLE, ANSWER = "/srv/neighbours-people", "/run/neighbours-answer"
 ATTACKING = "neighbours-attack.service"
-# Until an attack is under way, and how long it outlives the turn.
+# Seconds until an attack is under way, and until nothing is left of it.
 BEFORE, AFTER = 5, 5
+# It is ended after its turn, or by itself if this program is.
+LONGEST = 900
 # The spaces have a disk of their own, with project quotas.
 DISKS = {"srv": ("/srv", "24G")}
 PREPARE = """
@@ -222,27 +224,28 @@ class Node:
         said = self.machine.execute(*command, "python3", "/srv/paced.py", *given)
         return Turn(**json.loads(said))
 
-    def begin(self, kind: str, seconds: float) -> None:
-        """Let an attack begin; it goes on for some seconds."""
+    def begin(self, kind: str) -> None:
+        """Let an attack begin; it goes on until `end`."""
         if kind in TENANTS:
-            self.begin_inside(kind, seconds)
+            self.begin_inside(kind)
             return
         clients = {"logins": self.options.clients, "uploads": self.options.uploads}[kind]
-        given = (kind, f"{LOUD}.{DOMAIN}", str(seconds), str(clients), str(self.options.megabytes))
+        given = (kind, f"{LOUD}.{DOMAIN}", str(clients), str(self.options.megabytes))
         self.machine.execute(
             *("systemd-run", "--quiet", f"--unit={ATTACKING}", "--slice=strangers.slice"),
             *(f"--property=StandardOutput=truncate:{ANSWER}", "--property=Type=exec"),
+            f"--property=RuntimeMaxSec={LONGEST}",
             *("python3", "/srv/strangers.py", *given),
         )
 
-    def begin_inside(self, kind: str, seconds: float) -> None:
+    def begin_inside(self, kind: str) -> None:
         """Let the loud space's own PHP begin an attack.
 
         Raises:
             RuntimeError: it does not.
 
         """
-        values = {"KIND": repr(kind), "FOLDER": repr(self.layout.data), "SECONDS": str(seconds)}
+        values = {"KIND": repr(kind), "FOLDER": repr(self.layout.data), "SECONDS": str(LONGEST)}
         carrier = CARRIER
         for name, value in values.items():
             carrier = carrier.replace(name, value)
@@ -257,15 +260,14 @@ class Node:
             raise RuntimeError(f"{kind}: {said}{complained}")
 
     def end(self, kind: str) -> str:
-        """Wait until an attack is over, and clear what it left; return what held it."""
+        """End an attack, and clear what it left; return what held it."""
         unit = Units(LOUD).php
         control = self.programs.root(
             CONTROL, unit=unit, home=self.layout.home, data=self.layout.data
         )
         answer: dict[str, t.Any] = {}
         if kind in STRANGERS:
-            waiting = f"while systemctl is-active --quiet {ATTACKING}; do sleep 1; done"
-            self.machine.execute("sh", "-c", f"{waiting}; systemctl reset-failed {ATTACKING}; true")
+            self.machine.execute("systemctl", "stop", ATTACKING)
             answer = json.loads(self.machine.execute("cat", ANSWER))
         # What counts in its control group begins anew with it.
         left = f"{self.layout.data}/flood-* {self.layout.temporary}/*.php"
@@ -282,7 +284,7 @@ class Node:
                 if not attacked:
                     row.quiet.append(self.turn(seconds))
                     continue
-                self.begin(kind, BEFORE + seconds + AFTER)
+                self.begin(kind)
                 time.sleep(BEFORE)
                 row.attacked.append(self.turn(seconds))
                 row.held.append(self.end(kind))

@@ -31,6 +31,8 @@ PROPFIND = (
 STORED = os.urandom(10_000)
 # Somebody who waits longer has gone.
 PATIENCE = 60.0
+# It is this very machine, whose certificate nobody knows.
+UNCHECKED = ssl._create_unverified_context()
 
 
 class Request(t.NamedTuple):
@@ -71,9 +73,7 @@ class Client:
         if self.web is None:
             plain = socket.create_connection(("127.0.0.1", 443), timeout=PATIENCE)
             self.web = http.client.HTTPConnection(self.host)
-            # It is this very machine, whose certificate nobody knows.
-            unchecked = ssl._create_unverified_context()
-            self.web.sock = unchecked.wrap_socket(plain, server_hostname=self.host)
+            self.web.sock = UNCHECKED.wrap_socket(plain, server_hostname=self.host)
         self.web.request(request.method, request.path, request.body or None, request.headers)
         answer = self.web.getresponse()
         answer.read()

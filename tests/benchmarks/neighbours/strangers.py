@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright: The Archipel contributors
-"""Strangers who wear a space out: ``strangers.py logins|uploads HOST SECONDS CLIENTS MEGABYTES``.
+"""Strangers who wear a space out: ``strangers.py logins|uploads HOST CLIENTS MEGABYTES``.
 
 Runs on the node. Nobody is held by what one address may do: they come from addresses of the
 loopback, to guess passwords from another one each time, to upload from one each.
@@ -9,7 +9,8 @@ loopback, to guess passwords from another one each time, to upload from one each
 - ``logins``: a wrong name and password, each by a connection of its own.
 - ``uploads``: bodies of 150 MB without a password, until so many megabytes were sent in all.
 
-Prints a line of JSON: how many answers of which status there were, and the bytes that were sent.
+Goes on until it is terminated, and prints a line of JSON then: how many answers of which status
+there were, and the bytes that were sent.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import collections
 import contextlib
 import itertools
 import json
+import os
+import signal
 import socket
 import ssl
 import sys
@@ -41,9 +44,8 @@ UPLOAD = (
 class Crowd:
     """Everybody who attacks, and what came of it."""
 
-    def __init__(self, kind: str, host: str, seconds: float, most: int) -> None:
+    def __init__(self, kind: str, host: str, most: int) -> None:
         self.kind, self.host, self.most = kind, host, most
-        self.end = time.monotonic() + seconds
         self.answers: collections.Counter[str] = collections.Counter()
         self.sent = 0
         self.turns = itertools.count()
@@ -51,8 +53,8 @@ class Crowd:
         self.context = ssl._create_unverified_context()
 
     def goes_on(self) -> bool:
-        """Tell whether there is time, and anything left to send."""
-        return time.monotonic() < self.end and (self.kind == "logins" or self.sent < self.most)
+        """Tell whether there is anything left to send."""
+        return self.kind == "logins" or self.sent < self.most
 
     def address(self, client: int) -> str:
         """Return where a client comes from now."""
@@ -83,7 +85,7 @@ class Crowd:
         return said.split(b" ", 2)[1].decode() if said.startswith(b"HTTP/") else "nothing"
 
     def is_sent(self, link: ssl.SSLSocket) -> bool:
-        """Send a body; tell whether there is anything to wait for. It may be answered before."""
+        """Send a body, which may be answered before its end; tell whether all of it was let be."""
         with contextlib.suppress(OSError):
             for _ in range(PARTS):
                 if not self.goes_on():
@@ -96,16 +98,19 @@ class Crowd:
 
 def main() -> None:
     """Let all of them come at the same time."""
-    kind, host, seconds, clients, megabytes = sys.argv[1:]
-    crowd = Crowd(kind, host, float(seconds), int(megabytes) * 1_000_000)
-    threads = [
-        threading.Thread(target=crowd.attack, args=(number,)) for number in range(int(clients))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    print(json.dumps({"answers": crowd.answers, "sent": crowd.sent}))
+    kind, host, clients, megabytes = sys.argv[1:]
+    crowd = Crowd(kind, host, int(megabytes) * 1_000_000)
+
+    def leave(_signal: int, _frame: object) -> None:
+        print(json.dumps({"answers": dict(crowd.answers), "sent": crowd.sent}), flush=True)
+        # Without those that wait for an answer.
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    for client in range(int(clients)):
+        threading.Thread(target=crowd.attack, args=(client,), daemon=True).start()
+    while True:
+        signal.pause()
 
 
 if __name__ == "__main__":

@@ -140,20 +140,20 @@ class TestStrangers:
 
     def test_a_body_is_as_long_as_its_head_says(self):
         """What came after it would be read as another request."""
-        crowd, line = strangers.Crowd("uploads", "x", 60, strangers.LENGTH * 2), Line()
+        crowd, line = strangers.Crowd("uploads", "x", strangers.LENGTH * 2), Line()
         assert crowd.is_sent(line)  # type: ignore[arg-type]
         assert line.taken == crowd.sent == strangers.LENGTH
 
     def test_no_more_is_sent_than_was_asked_for(self):
         most = 10 * len(strangers.PART)
-        crowd, line = strangers.Crowd("uploads", "x", 60, most), Line()
+        crowd, line = strangers.Crowd("uploads", "x", most), Line()
         assert not crowd.is_sent(line)  # type: ignore[arg-type]
         assert line.taken == most
 
     def test_whoever_guesses_comes_from_elsewhere_each_time(self):
-        guesses = strangers.Crowd("logins", "x", 60, 0)
+        guesses = strangers.Crowd("logins", "x", 0)
         addresses = [guesses.address(0) for _ in range(600)]
         assert len(set(addresses)) == 600
         assert addresses[:2] + addresses[250:251] == ["127.66.0.1", "127.66.0.2", "127.66.1.1"]
-        uploads = strangers.Crowd("uploads", "x", 60, 0)
+        uploads = strangers.Crowd("uploads", "x", 0)
         assert {uploads.address(7) for _ in range(3)} == {"127.66.0.8"}
