@@ -39,7 +39,7 @@ from tests.support.attacker import FASTCGI, PLACE
 from tests.support.layout import Layout, Units
 from tests.support.sandbox import Programs
 from tools import release
-from tools.lab import disk, transplant
+from tools.lab import transplant
 from tools.lab.vm import VirtualMachine
 
 HERE = Path(__file__).resolve().parent
@@ -349,7 +349,7 @@ def install(options: argparse.Namespace) -> VirtualMachine:
         # processor so is each of the node's own programs.
         **dict.fromkeys(SELDOM, 86400),
     }
-    made = disk.Disk(BUILD / "lab" / f"{name}-disks")
+    folder, made = BUILD / "lab" / f"{name}-disks", None
     if not machine.exists():
         nodes = Nodes(1, "neighbours")
         try:
@@ -357,11 +357,11 @@ def install(options: argparse.Namespace) -> VirtualMachine:
             environment = Environment(BUILD / "bench/neighbours", 3, nodes.machines, **policy)
             environment.play("playbooks/site.yml")
             nodes.machines[0].execute("sh", "-c", f"cat > {SETTINGS}", stdin=kernel_settings())
-            made = transplant.make(nodes.machines[0], "trixie", made.folder, DISKS)
+            made = transplant.make(nodes.machines[0], "trixie", folder, DISKS)
         finally:
             nodes.down()
     machine.up("trixie", [":22"], list(DISKS), options.memory, made)
-    shutil.rmtree(made.folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     limited = policy | {"archipel_quota_backend": "auto"}
     environment = Environment(BUILD / "bench/neighbours", 3, [machine], **limited)
     # A limit that can be reached in the time of a turn.

@@ -182,7 +182,13 @@ class VirtualMachine(Keys):
             return False
         return str(self.process).encode() in command
 
-    def _create(self, boot: disk.Disk, ports: list[str], disks: Sequence[str], memory: int) -> None:
+    def _create(
+        self,
+        boot: disk.Disk,
+        ports: list[str],
+        disks: Sequence[str],
+        memory: int,
+    ) -> None:
         """Copy the disk, give the machine its keys, and make its other disks."""
         run(["cp", "--sparse=always", boot.root, self.state / "root.img"], timeout=300)
         key = self.state / "ssh_host_ed25519_key"
@@ -198,8 +204,8 @@ class VirtualMachine(Keys):
         )
         key.unlink()
         names = []
-        for wanted in disks:
-            name, _, size = wanted.partition("=")
+        for one in disks:
+            name, _, size = one.partition("=")
             names.append(name)
             image = f"{name}.img"
             if size:
