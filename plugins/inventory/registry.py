@@ -86,7 +86,6 @@ keyed_groups:
     prefix: locale
 """
 
-import gc
 import sys
 import typing as t
 
@@ -108,6 +107,7 @@ from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import 
     _distant,
     _domain_rules,
     _entries,
+    _garbage,
     _nodes,
     _rules,
 )
@@ -182,6 +182,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.display.error(text.rstrip(), wrap_text=False)
         sys.exit(EXIT_CODE)
 
+    @_garbage.uncollected()
     def read(
         self, inventory: InventoryData, loader: DataLoader, path: str, *, cache: bool = True
     ) -> None:
@@ -193,8 +194,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().parse(inventory, loader, path, cache=cache)
         nodes = _nodes.Nodes(inventory, loader, path, self._vars)
         _messages.choose(nodes.language())
-        # What an earlier call froze may be garbage by now (meta: refresh_inventory).
-        gc.unfreeze()
         self._load_filters()
         try:
             self._check_options(path)
@@ -207,10 +206,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._share(nodes, result, str(environment.build(policy.environment)))
             self._add_spaces(nodes, result, policy)
             _chosen.add_group(self.inventory, nodes, result)
-            # Each task of each node is a fork of this process. Garbage collection there would
-            # look at all that is known of all spaces, and so copy it: a tenth of a run's
-            # processor time.
-            gc.freeze()
         except RegistryError as error:
             self._forget()
             # As help text, Ansible prints the list once instead of twice.
