@@ -7,6 +7,7 @@ from __future__ import annotations
 import gc
 
 import pytest
+
 from ansible_collections.archipel.spaces.plugins.plugin_utils._inventory import _garbage
 
 
