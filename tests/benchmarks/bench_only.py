@@ -128,7 +128,7 @@ def show(title: str, found: dict[str, list[Sample]]) -> None:
 
 def one_more(registry: Registry, number: int, seconds: float) -> First:
     """Write a file, run the playbook for it, and wait for its page."""
-    slug, machine = f"asso-{number}", registry.machines[0]
+    slug, machine = f"asso-{number}", registry.container
     host = f"{slug}.bench.localhost"
     inside = [*podman(), "exec", "--interactive", machine.container]
     asking = [*inside, "python3", "-", host, str(seconds)]

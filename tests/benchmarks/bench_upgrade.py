@@ -153,7 +153,7 @@ class Round:
 def ours(environment: Environment, both: Both) -> Round:
     """Upgrade all spaces with the playbook, and bring them back."""
     run = environment.play(UPGRADE, "-e", f"release={both.new}", "-e", f"parallel={PARALLEL}")
-    machine = environment.machines[0]
+    machine = environment.container
     rest = machine.execute("sh", "-c", "cat /var/lib/archipel/upgrade/*/last.json")
     found, decoder = [], json.JSONDecoder()
     while rest:
@@ -198,7 +198,7 @@ def build(environment: Environment, both: Both) -> None:
 def compare(environment: Environment, both: Both, rounds: int) -> None:
     """Print our upgrade beside the bare one, from rounds one after the other."""
     slugs = [space["slug"] for space in environment.spaces()]
-    machine = environment.machines[0]
+    machine = environment.container
     execute(machine, "python3", "-", "bench.localhost", *slugs, stdin=PERSON)
     print(f"{len(slugs)} spaces, {both.old} to {both.new}, {PARALLEL} at a time, {rounds} rounds")
     build(environment, both)
@@ -222,7 +222,7 @@ def nothing(environment: Environment, both: Both, number: int) -> None:
     for one in range(known, number):
         environment.add(one)
     slugs = [f"asso-{one}" for one in range(number)]
-    machine = environment.machines[0]
+    machine = environment.container
     full = machine.execute("cat", f"/srv/nextcloud/releases/{both.new}.json")
     version = json.loads(full)["version_full"]
     machine.execute("python3", "-", both.new, version, *slugs, stdin=THERE)

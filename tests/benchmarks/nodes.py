@@ -166,6 +166,13 @@ class Environment:
         for number in range(spaces):
             self.add(number)
 
+    @property
+    def container(self) -> Machine:
+        """The first node, which is no virtual machine."""
+        first = self.machines[0]
+        assert isinstance(first, Machine)
+        return first
+
     def reach(self, interpreter: str = "/usr/bin/python3") -> None:
         """Write how Ansible reaches the machines, and with which Python it works there."""
         hosts = {

@@ -16,7 +16,8 @@ if t.TYPE_CHECKING:
 def uncollected() -> Iterator[None]:
     """Collect no garbage meanwhile, and none among what was made meanwhile if all went well.
 
-    What is read stays: looking through all of it again and again costs 5 to 12 % of reading.
+    What is read stays: looking through all of it again and again costs 5 to 12 % of the processor
+    time of start and reading.
     Each task of each node is a fork of this process. Garbage collection there would look at all
     that is known of all spaces, and so copy it: a tenth of a run's processor time.
     """

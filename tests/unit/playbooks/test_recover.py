@@ -171,8 +171,8 @@ def test_the_edge_leads_to_no_node_that_lacks_the_space(placed: Environment, nod
     expected = sorted(f"{place}/{slug}/fr" for slug, place in led.items())
     assert [sorted(found[0].split()) for found in told] == [expected, expected]
     # Nor does any other run before it is restored: the registry says so, not this run.
-    said = {slug: place.get("lost") for slug, place in spaces(placed).items()}
-    assert said == {"velo-ecole": None, "unknown": None, "small": "node1", "large": None}
+    lost = {slug: place.get("lost") for slug, place in spaces(placed).items()}
+    assert lost == {"velo-ecole": None, "unknown": None, "small": "node1", "large": None}
     done = placed.command("ansible", "edge1", "-m", "debug", "-a", "msg={{ edge_names }}")
     names = json.loads(done.stdout.partition("=> ")[2])["msg"].split()
     assert sorted(set(names) & set(expected)) == expected
