@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
 SCENARIO ?= default
-# Of tests/benchmarks: scale, replication, site, load, jobs, inventory, vhosts, handshakes, domains, idle, wake, upgrade, edge, neighbours.
+# Of tests/benchmarks: scale, replication, site, load, jobs, inventory, vhosts, handshakes, domains, idle, wake, upgrade, edge, neighbours, only.
 BENCH ?= scale
 # What check runs of the tests in Python: unit, or the same measured.
 UNIT ?= unit
